@@ -1,0 +1,237 @@
+"""Wire records: frozen dataclasses whose JSON Schema is the one source for request checks, OpenAPI and the client.
+
+A field is written in snake_case in Python and camelCase on the wire. `wire()` adds what a type does not say:
+description, limits, pattern. `None` fields are left out on the wire; a missing optional field reads as its default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from chainloop_ci.digests import DIGEST_PATTERN, Digest
+from chainloop_ci.errors import Finding, RequestInvalidError
+
+R = TypeVar("R")
+
+MAX_TEXT = 4096
+"""Default limit of a text on the wire, in characters."""
+
+
+def wire(
+    description: str = "",
+    *,
+    default: Any = dataclasses.MISSING,
+    factory: Any = dataclasses.MISSING,
+    **schema: Any,
+) -> Any:
+    """Return a dataclass field with its wire facts; `schema` holds JSON Schema keywords (`maxLength`, `pattern`, …)."""
+    extra = {"description": description, **schema} if description else schema
+    if factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=factory, metadata={"schema": extra})
+    if default is not dataclasses.MISSING:
+        return dataclasses.field(default=default, metadata={"schema": extra})
+    return dataclasses.field(metadata={"schema": extra})
+
+
+@cache
+def camel(name: str) -> str:
+    """Return the wire name of a Python field name."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def _optional(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [part for part in get_args(hint) if part is not type(None)]
+        return inner[0], len(inner) < len(get_args(hint))
+    return hint, False
+
+
+def _type_schema(hint: Any) -> dict[str, Any]:
+    hint, _ = _optional(hint)
+    if hint is Digest:
+        return {"type": "string", "pattern": DIGEST_PATTERN}
+    if hint is datetime:
+        return {"type": "string", "format": "date-time"}
+    if hint is bool:
+        return {"type": "boolean"}
+    if hint is int:
+        return {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
+    if hint is float:
+        return {"type": "number"}
+    if hint is str:
+        return {"type": "string", "maxLength": MAX_TEXT}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return {"type": "string", "enum": [str(member.value) for member in hint]}
+    if dataclasses.is_dataclass(hint):
+        return {"$ref": f"#/components/schemas/{typing.cast(type, hint).__name__}"}
+    if get_origin(hint) is tuple:
+        return {"type": "array", "items": _type_schema(get_args(hint)[0])}
+    if get_origin(hint) in (dict, Mapping, typing.get_origin(Mapping[str, str])):
+        value = get_args(hint)[1]
+        return {"type": "object", "additionalProperties": {} if value in (Any, object) else _type_schema(value)}
+    return {}
+
+
+@cache
+def schema(cls: type, *, closed: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of a record, nested records by `$ref` to `#/components/schemas/<Name>`.
+
+    `closed` refuses unknown fields: requests are closed, answers are open (a newer server may add fields).
+    """
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for item in dataclasses.fields(cls):
+        property_schema = _type_schema(_hints(cls)[item.name]) | dict(item.metadata.get("schema", {}))
+        properties[camel(item.name)] = property_schema
+        if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            required.append(camel(item.name))
+    result: dict[str, Any] = {"type": "object", "properties": properties}
+    if cls.__doc__ and not cls.__doc__.startswith(cls.__name__ + "("):
+        result["description"] = cls.__doc__.split("\n\n")[0].strip()
+    if required:
+        result["required"] = required
+    if closed:
+        result["additionalProperties"] = False
+    return result
+
+
+def nested(cls: type) -> tuple[type, ...]:
+    """Return every record that `cls` refers to, itself first."""
+    found: dict[type, None] = {}
+
+    def visit(hint: Any) -> None:
+        hint, _ = _optional(hint)
+        for part in get_args(hint):
+            visit(part)
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint) and hint not in found:
+            found[hint] = None
+            for inner in _hints(hint).values():
+                visit(inner)
+
+    visit(cls)
+    return tuple(found)
+
+
+@cache
+def _validator(cls: type) -> Any:
+    from jsonschema import Draft202012Validator, FormatChecker
+
+    definitions = {record.__name__: schema(record, closed=True) for record in nested(cls)}
+    document = {**schema(cls, closed=True), "components": {"schemas": definitions}}
+    return Draft202012Validator(document, format_checker=FormatChecker())
+
+
+def parse_request(cls: type[R], document: object) -> R:
+    """Check a request body against the record's closed schema and return the record.
+
+    Raises:
+        RequestInvalidError: with every violation, each with its JSON pointer.
+    """
+    findings = [
+        Finding(
+            "invalid-field",
+            error.message[:300],
+            path="/" + "/".join(str(part) for part in error.absolute_path),
+        )
+        for error in sorted(_validator(cls).iter_errors(document), key=lambda error: list(map(str, error.absolute_path)))
+    ]
+    if not findings:
+        try:
+            return from_dict(cls, document)
+        except ValueError as error:
+            findings = [Finding("invalid-field", str(error)[:300], path="/")]
+    raise RequestInvalidError(
+        f"the request body does not fit {cls.__name__}: " + "; ".join(map(str, findings[:5])), findings=findings
+    )
+
+
+def _read(hint: Any, value: Any) -> Any:
+    hint, optional = _optional(hint)
+    if value is None and optional:
+        return None
+    if hint is datetime:
+        return parse_time(value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(value)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast(type, hint), value)
+    if get_origin(hint) is tuple:
+        return tuple(_read(get_args(hint)[0], item) for item in value)
+    if get_origin(hint) in (dict, typing.get_origin(Mapping[str, str])):
+        inner = get_args(hint)[1]
+        return {key: _read(inner, item) for key, item in value.items()}
+    return value
+
+
+def from_dict(cls: type[R], document: Any) -> R:
+    """Return the record that a checked document describes; unknown fields are ignored.
+
+    Raises:
+        ValueError: a field is missing or not of its kind.
+    """
+    if not isinstance(document, Mapping):
+        raise ValueError(f"{cls.__name__}: expected an object, found {type(document).__name__}")
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(typing.cast(Any, cls)):
+        name = camel(item.name)
+        if document.get(name) is not None:
+            try:
+                values[item.name] = _read(_hints(cls)[item.name], document[name])
+            except (TypeError, AttributeError, ValueError) as error:
+                raise ValueError(f"{cls.__name__}.{name}: {error}") from error
+        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise ValueError(f"{cls.__name__}: field {name} is missing")
+    return cls(**values)
+
+
+def to_dict(record: Any) -> dict[str, Any]:
+    """Return the wire form of a record: camelCase, without None, times as RFC 3339 in UTC."""
+    return {
+        camel(item.name): _write(value)
+        for item in dataclasses.fields(record)
+        if (value := getattr(record, item.name)) is not None
+    }
+
+
+def _write(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, datetime):
+        return render_time(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: _write(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_write(item) for item in value]
+    return value
+
+
+def parse_time(text: str) -> datetime:
+    """Return an RFC 3339 time as aware UTC; nanoseconds are cut to microseconds.
+
+    Raises:
+        ValueError: no time zone, or not a time.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time needs a zone, like 2026-01-31T12:00:00Z: found {text!r}")
+    return moment.astimezone(UTC)
+
+
+def render_time(moment: datetime) -> str:
+    """Return an aware time as RFC 3339 in UTC with `Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,152 @@
+"""The crafting state: everything that is known of an attestation before it is signed.
+
+Its document form is the reference's CraftingState (reference section 1.4: `schemaV2` or `inputSchema`, `attestation`,
+`dryRun`, `uiDashboardUrl`) with what only we need under `chainloopCi`. The form is written and read by `state_document`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from chainloop_ci.contract.types import Contract, MaterialType, RunnerType
+from chainloop_ci.digests import Digest
+from chainloop_ci.materials.types import MainComponent
+from chainloop_ci.runners.types import CiIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowPin:
+    """The workflow, the run and the contract revision that the attestation is bound to."""
+
+    name: str
+    project: str
+    organization: str
+    contract_name: str
+    contract_revision: int
+    contract_digest: Digest
+    """Digest of the contract's raw bytes."""
+    workflow_id: str = ""
+    run_id: str = ""
+    """Empty on a dry run."""
+    team: str = ""
+    project_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A git remote; credentials are removed from its URL."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class GitHead:
+    """The commit that is built: a pull request's head commit, not the merge commit (R31)."""
+
+    hash: str
+    """40 (or 64) lower-case hexadecimal digits."""
+    author_name: str = ""
+    author_email: str = ""
+    message: str = ""
+    date: datetime | None = None
+    remotes: tuple[Remote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """A resolved container image."""
+
+    name: str
+    """Fully qualified repository without tag: `index.docker.io/library/nginx`."""
+    digest: Digest
+    tag: str = ""
+    has_latest_tag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CraftedMaterial:
+    """A material that was added."""
+
+    name: str
+    type: MaterialType
+    digest: Digest
+    added_at: datetime
+    value: str | None = None
+    """STRING only: the literal."""
+    filename: str | None = None
+    """Base name of the file; the repository for an image."""
+    size_bytes: int | None = None
+    image: ImageReference | None = None
+    main_component: MainComponent | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    output: bool = False
+    required: bool = False
+    uploaded: bool = False
+    inline: bytes | None = None
+    """Content kept in the statement itself (CAS back end `inline`)."""
+    skip_upload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerFacts:
+    """The runner as it was discovered at init."""
+
+    type: RunnerType
+    url: str = ""
+    environment: str = "unknown"
+    env: Mapping[str, str] = field(default_factory=dict)
+    """The runner's own variables (reference section 4.1)."""
+    authenticated: bool = False
+    workflow_file_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CasPin:
+    """The CAS back end that this run's content goes to."""
+
+    id: str = ""
+    name: str = ""
+    """`filesystem`, `inline`, …; empty on a dry run: digests only."""
+    max_bytes: int | None = None
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What only this implementation needs to go on with a run; never part of the statement."""
+
+    control_plane: str = ""
+    run_handle: str = ""
+    """R14: required besides the token; a secret of this job."""
+    ci: CiIdentity = field(default_factory=lambda: CiIdentity(provider="none"))
+    expires_at: datetime | None = None
+    view_url: str = ""
+    latest_contract_revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CraftingState:
+    """One attestation in the making. Changed by `replace()` and saved whole."""
+
+    contract: Contract
+    pin: WorkflowPin
+    initialized_at: datetime
+    runner: RunnerFacts
+    session: Session = field(default_factory=Session)
+    finished_at: datetime | None = None
+    head: GitHead | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    """The contract's allow list, resolved at init."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    materials: Mapping[str, CraftedMaterial] = field(default_factory=dict)
+    cas: CasPin = field(default_factory=CasPin)
+    auth_type: str = "AUTH_TYPE_API_TOKEN"
+    auth_id: str = ""
+    dry_run: bool = False
+
+    def with_material(self, material: CraftedMaterial) -> CraftingState:
+        """Return the state with `material` added or replaced."""
+        return replace(self, materials={**self.materials, material.name: material})

@@ -1,0 +1,74 @@
+"""Registry 2: host facts in, runner facts out. Nothing here reads the environment; the shell hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chainloop_ci.contract.types import RunnerType
+
+Env = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What the shell knows of the machine that the job runs on."""
+
+    env: Env
+    existing_paths: frozenset[str] = frozenset()
+    """Those of the registry's `probe_paths` that exist."""
+    event: Mapping[str, object] = field(default_factory=dict)
+    """The parsed event document (`GITHUB_EVENT_PATH`); empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvVar:
+    """A variable of the runner that is recorded in the attestation."""
+
+    name: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CiIdentity:
+    """What the CI system says of the job: claimed, until somebody else confirms it (R30)."""
+
+    provider: str
+    """`github`, `gitlab`, `jenkins`, …; `none` off CI."""
+    server_url: str | None = None
+    repository: str | None = None
+    run_id: str | None = None
+    run_attempt: int | None = None
+    job: str | None = None
+    job_index: str | None = None
+    """The matrix leg."""
+    runner_name: str | None = None
+    event: str | None = None
+    ref: str | None = None
+    head_sha: str | None = None
+    """The pull request's head commit, never the test merge commit (R31)."""
+    pull_request: str | None = None
+    """Its number, as text."""
+
+    @property
+    def job_key(self) -> tuple[str | None, ...]:
+        """Return what tells one job of a CI system from every other."""
+        return (self.provider, self.server_url, self.repository, self.run_id, str(self.run_attempt), self.job, self.job_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """One CI system. Each runner type has exactly one entry in `registry.RUNNERS`."""
+
+    type: RunnerType
+    title: str
+    """For people: «Github action»."""
+    detect: Callable[[HostFacts], bool]
+    run_url: Callable[[HostFacts], str | None]
+    ci: Callable[[HostFacts], CiIdentity]
+    environment: Callable[[HostFacts], str] = lambda facts: "unknown"
+    """`managed`, `self-hosted` or `unknown`: claimed, since it is read from the environment."""
+    env_vars: tuple[EnvVar, ...] = ()
+    probe_paths: tuple[str, ...] = ()
+    scratch_variables: tuple[str, ...] = ()
+    """Variables that name the job's own temporary folder (RUNNER_TEMP), for the local state file."""
