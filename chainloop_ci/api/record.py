@@ -1,12 +1,13 @@
 """Wire records: frozen dataclasses whose JSON Schema is the one source for request checks, OpenAPI and the client.
 
-A field is written in snake_case in Python and camelCase on the wire. `wire()` adds what a type does not say:
-description, limits, pattern. `None` fields are left out on the wire; a missing optional field reads as its default.
+A field is written in snake_case in Python and camelCase on the wire. `Annotated[…, about(…)]` adds what a
+type does not say: description, limits, pattern. `None` fields are left out on the wire; a missing optional field reads as its default.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -24,20 +25,18 @@ MAX_TEXT = 4096
 """Default limit of a text on the wire, in characters."""
 
 
-def wire(
-    description: str = "",
-    *,
-    default: Any = dataclasses.MISSING,
-    factory: Any = dataclasses.MISSING,
-    **schema: Any,
-) -> Any:
-    """Return a dataclass field with its wire facts; `schema` holds JSON Schema keywords (`maxLength`, `pattern`, …)."""
-    extra = {"description": description, **schema} if description else schema
-    if factory is not dataclasses.MISSING:
-        return dataclasses.field(default_factory=factory, metadata={"schema": extra})
-    if default is not dataclasses.MISSING:
-        return dataclasses.field(default=default, metadata={"schema": extra})
-    return dataclasses.field(metadata={"schema": extra})
+class About:
+    """What a type does not say of a wire field: JSON Schema keywords, `description` among them."""
+
+    __slots__ = ("keywords",)
+
+    def __init__(self, keywords: dict[str, Any]) -> None:
+        self.keywords = keywords
+
+
+def about(description: str = "", **keywords: Any) -> About:
+    """Return the wire facts of a field, for `Annotated`; `keywords` are JSON Schema's (`maxLength`, `pattern`, …)."""
+    return About({"description": description, **keywords} if description else keywords)
 
 
 @cache
@@ -50,6 +49,15 @@ def camel(name: str) -> str:
 @cache
 def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
+
+
+@cache
+def _keywords(cls: type) -> dict[str, dict[str, Any]]:
+    """Return the JSON Schema keywords that the fields of `cls` are annotated with."""
+    return {
+        name: next((extra.keywords for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, About)), {})
+        for name, hint in get_type_hints(cls, include_extras=True).items()
+    }
 
 
 def _optional(hint: Any) -> tuple[Any, bool]:
@@ -94,7 +102,7 @@ def schema(cls: type, *, closed: bool = False) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for item in dataclasses.fields(cls):
-        property_schema = _type_schema(_hints(cls)[item.name]) | dict(item.metadata.get("schema", {}))
+        property_schema = _type_schema(_hints(cls)[item.name]) | _keywords(cls)[item.name]
         properties[camel(item.name)] = property_schema
         if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             required.append(camel(item.name))
@@ -127,11 +135,17 @@ def nested(cls: type) -> tuple[type, ...]:
 
 @cache
 def _validator(cls: type) -> Any:
-    from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+    from jsonschema.validators import extend
+
+    def pattern(validator: Any, expression: str, instance: Any, schema: Any) -> Any:
+        # Python's "$" also matches before a trailing newline; in JSON Schema it does not.
+        if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", expression), instance):
+            yield ValidationError(f"{instance[:80]!r} does not match {expression}")
 
     definitions = {record.__name__: schema(record, closed=True) for record in nested(cls)}
     document = {**schema(cls, closed=True), "components": {"schemas": definitions}}
-    return Draft202012Validator(document, format_checker=FormatChecker())
+    return extend(Draft202012Validator, {"pattern": pattern})(document, format_checker=FormatChecker())
 
 
 def parse_request(cls: type[R], document: object) -> R:
@@ -139,6 +153,7 @@ def parse_request(cls: type[R], document: object) -> R:
 
     Raises:
         RequestInvalidError: with every violation, each with its JSON pointer.
+
     """
     findings = [
         Finding(
@@ -146,7 +161,9 @@ def parse_request(cls: type[R], document: object) -> R:
             error.message[:300],
             path="/" + "/".join(str(part) for part in error.absolute_path),
         )
-        for error in sorted(_validator(cls).iter_errors(document), key=lambda error: list(map(str, error.absolute_path)))
+        for error in sorted(
+            _validator(cls).iter_errors(document), key=lambda error: list(map(str, error.absolute_path))
+        )
     ]
     if not findings:
         try:
@@ -181,6 +198,7 @@ def from_dict(cls: type[R], document: Any) -> R:
 
     Raises:
         ValueError: a field is missing or not of its kind.
+
     """
     if not isinstance(document, Mapping):
         raise ValueError(f"{cls.__name__}: expected an object, found {type(document).__name__}")
@@ -225,6 +243,7 @@ def parse_time(text: str) -> datetime:
 
     Raises:
         ValueError: no time zone, or not a time.
+
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

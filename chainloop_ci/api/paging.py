@@ -1,0 +1,16 @@
+"""Pages: every list is `{items, nextCursor}`; a cursor is opaque and belongs to one list with one set of filters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list, newest first unless the list says otherwise."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None

@@ -1,0 +1,246 @@
+"""Crafting context, workflow runs, attestations, artifacts and referrers on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from chainloop_ci.api.access import Role
+from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.api.problems import ProblemFinding
+from chainloop_ci.api.record import about
+from chainloop_ci.api.workflows import ContractRevision, Workflow
+from chainloop_ci.digests import Digest
+from chainloop_ci.runners.types import CiIdentity
+
+
+class RunState(StrEnum):
+    """One-way: a run leaves `initialized` once (R15)."""
+
+    INITIALIZED = "initialized"
+    SUCCESS = "success"
+    ERROR = "error"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+class StateLocation(StrEnum):
+    """Where the crafting state lives."""
+
+    LOCAL = "local"
+    SHARED = "shared"
+
+
+class Proof(StrEnum):
+    """What a check shows; `verified` is not among these words on purpose (R12)."""
+
+    YES = "yes"
+    NO = "no"
+    CLAIMED = "claimed"
+    NOT_SHOWN = "not shown"
+
+
+@dataclass(frozen=True, slots=True)
+class CasDescription:
+    """Where the content of a run goes."""
+
+    id: str
+    name: str
+    max_bytes: int
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CraftingContext:
+    """All that a job needs to begin: one request before the run is created."""
+
+    organization: str
+    workflow: Workflow
+    contract: ContractRevision
+    cas: CasDescription
+    token_id: str
+    role: Role
+    run_expiry_seconds: int
+    has_verification_key: Annotated[bool, about("Whether any registered key may verify this workflow.")] = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """Create a run under the id that the client chose (`PUT workflow-runs/{id}`); repeated, the same answer."""
+
+    workflow_id: Annotated[str, about("UUID.", pattern=UUID_PATTERN)]
+    contract_revision: Annotated[int, about("The pinned revision.", minimum=1)]
+    contract_digest: Annotated[Digest, about("Of its bytes.")]
+    runner_type: Annotated[str, about("As discovered; claimed.", maxLength=64)]
+    handle_sha256: Annotated[
+        str, about("SHA-256 of the run handle, 64 hexadecimal digits (R14).", pattern="^[0-9a-f]{64}$")
+    ]
+    ci: Annotated[CiIdentity, about("What the CI system says of the job.")]
+    state_location: Annotated[StateLocation, about("Local file or shared through the server.")] = StateLocation.LOCAL
+    runner_url: Annotated[str, about("Link to the job; claimed.", maxLength=2048)] = ""
+    runner_environment: Annotated[str, about("`managed`, `self-hosted`, `unknown`; claimed.", maxLength=32)] = "unknown"
+    project_version: Annotated[str, about("Version of the project.", maxLength=128)] = ""
+    client_version: Annotated[str, about("Version of the client.", maxLength=64)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """End a run that will not be pushed."""
+
+    trigger: Annotated[str, about("What ended it.", enum=["failure", "cancellation", "superseded"])]
+    reason: Annotated[str, about("For people.", maxLength=500)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a verification: a word and why."""
+
+    result: Proof
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What the server found out by itself about an attestation (R12)."""
+
+    signature: Check
+    key: Check
+    runner: Check
+    source: Check
+    commit: Check
+    contract: Check
+    content: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A store that was refused; the run kept its state (R15)."""
+
+    at: datetime
+    code: str
+    bundle_digest: str
+    findings: tuple[ProblemFinding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunMaterial:
+    """A material of a stored attestation."""
+
+    name: str
+    type: str
+    digest: str = ""
+    filename: str = ""
+    value: Annotated[str | None, about("STRING only.")] = None
+    annotations: dict[str, object] = field(default_factory=dict)
+    output: bool = False
+    stored: Annotated[str, about("`cas`, `inline` or `not stored`.")] = "not stored"
+    content_check: Annotated[str, about("`checked`, `not checked: <why>`, `not stored`.")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRun:
+    """A run, as lists show it."""
+
+    id: str
+    sequence: Annotated[int, about("The server's own order of runs (R18).")]
+    state: RunState
+    workflow_id: str
+    workflow: str
+    project: str
+    organization: str
+    contract: str
+    contract_revision: int
+    contract_revision_latest: int
+    runner_type: str
+    runner_url: str
+    created_at: datetime
+    expires_at: datetime
+    reason: str = ""
+    finished_at: datetime | None = None
+    attestation_digest: Digest | None = None
+    ci: CiIdentity | None = None
+    state_location: StateLocation = StateLocation.LOCAL
+    token_id: str = ""
+    token_name: str = ""
+    team: str = ""
+    project_version: str = ""
+    has_requirements: Annotated[bool, about("R37: whether the pinned contract asks for anything.")] = True
+    view_url: str = ""
+    refusals: Annotated[int, about("How many stores were refused.")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A run with everything that the server knows of it."""
+
+    run: WorkflowRun
+    workflow: Workflow
+    verification: Verification | None = None
+    verified: Annotated[bool, about("R12: a registered key signed these bytes and the ids match; nothing more.")] = (
+        False
+    )
+    materials: tuple[RunMaterial, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+    policies: Annotated[str, about("`not evaluated` when the contract has some, else empty.")] = ""
+    limits_of_trust: Annotated[tuple[str, ...], about("What green does not prove (R12).")] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The answer to a stored attestation; the same bytes again get the same answer."""
+
+    digest: Digest
+    run_id: str
+    state: RunState
+    verified: bool
+    verification: Verification
+    view_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A stored blob of an organization."""
+
+    digest: Digest
+    size_bytes: int
+    filename: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Referrer:
+    """A node of the graph of what refers to what (reference section 10)."""
+
+    digest: str
+    kind: str
+    downloadable: bool
+    created_at: datetime
+    metadata: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrerGraph:
+    """A node and its neighbours."""
+
+    node: Referrer
+    references: tuple[Referrer, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedInit:
+    """An init that was refused for its runner; no run was created."""
+
+    at: datetime
+    run_id: str
+    workflow: str
+    project: str
+    required_runner: str
+    runner_type: str
+    token_name: str = ""
+    ci: CiIdentity | None = None

@@ -1,0 +1,111 @@
+"""Projects, workflows and contracts on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
+from chainloop_ci.api.record import about
+from chainloop_ci.contract.types import ContractFormat
+from chainloop_ci.digests import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRequest:
+    """Create a project."""
+
+    name: Annotated[str, about("DNS-1123 label.", pattern=NAME_PATTERN, maxLength=MAX_NAME)]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A group of workflows."""
+
+    id: str
+    name: str
+    created_at: datetime
+    workflows: Annotated[int, about("How many it has.")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRequest:
+    """Create a workflow; its project is created when it is new."""
+
+    name: Annotated[str, about("DNS-1123 label, unique in its project.", pattern=NAME_PATTERN, maxLength=MAX_NAME)]
+    project: Annotated[str, about("DNS-1123 label.", pattern=NAME_PATTERN, maxLength=MAX_NAME)]
+    contract: Annotated[
+        str | None,
+        about(
+            "Name of a contract; left out, an empty one named `<project>-<workflow>` is made.",
+            maxLength=MAX_NAME * 2 + 1,
+        ),
+    ] = None
+    team: Annotated[str, about("For people.", maxLength=100)] = ""
+    description: Annotated[str, about("For people.", maxLength=500)] = ""
+    run_expiry_seconds: Annotated[int | None, about("R15; None: the organization's.", minimum=60, maximum=2592000)] = (
+        None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowChange:
+    """Change a workflow; what is left out stays."""
+
+    contract: Annotated[str | None, about("Name of another contract.", maxLength=MAX_NAME * 2 + 1)] = None
+    team: Annotated[str | None, about("For people.", maxLength=100)] = None
+    description: Annotated[str | None, about("For people.", maxLength=500)] = None
+    run_expiry_seconds: Annotated[int | None, about("R15.", minimum=60, maximum=2592000)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A CI workflow that attests."""
+
+    id: str
+    name: str
+    project: str
+    organization: str
+    contract: str
+    contract_revision: Annotated[int, about("The newest.")]
+    created_at: datetime
+    team: str = ""
+    description: str = ""
+    runs_count: int = 0
+    last_run_id: str | None = None
+    last_run_state: str | None = None
+    last_run_at: datetime | None = None
+    last_runner_type: str | None = None
+    run_expiry_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A contract without its content."""
+
+    name: str
+    latest_revision: int
+    digest: Annotated[Digest, about("Of the newest revision's bytes.")]
+    format: ContractFormat
+    created_at: datetime
+    updated_at: datetime
+    description: str = ""
+    workflows: Annotated[int, about("How many workflows use it.")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ContractRevision:
+    """One immutable revision of a contract."""
+
+    name: str
+    revision: int
+    latest_revision: int
+    digest: Digest
+    format: ContractFormat
+    raw_body: Annotated[str, about("The exact bytes, base64.", maxLength=2**21)]
+    document: Annotated[dict[str, object], about("The normalised contract.")]
+    created_at: datetime
+    created_by: str = ""
+    warnings: tuple[str, ...] = ()
+    changed: Annotated[bool, about("In the answer to a PUT: whether a new revision was made.")] = False
