@@ -1,7 +1,7 @@
 """Wire records: frozen dataclasses whose JSON Schema is the one source for request checks, OpenAPI and the client.
 
-A field is written in snake_case in Python and camelCase on the wire. `Annotated[…, about(…)]` adds what a
-type does not say: description, limits, pattern. `None` fields are left out on the wire; a missing optional field reads as its default.
+A field is written in snake_case in Python and camelCase on the wire. `Annotated[…, about(…)]` adds what a type does
+not say: description, limits, pattern. `None` is left out on the wire; a missing optional field reads as its default.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def camel(name: str) -> str:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
 @cache
-def _keywords(cls: type) -> dict[str, dict[str, Any]]:
+def _keywords(cls: Any) -> dict[str, dict[str, Any]]:
     """Return the JSON Schema keywords that the fields of `cls` are annotated with."""
     return {
         name: next((extra.keywords for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, About)), {})
@@ -134,7 +134,7 @@ def nested(cls: type) -> tuple[type, ...]:
 
 
 @cache
-def _validator(cls: type) -> Any:
+def _validator(cls: Any) -> Any:
     from jsonschema import Draft202012Validator, FormatChecker, ValidationError
     from jsonschema.validators import extend
 
@@ -145,7 +145,8 @@ def _validator(cls: type) -> Any:
 
     definitions = {record.__name__: schema(record, closed=True) for record in nested(cls)}
     document = {**schema(cls, closed=True), "components": {"schemas": definitions}}
-    return extend(Draft202012Validator, {"pattern": pattern})(document, format_checker=FormatChecker())
+    strict: Any = typing.cast(Any, extend)(Draft202012Validator, {"pattern": pattern})
+    return strict(document, format_checker=FormatChecker())
 
 
 def parse_request(cls: type[R], document: object) -> R:
@@ -162,7 +163,7 @@ def parse_request(cls: type[R], document: object) -> R:
             path="/" + "/".join(str(part) for part in error.absolute_path),
         )
         for error in sorted(
-            _validator(cls).iter_errors(document), key=lambda error: list(map(str, error.absolute_path))
+            _validator(typing.cast(Any, cls)).iter_errors(document), key=lambda error: list(map(str, error.absolute_path))
         )
     ]
     if not findings:
@@ -207,7 +208,7 @@ def from_dict(cls: type[R], document: Any) -> R:
         name = camel(item.name)
         if document.get(name) is not None:
             try:
-                values[item.name] = _read(_hints(cls)[item.name], document[name])
+                values[item.name] = _read(_hints(typing.cast(Any, cls))[item.name], document[name])
             except (TypeError, AttributeError, ValueError) as error:
                 raise ValueError(f"{cls.__name__}.{name}: {error}") from error
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:

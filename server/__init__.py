@@ -1,0 +1,1 @@
+"""The control plane: checks every attestation again, stores it, shows it."""

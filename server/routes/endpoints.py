@@ -1,0 +1,87 @@
+"""Endpoints: one record per route, from which requests are checked, OpenAPI is written and R1's matrix is tested.
+
+An endpoint says which roles may call it; whether the thing it names lies in the token's scope is the service's check.
+Routes that are not endpoints (health, the documents) need no token and are listed in `public.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chainloop_ci.api.access import Role
+from server.model.principal import Principal
+
+if TYPE_CHECKING:
+    from server.wiring import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query parameter."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "maxLength": 255})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A request header that the route reads."""
+
+    name: str
+    description: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated and checked request."""
+
+    principal: Principal
+    services: Services
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any = None
+    """The request record, or None."""
+
+    @property
+    def organization_id(self) -> str:
+        """Return the organization that everything in this request belongs to."""
+        return self.principal.organization_id
+
+
+Handler = Callable[[Call], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one route."""
+
+    method: str
+    path: str
+    """Below `/api/v1`, with Flask converters: `/workflow-runs/<uuid:run_id>/cancel`."""
+    roles: frozenset[Role]
+    handler: Handler
+    summary: str
+    tag: str
+    answer: type | None = None
+    """The record of the answer; for a list, of its items."""
+    body: type | None = None
+    status: int = 200
+    is_list: bool = False
+    """The answer is `{items, nextCursor}`."""
+    query: tuple[Query, ...] = ()
+    headers: tuple[Header, ...] = ()
+    raw_body: str | None = None
+    """Media type of a body that is not JSON; the handler reads `flask.request` itself."""
+    raw_answer: str | None = None
+    """Media type of an answer that is not JSON."""
+    needs_organization: bool = True
+
+
+PAGING = (
+    Query("limit", "Items per page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+    Query("cursor", "`nextCursor` of the page before.", {"type": "string", "maxLength": 255}),
+)

@@ -1,0 +1,358 @@
+"""The tables. Every row of a tenant carries its organization, and every query names it.
+
+Times are UTC, written as fixed-width RFC 3339 text so that they sort as text on every engine. Digests are
+`sha256:<hex>`. Ids are lower-case UUIDs. Documents are JSON text. Changed only together with a migration.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("created_at", String(32), nullable=False),
+    Column("accept_unsigned", Boolean, nullable=False, default=False),
+    Column("run_expiry_seconds", Integer, nullable=False),
+    Column("quota_bytes", BigInteger, nullable=False, default=0),
+    Column("used_bytes", BigInteger, nullable=False, default=0),
+    Column("cas_backend", String(32), nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    UniqueConstraint("organization_id", "name"),
+)
+
+contracts = Table(
+    "contracts",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(127), nullable=False),
+    Column("description", Text, nullable=False, default=""),
+    Column("latest_revision", Integer, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("updated_at", String(32), nullable=False),
+    UniqueConstraint("organization_id", "name"),
+)
+
+contract_revisions = Table(
+    "contract_revisions",
+    metadata,
+    Column("contract_id", ForeignKey("contracts.id"), nullable=False),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("raw_body", LargeBinary, nullable=False),
+    Column("format", String(8), nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("created_by", String(36), nullable=False),
+    PrimaryKeyConstraint("contract_id", "revision"),
+)
+
+workflows = Table(
+    "workflows",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("contract_id", ForeignKey("contracts.id"), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("team", String(100), nullable=False, default=""),
+    Column("description", Text, nullable=False, default=""),
+    Column("run_expiry_seconds", Integer),
+    Column("created_at", String(32), nullable=False),
+    Column("runs_count", Integer, nullable=False, default=0),
+    Column("last_run_id", String(36)),
+    UniqueConstraint("project_id", "name"),
+    Index("ix_workflows_organization", "organization_id", "created_at", "id"),
+    Index("ix_workflows_contract", "contract_id"),
+)
+
+workflow_runs = Table(
+    "workflow_runs",
+    metadata,
+    # The server's own order of runs (R18): an attempt number sent by a client orders nothing.
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+    Column("contract_id", ForeignKey("contracts.id"), nullable=False),
+    Column("contract_revision", Integer, nullable=False),
+    Column("contract_digest", String(71), nullable=False),
+    Column("runner_type", String(64), nullable=False),
+    Column("runner_url", Text, nullable=False, default=""),
+    Column("runner_environment", String(32), nullable=False, default="unknown"),
+    Column("state_location", String(8), nullable=False),
+    Column("handle_sha256", String(64), nullable=False),
+    # Digest of the request that created the run: the same again is the same answer, another is a conflict.
+    Column("request_digest", String(71), nullable=False),
+    Column("project_version", String(128), nullable=False, default=""),
+    Column("client_version", String(64), nullable=False, default=""),
+    Column("ci_provider", String(32), nullable=False, default="none"),
+    Column("ci_server_url", Text),
+    Column("ci_repository", Text),
+    Column("ci_run_id", String(128)),
+    Column("ci_run_attempt", Integer),
+    Column("ci_job", Text),
+    Column("ci_job_index", String(128)),
+    Column("ci_runner_name", Text),
+    Column("ci_event", String(128)),
+    Column("ci_ref", Text),
+    Column("ci_head_sha", String(64)),
+    Column("ci_pull_request", String(64)),
+    Column("token_id", String(36), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("last_accepted_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("finished_at", String(32)),
+    Column("attestation_digest", String(71)),
+    Column("refusals", Integer, nullable=False, default=0),
+    Column("stored_bytes", BigInteger, nullable=False, default=0),
+    Index("ix_runs_organization", "organization_id", "sequence"),
+    Index("ix_runs_workflow", "workflow_id", "sequence"),
+    Index("ix_runs_project", "project_id", "sequence"),
+    Index("ix_runs_state", "organization_id", "state", "sequence"),
+    Index("ix_runs_runner", "organization_id", "runner_type", "sequence"),
+    Index("ix_runs_commit", "organization_id", "ci_head_sha", "sequence"),
+    Index("ix_runs_token", "token_id", "sequence"),
+    Index("ix_runs_created", "organization_id", "created_at"),
+    Index("ix_runs_attestation", "organization_id", "attestation_digest"),
+    Index(
+        "ix_runs_open",
+        "expires_at",
+        sqlite_where=text("state = 'initialized'"),
+        postgresql_where=text("state = 'initialized'"),
+    ),
+)
+
+refused_inits = Table(
+    "refused_inits",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
+    Column("run_id", String(36), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("required_runner", String(64), nullable=False),
+    Column("runner_type", String(64), nullable=False),
+    Column("ci", Text, nullable=False),
+    Column("token_id", String(36), nullable=False),
+    Index("ix_refused_inits_workflow", "workflow_id", "at"),
+    UniqueConstraint("workflow_id", "run_id"),
+)
+
+refused_stores = Table(
+    "refused_stores",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("run_id", ForeignKey("workflow_runs.id"), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("bundle_digest", String(71), nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("token_id", String(36), nullable=False),
+    Index("ix_refused_stores_run", "run_id", "at"),
+)
+
+attestations = Table(
+    "attestations",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("run_id", ForeignKey("workflow_runs.id"), nullable=False, unique=True),
+    # The exact bytes received; nothing rewrites them.
+    Column("bundle", LargeBinary, nullable=False),
+    Column("stored_at", String(32), nullable=False),
+    Column("key_id", String(71)),
+    Column("verified", Boolean, nullable=False),
+    Column("verification", Text, nullable=False),
+    PrimaryKeyConstraint("organization_id", "digest"),
+)
+
+run_materials = Table(
+    "run_materials",
+    metadata,
+    Column("run_id", ForeignKey("workflow_runs.id"), nullable=False),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("stored", String(16), nullable=False),
+    Column("content_check", Text, nullable=False),
+    PrimaryKeyConstraint("run_id", "name"),
+    Index("ix_run_materials_digest", "organization_id", "digest"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    # R7: a row is made only by a completed upload of that organization.
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("backend", String(32), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("created_by", String(36), nullable=False),
+    PrimaryKeyConstraint("organization_id", "digest"),
+    Index("ix_artifacts_digest", "digest"),
+)
+
+run_artifacts = Table(
+    "run_artifacts",
+    metadata,
+    Column("run_id", ForeignKey("workflow_runs.id"), nullable=False),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("digest", String(71), nullable=False),
+    # True: this run uploaded the bytes, so its tokens may read them (R8); False: only a reference (R7).
+    Column("uploaded", Boolean, nullable=False),
+    Column("filename", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    PrimaryKeyConstraint("run_id", "digest"),
+    Index("ix_run_artifacts_digest", "organization_id", "digest"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id")),
+    Column("name", String(63), nullable=False),
+    Column("description", Text, nullable=False, default=""),
+    Column("role", String(16), nullable=False),
+    Column("project_id", ForeignKey("projects.id")),
+    Column("workflow_id", ForeignKey("workflows.id")),
+    Column("secret_sha256", String(64), nullable=False, unique=True),
+    # R6: after a rotation the old secret works until its overlap ends.
+    Column("previous_secret_sha256", String(64), unique=True),
+    Column("previous_expires_at", String(32)),
+    Column("created_at", String(32), nullable=False),
+    Column("created_by", String(36), nullable=False),
+    Column("expires_at", String(32)),
+    Column("revoked_at", String(32)),
+    Column("last_used_at", String(32)),
+    Column("last_used_address", String(64)),
+    UniqueConstraint("organization_id", "name"),
+)
+
+verification_keys = Table(
+    "verification_keys",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("id", String(71), nullable=False),
+    Column("name", String(63), nullable=False),
+    Column("algorithm", String(32), nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("organization_wide", Boolean, nullable=False, default=False),
+    Column("created_at", String(32), nullable=False),
+    Column("created_by", String(36), nullable=False),
+    Column("valid_from", String(32), nullable=False),
+    Column("retired_at", String(32)),
+    Column("revoked_at", String(32)),
+    PrimaryKeyConstraint("organization_id", "id"),
+    UniqueConstraint("organization_id", "name"),
+)
+
+verification_key_scopes = Table(
+    "verification_key_scopes",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("key_id", String(71), nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    # Null: every workflow of the project.
+    Column("workflow_id", ForeignKey("workflows.id")),
+    UniqueConstraint("organization_id", "key_id", "project_id", "workflow_id", name="uq_key_scope"),
+)
+
+referrer_nodes = Table(
+    "referrer_nodes",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("downloadable", Boolean, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("annotations", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    PrimaryKeyConstraint("organization_id", "digest", "kind"),
+)
+
+referrer_edges = Table(
+    "referrer_edges",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("from_digest", String(80), nullable=False),
+    Column("from_kind", String(64), nullable=False),
+    Column("to_digest", String(80), nullable=False),
+    Column("to_kind", String(64), nullable=False),
+    # The project and workflow that made the edge: a token of another scope does not see it.
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
+    PrimaryKeyConstraint("organization_id", "from_digest", "from_kind", "to_digest", "to_kind", "workflow_id"),
+    Index("ix_referrer_edges_back", "organization_id", "to_digest", "to_kind"),
+)
+
+run_durations = Table(
+    "run_durations",
+    metadata,
+    # Counters of finished runs per bucket: a metrics request never counts a million rows.
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("runner_type", String(64), nullable=False),
+    # Upper bound in seconds; 0 stands for +Inf.
+    Column("bucket_seconds", Integer, nullable=False),
+    Column("runs", BigInteger, nullable=False),
+    Column("sum_milliseconds", BigInteger, nullable=False),
+    PrimaryKeyConstraint("organization_id", "workflow_id", "state", "runner_type", "bucket_seconds"),
+)
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("organization_id", ForeignKey("organizations.id")),
+    Column("at", String(32), nullable=False),
+    Column("token_id", String(36), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_audit_organization", "organization_id", "sequence"),
+)
