@@ -163,7 +163,8 @@ def parse_request(cls: type[R], document: object) -> R:
             path="/" + "/".join(str(part) for part in error.absolute_path),
         )
         for error in sorted(
-            _validator(typing.cast(Any, cls)).iter_errors(document), key=lambda error: list(map(str, error.absolute_path))
+            _validator(typing.cast(Any, cls)).iter_errors(document),
+            key=lambda error: list(map(str, error.absolute_path)),
         )
     ]
     if not findings:

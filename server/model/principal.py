@@ -17,7 +17,10 @@ EVERYBODY = frozenset(Role)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated token. `operate` may do what `attest` and `read` may; `admin` and `instance` what `operate` may."""
+    """An authenticated token.
+
+    `operate` may do what `attest` and `read` may; `admin` and `instance` what `operate` may.
+    """
 
     token_id: str
     token_name: str
@@ -55,7 +58,8 @@ class Principal:
             bound = f"workflow {self.project}/{self.workflow}" if self.workflow_id else f"project {self.project}"
             raise NotAllowedError(
                 f"this token is bound to {bound} and may not reach anything else",
-                hint="use a token whose scope covers it; an administrator makes one with `chainloop organization api-token create`",
+                hint="use a token whose scope covers it; an administrator makes one with "
+                "`chainloop organization api-token create`",
             )
 
     def require_role(self, allowed: frozenset[Role]) -> None:
