@@ -81,7 +81,7 @@ class DigestInvalidError(ChainloopError):
 
 
 class JsonInvalidError(ChainloopError):
-    """Bytes that the strict JSON reader refuses (R10): syntax, duplicate keys, NaN, surrogates, depth, large integers."""
+    """Bytes that the strict JSON reader refuses (R10): duplicate keys, NaN, surrogates, depth, large integers."""
 
     code = "json-invalid"
 

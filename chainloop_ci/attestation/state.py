@@ -1,7 +1,7 @@
 """The crafting state: everything that is known of an attestation before it is signed.
 
 Its document form is the reference's CraftingState (reference section 1.4: `schemaV2` or `inputSchema`, `attestation`,
-`dryRun`, `uiDashboardUrl`) with what only we need under `chainloopCi`. The form is written and read by `state_document`.
+`dryRun`, `uiDashboardUrl`) with what only we need under `chainloopCi`; `state_document` writes and reads it.
 """
 
 from __future__ import annotations

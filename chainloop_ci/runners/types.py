@@ -53,7 +53,8 @@ class CiIdentity:
     @property
     def job_key(self) -> tuple[str | None, ...]:
         """Return what tells one job of a CI system from every other."""
-        return (self.provider, self.server_url, self.repository, self.run_id, str(self.run_attempt), self.job, self.job_index)
+        attempt = None if self.run_attempt is None else str(self.run_attempt)
+        return (self.provider, self.server_url, self.repository, self.run_id, attempt, self.job, self.job_index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,57 @@
+# Every target makes its own environment from plain python3; nothing else is needed but git, make, curl and openssl.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+DATA ?= .data
+
+.PHONY: help demo serve test lint format bench lock clean
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+# One environment, filled by the largest lock that was asked for; a changed lock is installed again.
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is $$($(PYTHON) -V): Python 3.11 or newer is needed, try make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "$(PYTHON) has no venv module: on Debian and Ubuntu 'apt-get install python3-venv'" >&2; exit 1; }
+
+$(VENV)/.installed-%: requirements/%.txt | $(VENV)/bin/python
+	@echo "installing requirements/$*.txt into $(VENV) (hash-checked)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+demo: $(VENV)/.installed-demo ## Run the main job from contract to refusal (KEEP=1 leaves the server up, DEMO_DIR= keeps the files)
+	@$(BIN)/python -m examples.demo
+
+serve: $(VENV)/.installed-server ## Start the control plane (PORT=8080 DATA=.data)
+	@PORT=$(PORT) CHAINLOOP_DATA=$(DATA) $(BIN)/python -m server serve
+
+test: $(VENV)/.installed-dev ## Run all tests
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+lint: $(VENV)/.installed-dev ## Check format, style, types (three platforms) and import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy --platform win32 -p chainloop_ci
+	@$(BIN)/mypy --platform darwin -p chainloop_ci
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev ## Print ratios of our times against a baseline in the same run
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: $(VENV)/.installed-dev ## Resolve requirements/*.txt again from pyproject.toml
+	@for name in client server demo dev; do \
+	  group=$$( [ $$name = client ] || echo --group $$name ); \
+	  $(BIN)/uv pip compile pyproject.toml $$group --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/$$name.txt; \
+	done
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) .demo .data dist build .pytest_cache .mypy_cache .ruff_cache
