@@ -1,12 +1,24 @@
-"""What every test may ask for."""
+"""What every test may ask for, and what no test may do."""
 
 from __future__ import annotations
 
+import ipaddress
+import os
+import shutil
+import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """Return the checkout's root."""
+    return PROJECT
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +28,36 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the corpus of real documents is not here: {folder}")
     return folder
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose real component is missing; where all are required, fail it."""
+    for marker in item.iter_markers("real"):
+        missing = [name for name in marker.args if shutil.which(name) is None]
+        if not missing:
+            continue
+        reason = f"needs {', '.join(missing)}, not installed here (.ci/run installs it)"
+        if os.environ.get("CHAINLOOP_TEST_REQUIRE") == "all":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Close every door but loopback: a test that needs the network is a test that fails on a train."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            try:
+                allowed = ipaddress.ip_address(host).is_loopback
+            except ValueError:
+                allowed = host == "localhost"
+            if not allowed:
+                raise OSError(f"tests reach loopback only, not {host}")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign]  # the one door that every client goes through
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]  # as it was
