@@ -135,6 +135,9 @@ class RunnerMismatchError(ChainloopError):
     """The contract asks for a runner type that this job does not run on."""
 
     code = "runner-mismatch"
+    required: str = ""
+    """Empty, like `discovered`, when the control plane worded the message."""
+    discovered: str = ""
 
     def __init__(self, required: str, discovered: str) -> None:
         self.required = required
@@ -194,6 +197,18 @@ class StateBrokenError(ChainloopError):
     """The state file cannot be read."""
 
     code = "state-broken"
+
+
+class StateLockedError(ChainloopError):
+    """Another process kept the state file for itself longer than the deadline."""
+
+    code = "state-locked"
+
+
+class StateUnwritableError(ChainloopError):
+    """The state file or its folder cannot be written: rights, a full disk, a file system without locks."""
+
+    code = "state-unwritable"
 
 
 class AlreadyInitializedError(ChainloopError):
@@ -302,6 +317,20 @@ class RequestInvalidError(ChainloopError):
     """A request does not fit its schema; `findings` has a JSON pointer each."""
 
     code = "request-invalid"
+
+
+class DigestMismatchError(ChainloopError):
+    """Bytes that were sent or received do not hash to the digest that names them."""
+
+    code = "digest-mismatch"
+
+    def __init__(self, expected: str, found: str, consequence: str) -> None:
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"expected bytes with the digest {expected}, found {found}; {consequence}",
+            hint="try again; if it stays, something on the way or in the store changes content",
+        )
 
 
 class ServerFaultError(ChainloopError):

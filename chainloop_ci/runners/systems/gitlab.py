@@ -1,0 +1,74 @@
+"""GitLab CI/CD. Sources: GitLab Docs, "Predefined CI/CD variables reference"; reference 4.1."""
+
+from __future__ import annotations
+
+from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.runners.types import CiIdentity, EnvVar, HostFacts, Runner
+
+
+def _detect(facts: HostFacts) -> bool:
+    return facts.env.get("GITLAB_CI") == "true" and bool(facts.env.get("CI_JOB_URL"))
+
+
+def _run_url(facts: HostFacts) -> str | None:
+    return facts.env.get("CI_JOB_URL") or None
+
+
+def _head_sha(facts: HostFacts) -> str | None:
+    # R31: in merged-results pipelines and merge trains CI_COMMIT_SHA is a merge commit that no branch has.
+    return facts.env.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or facts.env.get("CI_COMMIT_SHA") or None
+
+
+def _ci(facts: HostFacts) -> CiIdentity:
+    env = facts.env
+    return CiIdentity(
+        provider="gitlab",
+        server_url=env.get("CI_SERVER_URL", "").rstrip("/") or None,
+        repository=env.get("CI_PROJECT_PATH") or None,
+        run_id=env.get("CI_PIPELINE_ID") or None,
+        # GitLab counts no attempts: a retried job keeps its pipeline and its name and gets a new id, so the id,
+        # not the name, is what tells it from the job before.
+        run_attempt=None,
+        job=env.get("CI_JOB_ID") or None,
+        job_index=env.get("CI_NODE_INDEX") or None,
+        runner_name=env.get("CI_RUNNER_DESCRIPTION") or None,
+        event=env.get("CI_PIPELINE_SOURCE") or None,
+        ref=env.get("CI_COMMIT_REF_NAME") or None,
+        head_sha=_head_sha(facts),
+        pull_request=env.get("CI_MERGE_REQUEST_IID") or None,
+    )
+
+
+GITLAB_PIPELINE = Runner(
+    type=RunnerType.GITLAB_PIPELINE,
+    title="Gitlab pipeline",
+    detect=_detect,
+    run_url=_run_url,
+    ci=_ci,
+    env_vars=(
+        # A bot, a group token or a private profile has no mail (reference 15), a legacy trigger no user at all.
+        EnvVar("GITLAB_USER_EMAIL", required=False),
+        EnvVar("GITLAB_USER_LOGIN", required=False),
+        EnvVar("CI_SERVER_URL"),
+        EnvVar("CI_PROJECT_URL"),
+        EnvVar("CI_COMMIT_SHA"),
+        EnvVar("CI_JOB_URL"),
+        EnvVar("CI_PIPELINE_URL"),
+        # Set by GitLab Runner, not by GitLab: other executors of the same pipeline leave it out.
+        EnvVar("CI_RUNNER_VERSION", required=False),
+        EnvVar("CI_COMMIT_REF_NAME"),
+        EnvVar("CI_PROJECT_PATH"),
+        EnvVar("CI_RUNNER_DESCRIPTION", required=False),
+        EnvVar("CI_PIPELINE_SOURCE", required=False),
+        EnvVar("CI_MERGE_REQUEST_IID", required=False),
+        EnvVar("CI_MERGE_REQUEST_TITLE", required=False),
+        EnvVar("CI_MERGE_REQUEST_DESCRIPTION", required=False),
+        EnvVar("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", required=False),
+        EnvVar("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", required=False),
+        EnvVar("CI_MERGE_REQUEST_PROJECT_URL", required=False),
+        EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
+    ),
+    # GitLab Runner's own folder beside the checkout; it is not in the documented list but every executor sets it.
+    scratch_variables=("RUNNER_TEMP_PROJECT_DIR",),
+)
+"""The entry of GitLab CI/CD, self-managed servers included."""

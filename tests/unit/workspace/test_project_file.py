@@ -1,0 +1,168 @@
+"""`.chainloop.yml` names attestations and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.errors import ConfigInvalidError, PathRefusedError
+from chainloop_ci.workspace.project_file import (
+    MAX_PROJECT_FILE_BYTES,
+    ProjectAttestation,
+    ProjectMaterial,
+    find_project_file,
+    load_project_file,
+)
+
+COMPLETE = """
+projectVersion: v1.2.0
+attestations:
+  - name: build
+    workflow: release
+    project: api
+    version: v2
+    annotations: {team: core}
+    materials:
+      - {name: sbom, type: SBOM_CYCLONEDX_JSON, path: out/sbom.json, annotations: {k: v}}
+      - {name: commit, value: NO}
+  - name: docs
+"""
+
+
+def load(folder, text, name=".chainloop.yml"):
+    (folder / name).write_text(text)
+    return load_project_file(folder / name)
+
+
+def test_a_complete_file_is_read(tmp_path):
+    found = load(tmp_path, COMPLETE)
+
+    assert found.project_version == "v1.2.0"
+    assert found.attestations == (
+        ProjectAttestation(
+            name="build",
+            workflow="release",
+            project="api",
+            version="v2",
+            annotations={"team": "core"},
+            materials=(
+                ProjectMaterial("sbom", MaterialType.SBOM_CYCLONEDX_JSON, path="out/sbom.json", annotations={"k": "v"}),
+                ProjectMaterial("commit", value="NO"),
+            ),
+        ),
+        ProjectAttestation(name="docs"),
+    )
+
+
+def test_an_attestation_is_found_by_its_name_and_without_one_only_when_it_is_the_only_one(tmp_path):
+    two, one = load(tmp_path, COMPLETE), load(tmp_path, "attestations: [{name: only}]")
+
+    assert two.find_attestation("docs") == ProjectAttestation(name="docs")
+    assert two.find_attestation() is None
+    assert two.find_attestation("absent") is None
+    assert one.find_attestation() == ProjectAttestation(name="only")
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "{}", "projectVersion: v1"])
+def test_a_file_without_attestations_is_fine(tmp_path, text):
+    assert load(tmp_path, text).attestations == ()
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["controlPlane", "control-plane", "url", "server", "token", "key", "signing_key", "ca", "proxy", "HTTPS_PROXY",
+     "index", "extra-index-url", "organization", "insecure"],
+)  # fmt: skip
+@pytest.mark.parametrize("inside", [False, True])
+def test_r21_what_only_an_operator_may_set_is_refused_by_name(tmp_path, field, inside):
+    text = f"attestations: [{{name: a, {field}: x}}]" if inside else f"{field}: x"
+
+    with pytest.raises(ConfigInvalidError) as caught:
+        load(tmp_path, text)
+
+    assert [finding.code for finding in caught.value.findings] == ["refused-field"]
+    assert field in caught.value.message
+
+
+def test_everything_that_is_wrong_is_listed_with_its_place(tmp_path):
+    text = (
+        "attestations:\n  - workflow: 5\n    materials:\n"
+        "      - {name: a, type: SARF, path: x, value: y}\n    nmae: b\n"
+    )
+
+    with pytest.raises(ConfigInvalidError) as caught:
+        load(tmp_path, text)
+
+    found = {(finding.code, finding.path, finding.line) for finding in caught.value.findings}
+    assert found == {
+        ("unknown-field", "/attestations/0/nmae", 5),
+        ("missing-field", "/attestations/0", 2),
+        ("invalid-field", "/attestations/0/workflow", 2),
+        ("invalid-field", "/attestations/0/materials/0", 4),
+        ("unknown-type", "/attestations/0/materials/0/type", 4),
+    }
+    assert "did you mean SARIF" in caught.value.message
+    assert "did you mean name" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n- b\n", "found a list"),
+        ("attestations: 5", "expected a list"),
+        ("attestations: [text]", "expected fields"),
+        ("attestations: [{name: a, annotations: [x]}]", "expected names with texts"),
+        ("attestations: [{name: a, materials: [{name: m}]}]", "either a path or a value"),
+        ("attestations: [{name: a}, {name: a}]", "stands twice"),
+        ("attestations: [{name: a, materials: [{name: m, value: x}, {name: m, value: y}]}]", "stands twice"),
+        ("attestations: []\nattestations: []", "stands twice"),
+        ("attestations: [", "line 2:1: not YAML"),
+        ("\tx: 1", "line 1:1: not YAML"),
+        ("x: 1\n---\ny: 2", "second document"),
+    ],
+)
+def test_a_broken_file_says_what_is_wrong(tmp_path, text, message):
+    with pytest.raises(ConfigInvalidError, match=message):
+        load(tmp_path, text)
+
+
+def test_a_huge_file_is_refused(tmp_path):
+    with pytest.raises(ConfigInvalidError, match="larger than 1024 KiB"):
+        load(tmp_path, "#" * (MAX_PROJECT_FILE_BYTES + 1))
+
+
+def test_the_list_of_chainloop_labs_is_left_alone_with_a_notice(tmp_path):
+    found = load(tmp_path, "attestation:\n  - {name: sbom, path: sbom.json}\n")
+
+    assert found.attestations == ()
+    assert "'attestation'" in found.notices[0]
+
+
+def test_r22_a_project_file_that_is_a_link_out_of_its_folder_is_refused(tmp_path):
+    (tmp_path / "secret").write_text("projectVersion: stolen")
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    (folder / ".chainloop.yml").symlink_to(tmp_path / "secret")
+
+    with pytest.raises(PathRefusedError):
+        load_project_file(folder / ".chainloop.yml")
+
+
+def test_the_file_is_found_upward_until_the_folder_of_the_repository(tmp_path):
+    (tmp_path / ".chainloop.yml").touch()
+    repository = tmp_path / "repository"
+    (repository / "src").mkdir(parents=True)
+
+    assert find_project_file(repository / "src") == tmp_path / ".chainloop.yml"
+
+    (repository / ".git").mkdir()
+    assert find_project_file(repository / "src") is None
+
+
+def test_the_longer_ending_wins_and_the_nearest_folder_before_it(tmp_path):
+    (tmp_path / "inner").mkdir()
+    for path in (".chainloop.yml", ".chainloop.yaml", "inner/.chainloop.yml"):
+        (tmp_path / path).touch()
+
+    assert find_project_file(tmp_path) == tmp_path / ".chainloop.yaml"
+    assert find_project_file(tmp_path / "inner") == tmp_path / "inner" / ".chainloop.yml"
