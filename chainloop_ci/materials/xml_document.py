@@ -1,0 +1,61 @@
+"""Reading XML as a stream, without ever expanding an entity or reading a document type declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chainloop_ci.errors import Finding, MaterialRejectedError
+from chainloop_ci.materials.rejection import rejected
+
+
+@dataclass(slots=True)
+class XmlOutline:
+    """What is kept of an XML document: the name of its root and how often each wanted element occurs."""
+
+    wanted: frozenset[str]
+    root: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def start(self, tag: str, _attributes: dict[str, str]) -> None:
+        """Take notice of an element; namespaces do not count."""
+        name = tag.rpartition("}")[2]
+        self.root = self.root or name
+        if name in self.wanted:
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def close(self) -> None:
+        """End the document; the parser asks for this."""
+
+
+def outline_xml(chunks: Iterable[bytes], wanted: frozenset[str], expected: str, file: str = "") -> XmlOutline:
+    """Parse `chunks` and return the outline; `file` is named in errors when the XML is one entry of an archive.
+
+    Raises:
+        MaterialRejectedError: broken XML, with line and column; or a DTD, entity or external reference in it.
+    """
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import XMLParser
+
+    outline = XmlOutline(wanted)
+    parser = XMLParser(target=outline, forbid_dtd=True)
+    try:
+        for chunk in chunks:
+            parser.feed(chunk)
+        parser.close()
+    except ParseError as error:
+        line, column = error.position
+        reason = str(error).partition(":")[0]
+        raise _refuse(expected, "broken XML", file, line, column + 1, reason) from error
+    except DefusedXmlException as error:
+        line, column = parser.parser.CurrentLineNumber, parser.parser.CurrentColumnNumber + 1
+        raise _refuse(expected, "XML with a document type declaration", file, line, column, "refused") from error
+    return outline
+
+
+def _refuse(expected: str, found: str, file: str, line: int, column: int, reason: str) -> MaterialRejectedError:
+    place = f"{file}, " if file else ""
+    finding = Finding("xml-syntax", f"{found}: {reason}", path=file or None, line=line, column=column)
+    return rejected(expected, f"{found} ({place}line {line}, column {column}: {reason})", findings=[finding])

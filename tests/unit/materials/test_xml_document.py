@@ -1,0 +1,54 @@
+"""Reading XML as a stream."""
+
+from __future__ import annotations
+
+import pytest
+
+from chainloop_ci.errors import MaterialRejectedError
+from chainloop_ci.materials.xml_document import outline_xml
+
+WANTED = frozenset({"b"})
+BOMB = b"""<!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;&x;&x;">]>\n<a>&y;</a>"""
+
+
+def refused(raw: bytes, file: str = "") -> MaterialRejectedError:
+    with pytest.raises(MaterialRejectedError) as caught:
+        outline_xml([raw], WANTED, "some XML", file)
+    return caught.value
+
+
+def test_root_and_wanted_elements_are_kept():
+    outline = outline_xml([b"<a><b/><c><b x='1'/>", b"</c></a>"], WANTED, "some XML")
+
+    assert (outline.root, outline.counts) == ("a", {"b": 2})
+
+
+def test_namespaces_do_not_count():
+    assert outline_xml([b'<n:a xmlns:n="urn:n"><n:b/></n:a>'], WANTED, "some XML").counts == {"b": 1}
+
+
+def test_broken_xml_has_a_line_and_a_column():
+    error = refused(b"<a>\n  <b>\n</a>")
+
+    assert error.message == "expected some XML, found broken XML (line 3, column 3: mismatched tag)"
+    assert (error.findings[0].line, error.findings[0].column) == (3, 3)
+
+
+@pytest.mark.parametrize("raw", [BOMB, b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', b"<!DOCTYPE a><a/>"])
+def test_a_document_type_declaration_is_refused(raw):
+    error = refused(raw)
+
+    assert "XML with a document type declaration" in error.message
+    assert error.findings[0].line == 1
+
+
+def test_an_entry_of_an_archive_is_named():
+    assert "(reports/x.xml, line 1, column" in refused(b"<a>", "reports/x.xml").message
+
+
+def test_nothing_at_all_is_refused():
+    assert "no element found" in refused(b"").message
+
+
+def test_a_very_deep_document_is_read():
+    assert outline_xml([b"<b>" * 100_000, b"</b>" * 100_000], WANTED, "some XML").counts == {"b": 100_000}
