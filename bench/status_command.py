@@ -1,4 +1,4 @@
-"""`chainloop attestation status` on a state of 20 materials, against `python -c pass`: python -m bench.status_command."""
+"""`chainloop attestation status`, a state of 20 materials, against `python -c pass`: python -m bench.status_command."""
 
 from __future__ import annotations
 

@@ -1,0 +1,91 @@
+"""Whether an attestation has what its contract asks for. One judgement for `push`, the dry run and the server (R11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from chainloop_ci.contract.types import Annotation, Contract, ContractMaterial, ContractSchema, MaterialType
+from chainloop_ci.errors import Finding
+
+_NO_TEXTS: Mapping[str, str] = MappingProxyType({})
+_NO_ANNOTATIONS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+_PLACEHOLDERS = {MaterialType.STRING: "<text>", MaterialType.CONTAINER_IMAGE: "<image:tag>"}
+
+
+def check_compliance(
+    contract: Contract,
+    present: Mapping[str, MaterialType],
+    *,
+    annotations: Mapping[str, str] = _NO_TEXTS,
+    material_annotations: Mapping[str, Mapping[str, str]] = _NO_ANNOTATIONS,
+) -> tuple[Finding, ...]:
+    """Return everything that is missing or wrong, in contract order; empty when the contract is met.
+
+    `present` are the materials of the attestation by name; those that the contract does not know are allowed.
+    `annotations` and `material_annotations` are the ones given when crafting. An annotation that has a value in the
+    contract needs none. A finding's path points into the normalised contract.
+    """
+    prefix = "" if contract.schema is ContractSchema.V1 else "/spec"
+    return (
+        *_check_materials(contract, present, material_annotations, f"{prefix}/materials"),
+        *_check_annotations(contract, annotations, f"{prefix}/annotations"),
+    )
+
+
+def _check_materials(
+    contract: Contract, present: Mapping[str, MaterialType], given: Mapping[str, Mapping[str, str]], path: str
+) -> Iterator[Finding]:
+    groups = contract.groups
+    for at, entry in enumerate(contract.materials):
+        # A group is judged where its first member stands.
+        members = groups.pop(entry.group, ()) if entry.group else ()
+        if members and not any(member.name in present for member in members):
+            yield _missing_group(members, f"{path}/{at}")
+        if entry.name in present:
+            yield from _check_present(entry, present[entry.name], given.get(entry.name, {}), f"{path}/{at}")
+        elif entry.required:
+            message = f"the material {entry.name} ({entry.type}) is required and was not added"
+            yield Finding("missing-material", message, path=f"{path}/{at}", hint=f"chainloop {add_command(entry)}")
+
+
+def _check_present(
+    entry: ContractMaterial, found: MaterialType, given: Mapping[str, str], path: str
+) -> Iterator[Finding]:
+    if found is not entry.type:
+        message = f"the material {entry.name} must be of type {entry.type}, it was added as {found}"
+        yield Finding(
+            "wrong-material-type", message, path=f"{path}/type", hint=f"chainloop {add_command(entry)} --replace"
+        )
+    for at, annotation in enumerate(entry.annotations):
+        if not _has_value(annotation, given):
+            message = f"the annotation {annotation.name} of the material {entry.name} has no value"
+            hint = f"chainloop {add_command(entry)}"
+            yield Finding("missing-annotation", message, path=f"{path}/annotations/{at}", hint=hint)
+
+
+def _missing_group(members: tuple[ContractMaterial, ...], path: str) -> Finding:
+    names = ", ".join(f"{member.name} ({member.type})" for member in members)
+    message = f'at least one material from group "{members[0].group}" is required: {names}'
+    hint = " or ".join(f"chainloop {add_command(member)}" for member in members)
+    return Finding("missing-group", message, path=f"{path}/group", hint=hint)
+
+
+def _check_annotations(contract: Contract, given: Mapping[str, str], path: str) -> Iterator[Finding]:
+    for at, annotation in enumerate(contract.annotations):
+        if not _has_value(annotation, given):
+            message = f"the annotation {annotation.name} of the attestation has no value"
+            hint = f"chainloop attestation push --annotation {annotation.name}=<value>"
+            yield Finding("missing-annotation", message, path=f"{path}/{at}", hint=hint)
+
+
+def _has_value(annotation: Annotation, given: Mapping[str, str]) -> bool:
+    return bool(annotation.value or given.get(annotation.name))
+
+
+def add_command(entry: ContractMaterial) -> str:
+    """Return the command that adds `entry`, without the program's name; placeholders stand in angle brackets."""
+    value = _PLACEHOLDERS.get(entry.type, "<file>")
+    open_annotations = (annotation.name for annotation in entry.annotations if not annotation.value)
+    options = "".join(f" --annotation {name}=<value>" for name in open_annotations)
+    return f"attestation add --name {entry.name} --value {value}{options}"
