@@ -26,12 +26,13 @@ class WorkflowPin:
     contract_name: str
     contract_revision: int
     contract_digest: Digest
-    """Digest of the contract's raw bytes."""
+    """Digest of the contract's raw bytes; empty in a state that was written by the Go product."""
     workflow_id: str = ""
     run_id: str = ""
     """Empty on a dry run."""
     team: str = ""
     project_version: str = ""
+    project_version_prerelease: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class CraftedMaterial:
     filename: str | None = None
     """Base name of the file; the repository for an image."""
     size_bytes: int | None = None
+    """Written as the annotation `chainloop.material.size`, which never stands in `annotations`."""
     image: ImageReference | None = None
     main_component: MainComponent | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class CasPin:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What only this implementation needs to go on with a run; never part of the statement."""
+    """What only this implementation needs to go on with a run; never part of the statement, `ci` excepted."""
 
     control_plane: str = ""
     run_handle: str = ""

@@ -141,7 +141,7 @@ class Tenant:
         created = self.call(
             "POST", "/workflows", {"name": workflow, "project": project, "contract": "build", "team": "core"}
         )
-        private, public = generate_key("p256", None)
+        private, public = generate_key()
         key = self.folder / f"{workflow}.key"
         key.write_bytes(private)
         key.chmod(0o600)
