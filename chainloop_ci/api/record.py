@@ -11,11 +11,12 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from chainloop_ci.attestation.times import parse_time, render_time
 from chainloop_ci.digests import DIGEST_PATTERN, Digest
 from chainloop_ci.errors import Finding, RequestInvalidError
 
@@ -238,21 +239,3 @@ def _write(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_write(item) for item in value]
     return value
-
-
-def parse_time(text: str) -> datetime:
-    """Return an RFC 3339 time as aware UTC; nanoseconds are cut to microseconds.
-
-    Raises:
-        ValueError: no time zone, or not a time.
-
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"a time needs a zone, like 2026-01-31T12:00:00Z: found {text!r}")
-    return moment.astimezone(UTC)
-
-
-def render_time(moment: datetime) -> str:
-    """Return an aware time as RFC 3339 in UTC with `Z`."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import pytest
 
-from chainloop_ci.api.record import about, from_dict, nested, parse_request, parse_time, render_time, schema, to_dict
+from chainloop_ci.api.record import about, from_dict, nested, parse_request, schema, to_dict
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import RequestInvalidError
 
@@ -97,15 +97,3 @@ def test_an_answer_with_unknown_fields_is_read() -> None:
 def test_an_answer_without_a_required_field_names_it() -> None:
     with pytest.raises(ValueError, match="Wheel: field sizeBytes is missing"):
         from_dict(Wheel, {})
-
-
-def test_times_are_utc_on_the_wire() -> None:
-    moment = parse_time("2026-11-20T15:53:33.321683945+01:00")
-
-    assert moment == datetime(2026, 11, 20, 14, 53, 33, 321683, tzinfo=UTC)
-    assert render_time(moment) == "2026-11-20T14:53:33.321683Z"
-
-
-def test_a_time_without_zone_is_refused() -> None:
-    with pytest.raises(ValueError, match="needs a zone"):
-        parse_time("2026-11-20T15:53:33")
