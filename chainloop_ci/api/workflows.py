@@ -109,3 +109,14 @@ class ContractRevision:
     created_by: str = ""
     warnings: tuple[str, ...] = ()
     changed: Annotated[bool, about("In the answer to a PUT: whether a new revision was made.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionSummary:
+    """A revision of a contract without its content, as lists show it."""
+
+    revision: int
+    digest: Digest
+    format: ContractFormat
+    created_at: datetime
+    created_by: str = ""
