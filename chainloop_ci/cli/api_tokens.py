@@ -1,0 +1,135 @@
+"""`chainloop organization api-token`: create, list, rotate, revoke."""
+
+from __future__ import annotations
+
+import click
+
+from chainloop_ci.api.access import ApiToken, CreatedToken, Role, Scope, ScopeKind, TokenRequest, TokenRotation
+from chainloop_ci.api.record import to_dict
+from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.durations import parse_duration
+from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.options import Kind, Option
+from chainloop_ci.cli.table import Row, Table
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.errors import UsageError
+
+_ROLES = tuple(role.value for role in Role if role is not Role.INSTANCE)
+_CREATE = (
+    Option("name", ("--name",), "Name, unique in the organization.", required=True),
+    Option(
+        "role",
+        ("--role",),
+        "What it may do: attest (for jobs), read, operate, admin.",
+        Kind.CHOICE,
+        choices=_ROLES,
+    ),
+    Option("project", ("--project",), "Let it reach this project only."),
+    Option("workflow", ("--workflow",), "Let it reach this workflow of the project only: a service account."),
+    Option("expiration", ("--expiration",), "End it after this time: 30d.", metavar="DURATION"),
+    Option("description", ("--description",), "For people.", default=""),
+)
+_ROTATE = (
+    Option("overlap", ("--overlap",), "Let the old secret work so much longer: 24h.", metavar="DURATION"),
+)  # fmt: skip
+
+
+@click.group(cls=Group)
+def api_token() -> None:
+    """Manage API tokens and service accounts."""
+
+
+@api_token.command("create", params=parameters(_CREATE))
+@click.pass_obj
+def create(
+    world: World,
+    name: str,
+    role: str | None,
+    project: str | None,
+    workflow: str | None,
+    expiration: str | None,
+    description: str,
+) -> None:
+    """Create an API token and show its secret, this once."""
+    if role is None and workflow is None:
+        raise UsageError("say with --role what the token may do", hint=f"one of {', '.join(_ROLES)}")
+    request = TokenRequest(
+        name,
+        Role(role or Role.ATTEST),  # a service account is always this (R1)
+        project=project,
+        workflow=workflow,
+        expires_in_seconds=None if expiration is None else parse_duration(expiration, "--expiration"),
+        description=description,
+    )
+    _show_secret(world, world.operator().create_token(request))
+
+
+@api_token.command("list", aliases=("ls",), params=parameters(PAGING))
+@click.pass_obj
+def list_(world: World, limit: int | None, cursor: str | None) -> None:
+    """List API tokens with role, scope and last use."""
+    page = world.operator().list_tokens(paging_of(limit, cursor))
+    header = ("ID", "Name", "Role", "Scope", "State", "Expires at", "Last used at", "From")
+    show_page(world, page, header, lambda item: (
+        item.id, item.name, item.role, render_scope(item.scope), _state(world, item), date(item.expires_at),
+        date(item.last_used_at), item.last_used_address or "",
+    ))  # fmt: skip
+
+
+@api_token.command("rotate", params=parameters(_ROTATE))
+@click.argument("named", metavar="NAME|ID")
+@click.pass_obj
+def rotate(world: World, named: str, overlap: str | None) -> None:
+    """Give a token a new secret and show it, this once."""
+    seconds = 0 if overlap is None else parse_duration(overlap, "--overlap")
+    operator = world.operator()
+    _show_secret(world, operator.rotate_token(operator.find_token(named).id, TokenRotation(seconds)))
+
+
+@api_token.command("revoke")
+@click.argument("named", metavar="NAME|ID")
+@click.pass_obj
+def revoke(world: World, named: str) -> None:
+    """End a token at once, and the open runs that it began."""
+    operator = world.operator()
+    found = operator.find_token(named)
+    require_consent(world, f"End the token {found.name} and its open runs?")
+    revoked = operator.revoke_token(found.id)
+    show_record(world, revoked, _rows(world, revoked))
+    world.output.info("token revoked", name=revoked.name)
+
+
+def render_scope(scope: Scope) -> str:
+    """Return a scope for people: `project/workflow`, `project/*` or `organization`."""
+    if scope.kind is ScopeKind.WORKFLOW:
+        return f"{scope.project}/{scope.workflow}"
+    return f"{scope.project}/*" if scope.kind is ScopeKind.PROJECT else scope.kind.value
+
+
+def _show_secret(world: World, created: CreatedToken) -> None:
+    if world.format == "json":
+        world.output.document(to_dict(created))
+    else:
+        rows = [row for row in _rows(world, created.token) if row[1]]
+        world.output.table(Table([*rows, ("Token", created.secret)]))
+    world.output.warning("the token is shown this once: keep it where secrets are kept", name=created.token.name)
+
+
+def _rows(world: World, item: ApiToken) -> list[Row]:
+    return [
+        ("ID", item.id),
+        ("Name", item.name),
+        ("Description", item.description),
+        ("Role", item.role),
+        ("Scope", render_scope(item.scope)),
+        ("State", _state(world, item)),
+        ("Created At", date(item.created_at)),
+        ("Expires At", date(item.expires_at)),
+        ("Revoked At", date(item.revoked_at)),
+    ]
+
+
+def _state(world: World, item: ApiToken) -> str:
+    if item.revoked_at is not None:
+        return "revoked"
+    return "expired" if item.expires_at is not None and item.expires_at <= world.now() else "active"

@@ -1,0 +1,101 @@
+"""`chainloop attestation`: init, add, status, push, reset, verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainloop_ci.cli.command import Command, Group, parameters
+from chainloop_ci.cli.options import ATTESTATION, COMMANDS
+from chainloop_ci.cli.wiring import World
+
+if TYPE_CHECKING:
+    from chainloop_ci.attestation.state import CraftingState
+
+
+class AttestationCommand(Command):
+    """A command with its options of the table and those that all commands of `attestation` have."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        keywords["params"] = parameters(COMMANDS[keywords["name"]])
+        super().__init__(*arguments, shared=ATTESTATION, **keywords)
+
+
+@click.group(cls=Group, aliases=("att",), shared=ATTESTATION)
+def attestation() -> None:
+    """Craft, sign and push an attestation."""
+
+
+@attestation.command("init", cls=AttestationCommand)
+@click.pass_obj
+def init(world: World, /, **options: Any) -> None:
+    """Begin an attestation: fetch the contract and check that it can be met here."""
+    world.may_end_gracefully = True
+    from chainloop_ci.cli.attestation_init import run_init
+
+    _show(world, run_init(world, **options), full=False)
+
+
+@attestation.command("add", cls=AttestationCommand)
+@click.pass_obj
+def add(world: World, /, **options: Any) -> None:
+    """Add a material: a file, a container image or a text."""
+    from chainloop_ci.cli.attestation_add import run_add
+    from chainloop_ci.cli.status_view import material_document
+
+    material = run_add(world, **options)
+    if world.format == "json":
+        world.output.document([material_document(material)])
+
+
+@attestation.command("status", cls=AttestationCommand)
+@click.pass_obj
+def status(world: World, full: bool) -> None:
+    """Show what the contract asks for, what is there and what is missing."""
+    _show(world, world.state().load(), full=full)
+
+
+@attestation.command("push", cls=AttestationCommand)
+@click.pass_obj
+def push(world: World, /, **options: Any) -> None:
+    """Sign the attestation and store it on the control plane."""
+    world.may_end_gracefully = True
+    from chainloop_ci.cli.attestation_push import run_push
+
+    run_push(world, **options)
+
+
+@attestation.command("reset", cls=AttestationCommand)
+@click.pass_obj
+def reset(world: World, trigger: str, reason: str | None) -> None:
+    """End the attestation without pushing it."""
+    world.may_end_gracefully = True
+    from chainloop_ci.crafting.reset import Reset
+
+    store = world.state()
+    ended = Reset(store=store, control_plane=world.control_plane_of, report=world.reporter)(trigger, reason or "")
+    if ended:
+        world.output.info("Attestation canceled", run=ended.pin.run_id or "dry run", trigger=trigger)
+    if world.format == "json":
+        run_id = ended.pin.run_id if ended else None
+        world.output.document({"reset": ended is not None, "attestationID": run_id, "trigger": trigger})
+
+
+@attestation.command("verify", cls=AttestationCommand)
+@click.pass_obj
+def verify(world: World, bundle: str, key: str | None) -> None:
+    """Verify who signed a bundle; needs no network. Ends with 7, 8 or 9 when that is not proven."""
+    from chainloop_ci.cli.attestation_verify import run_verify
+
+    run_verify(world, bundle, key)
+
+
+def _show(world: World, state: CraftingState, *, full: bool) -> None:
+    from chainloop_ci.cli.status_view import status_document, status_tables
+    from chainloop_ci.crafting.status import get_status
+
+    if world.format == "json":
+        world.output.document(status_document(get_status(state)))
+    else:
+        world.output.table(*status_tables(get_status(state), full=full))

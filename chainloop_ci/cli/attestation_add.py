@@ -1,0 +1,78 @@
+"""What `attestation add` makes of its options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.crafting.add import Add, AddRequest
+from chainloop_ci.crafting.annotations import parse_annotations
+from chainloop_ci.crafting.content import ContentReader
+from chainloop_ci.crafting.ports import RegistryCredentials
+from chainloop_ci.errors import UsageError
+
+if TYPE_CHECKING:
+    from chainloop_ci.attestation.state import CraftedMaterial
+
+
+def run_add(
+    world: World,
+    *,
+    value: str,
+    name: str | None,
+    type: str | None,
+    annotations: Sequence[str],
+    no_strict_validation: bool,
+    replace: bool,
+    registry_server: str | None,
+    registry_username: str | None,
+    registry_password: str | None,
+) -> CraftedMaterial:
+    """Add a material and return it."""
+    request = AddRequest(
+        value=value,
+        name=name,
+        type=_type(type),
+        annotations=parse_annotations(annotations),
+        strict=not no_strict_validation,
+        replace=replace,
+        credentials=_credentials(registry_server, registry_username, registry_password),
+    )
+    add = Add(
+        store=world.state(),
+        control_plane=world.control_plane_of,
+        reader=ContentReader(world, world),
+        now=world.now,
+        report=world.reporter,
+    )
+    return add(request)
+
+
+def _type(name: str | None) -> MaterialType | None:
+    if not name:
+        return None
+    try:
+        return MaterialType(name.upper())
+    except ValueError as error:
+        from difflib import get_close_matches
+
+        from chainloop_ci.materials.registry import IMPLEMENTED
+
+        close = get_close_matches(name.upper(), [member.value for member in MaterialType], n=1)
+        hint = f"did you mean {close[0]}?" if close else f"implemented: {', '.join(sorted(IMPLEMENTED))}"
+        raise UsageError(f"{name[:80]!r} is no material type", hint=hint) from error
+
+
+def _credentials(server: str | None, username: str | None, password: str | None) -> RegistryCredentials | None:
+    given = {"--registry-server": server, "--registry-username": username, "--registry-password": password}
+    if not any(given.values()):
+        return None
+    missing = [flag for flag, text in given.items() if not text]
+    if missing:
+        raise UsageError(
+            f"credentials of a registry are given in part: {', '.join(missing)} missing",
+            hint="give all three, or none to use the docker configuration",
+        )
+    return RegistryCredentials(server or "", username or "", password or "")

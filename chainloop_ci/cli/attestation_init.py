@@ -1,0 +1,104 @@
+"""What `attestation init` makes of its options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainloop_ci import __version__
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.crafting.init import Init, InitRequest, Machine
+from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
+from chainloop_ci.errors import FileUnreadableError, UsageError
+
+if TYPE_CHECKING:
+    from chainloop_ci.attestation.state import CraftingState
+    from chainloop_ci.workspace.project_file import ProjectAttestation
+
+MAX_CONTRACT_BYTES = 1024 * 1024
+
+
+def run_init(
+    world: World,
+    *,
+    workflow: str | None,
+    project: str | None,
+    contract: str | None,
+    contract_revision: int | None,
+    version: str | None,
+    attestation_name: str | None,
+    dry_run: bool,
+    replace: bool,
+) -> CraftingState:
+    """Begin an attestation and return its state."""
+    named, file_version = _project_file(world, attestation_name)
+    request = InitRequest(
+        wanted=Wanted(
+            workflow=workflow or (named.workflow if named else None),
+            project=project or (named.project if named else None),
+            # 0 is how the Go product's users ask for the newest.
+            revision=contract_revision or None,
+            contract=_contract(world, contract),
+        ),
+        version=version or (named.version if named else None) or file_version or "",
+        annotations=named.annotations if named else {},
+        dry_run=dry_run,
+        replace=replace,
+    )
+    state = _make_init(world)(request)
+    if not dry_run and world.settings().signing_key is None:
+        world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
+    return state
+
+
+def _make_init(world: World) -> Init:
+    from chainloop_ci.state import belongs_to_other_job
+
+    return Init(
+        store=world.state(),
+        control_plane=world.control_plane,
+        control_plane_url=lambda: world.control_plane().http.base_url,
+        terms=TermsFinder(control_plane=world.control_plane, report=world.reporter),
+        machine=Machine(
+            facts=world.facts(),
+            now=world.now,
+            new_id=world.new_id,
+            new_handle=world.new_handle,
+            read_head=world.read_head,
+            belongs_to_other_job=belongs_to_other_job,
+            client_version=__version__,
+        ),
+        report=world.reporter,
+    )
+
+
+def _project_file(world: World, name: str | None) -> tuple[ProjectAttestation | None, str | None]:
+    """Return the entry of `.chainloop.yml` that counts, and its project version."""
+    from chainloop_ci.workspace.project_file import find_project_file, load_project_file
+
+    path = find_project_file(world.cwd)
+    if path is None:
+        if name:
+            raise UsageError(f"there is no .chainloop.yml that could have an attestation {name!r}")
+        return None, None
+    file = load_project_file(path)
+    for notice in file.notices:
+        world.output.warning(notice)
+    found = file.find_attestation(name)
+    if name and found is None:
+        names = ", ".join(entry.name for entry in file.attestations) or "none"
+        raise UsageError(f"{path} has no attestation {name!r}", hint=f"it has: {names}")
+    return found, file.project_version
+
+
+def _contract(world: World, given: str | None) -> ContractFile | str | None:
+    """Return the file or the name that `--contract` means."""
+    if not given:
+        return None
+    if world.file_exists(given):
+        with world.open_file(given) as file:
+            return ContractFile(given, file.read(MAX_CONTRACT_BYTES + 1))
+    if "://" in given:
+        raise UsageError("a contract is not fetched from an address", hint="download it and give the file")
+    if "/" in given or given.endswith((".yaml", ".yml", ".json", ".cue")):
+        raise FileUnreadableError(f"there is no contract file {given}", hint="check the path")
+    return given

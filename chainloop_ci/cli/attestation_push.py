@@ -1,0 +1,135 @@
+"""What `attestation push` makes of its options, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
+from chainloop_ci.cli.status_view import status_document
+from chainloop_ci.cli.wiring import World, builder_id
+from chainloop_ci.crafting.annotations import parse_annotations
+from chainloop_ci.crafting.ports import Signer
+from chainloop_ci.crafting.push import DryPush, Push, Pushed
+from chainloop_ci.crafting.status import get_status, require_compliant
+from chainloop_ci.errors import FileUnreadableError, SigningKeyMissingError
+
+
+def run_push(world: World, *, key: str | None, annotations: Sequence[str], bundle: str | None) -> None:
+    """Push the attestation, or on a dry run print the statement that would be signed."""
+    given = parse_annotations(annotations)
+    store = world.state()
+    push = Push(
+        store=store,
+        control_plane=world.control_plane_of,
+        load_signer=lambda: load_signer(world, key),
+        builder_id=builder_id,
+        now=world.now,
+        report=world.reporter,
+        write_bundle=_bundle_writer(world, bundle),
+    )
+    if store.load().dry_run:
+        _show_dry(world, push.dry(given))
+    else:
+        _show(world, push(given))
+
+
+def load_signer(world: World, key: str | None) -> Signer:
+    """Return the key to sign with: the option, the variable, the configuration file (R5).
+
+    Raises:
+        SigningKeyMissingError: nobody names one.
+        SigningKeyInvalidError, FileUnreadableError: it cannot be used.
+    """
+    from chainloop_ci.signing.keys import load_signing_key
+    from chainloop_ci.signing.passwords import password_reader
+
+    settings = world.settings(key=key)
+    if settings.signing_key is None:
+        empty = "CHAINLOOP_SIGNING_KEY" in settings.empty_variables
+        raise SigningKeyMissingError(
+            "there is no key to sign with" + (": the variable CHAINLOOP_SIGNING_KEY is set but empty" if empty else ""),
+            hint="give --key or CHAINLOOP_SIGNING_KEY (a path, PEM text, or base64 of it), or keep one with "
+            "`chainloop config save`; an operator makes one with `chainloop organization key create`",
+        )
+    file = world.env.get(SIGNING_PASSWORD_FILE_VARIABLE)
+    password = password_reader(world.env, file=world.cwd / file if file else None, prompt=_prompt(world))
+    return load_signing_key(settings.signing_key.value.reveal(), read_password=password, env=world.env)
+
+
+def _prompt(world: World) -> Callable[[], str] | None:
+    if not (world.stdin.isatty() and world.stderr.isatty()):
+        return None
+
+    def ask() -> str:
+        from getpass import getpass
+
+        return getpass("Password of the signing key: ", stream=world.stderr)
+
+    return ask
+
+
+def _bundle_writer(world: World, path: str | None) -> Callable[[bytes], None] | None:
+    if not path:
+        return None
+    target = world.cwd / path
+
+    def write(raw: bytes) -> None:
+        try:
+            _write_private(target, raw)
+        except OSError as error:
+            raise FileUnreadableError(
+                f"the bundle cannot be written to {path}: {error.strerror or error}",
+                hint="choose another path with --bundle; the attestation is kept, push again",
+            ) from error
+
+    return write
+
+
+def _write_private(target: Path, raw: bytes) -> None:
+    """Write a file that only its user can read, whole or not at all."""
+    new = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(raw)
+        new.replace(target)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _show_dry(world: World, dry: DryPush) -> None:
+    statement: Mapping[str, object] = json.loads(dry.statement)
+    if world.format == "json":
+        world.output.document({**status_document(get_status(dry.state)), "statement": statement})
+    else:
+        world.output.document(statement)
+    # Design decision 19: the statement is shown whatever is missing, and the status says that it is not complete.
+    require_compliant(dry.state)
+    world.output.info("Dry run: nothing was signed and nothing was sent; the attestation stays here")
+
+
+def _show(world: World, pushed: Pushed) -> None:
+    stored = pushed.stored
+    if world.format == "json":
+        status = get_status(pushed.state, digest=pushed.digest, pushed=True, view_url=stored.view_url)
+        world.output.document({**status_document(status), "state": stored.state.value, "verified": stored.verified})
+    else:
+        world.output.document(_envelope(pushed.bundle))
+    if not stored.verified:
+        world.output.warning(
+            "stored, but not verified: it does not count as success", reason=stored.verification.key.reason
+        )
+    facts = {"digest": pushed.digest, "run": stored.run_id, "url": stored.view_url}
+    world.output.info("Attestation pushed!", **{name: fact for name, fact in facts.items() if fact})
+
+
+def _envelope(bundle: bytes) -> dict[str, object]:
+    """Return the signed envelope in the form of the 2022 transcript, for people to look at; never stored."""
+    envelope = json.loads(bundle)["dsseEnvelope"]
+    return {
+        "payloadType": envelope["payloadType"],
+        "payload": envelope["payload"],
+        "signatures": [{"keyid": entry.get("keyid", ""), "sig": entry["sig"]} for entry in envelope["signatures"]],
+    }

@@ -1,0 +1,220 @@
+"""click commands and groups that know the options table, aliases, and groups that are loaded when they are used.
+
+A lazy group keeps the one-line helps of its commands in a table, so `--help` imports no command module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainloop_ci.cli.options import GLOBAL, Kind, Option
+
+if TYPE_CHECKING:
+    from chainloop_ci.cli.wiring import World
+
+
+class TableOption(click.Option):
+    """An option of the table; its variable is read from the world of this invocation, not from the process."""
+
+    def __init__(self, entry: Option, *, shared: bool = False, choices: Sequence[str] = ()) -> None:
+        self.entry = entry
+        self.shared = shared
+        several = entry.kind in (Kind.PAIRS, Kind.LIST)
+        arguments: dict[str, Any] = {
+            "help": entry.help,
+            "required": entry.required,
+            "multiple": several,
+            "metavar": entry.metavar or ("NAME=VALUE" if entry.kind is Kind.PAIRS else None),
+            "show_default": not shared and entry.default is not None,
+            "envvar": None if shared else entry.env,
+        }
+        if entry.kind is Kind.SWITCH:
+            # Only then: False would let click take a value that begins with a dash (PEM) for another option.
+            arguments["is_flag"] = True
+        if shared:
+            # It may stand at several places of a line: absent must not overwrite present.
+            arguments["default"] = None
+        elif entry.kind is Kind.SWITCH:
+            arguments["default"] = False
+        elif entry.default is not None:
+            # An explicit None would count as a value, also for what is required.
+            arguments["default"] = entry.default
+        if entry.kind is Kind.CHOICE:
+            arguments["type"] = click.Choice(choices or entry.choices)
+        if entry.kind is Kind.NUMBER:
+            arguments["type"] = click.IntRange(min=0)
+        if entry.kind is Kind.PATH:
+            arguments["type"] = click.Path(path_type=None)
+        if shared:
+            arguments |= {"expose_value": False, "callback": _remember, "is_eager": True}
+        # A command may well have an argument of its own that is called `token` or `organization`.
+        name = f"global_{entry.name}" if shared else entry.name
+        declarations = [*reversed(entry.flags), *entry.replaces, name]
+        super().__init__(declarations, **arguments)
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of the option's variable; empty counts as not set."""
+        if self.shared:
+            return None  # the world reads it, and knows then that nobody typed it
+        world: World = ctx.find_root().obj
+        return world.env.get(self.entry.env or "") or None
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Return flags and help, the variable at its end; older flags are not shown."""
+        record = super().get_help_record(ctx)
+        if record is None:
+            return None
+        flags, text = record
+        for older in self.entry.replaces:
+            flags = flags.replace(f", {older}", "")
+        return flags, f"{text} [{self.entry.env}]" if self.entry.env else text
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is not None and isinstance(parameter, TableOption):
+        ctx.find_root().obj.given[parameter.entry.name] = value
+
+
+def _show_help(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.find_root().obj.output.text(ctx.get_help())
+        ctx.exit()
+
+
+def parameters(entries: Sequence[Option]) -> list[click.Parameter]:
+    """Return the options of `entries`, for `@group.command(…, params=parameters(PUSH))`."""
+    return [TableOption(entry) for entry in entries]
+
+
+class _Shared(click.Command):
+    """Accepts the global options wherever they are typed, and shows them apart."""
+
+    def share(self, entries: Sequence[Option], formats: Sequence[str]) -> None:
+        """Add options; a flag that the command has itself means the command's."""
+        taken = {flag for parameter in self.params for flag in (*parameter.opts, *parameter.secondary_opts)}
+        for entry in entries:
+            flags = tuple(flag for flag in entry.flags if flag not in taken)
+            if flags:
+                choices = formats if entry.name == "output" else ()
+                self.params.append(TableOption(replace(entry, flags=flags), shared=True, choices=choices))
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return `--help`, which writes to this invocation's stdout."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options, then those that every command has."""
+        parameters = self.get_params(ctx)
+        for title, shared in (("Options", False), ("Global options", True)):
+            records = [
+                record
+                for parameter in parameters
+                if isinstance(parameter, click.Option)
+                and getattr(parameter, "shared", False) is shared
+                and (record := parameter.get_help_record(ctx))
+            ]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+class Command(_Shared):
+    """A command. `formats` are what `--output` accepts; `shared` are options beside the global ones."""
+
+    def __init__(
+        self,
+        *arguments: Any,
+        formats: Sequence[str] = (),
+        shared: Sequence[Option] = (),
+        aliases: Sequence[str] = (),
+        **keywords: Any,
+    ) -> None:
+        super().__init__(*arguments, **keywords)
+        self.aliases = tuple(aliases)
+        self.share((*shared, *GLOBAL), formats)
+
+
+@dataclass(frozen=True)
+class Lazy:
+    """A command or group that is imported when it is used."""
+
+    name: str
+    place: str
+    """`package.module:attribute`."""
+    help: str
+    """One line; the same as the first line of the command's own help (a test compares them)."""
+    aliases: tuple[str, ...] = ()
+
+
+class Group(_Shared, click.Group):
+    """A group of commands; those in `lazy` are imported when they are used."""
+
+    command_class = Command
+    group_class = type
+
+    def __init__(
+        self,
+        *arguments: Any,
+        lazy: Sequence[Lazy] = (),
+        aliases: Sequence[str] = (),
+        shared: Sequence[Option] = (),
+        **keywords: Any,
+    ) -> None:
+        keywords.setdefault("no_args_is_help", True)
+        super().__init__(*arguments, **keywords)
+        self.lazy = {entry.name: entry for entry in lazy}
+        self.aliases = tuple(aliases)
+        self.share((*shared, *GLOBAL), ())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands in the order of the table."""
+        return [*self.lazy, *(name for name in self.commands if name not in self.lazy)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command called `cmd_name`, by name or alias."""
+        if entry := next((e for e in self.lazy.values() if cmd_name in (e.name, *e.aliases)), None):
+            from importlib import import_module
+
+            module, _, attribute = entry.place.partition(":")
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        return next(
+            (
+                command
+                for name, command in self.commands.items()
+                if cmd_name == name or cmd_name in getattr(command, "aliases", ())
+            ),
+            None,
+        )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command under its full name, however it was typed."""
+        _, command, rest = super().resolve_command(ctx, args)
+        return (command.name if command else None), command, rest
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands first: they are what somebody who asks a group for help looks for."""
+        self.format_commands(ctx, formatter)
+        _Shared.format_options(self, ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their one-line helps; imports none of the lazy ones."""
+        rows = []
+        for name in self.list_commands(ctx):
+            if entry := self.lazy.get(name):
+                rows.append((", ".join((name, *entry.aliases)), entry.help))
+            elif not (command := self.commands[name]).hidden:
+                aliases = getattr(command, "aliases", ())
+                rows.append((", ".join((name, *aliases)), command.get_short_help_str(limit=100)))
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)

@@ -1,0 +1,118 @@
+"""The command line: the table of commands, and the one place that turns errors into messages and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from chainloop_ci.cli.command import Group, Lazy
+from chainloop_ci.cli.exit_codes import FAILURE, INTERRUPTED, SUCCESS, exit_status
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.errors import ChainloopError, UsageError
+
+COMMANDS: tuple[Lazy, ...] = (
+    Lazy("attestation", "chainloop_ci.cli.attestation:attestation", "Craft, sign and push an attestation.", ("att",)),
+    Lazy("workflow", "chainloop_ci.cli.workflow:workflow", "Manage workflows, their contracts and runs.", ("wf",)),
+    Lazy("organization", "chainloop_ci.cli.organization:organization", "Manage organizations and keys.", ("org",)),
+    Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),
+    Lazy("config", "chainloop_ci.cli.config_commands:config", "Keep the control plane's address and a token."),
+    Lazy("version", "chainloop_ci.cli.version:version", "Show the version."),
+)
+"""Every command of the first level. `--help` prints this table and imports none of them."""
+
+# click repeats what it could not read: a key or a token that stood at a wrong place must not reach a log.
+_SECRETS = re.compile(r"-----BEGIN.*|clp_\w+", re.DOTALL)
+
+_GRACE_IS_NOT_FOR = ("usage", "already-initialized")
+
+
+@click.command(cls=Group, name="chainloop", lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+def chainloop() -> None:
+    """Craft the attestation of a CI run against a contract, and manage what a control plane knows of it."""
+
+
+def run(arguments: Sequence[str], world: World) -> int:
+    """Run one command in `world` and return its exit status. No exception leaves."""
+    if "--debug" in arguments:
+        # Before anything is parsed: what fails there should be explained too.
+        world.given["debug"] = True
+    try:
+        status = chainloop.main(list(arguments), prog_name="chainloop", standalone_mode=False, obj=world)
+        return status if isinstance(status, int) else SUCCESS
+    except click.exceptions.NoArgsIsHelpError as error:
+        world.output.text(error.format_message())
+        return SUCCESS
+    except click.ClickException as error:
+        _assume_json(arguments, world)
+        return _report(_translate(error), world)
+    except ChainloopError as error:
+        return _report(error, world)
+    except (KeyboardInterrupt, click.Abort):
+        world.output.warning("interrupted; what was saved stays")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our result went away (`… | head`). Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), world.stdout.fileno())
+        return FAILURE
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a defect is one line, never a traceback
+        return _report_defect(error, world)
+
+
+def _report(error: ChainloopError, world: World) -> int:
+    status = exit_status(error)
+    world.output.error(error, status)
+    if world.may_end_gracefully and error.code not in _GRACE_IS_NOT_FOR and world.switch("graceful_exit"):
+        world.output.warning("ended with 0, as --graceful-exit asks", status=status)
+        return SUCCESS
+    return status
+
+
+def _report_defect(error: Exception, world: World) -> int:
+    if world.debug:
+        import traceback
+
+        # Frames and lines only: the values of variables may be secrets.
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            world.output.debug(line)
+    defect = ChainloopError(
+        f"unexpected {type(error).__name__}: {error}" if world.debug else f"unexpected {type(error).__name__}",
+        hint="this is a defect of chainloop: run it again with --debug and report what it prints",
+    )
+    world.output.error(defect, FAILURE)
+    return FAILURE
+
+
+def _translate(error: click.ClickException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    hint = f"see `{context.command_path} --help`" if context else "see `chainloop --help`"
+    text = _SECRETS.sub("***", error.format_message().strip().rstrip("."))
+    return UsageError(text[:1].lower() + text[1:] if text else "the command line cannot be read", hint=hint)
+
+
+def _assume_json(arguments: Sequence[str], world: World) -> None:
+    """Find out about `-o json` on a line that click could not read."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    joined = any(word in ("--output=json", "-ojson", "-o=json") for word in arguments)
+    if joined or any(pair in (("-o", "json"), ("--output", "json")) for pair in pairs):
+        world.output.as_json = True
+
+
+def main() -> int:
+    """Run the command of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        _speak_unicode(stream)
+    world = World(env=os.environ, cwd=Path.cwd(), stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
+    return run(sys.argv[1:], world)
+
+
+def _speak_unicode(stream: TextIO) -> None:
+    """Tables need box drawing and names may be in any script, whatever the locale of the job is."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure:
+        reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -1,0 +1,226 @@
+"""THE table of options and environment variables; `--help`, the plugins of the CI systems and the docs follow it.
+
+The order of precedence is: what was typed, the variable, `.chainloop.yml` (attestations only, R21), the configuration
+file, the default. A variable that is set but empty counts as not set; an empty token is an error (R35).
+Source of names: reference sections 1.1 and 1.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an option takes."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    PATH = "path"
+    SWITCH = "switch"
+    CHOICE = "choice"
+    PAIRS = "name=value"
+    """May be given several times; with commas several at once."""
+    LIST = "list"
+    """May be given several times."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of the command line."""
+
+    name: str
+    """Its name in Python."""
+    flags: tuple[str, ...]
+    help: str
+    kind: Kind = Kind.TEXT
+    env: str | None = None
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    metavar: str | None = None
+    required: bool = False
+    secret: bool = False
+    """Never shown; plugins mask it."""
+    replaces: tuple[str, ...] = ()
+    """Older flags that are still understood and not shown."""
+
+
+GLOBAL: tuple[Option, ...] = (
+    Option(
+        "control_plane",
+        ("--control-plane",),
+        "URL of the control plane.",
+        env="CHAINLOOP_CONTROL_PLANE_API",
+        metavar="URL",
+    ),
+    Option(
+        "control_plane_ca",
+        ("--control-plane-ca",),
+        "CA certificates for it: a PEM file, or the PEM text.",
+        env="CHAINLOOP_CONTROL_PLANE_API_CA",
+        metavar="PEM",
+    ),
+    Option(
+        "insecure",
+        ("--insecure", "-i"),
+        "Allow http to another machine. The token can then be read by others.",
+        Kind.SWITCH,
+        env="CHAINLOOP_API_INSECURE",
+    ),
+    Option("token", ("--token", "-t"), "API token.", env="CHAINLOOP_TOKEN", secret=True),
+    Option(
+        "organization",
+        ("--org", "-n"),
+        "Organization; only an instance token needs it.",
+        env="CHAINLOOP_ORGANIZATION",
+        metavar="NAME",
+    ),
+    Option("config", ("--config", "-c"), "Configuration file.", Kind.PATH, env="CHAINLOOP_CONFIG"),
+    Option(
+        "output", ("--output", "-o"), "Form of the result.", Kind.CHOICE, choices=("table", "json"), default="table"
+    ),
+    Option("yes", ("--yes", "-y"), "Do not ask for confirmation.", Kind.SWITCH),
+    Option("debug", ("--debug",), "Show what helps to find a fault.", Kind.SWITCH, env="CHAINLOOP_DEBUG"),
+)
+"""Accepted before and after every command."""
+
+ATTESTATION: tuple[Option, ...] = (
+    Option(
+        "local_state_path",
+        ("--local-state-path",),
+        "File that holds the attestation while it is crafted.",
+        Kind.PATH,
+        env="CHAINLOOP_LOCAL_STATE_PATH",
+    ),
+    Option(
+        "graceful_exit",
+        ("--graceful-exit",),
+        "End with 0 when init, push or reset fail.",
+        Kind.SWITCH,
+        env="CHAINLOOP_GRACEFUL_EXIT",
+    ),
+)
+"""Accepted by `attestation` and all of its commands."""
+
+_ANNOTATIONS = Option("annotations", ("--annotation",), "Annotation; may be repeated.", Kind.PAIRS)
+
+INIT: tuple[Option, ...] = (
+    Option(
+        "workflow",
+        ("--workflow",),
+        "Workflow; not needed with a token that is bound to one.",
+        env="CHAINLOOP_WORKFLOW_NAME",
+        metavar="NAME",
+        replaces=("--workflow-name", "--name"),
+    ),
+    Option("project", ("--project",), "Project of the workflow.", env="CHAINLOOP_PROJECT_NAME", metavar="NAME"),
+    Option(
+        "contract",
+        ("--contract",),
+        "Contract: a file that must equal the stored one, or the name of the stored one.",
+        env="CHAINLOOP_CONTRACT",
+        metavar="FILE|NAME",
+    ),
+    Option(
+        "contract_revision",
+        ("--contract-revision",),
+        "Revision of the contract; 0 is the newest.",
+        Kind.NUMBER,
+        env="CHAINLOOP_CONTRACT_REVISION",
+    ),
+    Option("version", ("--version",), "Version of the project.", env="CHAINLOOP_PROJECT_VERSION"),
+    Option(
+        "attestation_name",
+        ("--attestation-name",),
+        "Entry of .chainloop.yml to take workflow, project, version and annotations from.",
+        env="CHAINLOOP_ATTESTATION_NAME",
+        metavar="NAME",
+    ),
+    Option(
+        "dry_run",
+        ("--dry-run",),
+        "Try the contract: any runner, nothing is stored.",
+        Kind.SWITCH,
+        env="CHAINLOOP_DRY_RUN",
+    ),
+    Option("replace", ("--replace", "-f"), "End the attestation that is being crafted here.", Kind.SWITCH),
+)
+
+ADD: tuple[Option, ...] = (
+    Option("value", ("--value",), "Path, text or image reference.", required=True),
+    Option("name", ("--name",), "Name of the material, as in the contract."),
+    Option("type", ("--kind",), "Type of the material, when the contract does not say it.", metavar="TYPE"),
+    _ANNOTATIONS,
+    Option(
+        "no_strict_validation",
+        ("--no-strict-validation",),
+        "Accept documents that violate their schema but can be read.",
+        Kind.SWITCH,
+    ),
+    Option("replace", ("--replace",), "Replace what was added under this name with other content.", Kind.SWITCH),
+    Option(
+        "registry_server",
+        ("--registry-server",),
+        "Container registry.",
+        env="CHAINLOOP_REGISTRY_SERVER",
+        metavar="HOST",
+    ),
+    Option("registry_username", ("--registry-username",), "User of the registry.", env="CHAINLOOP_REGISTRY_USERNAME"),
+    Option(
+        "registry_password",
+        ("--registry-password",),
+        "Password of the registry.",
+        env="CHAINLOOP_REGISTRY_PASSWORD",
+        secret=True,
+    ),
+)
+
+STATUS: tuple[Option, ...] = (
+    Option("full", ("--full",), "Show values, digests and the runner's variables too.", Kind.SWITCH),
+)
+
+_KEY_TEXT = "a path, env://NAME, PEM text, or base64 of it"
+
+PUSH: tuple[Option, ...] = (
+    Option(
+        "key", ("--key", "-k"), f"Signing key: {_KEY_TEXT}.", env="CHAINLOOP_SIGNING_KEY", metavar="KEY", secret=True
+    ),
+    _ANNOTATIONS,
+    Option("bundle", ("--bundle",), "File to write the signed bundle to.", Kind.PATH, env="CHAINLOOP_BUNDLE_PATH"),
+)
+
+RESET: tuple[Option, ...] = (
+    Option(
+        "trigger",
+        ("--trigger",),
+        "Why the attestation ends.",
+        Kind.CHOICE,
+        choices=("failure", "cancellation"),
+        default="failure",
+    ),
+    Option("reason", ("--reason",), "Reason, for people."),
+)
+
+VERIFY: tuple[Option, ...] = (
+    Option("bundle", ("--bundle", "-b"), "Bundle or envelope to verify.", Kind.PATH, required=True),
+    Option(
+        "key",
+        ("--key", "-k"),
+        f"Public key: {_KEY_TEXT}.",
+        env="CHAINLOOP_SIGNING_PUBLIC_KEY",
+        metavar="KEY",
+    ),
+)
+
+COMMANDS = {"init": INIT, "add": ADD, "status": STATUS, "push": PUSH, "reset": RESET, "verify": VERIFY}
+"""Options of each attestation command, in the order of its help."""
+
+SIGNING_PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - its name, not its value
+"""Password of the signing key; there is no option for it: command lines are readable by others."""
+SIGNING_PASSWORD_FILE_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD_FILE"  # noqa: S105
+"""File that holds it."""
+
+
+def find_option(name: str) -> Option:
+    """Return the global or attestation-wide option called `name`."""
+    return next(option for option in (*GLOBAL, *ATTESTATION) if option.name == name)

@@ -1,0 +1,252 @@
+"""A run for people and for scripts.
+
+Labels and column heads are those of the 2022 transcript, with more rows; the document is a superset of the Go product's
+(`workflowRun`, `workflow`, `attestation`, `verified`: reference section 1.5), whose keys mix cases.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.runs import RunDetail, WorkflowRun
+from chainloop_ci.api.workflows import ContractRevision, Workflow
+from chainloop_ci.attestation.bundle import Bundle, read_bundle
+from chainloop_ci.attestation.reader import read_statement
+from chainloop_ci.attestation.view import MaterialView, StatementView
+from chainloop_ci.cli.listing import date
+from chainloop_ci.cli.table import RULE, Row, Table
+from chainloop_ci.contract.types import RunnerType
+
+_TAG = "chainloop.material.image.tag"
+
+
+class RunView:
+    """A run, and its attestation read from the exact stored bytes."""
+
+    def __init__(self, detail: RunDetail, raw: bytes | None) -> None:
+        self.detail = detail
+        self.raw = raw
+
+    @cached_property
+    def bundle(self) -> Bundle | None:
+        """Return the bundle, None when nothing was stored."""
+        return None if self.raw is None else read_bundle(self.raw)
+
+    @cached_property
+    def statement(self) -> StatementView | None:
+        """Return what the bundle says, None when nothing was stored."""
+        return None if self.bundle is None else read_statement(self.bundle.payload)
+
+    @property
+    def contract(self) -> tuple[str, int]:
+        """Return name and revision of the contract that the run is pinned to."""
+        return self.detail.run.contract, self.detail.run.contract_revision
+
+
+def state_text(run: WorkflowRun) -> str:
+    """Return the state as tables show it; a contract that asks for nothing is met by nobody (R37)."""
+    return f"{run.state} (no requirements)" if run.state == "success" and not run.has_requirements else run.state.value
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def describe_tables(view: RunView) -> list[Table]:
+    """Return what `describe` shows."""
+    detail = view.detail
+    tables = [Table(_summary(view), title="Workflow")]
+    if view.statement is not None:
+        rows: list[Row] = [(item.name, item.type, _value(item)) for item in view.statement.materials]
+        tables.append(Table(rows, title="Materials", header=("Name", "Type", "Value")))
+    if detail.annotations:
+        tables.append(Table(sorted(detail.annotations.items()), title="Annotations", header=("Name", "Value")))
+    if view.statement is not None and view.statement.env:
+        rows = [*view.statement.env.items()]
+        tables.append(Table(rows, title="Environment Variables", header=("Name", "Value")))
+    if detail.verification is not None:
+        rows = [(name, line["result"], line["reason"]) for name, line in to_dict(detail.verification).items()]
+        tables.append(Table(rows, title="Verification by the control plane", header=("What", "Result", "Why")))
+    if detail.refusals:
+        rows = [
+            (date(refusal.at), finding.code, " ".join(filter(None, (finding.path, finding.message))))
+            for refusal in detail.refusals
+            for finding in refusal.findings
+        ]
+        tables.append(Table(rows, title="Refused attestations", header=("At", "Code", "Finding")))
+    if detail.limits_of_trust:
+        tables.append(Table([(line,) for line in detail.limits_of_trust], title="What this does not prove"))
+    return tables
+
+
+def _summary(view: RunView) -> list[Row]:
+    run, workflow = view.detail.run, view.detail.workflow
+    newest = (
+        f" (newest: {run.contract_revision_latest})" if run.contract_revision_latest > run.contract_revision else ""
+    )
+    commit = run.ci.head_sha if run.ci else None
+    return [
+        ("ID", workflow.id),
+        ("Name", workflow.name),
+        ("Team", workflow.team),
+        ("Project", workflow.project),
+        RULE,
+        ("Workflow Run", ""),
+        RULE,
+        ("ID", run.id),
+        ("Initialized At", date(run.created_at)),
+        *_given(
+            ("Finished At", date(run.finished_at)),
+            ("State", state_text(run)),
+            ("Reason", run.reason),
+            ("Expires At", date(run.expires_at) if run.state == "initialized" else ""),
+            ("Contract", f"{run.contract} (revision {run.contract_revision}){newest}"),
+            ("Project Version", run.project_version),
+            ("Runner Type", runner_title(run.runner_type)),
+            ("Runner Link", run.runner_url),
+            ("Commit", commit or ""),
+            ("Begun With", run.token_name),
+            ("Policies", view.detail.policies),
+        ),
+        RULE,
+        ("Statement", ""),
+        RULE,
+        *_given(
+            ("Digest", run.attestation_digest or ""),
+            ("Payload Type", view.bundle.payload_type if view.bundle else ""),
+            ("Verified", str(view.detail.verified).lower()),
+            ("View URL", run.view_url),
+        ),
+    ]
+
+
+def _given(*rows: Row) -> list[Row]:
+    return [row for row in rows if row[1]]
+
+
+def runner_title(word: str) -> str:
+    """Return a runner type for people: `Github action`; the word itself when this version does not know it."""
+    from chainloop_ci.runners.registry import find_runner
+
+    try:
+        runner = find_runner(RunnerType(word))
+    except ValueError:
+        runner = None
+    return runner.title if runner else word
+
+
+def _value(material: MaterialView) -> str:
+    if material.value is not None:
+        return material.value
+    return f"{material.filename or ''}@{material.digest}" if material.digest else material.filename or ""
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+
+
+def list_document(run: WorkflowRun) -> dict[str, Any]:
+    """Return one run of a list."""
+    workflow = {"name": run.workflow, "id": run.workflow_id, "team": run.team, "project": run.project}
+    return _run_document(run, workflow)
+
+
+def describe_document(view: RunView, contract: ContractRevision) -> dict[str, Any]:
+    """Return what `describe -o json` prints."""
+    workflow = _workflow_document(view.detail.workflow)
+    own = to_dict(view.detail)
+    return {
+        "workflowRun": {
+            **_run_document(view.detail.run, workflow),
+            "contractVersion": _contract_document(contract),
+        },
+        "workflow": workflow,
+        "attestation": None if view.bundle is None else _attestation_document(view, view.bundle),
+        "verified": view.detail.verified,
+        **{name: own[name] for name in ("verification", "refusals", "policies", "limitsOfTrust") if name in own},
+    }
+
+
+def _run_document(run: WorkflowRun, workflow: Mapping[str, Any]) -> dict[str, Any]:
+    version = {"id": "", "version": run.project_version, "prerelease": False, "markAsRelease": False}
+    return {
+        **to_dict(run),
+        "workflow": workflow,
+        "contractRevisionUsed": run.contract_revision,
+        "contractRevisionLatest": run.contract_revision_latest,
+        "projectVersion": version,
+        "policyStatus": "not evaluated",
+    }
+
+
+def _workflow_document(workflow: Workflow) -> dict[str, Any]:
+    return to_dict(workflow)
+
+
+def _contract_document(contract: ContractRevision) -> dict[str, Any]:
+    body = contract.document.get("spec", contract.document)
+    flat = {name: value for name, value in body.items() if name != "schemaVersion"} if isinstance(body, dict) else {}
+    return {
+        "id": contract.digest,
+        "name": contract.name,
+        "revision": contract.revision,
+        "description": "",
+        "createdAt": to_dict(contract)["createdAt"],
+        "bodyV1": {"schema_version": "v1", **flat},
+        "rawBody": {
+            "body": base64.b64decode(contract.raw_body).decode("utf-8", "replace"),
+            "format": f"FORMAT_{contract.format.name}",
+        },
+        "document": contract.document,
+    }
+
+
+def _attestation_document(view: RunView, bundle: Bundle) -> dict[str, Any]:
+    statement = view.statement
+    return {
+        "envelope": {
+            "payloadType": bundle.payload_type,
+            "payload": base64.b64encode(bundle.payload).decode(),
+            "signatures": [
+                {"keyid": item.key_id, "sig": base64.b64encode(item.value).decode()} for item in bundle.signatures
+            ],
+        },
+        "bundle": base64.b64encode(view.raw or b"").decode(),
+        "materials": [_material_document(item) for item in statement.materials] if statement else [],
+        "envvars": _pairs(statement.env if statement else {}),
+        "annotations": _pairs(statement.annotations if statement else {}),
+        "digest": bundle.digest,
+        "policy_evaluation_status": {
+            "strategy": statement.policy.strategy if statement else "",
+            "bypassed": statement is not None and statement.policy.bypassed,
+            "blocked": statement is not None and statement.policy.blocked,
+            "has_violations": statement is not None and statement.policy.has_violations,
+            "has_gated_violations": statement is not None and statement.policy.has_gated_violations,
+        },
+        "attestation_view_url": view.detail.run.view_url,
+    }
+
+
+def _material_document(material: MaterialView) -> dict[str, Any]:
+    raw = {} if material.value is None else {"raw_value": base64.b64encode(material.content or b"").decode()}
+    stored = {"chainloop.material.cas": "true"} if material.uploaded else {}
+    facts = {"chainloop.material.name": material.name, "chainloop.material.type": material.type}
+    return {
+        "name": material.name,
+        "value": material.value or "",
+        **raw,
+        "hash": material.digest or "",
+        "tag": material.annotations.get(_TAG, ""),
+        "filename": material.filename or "",
+        "type": material.type,
+        "annotations": _pairs({**material.annotations, **stored, **facts}),
+        "uploadedToCAS": material.uploaded,
+        "embeddedInline": material.inline,
+        "isOutput": material.output,
+    }
+
+
+def _pairs(texts: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": texts[name]} for name in sorted(texts)]

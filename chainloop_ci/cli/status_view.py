@@ -1,0 +1,202 @@
+"""The status of an attestation: tables for people, a document for scripts.
+
+Labels and column heads are those of the 2022 transcript, with more rows; the document is a superset of the Go product's
+(`AttestationStatusResult`, reference section 1.3), whose keys mix cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
+from chainloop_ci.attestation.times import render_time
+from chainloop_ci.cli.table import RULE, Row, Table
+from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus
+
+
+def render_date(moment: datetime) -> str:
+    """Return a time as tables show it (RFC 822): `28 Oct 22 21:02 UTC`."""
+    return f"{moment:%d %b %y %H:%M} UTC"
+
+
+# --- tables
+
+
+def status_tables(status: AttestationStatus, *, full: bool) -> list[Table]:
+    """Return what `init` and `status` show."""
+    state = status.state
+    tables = [_summary(status), _materials(status, full)]
+    if full and (rows := _annotation_rows(status)):
+        tables.append(Table(rows, title="Annotations", header=("Material", "Name", "Value")))
+    if state.env:
+        tables.append(Table(list(state.env.items()), title="Env Variables"))
+    if full and state.runner.env:
+        tables.append(Table(list(state.runner.env.items()), title="Runner Context"))
+    if status.missing:
+        rows = [(finding.message, finding.hint or "") for finding in status.missing]
+        tables.append(Table(rows, title="Missing", header=("What", "What to type")))
+    return tables
+
+
+def _summary(status: AttestationStatus) -> Table:
+    state, pin = status.state, status.state.pin
+    newest = state.session.latest_contract_revision
+    revision = str(pin.contract_revision) + (
+        f" (newest: {newest})" if newest and newest > pin.contract_revision else ""
+    )
+    rows = (
+        ("Workflow", pin.workflow_id),
+        ("Name", pin.name),
+        ("Team", pin.team),
+        ("Project", pin.project),
+        ("Contract Revision", revision),
+        ("Contract", pin.contract_name),
+        ("Project Version", pin.project_version),
+        ("Organization", pin.organization),
+        ("Attestation ID", pin.run_id),
+        ("Attestation Digest", status.digest),
+        ("Runner Type", f"{state.runner.type} ({'authenticated' if state.runner.authenticated else 'claimed'})"),
+        ("Runner URL", state.runner.url),
+        ("Commit", state.head.hash if state.head else ""),
+        ("Annotations", ", ".join(f"{name}={value}" for name, value in sorted(state.annotations.items()))),
+        ("Dry Run", "yes: nothing is stored" if state.dry_run else ""),
+        ("Expires At", render_date(state.session.expires_at) if state.session.expires_at else ""),
+        ("Contract Met", _verdict(status)),
+        ("Attestation View URL", status.view_url),
+    )
+    always = ("Name", "Project", "Contract Revision")
+    filled = [row for row in rows if row[1] or row[0] in always]
+    return Table([("Initialized At", render_date(state.initialized_at)), RULE, *filled])
+
+
+def _verdict(status: AttestationStatus) -> str:
+    if status.missing:
+        return f"No: {len(status.missing)} missing or wrong"
+    # R37: a contract that asks for nothing is not met by anybody.
+    return "Yes" if status.state.contract.has_requirements else "no requirements"
+
+
+def _materials(status: AttestationStatus, full: bool) -> Table:
+    grouped = any(line.entry and line.entry.group for line in status.materials)
+    header = ("Name", "Type", "Set", "Required", "Is output", *(("Group",) * grouped), *(("Value",) * full))
+    rows = [_material_row(line, grouped, full) for line in status.materials]
+    return Table(rows, title="Materials", header=header)
+
+
+def _material_row(line: MaterialStatus, grouped: bool, full: bool) -> Row:
+    group = (line.entry.group or "") if line.entry else ""
+    return (
+        line.name,
+        line.type,
+        "Yes" if line.material else "No",
+        "Yes" if line.required else "No",
+        "x" if line.output else "",
+        *((group,) * grouped),
+        *((render_value(line.material) if line.material else "",) * full),
+    )
+
+
+def render_value(material: CraftedMaterial) -> str:
+    """Return a material's value as tables show it: the text, or `name@sha256:…`."""
+    return material.value if material.value is not None else f"{material.filename or ''}@{material.digest}"
+
+
+def _annotation_rows(status: AttestationStatus) -> list[Row]:
+    return [
+        (line.name, name, value or "[NOT SET]")
+        for line in status.materials
+        for name, value in sorted(_annotations(line).items())
+    ]
+
+
+# --- document
+
+
+def status_document(status: AttestationStatus) -> dict[str, object]:
+    """Return what `-o json` prints."""
+    state, pin, runner = status.state, status.state.pin, status.state.runner
+    return {
+        "attestationID": pin.run_id,
+        "initializedAt": render_time(state.initialized_at),
+        "workflowMeta": _workflow_document(pin),
+        "materials": [_line_document(line) for line in status.materials],
+        "envVars": dict(state.env),
+        "runnerContext": {
+            "EnvVars": dict(runner.env),
+            "JobURL": runner.url,
+            "RunnerType": runner.type.value,
+            "RawRunner": {},
+            "Environment": runner.environment,
+            "Authenticated": runner.authenticated,
+        },
+        "dryRun": state.dry_run,
+        "annotations": _pairs(state.annotations),
+        "isPushed": status.pushed,
+        "has_policy_violations": False,
+        "must_block_on_policy_violations": False,
+        "timestamp_authority": "",
+        "attestation_view_url": status.view_url,
+        "digest": status.digest,
+        "terminal_output": None,
+        "compliance": {
+            "met": status.compliant,
+            "hasRequirements": state.contract.has_requirements,
+            "missing": [finding.to_dict() for finding in status.missing],
+        },
+        "commit": state.head.hash if state.head else None,
+        "expiresAt": render_time(state.session.expires_at) if state.session.expires_at else None,
+        "contractRevisionLatest": state.session.latest_contract_revision,
+    }
+
+
+def _workflow_document(pin: WorkflowPin) -> dict[str, object]:
+    version = {"version": pin.project_version, "prerelease": pin.project_version_prerelease}
+    return {
+        "WorkflowID": pin.workflow_id,
+        "Name": pin.name,
+        "Team": pin.team,
+        "Project": pin.project,
+        "ContractRevision": str(pin.contract_revision),
+        "ContractName": pin.contract_name,
+        "Organization": pin.organization,
+        "ProjectVersion": version if pin.project_version else None,
+    }
+
+
+def _line_document(line: MaterialStatus) -> dict[str, object]:
+    material, entry = line.material, line.entry
+    image = material.image if material else None
+    return {
+        "name": line.name,
+        "value": "" if material is None else material.value if material.value is not None else material.filename or "",
+        "hash": str(material.digest) if material else "",
+        "tag": image.tag if image else "",
+        "filename": material.filename or "" if material and image is None else "",
+        "type": line.type.value,
+        "annotations": _pairs(_annotations(line)),
+        "uploadedToCAS": bool(material and material.uploaded),
+        "embeddedInline": bool(material and material.inline is not None),
+        "Set": material is not None,
+        "IsOutput": line.output,
+        "Required": line.required,
+        "SkipUpload": line.skip_upload,
+        "group": (entry.group or "") if entry else "",
+    }
+
+
+def material_document(material: CraftedMaterial) -> dict[str, object]:
+    """Return one added material as `add -o json` prints it."""
+    return _line_document(MaterialStatus(material.name, material.type, None, material))
+
+
+def _annotations(line: MaterialStatus) -> dict[str, str]:
+    declared = {entry.name: entry.value for entry in line.entry.annotations} if line.entry else {}
+    if line.material is None:
+        return declared
+    size = {} if line.material.size_bytes is None else {"chainloop.material.size": str(line.material.size_bytes)}
+    return {**declared, **line.material.annotations, **size}
+
+
+def _pairs(annotations: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": annotations[name]} for name in sorted(annotations)]

@@ -1,0 +1,291 @@
+"""Where the world enters: environment, clock, randomness, files and network reach the use cases from here only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+
+from chainloop_ci.cli.options import Kind, find_option
+from chainloop_ci.cli.output import Output
+from chainloop_ci.errors import NotAuthenticatedError, UsageError
+
+if TYPE_CHECKING:
+    from chainloop_ci.attestation.state import CraftingState, GitHead, ImageReference
+    from chainloop_ci.cli.progress import ConsoleReporter
+    from chainloop_ci.client.control_plane import ControlPlane
+    from chainloop_ci.client.http import HttpClient
+    from chainloop_ci.client.operator import Operator
+    from chainloop_ci.config import Settings
+    from chainloop_ci.crafting.ports import RegistryCredentials
+    from chainloop_ci.runners.types import HostFacts
+    from chainloop_ci.state import LocalState
+
+_TRUE = frozenset(("true", "1", "yes", "on"))
+_FALSE = frozenset(("false", "0", "no", "off", ""))
+
+
+class World:
+    """One invocation of the program: what came from outside, and the adapters that are made of it when asked for."""
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        stdin: TextIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.env = env
+        self.cwd = cwd
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.now = now
+        self.given: dict[str, Any] = {}
+        """Global options as they were typed, anywhere on the line."""
+        self.may_end_gracefully = False
+        """Set by the commands that `--graceful-exit` is for."""
+        self._control_plane: ControlPlane | None = None
+
+    # --- options and output ------------------------------------------------------------------------------------------
+
+    def text(self, name: str) -> str | None:
+        """Return a global option: what was typed, else its variable, else its default."""
+        option = find_option(name)
+        return self.given.get(name) or self.env.get(option.env or "") or option.default
+
+    def switch(self, name: str) -> bool:
+        """Tell whether a global switch is on.
+
+        Raises:
+            UsageError: its variable is no truth value.
+        """
+        option = find_option(name)
+        if option.kind is Kind.SWITCH and self.given.get(name):
+            return True
+        word = self.env.get(option.env or "", "").strip().lower()
+        if word not in _TRUE | _FALSE:
+            raise UsageError(f"{option.env}: expected true or false, found {word[:40]!r}")
+        return word in _TRUE
+
+    @property
+    def debug(self) -> bool:
+        """Tell whether `--debug` is on; RUNNER_DEBUG is how GitHub re-runs a job «with debug logging»."""
+        word = self.env.get("CHAINLOOP_DEBUG") or self.env.get("RUNNER_DEBUG") or ""
+        return bool(self.given.get("debug")) or word.strip().lower() in _TRUE
+
+    @cached_property
+    def output(self) -> Output:
+        """Return the streams, in the form that `--output` asks for."""
+        return Output(self.stdout, self.stderr, self.env, as_json=self.given.get("output") == "json", debug=self.debug)
+
+    @cached_property
+    def reporter(self) -> ConsoleReporter:
+        """Return what tells the user how far a use case is."""
+        from time import monotonic
+
+        from chainloop_ci.cli.progress import ConsoleReporter
+
+        return ConsoleReporter(self.output, monotonic)
+
+    @property
+    def format(self) -> str:
+        """Return what `--output` asks for."""
+        return self.text("output") or "table"
+
+    def confirm(self, question: str) -> bool:
+        """Ask the user; yes with `--yes`. Without a terminal nobody can answer: that is no."""
+        if self.given.get("yes"):
+            return True
+        if not (self.stdin.isatty() and self.stderr.isatty()):
+            return False
+        self.stderr.write(f"{question} [y/N] ")
+        self.stderr.flush()
+        return self.stdin.readline().strip().lower() in ("y", "yes")
+
+    # --- chance ------------------------------------------------------------------------------------------------------
+
+    def new_id(self) -> str:
+        """Return a random UUID."""
+        import uuid
+
+        return str(uuid.uuid4())
+
+    def new_handle(self) -> str:
+        """Return a random run handle (R14): 256 bits."""
+        import secrets
+
+        return secrets.token_urlsafe(32)
+
+    # --- adapters ----------------------------------------------------------------------------------------------------
+
+    def settings(self, *, key: str | None = None) -> Settings:
+        """Return the settings with their origins; `key` is the signing key that was typed."""
+        from chainloop_ci.config import config_path, load_config, resolve_settings
+
+        file = load_config(config_path(self.env, self.text("config")))
+        for warning in file.warnings:
+            self.output.warning(warning)
+        flags = {
+            "control-plane": self.given.get("control_plane"),
+            "control-plane-ca": self.given.get("control_plane_ca"),
+            "organization": self.given.get("organization"),
+            "token": self.given.get("token"),
+            "insecure": "true" if self.given.get("insecure") else None,
+            "key": key,
+        }
+        return resolve_settings(flags, self.env, file)
+
+    def http_client(self, known_url: str = "") -> HttpClient:
+        """Return the conversation with the control plane; `known_url` is used when nobody says another one.
+
+        Raises:
+            UsageError: nobody says where it is, or a token may not be sent there (R23).
+            NotAuthenticatedError: there is no token, or its variable is empty (R35).
+        """
+        from chainloop_ci import __version__
+        from chainloop_ci.client.http import Address, HttpClient
+        from chainloop_ci.config import require_safe_url
+
+        settings = self.settings()
+        url = settings.control_plane.value if settings.control_plane else known_url
+        if not url:
+            raise UsageError(
+                "the address of the control plane is not known",
+                hint="set CHAINLOOP_CONTROL_PLANE_API or --control-plane, or keep it with `chainloop config save`",
+            )
+        if settings.insecure.value:
+            self.output.warning("connection is not protected: --insecure is on", url=url)
+        return HttpClient(
+            Address(
+                url=require_safe_url(url, settings.insecure.value),
+                token=_require_token(settings),
+                organization=settings.organization.value if settings.organization else "",
+                ca=settings.ca.value if settings.ca else "",
+                insecure=settings.insecure.value,
+                user_agent=f"chainloop-ci/{__version__}",
+                env=self.env,
+            )
+        )
+
+    def control_plane(self, known_url: str = "") -> ControlPlane:
+        """Return the control plane as a job sees it; the same one for the whole invocation."""
+        from chainloop_ci.client.control_plane import ControlPlane
+
+        if self._control_plane is None:
+            self._control_plane = ControlPlane(self.http_client(known_url))
+        return self._control_plane
+
+    def control_plane_of(self, state: CraftingState) -> ControlPlane:
+        """Return the control plane that an attestation was begun with, unless the user says another one."""
+        plane = self.control_plane(state.session.control_plane)
+        if state.session.control_plane and plane.http.base_url != state.session.control_plane:
+            self.output.warning(
+                "the attestation was begun with another control plane",
+                begun=state.session.control_plane,
+                used=plane.http.base_url,
+            )
+        return plane
+
+    def operator(self) -> Operator:
+        """Return the control plane as an operator's commands see it."""
+        from chainloop_ci.client.operator import Operator
+
+        return Operator(self.http_client())
+
+    def facts(self) -> HostFacts:
+        """Return what the runners need to know of the machine."""
+        from chainloop_ci.workspace.facts import collect_facts
+
+        return collect_facts(self.env, cwd=self.cwd, notify=self.output.warning)
+
+    def state(self) -> LocalState:
+        """Return the state file of this job."""
+        from chainloop_ci.state import LocalState, state_path
+
+        explicit = self.text("local_state_path")
+        if explicit:
+            # Nobody needs to be asked: status stays light.
+            return LocalState(self.cwd / explicit)
+        from chainloop_ci.runners.registry import discover
+        from chainloop_ci.workspace.git_files import find_git_dir
+
+        runner = discover(self.facts())
+        return LocalState(state_path(None, env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd))
+
+    def read_head(self, sha: str | None) -> GitHead | None:
+        """Return the commit that is built; `sha` is a pull request's head (R31)."""
+        from chainloop_ci.workspace.git import read_head
+
+        return read_head(self.cwd, sha=sha, env=self.env)
+
+    def open_file(self, path: str) -> BinaryIO:
+        """Open a file that a person typed (R22)."""
+        from chainloop_ci.workspace.paths import open_material
+
+        return open_material(self.cwd / path)
+
+    def file_exists(self, path: str) -> bool:
+        """Tell whether `path` names something on this machine; a literal may be too long to be a path."""
+        try:
+            return (self.cwd / path).exists()
+        except (OSError, ValueError):
+            return False
+
+    def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
+        """Ask a container registry for the digest of an image."""
+        from chainloop_ci.oci import resolve_image
+
+        return resolve_image(value, env=self.env, credentials=credentials)
+
+
+def _require_token(settings: Settings) -> str:
+    token_variable = find_option("token").env
+    if token_variable in settings.empty_variables and (settings.token is None or settings.token.source != "flag"):
+        raise NotAuthenticatedError(
+            f"the variable {token_variable} is set but empty",
+            hint="the secret that it comes from does not exist, or may not be read by this job",
+        )
+    if settings.token is None:
+        raise NotAuthenticatedError(
+            "there is no API token",
+            hint=f"set {token_variable}, or keep one with `chainloop config save`; an operator makes one with "
+            "`chainloop organization api-token create`",
+        )
+    return settings.token.value.reveal()
+
+
+def builder_id() -> str:
+    """Return who crafts: this version and the digest of its installed files (design decision 18).
+
+    A checkout that was not installed has no RECORD and no digest.
+    """
+    from chainloop_ci import __version__
+    from chainloop_ci.attestation.predicate import builder_id as render
+    from chainloop_ci.digests import sha256_digest
+
+    record = _installed_record()
+    return render(__version__, sha256_digest(record) if record else None)
+
+
+def _installed_record() -> bytes | None:
+    """Return the RECORD of the wheel that this very code was installed from."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    import chainloop_ci
+
+    try:
+        files = distribution("chainloop-ci").files or []
+    except PackageNotFoundError:
+        return None
+    here = Path(chainloop_ci.__file__)
+    # An installed wheel may lie beside a checkout that is what runs: its digest would name other code.
+    if not any(Path(str(file.locate())) == here for file in files):
+        return None
+    record = next((Path(str(file.locate())) for file in files if file.name == "RECORD"), None)
+    return record.read_bytes() if record else None

@@ -1,0 +1,162 @@
+"""`chainloop workflow`: create, update, delete, describe, list; the groups `contract` and `run`."""
+
+from __future__ import annotations
+
+import click
+
+from chainloop_ci.api.workflows import Workflow, WorkflowChange, WorkflowRequest
+from chainloop_ci.cli.command import Group, Lazy, parameters
+from chainloop_ci.cli.durations import parse_duration, render_duration
+from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.options import Kind, Option
+from chainloop_ci.cli.table import Row
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.client.operator import Operator
+from chainloop_ci.errors import ConflictError, UsageError
+
+_TEAM = Option("team", ("--team",), "Team, for people.")
+_DESCRIPTION = Option("description", ("--description",), "For people.")
+_RUN_EXPIRY = Option("run_expiry", ("--run-expiry",), "Life of a run after its last request: 6h.", metavar="DURATION")
+_CREATE = (
+    Option("name", ("--name",), "Name, unique in the project.", required=True),
+    Option("project", ("--project",), "Project; made when it is new.", required=True),
+    Option("contract", ("--contract",), "Name of a stored contract; without it an empty one is made."),
+    _TEAM,
+    _DESCRIPTION,
+    _RUN_EXPIRY,
+    Option("skip_if_exists", ("--skip-if-exists", "-f"), "Succeed when there is one already.", Kind.SWITCH),
+)
+_WHICH = (
+    Option("name", ("--name", "--id"), "Name or id of the workflow.", metavar="NAME|ID"),
+    Option("project", ("--project",), "Its project, where several have one of this name."),
+)
+_UPDATE = (*_WHICH, Option("contract", ("--contract",), "Name of another contract."), _TEAM, _DESCRIPTION, _RUN_EXPIRY)
+_LIST = (
+    Option("project", ("--project",), "Only workflows of this project."),
+    Option("contract", ("--contract",), "Only those that use this contract."),
+    *PAGING,
+)
+_GROUPS = (
+    Lazy("contract", "chainloop_ci.cli.contract:contract", "Manage contracts and check their files."),
+    Lazy("run", "chainloop_ci.cli.run:run", "See runs and what they attested.", ("workflow-run",)),
+)
+
+
+@click.group(cls=Group, aliases=("wf",), lazy=_GROUPS)
+def workflow() -> None:
+    """Manage workflows, their contracts and runs."""
+
+
+@workflow.command("create", params=parameters(_CREATE))
+@click.pass_obj
+def create(
+    world: World,
+    name: str,
+    project: str,
+    contract: str | None,
+    team: str | None,
+    description: str | None,
+    run_expiry: str | None,
+    skip_if_exists: bool,
+) -> None:
+    """Create a workflow, and its project when it is new."""
+    request = WorkflowRequest(name, project, contract, team or "", description or "", _seconds(run_expiry))
+    operator = world.operator()
+    try:
+        made = operator.create_workflow(request)
+    except ConflictError:
+        if not skip_if_exists:
+            raise
+        made = operator.find_workflow(name, project)
+        world.output.info("there is such a workflow already", name=name, project=project)
+    else:
+        world.output.info("workflow created", name=name, project=project)
+    show_record(world, made, _rows(made))
+
+
+@workflow.command("list", aliases=("ls",), params=parameters(_LIST))
+@click.pass_obj
+def list_(world: World, project: str | None, contract: str | None, limit: int | None, cursor: str | None) -> None:
+    """List workflows with the state of their last run."""
+    page = world.operator().list_workflows(paging_of(limit, cursor), project=project, contract=contract)
+    header = ("ID", "Name", "Project", "Team", "Created at", "# runs", "Last run status")
+    show_page(world, page, header, lambda item: (
+        item.id, item.name, item.project, item.team, date(item.created_at), str(item.runs_count),
+        item.last_run_state or "",
+    ), right=frozenset({5}))  # fmt: skip
+
+
+@workflow.command("describe", params=parameters(_WHICH))
+@click.argument("named", metavar="[NAME|ID]", required=False)
+@click.pass_obj
+def describe(world: World, named: str | None, name: str | None, project: str | None) -> None:
+    """Show a workflow."""
+    found = _find(world.operator(), named or name, project)
+    show_record(world, found, _rows(found))
+
+
+@workflow.command("update", params=parameters(_UPDATE))
+@click.argument("named", metavar="[NAME|ID]", required=False)
+@click.pass_obj
+def update(
+    world: World,
+    named: str | None,
+    name: str | None,
+    project: str | None,
+    contract: str | None,
+    team: str | None,
+    description: str | None,
+    run_expiry: str | None,
+) -> None:
+    """Change a workflow's contract, team, description or expiry; what is left out stays."""
+    change = WorkflowChange(contract, team, description, _seconds(run_expiry))
+    if change == WorkflowChange():
+        raise UsageError("there is nothing to change", hint="see `chainloop workflow update --help`")
+    operator = world.operator()
+    changed = operator.update_workflow(_find(operator, named or name, project).id, change)
+    show_record(world, changed, _rows(changed))
+    world.output.info("workflow updated", name=changed.name, project=changed.project)
+
+
+@workflow.command("delete", params=parameters(_WHICH))
+@click.argument("named", metavar="[NAME|ID]", required=False)
+@click.pass_obj
+def delete(world: World, named: str | None, name: str | None, project: str | None) -> None:
+    """Delete a workflow that never had a run."""
+    operator = world.operator()
+    found = _find(operator, named or name, project)
+    require_consent(world, f"Delete the workflow {found.project}/{found.name}?")
+    operator.delete_workflow(found.id)
+    if world.format == "json":
+        world.output.document({"deleted": True, "id": found.id, "name": found.name, "project": found.project})
+    world.output.info("workflow deleted", name=found.name, project=found.project)
+
+
+def _find(operator: Operator, named: str | None, project: str | None) -> Workflow:
+    if not named:
+        raise UsageError("say which workflow: its name or its id", hint="`chainloop workflow list` shows both")
+    owner, slash, name = named.partition("/")
+    return operator.find_workflow(name, owner) if slash else operator.find_workflow(named, project)
+
+
+def _seconds(run_expiry: str | None) -> int | None:
+    return None if run_expiry is None else parse_duration(run_expiry, "--run-expiry")
+
+
+def _rows(item: Workflow) -> list[Row]:
+    return [
+        ("ID", item.id),
+        ("Name", item.name),
+        ("Team", item.team),
+        ("Project", item.project),
+        ("Organization", item.organization),
+        ("Description", item.description),
+        ("Contract", f"{item.contract} (revision {item.contract_revision})"),
+        ("Run Expiry", render_duration(item.run_expiry_seconds) if item.run_expiry_seconds else ""),
+        ("Created At", date(item.created_at)),
+        ("# Runs", str(item.runs_count)),
+        ("Last Run", item.last_run_id or ""),
+        ("Last Run Status", item.last_run_state or ""),
+        ("Last Run At", date(item.last_run_at)),
+        ("Last Runner Type", item.last_runner_type or ""),
+    ]

@@ -1,0 +1,327 @@
+"""One HTTP conversation with the control plane: deadline, retries, R23, problems, and streams in both directions.
+
+`urllib3` and `ssl` come in with the first request, not with the import of this module.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from urllib.parse import quote, urlencode, urlsplit
+
+from chainloop_ci.api.limits import ORGANIZATION_HEADER, PROBLEM_MEDIA_TYPE
+from chainloop_ci.client.answers import Answer, error_of, read_json
+from chainloop_ci.errors import NotAuthenticatedError, ServerFaultError, UnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+    from chainloop_ci.client.pools import Pool
+
+PATIENCE_SECONDS = 18.0
+"""Longest time without progress, retries included: with start and end of the process a command stays under 20 s."""
+MAX_ATTEMPTS = 5
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Largest answer that is read as a whole; artifacts are streamed and have no limit here."""
+_TEMPORARY = frozenset({502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+Query = Mapping[str, str | int | None]
+"""Parameters; None is left out."""
+Body = bytes | Callable[[], Iterable[bytes | memoryview]] | None
+"""Bytes, or a function that begins the body again from its start."""
+
+
+class Options(TypedDict, total=False):
+    """What else a request may have; `HttpClient.exchange` says what each means."""
+
+    query: Query | None
+    headers: Mapping[str, str] | None
+    media_type: str
+    repeat: bool | None
+    size_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the control plane is and what is shown to it."""
+
+    url: str
+    """Without `/api/v1`; a path in front of it is kept."""
+    token: str = field(default="", repr=False)
+    organization: str = ""
+    """Only an instance token needs it (design decision 14)."""
+    ca: str = ""
+    """Path of a file, or PEM text; added to the certificates that the system trusts."""
+    insecure: bool = False
+    """R23: allow http to a host that is not loopback."""
+    user_agent: str = "chainloop-ci"
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """For proxies and `SSL_CERT_FILE`."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long the network may keep a command waiting in all; every byte of progress starts the count again."""
+
+    limit_seconds: float = PATIENCE_SECONDS
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+    waited_seconds: float = 0.0
+    _mark: float = 0.0
+
+    def remaining(self) -> float:
+        """Return the seconds that are left."""
+        return self.limit_seconds - self.waited_seconds
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time inside as waiting."""
+        self._mark = self.clock()
+        try:
+            yield
+        finally:
+            self.waited_seconds += self.clock() - self._mark
+
+    def progress(self) -> None:
+        """Start the count again."""
+        self.waited_seconds = 0.0
+        self._mark = self.clock()
+
+    def pause(self, attempt: int, at_least: float) -> bool:
+        """Sleep before the next attempt; False when there is no time for it."""
+        seconds = max(at_least, 0.3 * 2**attempt * (0.5 + self.jitter()))
+        if seconds >= self.remaining():
+            return False
+        with self.waiting():
+            self.sleep(seconds)
+        return True
+
+
+class HttpClient:
+    """Requests to one control plane. Not for several threads."""
+
+    def __init__(self, address: Address, patience: Patience | None = None) -> None:
+        parts = urlsplit(address.url)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.query
+            or parts.fragment
+            or parts.username
+        ):
+            raise UsageError(
+                "the control plane's address must look like https://chainloop.example.com, without user, query or "
+                f"fragment; found {parts.hostname or 'no host name'}",
+                hint="set --control-plane or CHAINLOOP_CONTROL_PLANE_API",
+            )
+        self.address = address
+        self.patience = patience or Patience()
+        self.base_url = address.url.rstrip("/")
+        self._pool: Pool | None = None
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        *,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool | None = None,
+    ) -> Any:
+        """Send `document`, return the parsed answer, None when it is empty. Otherwise as `exchange`."""
+        import json
+
+        body = None if document is None else json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        media_type = "" if body is None else "application/json"
+        return read_json(
+            self.exchange(method, path, body, query=query, headers=headers, media_type=media_type, repeat=repeat)
+        )
+
+    def send(self, method: str, path: str, body: Body, **options: Unpack[Options]) -> Any:
+        """Send a body as it is, return the parsed JSON answer; `options` as for `exchange`."""
+        return read_json(self.exchange(method, path, body, **options))
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Body = None,
+        *,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "",
+        accept: str = "application/json",
+        repeat: bool | None = None,
+        size_bytes: int | None = None,
+    ) -> Answer:
+        """Send one request and return the whole answer.
+
+        `path` stands below `/api/v1` and is not yet quoted. `repeat` says whether the same request may be sent twice;
+        left out, HTTP's idempotent methods may. `size_bytes` is the length of a streamed body, when it is known.
+
+        Raises:
+            ChainloopError: the one that the control plane's problem names, or `UnreachableError`, `ServerFaultError`.
+        """
+        sent = self._headers(headers, media_type=media_type, accept=accept, size_bytes=size_bytes)
+        repeat = method in ("GET", "HEAD", "PUT", "DELETE") if repeat is None else repeat
+        with self._respond(method, self.url_of(path, query), body, sent, repeat=repeat) as response:
+            return Answer(f"{method} {path}", response.status, dict(response.headers), self._read_whole(response))
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[tuple[Mapping[str, str], Iterator[bytes]]]:
+        """Request `path`; yield headers and the blocks of a body of any size.
+
+        Raises:
+            UnreachableError: the connection was lost on the way.
+        """
+        headers = self._headers(None, media_type="", accept=f"*/*, {PROBLEM_MEDIA_TYPE}", size_bytes=None)
+        with self._respond("GET", self.url_of(path, None), None, headers, repeat=True) as response:
+            yield dict(response.headers), self._blocks(response)
+
+    def url_of(self, path: str, query: Query | None = None) -> str:
+        """Return the whole URL; parameters that are None are left out."""
+        pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
+        return f"{self.base_url}/api/v1/{quote(path, safe='/:')}" + (f"?{urlencode(pairs)}" if pairs else "")
+
+    def _headers(
+        self, extra: Mapping[str, str] | None, *, media_type: str, accept: str, size_bytes: int | None
+    ) -> dict[str, str]:
+        headers = {
+            "Authorization": f"Bearer {self._token()}",
+            "User-Agent": self.address.user_agent,
+            "Accept": f"{accept}, {PROBLEM_MEDIA_TYPE}",
+            # A compressed answer could be small on the wire and huge in memory.
+            "Accept-Encoding": "identity",
+            ORGANIZATION_HEADER: self.address.organization,
+            "Content-Type": media_type,
+            "Content-Length": "" if size_bytes is None else str(size_bytes),
+        }
+        return {name: value for name, value in {**headers, **(extra or {})}.items() if value}
+
+    def _token(self) -> str:
+        token = self.address.token
+        if not token:
+            raise NotAuthenticatedError(
+                f"there is no token for {self.base_url}",
+                hint="set CHAINLOOP_TOKEN or --token, or save one with `chainloop config save`; in a job check that "
+                "the secret reaches the step: forks and Dependabot get none",
+            )
+        if not (token.isascii() and token.isprintable() and " " not in token):
+            raise NotAuthenticatedError(
+                "the token holds a space, a line end or another character that no token has",
+                hint="store the token again, without quotes and line ends around it",
+            )
+        return token
+
+    @contextmanager
+    def _respond(
+        self, method: str, url: str, body: Body, headers: dict[str, str], *, repeat: bool
+    ) -> Iterator[BaseHTTPResponse]:
+        response = self._persist(method, url, body, headers, repeat=repeat)
+        try:
+            if response.status in _REDIRECTS:
+                target = _host(response.headers.get("Location", ""))
+                raise ServerFaultError(
+                    f"{self.base_url} answered with a redirect to {target}; a token is never sent along a redirect",
+                    hint="set --control-plane to the address that the control plane really has",
+                )
+            if response.status >= 400:
+                raise error_of(
+                    Answer(method, response.status, dict(response.headers), self._read_whole(response)), self.base_url
+                )
+            yield response
+        finally:
+            # A body that was read to its end has given its connection back already.
+            response.close()
+
+    def _persist(self, method: str, url: str, body: Body, headers: dict[str, str], *, repeat: bool) -> BaseHTTPResponse:
+        """Send until there is an answer that is worth something, the attempts are used up, or the time is."""
+        from chainloop_ci.client.pools import Lost
+
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                response = self._send(method, url, body, headers)
+            except Lost as lost:
+                again = repeat and lost.temporary and attempt + 1 < MAX_ATTEMPTS
+                if not (again and self.patience.pause(attempt, 0.0)):
+                    raise self._unreachable(lost, attempt + 1) from lost
+                continue
+            wait = _retry_after(response)
+            if not repeat or wait is None or attempt + 1 == MAX_ATTEMPTS or not self.patience.pause(attempt, wait):
+                return response
+            response.close()
+        raise AssertionError("every attempt returns or raises")
+
+    def _send(self, method: str, url: str, body: Body, headers: dict[str, str]) -> BaseHTTPResponse:
+        from chainloop_ci.client.pools import Pool
+
+        if self._pool is None:
+            self._pool = Pool(self.address)
+        with self.patience.waiting():
+            response = self._pool.send(
+                method,
+                url,
+                self._watched(body) if callable(body) else body,
+                headers,
+                timeout_seconds=max(self.patience.remaining(), 0.05),
+            )
+        if _retry_after(response) is None:  # a server that only says «later» is no progress
+            self.patience.progress()
+        return response
+
+    def _watched(self, begin: Callable[[], Iterable[bytes | memoryview]]) -> Iterator[bytes | memoryview]:
+        for piece in begin():
+            yield piece
+            self.patience.progress()
+
+    def _read_whole(self, response: BaseHTTPResponse) -> bytes:
+        blocks: list[bytes] = []
+        size = 0
+        for block in self._blocks(response):
+            size += len(block)
+            if size > MAX_ANSWER_BYTES:
+                raise ServerFaultError(
+                    f"{self.base_url} answered with more than {MAX_ANSWER_BYTES} bytes, which no such answer has",
+                    hint="ask for less with --limit, or check what stands at this address",
+                )
+            blocks.append(block)
+        return b"".join(blocks)
+
+    def _blocks(self, response: BaseHTTPResponse) -> Iterator[bytes]:
+        from chainloop_ci.client.pools import Lost, blocks
+
+        received = 0
+        try:
+            for block in blocks(response):
+                received += len(block)
+                self.patience.progress()
+                yield block
+        except Lost as lost:
+            raise UnreachableError(
+                f"{self.base_url}: the connection was lost after {received} bytes of the answer ({lost.reason})",
+                hint="try again; a proxy on the way may cut long answers",
+            ) from lost
+
+    def _unreachable(self, lost: Any, attempts: int) -> UnreachableError:
+        tries = f" after {attempts} attempts" if attempts > 1 else ""
+        return UnreachableError(f"{self.base_url} cannot be reached{tries}: {lost.reason}", hint=lost.hint)
+
+
+def _host(location: str) -> str:
+    return urlsplit(location).hostname or "another path"
+
+
+def _retry_after(response: BaseHTTPResponse) -> float | None:
+    """Return how long to wait before the request is sent again, None when it is not to be sent again."""
+    text = response.headers.get("Retry-After", "")
+    asked = float(text) if text.isascii() and text.isdigit() else None
+    if response.status == 429:
+        return asked
+    return (asked or 0.0) if response.status in _TEMPORARY else None

@@ -1,0 +1,289 @@
+"""The control plane as an operator's commands see it: everything that jobs have no need of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TypeVar
+
+from chainloop_ci.api.access import (
+    ApiToken,
+    CreatedToken,
+    KeyRequest,
+    Organization,
+    OrganizationRequest,
+    OrganizationSettings,
+    TokenRequest,
+    TokenRotation,
+    VerificationKey,
+)
+from chainloop_ci.api.paging import Page
+from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.runs import RunDetail, WorkflowRun
+from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
+from chainloop_ci.client.answers import page, record
+from chainloop_ci.client.control_plane import ControlPlane
+from chainloop_ci.client.transfers import Progress, Received, file_name, receive
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import DigestMismatchError, NotFoundError, UsageError
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page of a list."""
+
+    limit: int | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs; None is any. Names are the query's."""
+
+    workflow: str | None = None
+    """Id or name."""
+    project: str | None = None
+    state: str | None = None
+    commit: str | None = None
+    digest: str | None = None
+    runner: str | None = None
+    token: str | None = None
+    since: str | None = None
+    """RFC 3339, as `until`."""
+    until: str | None = None
+
+
+class Operator(ControlPlane):
+    """Requests of an operator; a job's are among them."""
+
+    def _list(self, cls: type[R], path: str, paging: Paging, **filters: str | None) -> Page[R]:
+        query = {**filters, "limit": paging.limit, "cursor": paging.cursor}
+        return page(cls, self.http.json("GET", path, query=query))
+
+    # --- organizations, tokens, keys ---------------------------------------------------------------------------------
+
+    def list_organizations(self, paging: Paging) -> Page[Organization]:
+        """Return the token's own organization; with an instance token all."""
+        return self._list(Organization, "organizations", paging)
+
+    def create_organization(self, request: OrganizationRequest) -> Organization:
+        """Create an organization; needs an instance token."""
+        return record(Organization, self.http.json("POST", "organizations", to_dict(request)))
+
+    def get_organization(self, name: str) -> Organization:
+        """Return an organization."""
+        return record(Organization, self.http.json("GET", f"organizations/{name}"))
+
+    def update_organization(self, name: str, settings: OrganizationSettings) -> Organization:
+        """Change what `settings` names."""
+        return record(Organization, self.http.json("PATCH", f"organizations/{name}", to_dict(settings), repeat=True))
+
+    def list_tokens(self, paging: Paging) -> Page[ApiToken]:
+        """Return API tokens, without secrets."""
+        return self._list(ApiToken, "api-tokens", paging)
+
+    def create_token(self, request: TokenRequest) -> CreatedToken:
+        """Create an API token; the answer alone has its secret."""
+        return record(CreatedToken, self.http.json("POST", "api-tokens", to_dict(request)))
+
+    def rotate_token(self, token_id: str, rotation: TokenRotation) -> CreatedToken:
+        """Give a token a new secret."""
+        return record(CreatedToken, self.http.json("POST", f"api-tokens/{token_id}/rotate", to_dict(rotation)))
+
+    def revoke_token(self, token_id: str) -> ApiToken:
+        """End a token and its open runs."""
+        return record(ApiToken, self.http.json("POST", f"api-tokens/{token_id}/revoke", repeat=True))
+
+    def find_token(self, name_or_id: str) -> ApiToken:
+        """Return the token with that id, or the one with that name that is not revoked.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return _only(
+            "API token",
+            name_or_id,
+            (
+                token
+                for token in self._every(ApiToken, "api-tokens")
+                if token.id == name_or_id or (token.name == name_or_id and token.revoked_at is None)
+            ),
+        )
+
+    def list_keys(self, paging: Paging) -> Page[VerificationKey]:
+        """Return verification keys, retired and revoked ones too."""
+        return self._list(VerificationKey, "verification-keys", paging)
+
+    def add_key(self, request: KeyRequest) -> VerificationKey:
+        """Register a verification key."""
+        return record(VerificationKey, self.http.json("POST", "verification-keys", to_dict(request)))
+
+    def retire_key(self, key_id: Digest) -> VerificationKey:
+        """Accept no new attestations of a key; those before stay good."""
+        return record(VerificationKey, self.http.json("POST", f"verification-keys/{key_id}/retire", repeat=True))
+
+    def revoke_key(self, key_id: Digest) -> VerificationKey:
+        """Trust nothing of a key any more."""
+        return record(VerificationKey, self.http.json("POST", f"verification-keys/{key_id}/revoke", repeat=True))
+
+    def find_key(self, name_or_id: str) -> VerificationKey:
+        """Return the key with that id or name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        return _only(
+            "verification key",
+            name_or_id,
+            (key for key in self._every(VerificationKey, "verification-keys") if name_or_id in (key.id, key.name)),
+        )
+
+    # --- workflows and contracts -------------------------------------------------------------------------------------
+
+    def list_workflows(
+        self, paging: Paging, *, project: str | None = None, name: str | None = None, contract: str | None = None
+    ) -> Page[Workflow]:
+        """Return workflows."""
+        return self._list(Workflow, "workflows", paging, project=project, name=name, contract=contract)
+
+    def find_workflow(self, name_or_id: str, project: str | None) -> Workflow:
+        """Return the workflow with that id, or that name in the project.
+
+        Raises:
+            NotFoundError: there is none.
+            UsageError: several projects have one of that name.
+        """
+        if is_id(name_or_id):
+            return record(Workflow, self.http.json("GET", f"workflows/{name_or_id}"))
+        return _only(
+            "workflow", name_or_id, self._every(Workflow, "workflows", project=project, name=name_or_id), "--project"
+        )
+
+    def update_workflow(self, workflow_id: str, change: WorkflowChange) -> Workflow:
+        """Change what `change` names."""
+        return record(Workflow, self.http.json("PATCH", f"workflows/{workflow_id}", to_dict(change), repeat=True))
+
+    def delete_workflow(self, workflow_id: str) -> None:
+        """Delete a workflow that has no runs."""
+        self.http.exchange("DELETE", f"workflows/{workflow_id}", repeat=False)
+
+    def list_contracts(self, paging: Paging) -> Page[Contract]:
+        """Return contracts."""
+        return self._list(Contract, "contracts", paging)
+
+    def get_contract(self, name: str) -> Contract:
+        """Return a contract without its content."""
+        return record(Contract, self.http.json("GET", f"contracts/{name}"))
+
+    def find_contract(self, name: str) -> Contract | None:
+        """Return a contract without its content, None when there is none."""
+        try:
+            return self.get_contract(name)
+        except NotFoundError:
+            return None
+
+    def get_contract_revision(self, name: str, revision: int) -> ContractRevision:
+        """Return one revision with its bytes."""
+        return record(ContractRevision, self.http.json("GET", f"contracts/{name}/revisions/{revision}"))
+
+    def delete_contract(self, name: str) -> None:
+        """Delete a contract that no workflow uses."""
+        self.http.exchange("DELETE", f"contracts/{name}", repeat=False)
+
+    # --- runs and artifacts ------------------------------------------------------------------------------------------
+
+    def list_runs(self, wanted: RunFilter, paging: Paging) -> Page[WorkflowRun]:
+        """Return runs, newest first."""
+        filters = {name: getattr(wanted, name) for name in RunFilter.__slots__}
+        return self._list(WorkflowRun, "workflow-runs", paging, **filters)
+
+    def get_run(self, run_id: str) -> RunDetail:
+        """Return a run with everything that the server knows of it."""
+        return record(RunDetail, self.http.json("GET", f"workflow-runs/{run_id}"))
+
+    def get_run_by_digest(self, digest: Digest) -> RunDetail:
+        """Return the run whose attestation has that digest.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        # The filter also finds the runs that have a material of this digest.
+        for run in self._every(WorkflowRun, "workflow-runs", digest=digest):
+            if run.attestation_digest == digest:
+                return self.get_run(run.id)
+        raise NotFoundError(
+            f"no workflow run has the attestation {digest}",
+            hint="the runs that have a material of this digest are shown by `chainloop workflow run list --digest`",
+        )
+
+    def get_attestation(self, digest: Digest) -> bytes:
+        """Return the exact bytes of a stored attestation.
+
+        Raises:
+            DigestMismatchError: other bytes came.
+        """
+        raw = self.http.exchange("GET", f"attestations/{digest}", accept="*/*").body
+        if sha256_digest(raw) != digest:
+            raise DigestMismatchError(digest, sha256_digest(raw), "they are not shown")
+        return raw
+
+    @contextmanager
+    def artifact(self, digest: Digest) -> Iterator[Download]:
+        """Begin to download an artifact."""
+        with self.http.stream(f"artifacts/{digest}") as (headers, blocks):
+            yield Download(digest, file_name(headers, digest), _length(headers), blocks)
+
+    def _every(self, cls: type[R], path: str, **filters: str | None) -> Iterator[R]:
+        paging = Paging(limit=200)
+        while True:
+            found = self._list(cls, path, paging, **filters)
+            yield from found.items
+            if found.next_cursor is None:
+                return
+            paging = Paging(limit=200, cursor=found.next_cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An artifact on its way."""
+
+    digest: Digest
+    filename: str
+    """As it was uploaded, made harmless."""
+    size_bytes: int | None
+    blocks: Iterator[bytes]
+
+    def save(self, sink: BinaryIO, progress: Progress | None = None) -> Received:
+        """Write it to `sink`; when this raises, what is there must be thrown away.
+
+        Raises:
+            DigestMismatchError: other bytes came.
+        """
+        return receive(self.blocks, sink, self.digest, progress)
+
+
+def is_id(text: str) -> bool:
+    """Tell whether `text` is an id (lower-case UUID) and not a name."""
+    import re
+
+    from chainloop_ci.api.limits import UUID_PATTERN
+
+    return re.fullmatch(UUID_PATTERN, text) is not None
+
+
+def _length(headers: Mapping[str, Any]) -> int | None:
+    text = next((str(value) for name, value in headers.items() if name.lower() == "content-length"), "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _only(noun: str, named: str, found: Iterator[R], option: str = "its id") -> R:
+    """Return the one thing that a name stands for."""
+    first = next(found, None)
+    if first is None:
+        raise NotFoundError(f"there is no {noun} {named!r} here, or it belongs to another organization")
+    if next(found, None) is not None:
+        raise UsageError(f"several have the name {named!r}; expected one {noun}", hint=f"say which one with {option}")
+    return first

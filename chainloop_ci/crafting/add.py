@@ -1,0 +1,244 @@
+"""The use case `add`: put one material into the attestation. Source: reference sections 1.3 and 3."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from chainloop_ci.api.limits import MAX_INLINE_BYTES, MAX_MATERIALS, MAX_NAME, NAME_PATTERN
+from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
+from chainloop_ci.contract.types import ContractMaterial, MaterialType
+from chainloop_ci.crafting.annotations import RESERVED_PREFIX, merge_annotations, require_material_annotations
+from chainloop_ci.crafting.content import Content, ContentReader
+from chainloop_ci.crafting.ports import ControlPlane, RegistryCredentials, Reporter, StateStore
+from chainloop_ci.crafting.status import require_begun
+from chainloop_ci.digests import Digest
+from chainloop_ci.errors import ConflictError, LimitExceededError, MaterialConflictError, UsageError
+
+REPLACES_ANNOTATION = f"{RESERVED_PREFIX}material.replaces"
+"""What was replaced, when and by which job (R17)."""
+
+WORTH_ASKING_BYTES = 8 * 1024 * 1024
+"""From this size on the control plane is asked whether it has a digest already (R7)."""
+
+_NAME = re.compile(NAME_PATTERN.replace("$", r"\Z"))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    """What the user asked for."""
+
+    value: str
+    """A path, a text or an image reference."""
+    name: str | None = None
+    type: MaterialType | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = True
+    replace: bool = False
+    credentials: RegistryCredentials | None = None
+
+
+class Add:
+    """Adds materials to the attestation of this job."""
+
+    def __init__(
+        self,
+        *,
+        store: StateStore,
+        control_plane: Callable[[CraftingState], ControlPlane],
+        reader: ContentReader,
+        now: Callable[[], datetime],
+        report: Reporter,
+    ) -> None:
+        self._store = store
+        self._control_plane = control_plane
+        self._reader = reader
+        self._now = now
+        self._report = report
+
+    def __call__(self, request: AddRequest) -> CraftedMaterial:
+        """Add the material and return it; the same bytes under the same name again change nothing (R17).
+
+        Raises:
+            MaterialConflictError: other bytes are there under this name, and `replace` was not asked for.
+            MaterialRejectedError: the content is not of its type.
+            ContractNotMetError: annotations that the contract asks for have no value.
+        """
+        state = self._store.load()
+        require_begun(state)
+        name = _require_name(request.name) if request.name else self._free_name(state)
+        entry = state.contract.find_material(name)
+        annotations = self._annotations(name, entry, request.annotations)
+        with self._reader.open(
+            request.value, self._type(entry, request), strict=request.strict, credentials=request.credentials
+        ) as content:
+            for notice in content.notices:
+                self._report.warning(notice)
+            known = state.materials.get(name)
+            if known and not request.replace:
+                return _require_same(known, content, annotations)
+            material = self._store_content(state, _describe(name, entry, content, annotations, self._now()), content)
+        self._store.update(lambda current: self._put(current, state, material, request))
+        self._report.info("material added to attestation", name=name, type=material.type, digest=material.digest)
+        return material
+
+    def _free_name(self, state: CraftingState) -> str:
+        """Return a name for a material without one (reference section 1.3)."""
+        number = (self._now() - _EPOCH) // timedelta(microseconds=1) * 1000
+        while f"material-{number}" in state.materials:
+            number += 1
+        return f"material-{number}"
+
+    def _type(self, entry: ContractMaterial | None, request: AddRequest) -> MaterialType | None:
+        if entry is None:
+            return request.type
+        if request.type not in (None, entry.type):
+            self._report.warning(
+                "the contract says the type; --kind is not used", contract=entry.type, given=request.type
+            )
+        return entry.type
+
+    def _annotations(self, name: str, entry: ContractMaterial | None, given: Mapping[str, str]) -> dict[str, str]:
+        declared = entry.annotations if entry else ()
+        merged, overruled = merge_annotations(declared, {}, given)
+        for annotation in overruled:
+            self._report.warning(
+                "the contract sets this annotation; the other value is not used", annotation=annotation
+            )
+        require_material_annotations(name, declared, merged)
+        return merged
+
+    # --- content -----------------------------------------------------------------------------------------------------
+
+    def _store_content(self, state: CraftingState, material: CraftedMaterial, content: Content) -> CraftedMaterial:
+        """Bring the content to where the run keeps it, and return the material with its digest."""
+        if content.image or content.value is not None or material.skip_upload or state.dry_run:
+            return replace(material, digest=content.digest())
+        _require_size(state, content)
+        if state.cas.name == "inline":
+            return replace(material, digest=content.digest(), inline=content.read())
+        plane = self._control_plane(state)
+        if content.raw is not None:
+            digest = content.digest()
+            self._upload_bytes(plane, state, digest, content, content.raw)
+            return replace(material, digest=digest, uploaded=True)
+        return replace(material, digest=self._upload_file(plane, state, content), uploaded=True)
+
+    def _upload_bytes(
+        self, plane: ControlPlane, state: CraftingState, digest: Digest, content: Content, raw: bytes
+    ) -> None:
+        run_id, handle, name = state.pin.run_id, state.session.run_handle, content.filename or ""
+        if len(raw) > WORTH_ASKING_BYTES and plane.reference_artifact(run_id, handle, digest, name):
+            self._report.info("the control plane has this content already", digest=digest)
+            return
+        meter = self._report.upload(name, len(raw))
+        plane.put_artifact(digest, raw, name, run_id=run_id, handle=handle)
+        meter.advance(len(raw))
+        meter.done(digest)
+
+    def _upload_file(self, plane: ControlPlane, state: CraftingState, content: Content) -> Digest:
+        if content.file is None:
+            raise ValueError("a content is an image, bytes or a file")
+        name = content.filename or ""
+        meter = self._report.upload(name, content.size_bytes or 0)
+        artifact = plane.upload_stream(
+            content.file,
+            name,
+            run_id=state.pin.run_id,
+            handle=state.session.run_handle,
+            size_bytes=content.size_bytes,
+            progress=meter.advance,
+        )
+        meter.done(artifact.digest)
+        return artifact.digest
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    def _put(
+        self, current: CraftingState, begun: CraftingState, material: CraftedMaterial, request: AddRequest
+    ) -> CraftingState:
+        """Return the newest state with the material; others may have written since it was read."""
+        if current.initialized_at != begun.initialized_at or current.pin.run_id != begun.pin.run_id:
+            raise ConflictError(
+                "another attestation was begun here while this material was being added",
+                hint="add the material again to put it into the new one",
+            )
+        known = current.materials.get(material.name)
+        if known and known.digest != material.digest:
+            if not request.replace:
+                raise _conflict(known, material.digest)
+            material = replace(material, annotations={**material.annotations, **self._replacement(current, known)})
+        if known is None and len(current.materials) >= MAX_MATERIALS:
+            raise LimitExceededError(
+                f"an attestation holds at most {MAX_MATERIALS} materials", hint="pack what belongs together"
+            )
+        return current.with_material(material)
+
+    def _replacement(self, state: CraftingState, known: CraftedMaterial) -> dict[str, str]:
+        ci = state.session.ci
+        job = "/".join(part for part in (ci.provider, ci.run_id, ci.job) if part)
+        return {REPLACES_ANNOTATION: f"{known.digest} at {self._now():%Y-%m-%dT%H:%M:%SZ} by {job}"}
+
+
+def _require_name(name: str) -> str:
+    if len(name) > MAX_NAME or not _NAME.match(name):
+        raise UsageError(
+            f"the name of a material must contain only lowercase letters, numbers, and hyphens, found {name[:80]!r}",
+            hint=f"at most {MAX_NAME} characters, with a letter or number first and last",
+        )
+    return name
+
+
+def _describe(
+    name: str, entry: ContractMaterial | None, content: Content, annotations: Mapping[str, str], now: datetime
+) -> CraftedMaterial:
+    """Return the material without its digest, which may be known only after the upload."""
+    return CraftedMaterial(
+        name=name,
+        type=content.type,
+        digest=Digest(""),
+        added_at=now,
+        value=content.value,
+        filename=content.filename,
+        size_bytes=content.size_bytes,
+        image=content.image,
+        main_component=content.main_component,
+        annotations={**content.annotations, **annotations},
+        output=bool(entry and entry.output),
+        required=bool(entry and entry.required),
+        skip_upload=bool(entry and entry.skip_upload),
+    )
+
+
+def _require_size(state: CraftingState, content: Content) -> None:
+    inline = state.cas.name == "inline"
+    limit = min(state.cas.max_bytes or MAX_INLINE_BYTES, MAX_INLINE_BYTES) if inline else state.cas.max_bytes
+    if limit and (content.size_bytes or 0) > limit:
+        raise LimitExceededError(
+            f"{content.filename} has {content.size_bytes} bytes; the store {state.cas.name} of this run takes {limit}",
+            hint="let the contract set skipUpload for this material, or ask the operator for another store",
+        )
+
+
+def _require_same(known: CraftedMaterial, content: Content, annotations: Mapping[str, str]) -> CraftedMaterial:
+    """Return what is there when it is what was to be added (R17)."""
+    digest = content.digest()
+    if digest != known.digest:
+        raise _conflict(known, digest)
+    changed = [name for name, value in annotations.items() if known.annotations.get(name) != value]
+    if changed:
+        raise MaterialConflictError(
+            f"the material {known.name} was added with other annotations: {', '.join(changed)}",
+            hint="add --replace to change them",
+        )
+    return known
+
+
+def _conflict(known: CraftedMaterial, digest: Digest) -> MaterialConflictError:
+    return MaterialConflictError(
+        f"the material {known.name} was already added with other content: {known.digest}, now {digest}",
+        hint="add --replace to take the new content; the attestation records the replacement",
+    )

@@ -1,0 +1,274 @@
+"""The use case `init`: begin an attestation. Source: reference section 1.3, design section 3.
+
+Everything that can be refused is refused before anything is created. The client makes the run's id and its handle
+(R14) and saves them before it sends them: an init whose answer was lost goes on with the same run when it is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from chainloop_ci.attestation.state import CraftingState, GitHead, RunnerFacts, Session
+from chainloop_ci.crafting.annotations import merge_annotations
+from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
+from chainloop_ci.crafting.reset import end_run
+from chainloop_ci.crafting.terms import ContractFile, Terms, TermsFinder, Wanted, cas_of, pin_of, require_implemented
+from chainloop_ci.errors import (
+    AlreadyInitializedError,
+    ChainloopError,
+    RunnerMismatchError,
+    StateBrokenError,
+    UnreachableError,
+)
+from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_variables
+from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
+
+if TYPE_CHECKING:
+    from chainloop_ci.api.runs import RunRequest, WorkflowRun
+
+
+@dataclass(frozen=True, slots=True)
+class InitRequest:
+    """What the user asked for."""
+
+    wanted: Wanted
+    version: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """From `.chainloop.yml`."""
+    dry_run: bool = False
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the shell knows: facts, clock, chance."""
+
+    facts: HostFacts
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_handle: Callable[[], str]
+    read_head: Callable[[str | None], GitHead | None]
+    """Returns the commit that is built; its argument is a pull request's head."""
+    belongs_to_other_job: Callable[[CraftingState, CiIdentity], bool]
+    client_version: str
+
+
+class Init:
+    """Begins an attestation."""
+
+    def __init__(
+        self,
+        *,
+        store: StateStore,
+        control_plane: Callable[[], ControlPlane],
+        control_plane_url: Callable[[], str],
+        terms: TermsFinder,
+        machine: Machine,
+        report: Reporter,
+    ) -> None:
+        self._store = store
+        self._control_plane = control_plane
+        self._control_plane_url = control_plane_url
+        self._terms = terms
+        self._machine = machine
+        self._report = report
+
+    def __call__(self, request: InitRequest) -> CraftingState:
+        """Begin an attestation and return its state.
+
+        Raises:
+            AlreadyInitializedError: this job has one already.
+            RunnerMismatchError, VariablesMissingError, SecretVariableError, ContractUnsupportedError: it cannot be
+                crafted here.
+            NotAllowedError: R2.
+        """
+        runner = discover(self._machine.facts)
+        ci = runner.ci(self._machine.facts)
+        previous = self._find_previous(request, ci)
+        terms = self._find_terms(request)
+        require_implemented(terms.contract)
+        if not request.dry_run:
+            self._require_runner(terms, runner, ci)
+        self._warn_ambiguous(runner)
+        state = self._craft(request, terms, runner, ci, previous)
+        if request.dry_run:
+            self._store.create(state, replace=request.replace)
+            self._report.info("Attestation initialized! now you can check its status or add materials to it")
+            return state
+        return self._begin(state, terms.settled(), request, previous)
+
+    # --- what is there already ---------------------------------------------------------------------------------------
+
+    def _find_previous(self, request: InitRequest, ci: CiIdentity) -> CraftingState | None:
+        """Return the attestation of this job that is replaced or gone on with."""
+        try:
+            previous = self._store.find()
+        except StateBrokenError as error:
+            if not request.replace:
+                raise
+            self._report.warning("the state file was broken and is replaced", reason=error.message)
+            return None
+        if previous is None:
+            return None
+        if self._machine.belongs_to_other_job(previous, ci):
+            self._report.warning(
+                "the state of another job is replaced", workflow=previous.pin.name, run=previous.pin.run_id
+            )
+            return None
+        if request.replace or _is_unanswered(previous):
+            return previous
+        raise AlreadyInitializedError(
+            f"an attestation of workflow {previous.pin.name} is already being crafted here, "
+            f"since {previous.initialized_at:%Y-%m-%d %H:%M} UTC",
+            hint="go on with `chainloop attestation add` or `push`, or begin again with `init --replace`",
+        )
+
+    # --- terms and runner --------------------------------------------------------------------------------------------
+
+    def _find_terms(self, request: InitRequest) -> Terms:
+        file = request.wanted.contract
+        if request.dry_run and isinstance(file, ContractFile):
+            return self._terms.without_control_plane(file)
+        terms = self._terms.ask(request.wanted, may_create=not request.dry_run)
+        self._warn_terms(terms)
+        return terms
+
+    def _warn_terms(self, terms: Terms) -> None:
+        context = terms.context
+        if terms.contract.policies or terms.contract.policy_groups:
+            self._report.warning("the policies of the contract are not evaluated by this version")
+        if context and context.contract.revision < context.contract.latest_revision:
+            self._report.warning(
+                "the contract has a newer revision",
+                pinned=context.contract.revision,
+                newest=context.contract.latest_revision,
+            )
+        if context and not context.has_verification_key:
+            self._report.warning("no key that may verify this workflow is registered; push will be refused")
+
+    def _require_runner(self, terms: Terms, runner: Runner, ci: CiIdentity) -> None:
+        try:
+            enforce(terms.contract.runner, self._machine.facts)
+        except RunnerMismatchError:
+            if terms.context and terms.pending is None:
+                self._report_refused(terms, runner, ci)
+            raise
+
+    def _report_refused(self, terms: Terms, runner: Runner, ci: CiIdentity) -> None:
+        """Let the control plane record that this job tried (a refused init); it makes no run of it."""
+        handle = self._machine.new_handle()
+        try:
+            self._control_plane().put_run(self._machine.new_id(), self._run_request(terms, runner, ci, handle, ""))
+        except ChainloopError as error:
+            # It is answered with a refusal of its own; ours says the same and more.
+            self._report.debug("the control plane answered", code=error.code, answer=error.message)
+
+    def _warn_ambiguous(self, runner: Runner) -> None:
+        others = ambiguous(self._machine.facts)
+        if others:
+            self._report.warning(
+                "the environment looks like several CI systems", used=runner.type, also=",".join(others)
+            )
+
+    # --- the state ---------------------------------------------------------------------------------------------------
+
+    def _craft(
+        self, request: InitRequest, terms: Terms, runner: Runner, ci: CiIdentity, previous: CraftingState | None
+    ) -> CraftingState:
+        variables, allowed = resolve_variables(runner, self._machine.facts, terms.contract.env_allow_list)
+        facts = self._machine.facts
+        again = previous if previous and _is_unanswered(previous) and not request.dry_run else None
+        run_id = again.pin.run_id if again else self._machine.new_id()
+        handle = again.session.run_handle if again else self._machine.new_handle()
+        annotations, overruled = merge_annotations(terms.contract.annotations, {}, request.annotations)
+        for name in overruled:
+            self._report.warning("the contract sets this annotation; the other value is not used", annotation=name)
+        return CraftingState(
+            contract=terms.contract,
+            pin=pin_of(terms, request.wanted, run_id="" if request.dry_run else run_id, version=request.version),
+            initialized_at=self._machine.now(),
+            runner=RunnerFacts(
+                type=runner.type,
+                url=runner.run_url(facts) or "",
+                environment=runner.environment(facts),
+                env=variables,
+            ),
+            session=Session(
+                control_plane="" if terms.context is None else self._control_plane_url(),
+                run_handle="" if request.dry_run else handle,
+                ci=ci,
+                latest_contract_revision=terms.context.contract.latest_revision if terms.context else None,
+            ),
+            head=self._machine.read_head(ci.head_sha),
+            env=allowed,
+            annotations=annotations,
+            cas=cas_of(terms, dry_run=request.dry_run),
+            auth_type="AUTH_TYPE_API_TOKEN" if terms.context else "AUTH_TYPE_UNSPECIFIED",
+            auth_id=terms.context.token_id if terms.context else "",
+            dry_run=request.dry_run,
+        )
+
+    # --- the run -----------------------------------------------------------------------------------------------------
+
+    def _begin(
+        self, state: CraftingState, terms: Terms, request: InitRequest, previous: CraftingState | None
+    ) -> CraftingState:
+        pin = pin_of(terms, request.wanted, run_id=state.pin.run_id, version=request.version)
+        state = replace(state, pin=pin, cas=cas_of(terms, dry_run=False))
+        if previous and not previous.dry_run and not _is_unanswered(previous):
+            end_run(previous, self._control_plane(), "superseded", "init --replace", self._report)
+        self._store.create(state, replace=request.replace or previous is not None)
+        run = self._create_run(state, terms)
+        state = self._store.update(
+            lambda current: replace(
+                current,
+                session=replace(
+                    current.session,
+                    expires_at=run.expires_at,
+                    view_url=run.view_url,
+                    latest_contract_revision=run.contract_revision_latest,
+                ),
+            )
+        )
+        self._report.info("Attestation initialized! now you can check its status or add materials to it")
+        return state
+
+    def _create_run(self, state: CraftingState, terms: Terms) -> WorkflowRun:
+        runner = discover(self._machine.facts)
+        request = self._run_request(
+            terms, runner, state.session.ci, state.session.run_handle, state.pin.project_version
+        )
+        try:
+            return self._control_plane().put_run(state.pin.run_id, request)
+        except UnreachableError:
+            # Perhaps only the answer was lost: the state stays, and the same command goes on with the same run.
+            raise
+        except ChainloopError:
+            self._store.clear()
+            raise
+
+    def _run_request(self, terms: Terms, runner: Runner, ci: CiIdentity, handle: str, version: str) -> RunRequest:
+        from chainloop_ci.api.runs import RunRequest
+
+        context = terms.require_context()
+        return RunRequest(
+            workflow_id=context.workflow.id,
+            contract_revision=context.contract.revision,
+            contract_digest=context.contract.digest,
+            runner_type=runner.type,
+            handle_sha256=sha256(handle.encode()).hexdigest(),
+            ci=ci,
+            runner_url=runner.run_url(self._machine.facts) or "",
+            runner_environment=runner.environment(self._machine.facts),
+            project_version=version,
+            client_version=self._machine.client_version,
+        )
+
+
+def _is_unanswered(state: CraftingState) -> bool:
+    """Tell whether `init` saved this state and never heard whether its run exists."""
+    return not state.dry_run and state.session.expires_at is None

@@ -1,0 +1,138 @@
+"""The use case `push`: check, render once, sign, keep, store. Source: design section 3.
+
+Whatever fails after the signature leaves state and bundle where they are; pushing again sends the same bytes, and the
+same bytes get the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chainloop_ci.attestation.bundle import read_bundle, render_bundle
+from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
+from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.attestation.statement import render_statement
+from chainloop_ci.crafting.annotations import merge_annotations
+from chainloop_ci.crafting.ports import ControlPlane, Reporter, Signer, StateStore
+from chainloop_ci.crafting.status import require_begun, require_compliant
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import ServerFaultError, SigningKeyMissingError
+
+if TYPE_CHECKING:
+    from chainloop_ci.api.runs import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A stored attestation."""
+
+    state: CraftingState
+    bundle: bytes = field(repr=False)
+    digest: Digest
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class DryPush:
+    """What would be signed; nothing is stored and nothing is signed (design decision 19)."""
+
+    state: CraftingState
+    statement: bytes = field(repr=False)
+
+
+class Push:
+    """Finishes the attestation of this job."""
+
+    def __init__(
+        self,
+        *,
+        store: StateStore,
+        control_plane: Callable[[CraftingState], ControlPlane],
+        load_signer: Callable[[], Signer],
+        builder_id: Callable[[], str],
+        now: Callable[[], datetime],
+        report: Reporter,
+        write_bundle: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._store = store
+        self._control_plane = control_plane
+        self._load_signer = load_signer
+        self._builder_id = builder_id
+        self._now = now
+        self._report = report
+        self._write_bundle = write_bundle
+
+    def dry(self, annotations: Mapping[str, str]) -> DryPush:
+        """Return the statement that would be signed now; the state stays as it is."""
+        state = self._annotated(self._store.load(), annotations)
+        return DryPush(state, self._render(replace(state, finished_at=self._now())))
+
+    def __call__(self, annotations: Mapping[str, str]) -> Pushed:
+        """Store the attestation and return it.
+
+        Raises:
+            ContractNotMetError: with everything that is missing; nothing was signed.
+            SigningKeyMissingError, SigningKeyInvalidError: R5; nothing was rendered.
+            AttestationRefusedError, RunEndedError: the control plane refused it; state and bundle stay.
+        """
+        state = self._store.load()
+        require_begun(state)
+        bundle = self._find_signed()
+        if bundle is None:
+            state, bundle = self._sign(annotations)
+        else:
+            self._report.info("sending the attestation that was signed before")
+            if any(state.annotations.get(name) != value for name, value in annotations.items()):
+                self._report.warning("it was signed without the annotations given now; they are not used")
+        digest = sha256_digest(bundle)
+        if self._write_bundle:
+            self._write_bundle(bundle)
+        stored = self._control_plane(state).store_attestation(state.pin.run_id, state.session.run_handle, bundle)
+        if stored.digest != digest:
+            raise ServerFaultError(
+                f"the control plane stored {stored.digest}, sent was {digest}",
+                hint="something between here and the control plane changes what is sent",
+            )
+        self._store.clear()
+        return Pushed(state, bundle, digest, stored)
+
+    def _find_signed(self) -> bytes | None:
+        """Return the bundle of an earlier push, unless the user has taken another key since."""
+        bundle = self._store.load_bundle()
+        if bundle is None:
+            return None
+        try:
+            hint = self._load_signer().hint
+        except SigningKeyMissingError:
+            # What is signed already needs no key.
+            return bundle
+        if read_bundle(bundle).hint == hint:
+            return bundle
+        self._report.info("the attestation was signed with another key before; it is signed again")
+        return None
+
+    def _sign(self, annotations: Mapping[str, str]) -> tuple[CraftingState, bytes]:
+        require_compliant(self._annotated(self._store.load(), annotations))
+        signer = self._load_signer()
+        for warning in signer.warnings:
+            self._report.warning(warning)
+        finished_at = self._now()
+        state = self._store.update(
+            lambda current: replace(self._annotated(current, annotations, quiet=True), finished_at=finished_at)
+        )
+        statement = self._render(state)
+        bundle = render_bundle(statement, signer.sign(encode_pae(PAYLOAD_TYPE, statement)), signer.hint)
+        self._store.save_bundle(bundle, signed=state)
+        return state, bundle
+
+    def _render(self, state: CraftingState) -> bytes:
+        return render_statement(state, finished_at=state.finished_at or self._now(), builder_id=self._builder_id())
+
+    def _annotated(self, state: CraftingState, annotations: Mapping[str, str], *, quiet: bool = False) -> CraftingState:
+        merged, overruled = merge_annotations(state.contract.annotations, state.annotations, annotations)
+        for name in () if quiet else overruled:
+            self._report.warning("the contract sets this annotation; the other value is not used", annotation=name)
+        return replace(state, annotations=merged)

@@ -1,0 +1,120 @@
+"""The use case `status`: what the contract asks for, what is there, and what is missing. Asks nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
+from chainloop_ci.contract.compliance import check_compliance
+from chainloop_ci.contract.types import ContractMaterial, MaterialType
+from chainloop_ci.errors import ContractNotMetError, Finding, StateMissingError
+
+
+@dataclass(frozen=True)
+class MaterialStatus:
+    """One line of the status: an entry of the contract, a material, or both."""
+
+    name: str
+    type: MaterialType
+    entry: ContractMaterial | None
+    """None: the contract does not know it."""
+    material: CraftedMaterial | None
+    """None: not added yet."""
+
+    @property
+    def required(self) -> bool:
+        """Tell whether this material itself must be there."""
+        return self.entry is not None and self.entry.required
+
+    @property
+    def output(self) -> bool:
+        """Tell whether it becomes a subject."""
+        return self.entry.output if self.entry else bool(self.material and self.material.output)
+
+    @property
+    def skip_upload(self) -> bool:
+        """Tell whether only its digest is recorded."""
+        return self.entry.skip_upload if self.entry else bool(self.material and self.material.skip_upload)
+
+
+@dataclass(frozen=True)
+class AttestationStatus:
+    """The state of an attestation together with the verdict on it."""
+
+    state: CraftingState
+    materials: tuple[MaterialStatus, ...]
+    """In contract order, then the others by name."""
+    missing: tuple[Finding, ...]
+    """Everything that keeps the contract from being met."""
+    digest: str = ""
+    """The attestation's digest, once it is signed."""
+    pushed: bool = False
+    view_url: str = ""
+
+    @property
+    def compliant(self) -> bool:
+        """Tell whether the contract is met; a contract without requirements is neither (R37)."""
+        return not self.missing
+
+
+def get_status(
+    state: CraftingState, *, digest: str = "", pushed: bool = False, view_url: str = ""
+) -> AttestationStatus:
+    """Return the status of `state`."""
+    known = [
+        MaterialStatus(entry.name, entry.type, entry, state.materials.get(entry.name))
+        for entry in state.contract.materials
+    ]
+    names = {entry.name for entry in known}
+    others = [
+        MaterialStatus(name, material.type, None, material)
+        for name, material in sorted(state.materials.items())
+        if name not in names
+    ]
+    return AttestationStatus(
+        state=state,
+        materials=(*known, *others),
+        missing=find_missing(state),
+        digest=digest,
+        pushed=pushed,
+        view_url=view_url or state.session.view_url,
+    )
+
+
+def find_missing(state: CraftingState) -> tuple[Finding, ...]:
+    """Return everything that keeps the contract from being met."""
+    return check_compliance(
+        state.contract,
+        {name: material.type for name, material in state.materials.items()},
+        annotations=state.annotations,
+        material_annotations={name: material.annotations for name, material in state.materials.items()},
+    )
+
+
+def require_compliant(state: CraftingState) -> None:
+    """Check that the contract is met.
+
+    Raises:
+        ContractNotMetError: with everything that is missing.
+    """
+    missing = find_missing(state)
+    if missing:
+        count = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
+        raise ContractNotMetError(
+            f"the contract {state.pin.contract_name} is not met: {count} missing or wrong",
+            hint="add what is missing, then run `chainloop attestation push` again",
+            findings=missing,
+        )
+
+
+def require_begun(state: CraftingState) -> None:
+    """Check that the control plane knows the run of this attestation.
+
+    Raises:
+        StateMissingError: `init` sent the run and never got an answer.
+    """
+    if not state.dry_run and state.session.expires_at is None:
+        raise StateMissingError(
+            "the attestation was not begun: the control plane never answered to init",
+            hint="run `chainloop attestation init` again; it goes on with the same run",
+        )

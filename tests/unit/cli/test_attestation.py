@@ -1,0 +1,451 @@
+"""The attestation commands as a user types them, with a control plane in memory."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chainloop_ci.errors import AttestationRefusedError, Finding, UnreachableError
+from tests.unit.crafting.memory import CONTRACT, revision_of
+
+URL = {"CHAINLOOP_CONTROL_PLANE_API": "https://cp.test"}
+
+
+@pytest.fixture(scope="module")
+def key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture
+def private_pem(key) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+@pytest.fixture
+def public_pem(key) -> str:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
+@pytest.fixture
+def att(chainloop, plane, private_pem, tmp_path):
+    """Return what runs an attestation command against the plane in memory, with a signing key."""
+    (tmp_path / "app.bin").write_bytes(b"binary")
+
+    def att(*arguments: str, env=None, **facts):
+        return chainloop(
+            "attestation",
+            *arguments,
+            env=URL | {"CHAINLOOP_SIGNING_KEY": private_pem} | (env or {}),
+            plane=plane,
+            **facts,
+        )
+
+    return att
+
+
+@pytest.fixture
+def complete(att):
+    """Begin an attestation and add all that its contract asks for."""
+    assert att("init").status == 0
+    assert att("add", "--name", "commit", "--value", "deadbeef").status == 0
+    assert att("add", "--name", "binary", "--value", "app.bin").status == 0
+
+
+def labels(table: str) -> list[str]:
+    return [line.split("│")[1].strip() for line in table.splitlines() if line.startswith("│")]
+
+
+def test_init_prints_the_labels_of_the_transcript_and_more(att) -> None:
+    done = att("init")
+
+    assert done.err.splitlines()[:2] == [
+        "INF Retrieving workflow information from the control plane",
+        "INF Attestation initialized! now you can check its status or add materials to it",
+    ]
+    shown = labels(done.out)
+    assert shown[:6] == ["Initialized At", "Workflow", "Name", "Team", "Project", "Contract Revision"]
+    assert "Expires At" in shown
+    assert "│ NAME   │ TYPE                │ SET │ REQUIRED │ IS OUTPUT │" in done.out
+
+
+def test_init_notes_that_no_signing_key_is_known(att) -> None:
+    done = att("init", env={"CHAINLOOP_SIGNING_KEY": ""})
+
+    assert done.status == 0
+    assert "no signing key is known yet" in done.err
+
+
+def test_names_may_be_variables(att, plane) -> None:
+    att(
+        "init",
+        env={"CHAINLOOP_WORKFLOW_NAME": "build", "CHAINLOOP_PROJECT_NAME": "demo", "CHAINLOOP_CONTRACT_REVISION": "1"},
+    )
+
+    assert plane.calls[0] == ("get_crafting_context", ("build", "demo", 1))
+
+
+def test_revision_0_is_the_newest(att, plane) -> None:
+    att("init", "--contract-revision", "0")
+
+    assert plane.calls[0] == ("get_crafting_context", (None, None, None))
+
+
+def test_the_project_file_gives_names_version_and_annotations(att, plane, tmp_path) -> None:
+    (tmp_path / ".chainloop.yml").write_text(
+        "projectVersion: v9\nattestations:\n  - {name: a, workflow: build, project: demo, annotations: {owner: me}}\n"
+    )
+
+    done = att("init", "-o", "json")
+
+    assert plane.calls[0] == ("get_crafting_context", ("build", "demo", None))
+    assert done.json["workflowMeta"]["ProjectVersion"]["version"] == "v9"
+    assert done.json["annotations"] == [{"name": "owner", "value": "me"}]
+
+
+def test_r21_a_project_file_that_names_a_server_is_refused(att, plane, tmp_path) -> None:
+    (tmp_path / ".chainloop.yml").write_text("controlPlane: https://evil.test\n")
+
+    done = att("init")
+
+    assert done.status == 1
+    assert "controlPlane" in done.err
+    assert plane.calls == []
+
+
+def test_an_unknown_entry_of_the_project_file_is_a_usage_error(att, tmp_path) -> None:
+    (tmp_path / ".chainloop.yml").write_text("attestations: [{name: a}]\n")
+
+    done = att("init", "--attestation-name", "b")
+
+    assert done.status == 2
+    assert "it has: a" in done.err
+
+
+@pytest.mark.parametrize("contract", ["https://example.com/contract.yaml", "missing.yaml"])
+def test_a_contract_that_is_no_file_is_refused(att, plane, contract) -> None:
+    done = att("init", "--contract", contract)
+
+    assert done.status in (1, 2)
+    assert plane.calls == []
+
+
+def test_the_wrong_runner_ends_with_3(att, plane) -> None:
+    plane.revision = revision_of(CONTRACT + b"  runner: {type: GITHUB_ACTION}\n")
+
+    done = att("init")
+
+    assert done.status == 3
+    assert "--dry-run" in done.err
+
+
+def test_a_control_plane_that_does_not_answer_ends_with_6(att, plane) -> None:
+    plane.failures["get_crafting_context"] = [UnreachableError("https://cp.test gave no answer")]
+
+    done = att("init")
+
+    assert done.status == 6
+
+
+def test_graceful_exit_ends_with_0_and_says_so(att, plane) -> None:
+    plane.failures["get_crafting_context"] = [UnreachableError("https://cp.test gave no answer")]
+
+    done = att("--graceful-exit", "init")
+
+    assert done.status == 0
+    assert "ERR https://cp.test gave no answer" in done.err
+    assert "WRN ended with 0, as --graceful-exit asks status=6" in done.err
+
+
+def test_graceful_exit_is_not_for_a_second_init(att) -> None:
+    att("init")
+
+    assert att("init", "--graceful-exit").status == 1
+
+
+def test_graceful_exit_is_not_for_add(att) -> None:
+    assert att("add", "--value", "x", "--graceful-exit").status == 1
+
+
+def test_add_says_what_it_added(att) -> None:
+    att("init")
+
+    done = att("add", "--name", "commit", "--value", "deadbeef", "-o", "json")
+
+    assert "INF material added to attestation name=commit" in done.err
+    [material] = done.json
+    assert (material["name"], material["value"], material["Set"]) == ("commit", "deadbeef", True)
+
+
+def test_add_reports_the_upload(att) -> None:
+    att("init")
+
+    done = att("add", "--name", "binary", "--value", "app.bin")
+
+    assert "INF uploaded file=app.bin size=6B" in done.err
+
+
+def test_an_unknown_type_gets_a_suggestion(att) -> None:
+    done = att("add", "--value", "x", "--kind", "SBOM_CYCLONEDX")
+
+    assert done.status == 2
+    assert "did you mean SBOM_CYCLONEDX_JSON?" in done.err
+
+
+def test_registry_credentials_in_part_are_refused(att) -> None:
+    done = att("add", "--value", "x", "--registry-server", "ghcr.io")
+
+    assert done.status == 2
+    assert "--registry-username, --registry-password" in done.err
+
+
+def test_r22_system_folders_are_refused(att) -> None:
+    att("init")
+
+    done = att("add", "--name", "binary", "--value", "/proc/self/environ")
+
+    assert done.status == 1
+    assert "system folder" in done.err
+
+
+def test_a_wrong_document_ends_with_3_and_names_the_place(att, tmp_path) -> None:
+    (tmp_path / "sbom.json").write_text('{"bomFormat": "CycloneDX",}')
+    att("init")
+
+    done = att("add", "--name", "sbom", "--value", "sbom.json")
+
+    assert done.status == 3
+    assert "sbom.json" in done.err
+
+
+def test_status_names_what_is_missing_and_what_to_type(att) -> None:
+    att("init")
+
+    done = att("status")
+
+    assert done.status == 0
+    assert "chainloop attestation add --name commit --value <text>" in done.out
+
+
+def test_status_full_shows_values(att, complete) -> None:
+    done = att("status", "--full")
+
+    assert "VALUE" in done.out
+    assert "app.bin@sha256:9a3a45d01531a20e89ac6ae10b0b0beb0492acd7216a368aa062d1a5fecaf9cd" in done.out
+
+
+def test_the_status_document_has_every_key_that_scripts_read(att, complete, corpus) -> None:
+    theirs = json.loads((corpus / "go-product" / "status.json").read_text())
+
+    ours = att("status", "-o", "json").json
+
+    assert theirs.keys() <= ours.keys()
+    assert theirs["workflowMeta"].keys() <= ours["workflowMeta"].keys()
+    assert theirs["runnerContext"].keys() <= ours["runnerContext"].keys()
+    assert set().union(*theirs["materials"]) <= ours["materials"][0].keys()
+
+
+def test_the_status_document_lists_what_is_missing(att) -> None:
+    att("init")
+
+    compliance = att("status", "-o", "json").json["compliance"]
+
+    assert compliance["met"] is False
+    assert [finding["code"] for finding in compliance["missing"]] == ["missing-material", "missing-material"]
+
+
+def test_r37_a_contract_without_requirements_is_not_called_met(att, plane) -> None:
+    plane.revision = revision_of(b"apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: none}\nspec: {}\n")
+
+    assert "│ no requirements" in att("init").out
+
+
+def test_push_prints_the_envelope_and_then_that_it_was_pushed(att, complete, plane) -> None:
+    done = att("push")
+
+    assert done.status == 0
+    assert list(done.json) == ["payloadType", "payload", "signatures"]
+    assert done.out.startswith('{\n   "payloadType"')
+    assert done.json["signatures"][0]["keyid"] == ""
+    assert "INF Attestation pushed! digest=sha256:" in done.err
+    assert len(plane.bundles) == 1
+
+
+def test_push_with_json_prints_the_status(att, complete, plane) -> None:
+    document = att("push", "-o", "json").json
+
+    assert document["isPushed"] is True
+    assert document["digest"].startswith("sha256:")
+    assert document["state"] == "success"
+
+
+def test_push_writes_the_stored_bytes_for_their_user_only(att, complete, plane, tmp_path) -> None:
+    assert att("push", "--bundle", "out.json").status == 0
+
+    assert (tmp_path / "out.json").read_bytes() == plane.bundles[0]
+    assert stat.S_IMODE((tmp_path / "out.json").stat().st_mode) == 0o600
+
+
+def test_a_bundle_that_cannot_be_written_is_said_before_anything_is_sent(att, complete, plane) -> None:
+    done = att("push", "--bundle", "absent/out.json")
+
+    assert done.status == 1
+    assert plane.bundles == []
+
+
+def test_r5_push_without_a_key_ends_with_5_and_says_what_to_do(att, complete, plane) -> None:
+    done = att("push", env={"CHAINLOOP_SIGNING_KEY": ""})
+
+    assert done.status == 5
+    assert "CHAINLOOP_SIGNING_KEY is set but empty" in done.err
+    assert "chainloop organization key create" in done.err
+    assert "store_attestation" not in plane.names
+
+
+def test_r5_the_typed_key_wins_over_the_variable(att, complete, private_pem, tmp_path) -> None:
+    (tmp_path / "key.pem").write_text(private_pem)
+    (tmp_path / "key.pem").chmod(0o600)
+
+    assert att("push", "--key", str(tmp_path / "key.pem"), env={"CHAINLOOP_SIGNING_KEY": "nonsense"}).status == 0
+
+
+def test_r5_the_configuration_gives_a_key(att, complete, private_pem, tmp_path) -> None:
+    (tmp_path / "key.pem").write_text(private_pem)
+    (tmp_path / "key.pem").chmod(0o600)
+    (tmp_path / "config.toml").write_text(f'signing-key = "{tmp_path / "key.pem"}"\n')
+    (tmp_path / "config.toml").chmod(0o600)
+
+    done = att("push", "--config", str(tmp_path / "config.toml"), env={"CHAINLOOP_SIGNING_KEY": ""})
+
+    assert done.status == 0
+
+
+def test_an_incomplete_push_ends_with_3_and_lists_everything(att) -> None:
+    att("init")
+
+    done = att("push", "-o", "json")
+
+    assert done.status == 3
+    assert [finding["path"] for finding in done.json["error"]["findings"]] == ["/spec/materials/0", "/spec/materials/1"]
+
+
+@pytest.mark.parametrize(("code", "status"), [("missing-material", 3), ("signer-unknown", 5), ("field-mismatch", 1)])
+def test_a_refused_store_ends_by_its_findings(att, complete, plane, code, status) -> None:
+    plane.failures["store_attestation"] = [AttestationRefusedError("refused", findings=[Finding(code, "no")])]
+
+    assert att("push").status == status
+
+
+def test_push_of_a_dry_run_prints_the_statement_and_ends_with_3(att, plane) -> None:
+    att("init", "--dry-run")
+
+    done = att("push", env={"CHAINLOOP_SIGNING_KEY": ""})
+
+    assert done.status == 3
+    assert done.json["predicateType"] == "chainloop.dev/attestation/v0.2"
+    assert plane.names == ["get_crafting_context"]
+
+
+def test_push_of_a_complete_dry_run_ends_with_0_and_keeps_the_state(att) -> None:
+    att("init", "--dry-run")
+    att("add", "--name", "commit", "--value", "deadbeef")
+    att("add", "--name", "binary", "--value", "app.bin")
+
+    done = att("push", "-o", "json")
+
+    assert done.status == 0
+    assert done.json["statement"]["predicate"]["materials"]
+    assert att("status").status == 0
+
+
+def test_reset_ends_the_run(att, plane) -> None:
+    att("init")
+
+    done = att("reset", "--trigger", "cancellation", "--reason", "stopped")
+
+    assert done.status == 0
+    assert plane.names.count("cancel_run") == 1
+    assert att("status").status == 1
+
+
+def test_reset_with_nothing_to_reset_is_a_warning(att) -> None:
+    done = att("reset", "-o", "json")
+
+    assert done.status == 0
+    assert done.json["reset"] is False
+
+
+@pytest.fixture
+def bundle(att, complete, tmp_path):
+    assert att("push", "--bundle", "out.json").status == 0
+    return tmp_path / "out.json"
+
+
+def test_verify_says_who_signed(att, bundle, public_pem, tmp_path) -> None:
+    (tmp_path / "key.pub").write_text(public_pem)
+
+    done = att("verify", "--bundle", "out.json", "--key", "key.pub", "-o", "json")
+
+    assert done.status == 0
+    assert done.json["verified"] is True
+    assert done.json["workflow"] == "release"
+
+
+@pytest.mark.parametrize("form", ["text", "variable", "env"])
+def test_the_public_key_may_be_given_as(att, bundle, public_pem, form) -> None:
+    typed = {"text": ["--key", public_pem], "env": ["--key", "env://PUB"], "variable": []}[form]
+    env = {"text": {}, "env": {"PUB": public_pem}, "variable": {"CHAINLOOP_SIGNING_PUBLIC_KEY": public_pem}}[form]
+
+    assert att("verify", "-b", "out.json", *typed, env=env).status == 0
+
+
+def test_a_changed_bundle_ends_with_7(att, bundle, public_pem) -> None:
+    document = json.loads(bundle.read_bytes())
+    payload = document["dsseEnvelope"]["payload"]
+    document["dsseEnvelope"]["payload"] = payload[:-8] + ("A" * 4) + payload[-4:]
+    bundle.write_text(json.dumps(document))
+
+    assert att("verify", "-b", "out.json", "--key", public_pem).status == 7
+
+
+def test_another_signer_ends_with_8(att, bundle) -> None:
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    other = ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(serialization.Encoding.PEM, form)
+
+    assert att("verify", "-b", "out.json", "--key", other.decode()).status == 8
+
+
+def test_without_a_key_verify_ends_with_9(att, bundle) -> None:
+    assert att("verify", "-b", "out.json").status == 9
+
+
+def test_a_bundle_of_the_go_product_verifies_with_its_key(att, corpus) -> None:
+    folder = corpus / "go-product"
+
+    done = att("verify", "-b", str(folder / "bundle-key.json"), "--key", str(folder / "cosign.pub"))
+
+    assert done.status == 0
+    assert "WRN accepted, though not in the form" in done.err
+
+
+@pytest.mark.parametrize("path", ["https://example.com/bundle.json", "absent.json"])
+def test_a_bundle_that_is_no_file_is_refused(att, path) -> None:
+    assert att("verify", "-b", path).status in (1, 2)
+
+
+def test_no_secret_is_ever_printed(att, complete, plane) -> None:
+    plane.failures["store_attestation"] = [AttestationRefusedError("refused")]
+    token = "clp_" + "s3cr3t" * 8
+
+    shown = [
+        att(*line, "--debug", env={"CHAINLOOP_TOKEN": token}) for line in (["push"], ["status", "--full"], ["reset"])
+    ]
+
+    text = "".join(done.out + done.err for done in shown)
+    assert token not in text
+    assert "PRIVATE KEY" not in text

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chainloop_ci.cli.output import Output
+from chainloop_ci.errors import ContractNotMetError, Finding
+from tests.unit.cli.conftest import Screen
+
+ERROR = ContractNotMetError(
+    "the contract is not met",
+    hint="add what is missing",
+    findings=[Finding("missing-material", "sbom is missing", path="/materials/0", hint="chainloop attestation add")],
+)
+
+
+def make(env=None, *, terminal=False, as_json=False, debug=False) -> Output:
+    return Output(Screen(terminal=terminal), Screen(terminal=terminal), env or {}, as_json=as_json, debug=debug)
+
+
+def test_a_log_line_has_level_message_and_facts() -> None:
+    output = make()
+
+    output.info("file downloaded!", path="/tmp/rootfs.tar.gz", note="two words")
+
+    assert output.stderr.getvalue() == 'INF file downloaded! path=/tmp/rootfs.tar.gz note="two words"\n'
+    assert output.stdout.getvalue() == ""
+
+
+def test_colour_is_for_terminals() -> None:
+    output = make(terminal=True)
+
+    output.warning("look")
+
+    assert output.stderr.getvalue().startswith("\x1b[33mWRN\x1b[0m look")
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_is_obeyed(env) -> None:
+    output = make(env, terminal=True)
+
+    output.warning("look")
+
+    assert output.stderr.getvalue() == "WRN look\n"
+
+
+def test_an_error_shows_all_findings_and_what_to_do() -> None:
+    output = make()
+
+    output.error(ERROR, 3)
+
+    assert output.stderr.getvalue().splitlines() == [
+        "ERR the contract is not met",
+        "  - /materials/0: sbom is missing",
+        "    hint: chainloop attestation add",
+        "hint: add what is missing",
+    ]
+
+
+def test_a_single_finding_that_the_message_tells_is_not_told_twice() -> None:
+    output = make()
+
+    output.error(ContractNotMetError("refused: sbom is missing", findings=[Finding("x", "sbom is missing")]), 3)
+
+    assert output.stderr.getvalue() == "ERR refused: sbom is missing\n"
+
+
+def test_with_json_an_error_is_a_document_on_stdout_too() -> None:
+    output = make(as_json=True)
+
+    output.error(ERROR, 3)
+
+    document = json.loads(output.stdout.getvalue())
+    assert document["exitCode"] == 3
+    assert document["error"]["code"] == "contract-not-met"
+    assert document["error"]["findings"][0]["code"] == "missing-material"
+    assert output.stderr.getvalue().startswith("ERR ")
+
+
+def test_an_error_after_a_result_leaves_stdout_one_document() -> None:
+    output = make(as_json=True)
+
+    output.document({"a": 1})
+    output.error(ERROR, 3)
+
+    assert json.loads(output.stdout.getvalue()) == {"a": 1}
+
+
+def test_json_is_indented_by_three_spaces_in_the_given_order() -> None:
+    output = make()
+
+    output.document({"b": 1, "a": "ü"})
+
+    assert output.stdout.getvalue() == '{\n   "b": 1,\n   "a": "ü"\n}\n'
+
+
+def test_debug_lines_need_debug() -> None:
+    quiet, loud = make(), make(debug=True)
+
+    quiet.debug("x")
+    loud.debug("x")
+
+    assert (quiet.stderr.getvalue(), loud.stderr.getvalue()) == ("", "DBG x\n")
+
+
+def test_t46_a_message_cannot_forge_a_line() -> None:
+    output = make()
+
+    output.info("name\nERR forged", value="a\nb")
+
+    assert output.stderr.getvalue() == "INF name\\nERR forged value=a\\nb\n"

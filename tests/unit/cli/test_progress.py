@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from chainloop_ci.cli.output import Output
+from chainloop_ci.cli.progress import ConsoleReporter, render_size
+from tests.unit.cli.conftest import Screen
+
+DIGEST = "sha256:" + "5" * 64
+
+
+def make(*, terminal: bool) -> ConsoleReporter:
+    seconds = itertools.count(100.0, 1.0)
+    return ConsoleReporter(Output(Screen(), Screen(terminal=terminal), {}), lambda: next(seconds))
+
+
+def test_a_log_gets_one_line_with_size_and_rate() -> None:
+    reporter = make(terminal=False)
+
+    upload = reporter.upload("control-plane", 4_000_000)
+    upload.advance(2_000_000)
+    upload.advance(2_000_000)
+    upload.done(DIGEST)
+
+    log = reporter._output.stderr.getvalue()
+    assert log == "INF uploaded file=control-plane size=4.00MB duration=3.000s rate=1.33MB/s\n"
+
+
+def test_a_terminal_gets_a_bar_and_a_last_line() -> None:
+    reporter = make(terminal=True)
+
+    upload = reporter.upload("control-plane", 4_000_000)
+    upload.advance(1_000_000)
+    upload.done(DIGEST)
+
+    shown = reporter._output.stderr.getvalue()
+    assert "25.00% [####..............] [1.00MB in 1.0s; ~ETA: 3s; 1.00MB/s] ... control-plane" in shown
+    assert shown.endswith(f"control-plane@{DIGEST} ... done! [4.00MB in 2.000s; 2.00MB/s]\n")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0B"), (999, "999B"), (1000, "1.00kB"), (36_820_000, "36.82MB"), (16e9, "16.00GB"), (2e12, "2.00TB")],
+)
+def test_sizes_are_for_people(size, expected) -> None:
+    assert render_size(size) == expected

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from chainloop_ci.attestation.state import CraftedMaterial
+from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.crafting.status import get_status, require_compliant
+from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import ContractNotMetError
+from tests.unit.crafting.memory import CONTRACT, NOW
+
+
+def test_materials_stand_in_contract_order_and_the_others_after_them_by_name(begun) -> None:
+    extras = [CraftedMaterial(name, MaterialType.STRING, sha256_digest(b"x"), NOW, value="x") for name in ("z", "a")]
+    state = begun()
+    for material in extras:
+        state = state.with_material(material)
+
+    status = get_status(state)
+
+    assert [line.name for line in status.materials] == ["commit", "binary", "sbom", "a", "z"]
+
+
+def test_the_status_names_everything_that_is_missing(begun) -> None:
+    status = get_status(begun())
+
+    assert [finding.code for finding in status.missing] == ["missing-material", "missing-material"]
+    assert not status.compliant
+
+
+def test_an_unmet_group_is_missing(begun) -> None:
+    contract = CONTRACT + b"    - {type: SARIF, name: one, group: scan}\n    - {type: SARIF, name: two, group: scan}\n"
+
+    codes = [finding.code for finding in get_status(begun(contract)).missing]
+
+    assert "missing-group" in codes
+
+
+def test_an_incomplete_attestation_is_refused_with_all_findings(begun) -> None:
+    with pytest.raises(ContractNotMetError, match="2 things are missing") as caught:
+        require_compliant(begun())
+
+    assert len(caught.value.findings) == 2
