@@ -150,6 +150,11 @@ def _validator(cls: Any) -> Any:
     return strict(document, format_checker=FormatChecker())
 
 
+def prepare_request(cls: type) -> None:
+    """Build the check of a request record ahead of its first request; loading the schema library takes a while."""
+    _validator(typing.cast(Any, cls))
+
+
 def parse_request(cls: type[R], document: object) -> R:
     """Check a request body against the record's closed schema and return the record.
 

@@ -81,6 +81,7 @@ def _read(document: Fields) -> StatementView:
         predicate_type=document.text("predicateType"),
         workflow_name=metadata.text("workflowName") or metadata.require_text("name"),
         run_id=metadata.text("workflowRunID"),
+        name=metadata.text("name"),
         workflow_id=metadata.text("workflowID"),
         project=metadata.text("project"),
         project_version=metadata.text("projectVersion"),

@@ -88,6 +88,8 @@ class StatementView:
     predicate_type: str
     workflow_name: str
     run_id: str
+    name: str = ""
+    """`metadata.name`: the workflow's name once more."""
     workflow_id: str = ""
     project: str = ""
     project_version: str = ""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import BinaryIO
+from typing import IO
 
 import click
 
@@ -99,7 +99,7 @@ def _to_stdout(world: World, arriving: Download) -> None:
             world.output.raw(block)
 
 
-def _receive(world: World, arriving: Download, sink: BinaryIO) -> Digest:
+def _receive(world: World, arriving: Download, sink: IO[bytes]) -> Digest:
     shown = Upload(world.output, arriving.filename, arriving.size_bytes or 0, monotonic, verb="downloaded")
     received = arriving.save(sink, shown.advance)
     shown.done(received.digest)
@@ -107,7 +107,7 @@ def _receive(world: World, arriving: Download, sink: BinaryIO) -> Digest:
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
+def _whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file that appears when it is complete; when something raises, nothing is left."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from typing import IO, Any, TypeVar
 
 from chainloop_ci.api.access import (
     ApiToken,
@@ -256,7 +256,7 @@ class Download:
     size_bytes: int | None
     blocks: Iterator[bytes]
 
-    def save(self, sink: BinaryIO, progress: Progress | None = None) -> Received:
+    def save(self, sink: IO[bytes], progress: Progress | None = None) -> Received:
         """Write it to `sink`; when this raises, what is there must be thrown away.
 
         Raises:

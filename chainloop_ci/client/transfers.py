@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from chainloop_ci.digests import Digest, digest_of_hex
 from chainloop_ci.errors import DigestMismatchError, FileUnreadableError
@@ -122,7 +122,7 @@ class Received:
     size_bytes: int
 
 
-def receive(blocks: Iterable[bytes], sink: BinaryIO, expected: Digest, progress: Progress | None = None) -> Received:
+def receive(blocks: Iterable[bytes], sink: IO[bytes], expected: Digest, progress: Progress | None = None) -> Received:
     """Write `blocks` to `sink` and compare their digest; the caller throws the sink away when this raises.
 
     Raises:

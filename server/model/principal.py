@@ -16,6 +16,20 @@ EVERYBODY = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a principal's lists and look-ups go: one organization, narrowed to a project or a workflow of it."""
+
+    organization_id: str
+    project_id: str | None = None
+    workflow_id: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether it is the whole organization."""
+        return self.project_id is None and self.workflow_id is None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """An authenticated token.
 
@@ -36,6 +50,11 @@ class Principal:
     workflow: str | None = None
     address: str = ""
     """Of the client, after trusted proxies (R47)."""
+
+    @property
+    def reach(self) -> Reach:
+        """Return how far the token's lists go."""
+        return Reach(self.organization_id, self.project_id, self.workflow_id)
 
     def reaches(self, *, project_id: str | None, workflow_id: str | None = None) -> bool:
         """Tell whether something of this project and workflow lies in the token's scope.

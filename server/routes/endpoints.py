@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.access import Role
+from chainloop_ci.api.limits import DEFAULT_PAGE, MAX_BODY_BYTES, MAX_PAGE
+from server.model.paging import Paging
 from server.model.principal import Principal
 
 if TYPE_CHECKING:
@@ -47,12 +49,29 @@ class Call:
     """The request record, or None."""
 
     @property
+    def paging(self) -> Paging:
+        """Return the part of a list that the request asks for (`PAGING` among the endpoint's query parameters)."""
+        return Paging(int(self.query["limit"]), self.query.get("cursor"))
+
+    @property
     def organization_id(self) -> str:
         """Return the organization that everything in this request belongs to."""
         return self.principal.organization_id
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler returns when its status or headers are not the endpoint's usual ones."""
+
+    value: Any
+    """A record, a `Page`, or None for an answer without a body."""
+    status: int | None = None
+    """None: the endpoint's."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 Handler = Callable[[Call], Any]
+"""Returns a record, a `Page` of records, None (no body), an `Answer`, or a Flask response as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +94,15 @@ class Endpoint:
     query: tuple[Query, ...] = ()
     headers: tuple[Header, ...] = ()
     raw_body: str | None = None
-    """Media type of a body that is not JSON; the handler reads `flask.request` itself."""
+    """Media types, separated by commas, of a body that is not JSON; the handler reads `flask.request` itself."""
+    max_body_bytes: int | None = MAX_BODY_BYTES
+    """A larger body is answered with 413; None: the handler limits what it reads."""
     raw_answer: str | None = None
     """Media type of an answer that is not JSON."""
     needs_organization: bool = True
 
 
 PAGING = (
-    Query("limit", "Items per page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+    Query("limit", "Items per page.", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": DEFAULT_PAGE}),
     Query("cursor", "`nextCursor` of the page before.", {"type": "string", "maxLength": 255}),
 )

@@ -22,7 +22,14 @@ BUSY_TIMEOUT_SECONDS = 5
 
 def open_engine(url: str) -> Engine:
     """Return the engine for a database URL; connections are opened on first use, so after a fork."""
-    engine = create_engine(url, pool_size=64, max_overflow=0, pool_timeout=BUSY_TIMEOUT_SECONDS)
+    engine = create_engine(
+        url,
+        pool_size=64,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_SECONDS,
+        # An error of the driver reaches the log: it must not carry contents or digests of secrets.
+        hide_parameters=True,
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -143,13 +143,13 @@ class Tenant:
         )
         private, public = generate_key()
         key = self.folder / f"{workflow}.key"
-        key.write_bytes(private)
+        key.write_text(private)
         key.chmod(0o600)
-        (self.folder / f"{workflow}.pub").write_bytes(public)
+        (self.folder / f"{workflow}.pub").write_text(public)
         self.call(
             "POST",
             "/verification-keys",
-            {"name": f"k-{uuid.uuid4().hex[:8]}", "publicKey": public.decode(), "workflows": [f"{project}/{workflow}"]},
+            {"name": f"k-{uuid.uuid4().hex[:8]}", "publicKey": public, "workflows": [f"{project}/{workflow}"]},
         )
         service_account = self.token("attest", project=project, workflow=workflow)
         command = CommandLine(

@@ -19,14 +19,14 @@ MANY_CUTS = 1000
 HANGS_SECONDS = 60
 
 COMMANDS = [
-    ("attestation", "init"),
-    ("attestation", "add", "--name", "binary", "--value", "binary"),
+    ("attestation", "init", "--replace"),
+    ("attestation", "add", "--name", "another", "--value", "another"),
     ("attestation", "push"),
     ("attestation", "reset"),
     ("workflow", "list"),
     ("workflow", "create", "--name", "x", "--project", "y"),
     ("workflow", "contract", "list"),
-    ("workflow", "contract", "apply", "-f", "contract.yaml"),
+    ("workflow", "contract", "apply", "-f", "contract.yaml", "--name", "other"),
     ("workflow", "run", "list"),
     ("workflow", "run", "describe", "--id", "7a1d52a0-8a73-4c35-b8a3-0d1f3c8a9b11"),
     ("organization", "list"),
@@ -46,6 +46,7 @@ def black_hole() -> Iterator[str]:
 
 def begun(job: Job) -> CommandLine:
     attest(job)
+    (job.tenant.folder / "another").write_bytes(b"another artifact")
     (job.tenant.folder / "contract.yaml").write_text("schemaVersion: v1\n")
     return job.chainloop
 

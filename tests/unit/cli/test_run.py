@@ -68,7 +68,7 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("│").split("│")]
 
 
-# --- list --------------------------------------------------------------------------------------------------------------
+# --- list ------------------------------------------------------------------------------------------------------------
 
 
 def test_list_has_the_columns_of_the_transcript(operate, stub) -> None:
@@ -88,8 +88,8 @@ def test_every_filter_reaches_the_control_plane(operate, stub) -> None:
 
     operate(
         "workflow", "workflow-run", "list", "--workflow", "release", "--project", "bedrock", "--status", "SUCCEEDED",
-        "--commit", "6417e22", "--digest", DIGEST, "--runner", "GITHUB_ACTION", "--token-name", "ci", "--since", "2022-11-07",
-        "--until", "2022-11-08T00:00:00+01:00", "--limit", "5", "--next", "c",
+        "--commit", "6417e22", "--digest", DIGEST, "--runner", "GITHUB_ACTION", "--token-name", "ci",
+        "--since", "2022-11-07", "--until", "2022-11-08T00:00:00+01:00", "--limit", "5", "--next", "c",
     )  # fmt: skip
 
     assert dict(parse_qsl(urlsplit(stub.seen[0].path).query)) == {
@@ -121,7 +121,7 @@ def test_list_as_json_has_the_go_product_s_keys(operate, stub) -> None:
     assert (item["workflow"]["name"], item["contractRevisionUsed"], item["contractRevisionLatest"]) == ("release", 1, 2)
 
 
-# --- describe ------------------------------------------------------------------------------------------------------------
+# --- describe --------------------------------------------------------------------------------------------------------
 
 
 def test_describe_shows_the_labels_of_the_transcript(operate, stub) -> None:
@@ -195,9 +195,10 @@ def test_describe_as_json_is_a_superset_of_the_go_product_s_document(operate, st
 def missing(theirs: Any, ours: Any, path: str = "") -> list[str]:
     """Return the keys of one document that the other lacks; of lists the first items are compared."""
     if isinstance(theirs, dict):
-        lacking = [f"{path}/{key}" for key in theirs if not isinstance(ours, dict) or key not in ours]
+        own = ours if isinstance(ours, dict) else {}
+        lacking = [f"{path}/{key}" for key in theirs if key not in own]
         return lacking + [
-            lack for key in theirs if key in ours for lack in missing(theirs[key], ours[key], f"{path}/{key}")
+            lack for key in theirs if key in own for lack in missing(theirs[key], own[key], f"{path}/{key}")
         ]
     if isinstance(theirs, list) and theirs and ours:
         return missing(theirs[0], ours[0], f"{path}/0")

@@ -59,14 +59,17 @@ def test_runs_are_asked_for_by_every_filter(operator: Operator, stub: StubServer
 
 def test_a_run_is_found_by_the_digest_of_its_attestation(operator: Operator, stub: StubServer) -> None:
     detail = {"run": RUN_DOCUMENT, "workflow": workflow("demo")}
-    stub.replies = [listed(RUN_DOCUMENT), reply(detail)]
+    stub.replies = [listed({**RUN_DOCUMENT, "attestationDigest": DIGEST}), reply(detail)]
 
     assert operator.get_run_by_digest(DIGEST).run.id == RUN
     assert stub.seen[1].path == f"/api/v1/workflow-runs/{RUN}"
 
 
-def test_a_digest_of_no_run_is_not_found(operator: Operator, stub: StubServer) -> None:
-    stub.replies = [listed()]
+@pytest.mark.parametrize("runs", [(), (RUN_DOCUMENT,)], ids=["no run", "a run with such a material"])
+def test_a_digest_of_no_attestation_is_not_found(
+    operator: Operator, stub: StubServer, runs: tuple[dict[str, Any], ...]
+) -> None:
+    stub.replies = [listed(*runs)]
 
     with pytest.raises(NotFoundError, match=DIGEST):
         operator.get_run_by_digest(DIGEST)

@@ -1,0 +1,87 @@
+"""The data folder: made when it is new, refused when its database is of another version."""
+
+from __future__ import annotations
+
+from chainloop_ci.errors import ConfigInvalidError
+from server.config import ServerConfig
+from server.store import schema
+from server.store.database import Database, open_engine, sqlite_url
+
+
+def make_folder(config: ServerConfig) -> None:
+    """Make the data folder for its owner only.
+
+    Raises:
+        ConfigInvalidError: it cannot be made or written to.
+    """
+    probe = config.data / ".writable"
+    try:
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigInvalidError(
+            f"the data folder {config.data} cannot be used: {error.strerror}",
+            hint="set CHAINLOOP_DATA (or --data) to a folder that this user may write to",
+        ) from error
+
+
+def open_database(config: ServerConfig) -> Database:
+    """Return the database of the data folder, whatever its version."""
+    return Database(open_engine(sqlite_url(config.database_path)))
+
+
+def open_existing(config: ServerConfig) -> Database:
+    """Return the database of a data folder that has been served before, whatever its version.
+
+    Raises:
+        ConfigInvalidError: there is none.
+    """
+    if not config.database_path.is_file():
+        raise ConfigInvalidError(
+            f"there is no database in {config.data}",
+            hint="set CHAINLOOP_DATA (or --data) to the server's data folder; `serve` makes a new one",
+        )
+    return open_database(config)
+
+
+def open_current(config: ServerConfig) -> Database:
+    """Return the database of a data folder that has been served before by this version.
+
+    Raises:
+        ConfigInvalidError: there is none.
+        SchemaMismatchError: it is of another version.
+    """
+    database = open_existing(config)
+    schema.require_current(database.engine)
+    return database
+
+
+def migrate(config: ServerConfig) -> tuple[str | None, str]:
+    """Bring the database to this server's version and return the version before and after.
+
+    Raises:
+        SchemaMismatchError: a newer server has been at work on it.
+    """
+    make_folder(config)
+    database = open_database(config)
+    try:
+        before = schema.current_version(database.engine)
+        schema.upgrade(database.engine)
+    finally:
+        database.engine.dispose()
+    return before, schema.head_version()
+
+
+def prepare(config: ServerConfig) -> Database:
+    """Return the database of the data folder; a fresh one is made, another version is refused.
+
+    Raises:
+        SchemaMismatchError: with the command that helps.
+    """
+    make_folder(config)
+    database = open_database(config)
+    if schema.current_version(database.engine) is None:
+        schema.upgrade(database.engine)
+    schema.require_current(database.engine)
+    return database

@@ -1,0 +1,107 @@
+"""`python -m server serve`: the control plane under gunicorn."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from server.admin.data_folder import prepare
+from server.admin.operator_tokens import ensure_first_token
+from server.app import create_app
+from server.config import ServerConfig
+from server.routes.log_format import configure_logging
+from server.services.contract_documents import prepare_contracts
+from server.wiring import World, build_services
+
+KEEP_ALIVE_SECONDS = 30
+"""An idle connection of a client is kept this long."""
+MAX_REQUEST_LINE_BYTES = 8190
+MAX_HEADERS = 64
+MAX_HEADER_BYTES = 8190
+PRIVATE_UMASK = 0o077
+
+
+def serve(config: ServerConfig) -> None:
+    """Serve until SIGTERM or SIGINT; requests in progress are finished first.
+
+    Raises:
+        ConfigInvalidError: the data folder cannot be used.
+        SchemaMismatchError: the database is of another version.
+    """
+    configure_logging()
+    # Database and blobs are for this user only, whatever the mode of a folder that was there before.
+    os.umask(PRIVATE_UMASK)
+    database = prepare(config)
+    secret = ensure_first_token(database, World(), config.admin_token_path)
+    # Connections must not cross the fork into the workers.
+    database.engine.dispose()
+    _Server(config, lambda: _announce(config, secret)).run()
+
+
+def _announce(config: ServerConfig, secret: str | None) -> None:
+    """Say where the server is and how to get in; the token itself goes to a terminal only, never into a log (R6)."""
+    lines = [f"Chainloop control plane: {config.public_url}", f"  listening on {config.bind}:{config.port}"]
+    if config.admin_token_path.is_file():
+        lines.append(f"  administrator's token: {config.admin_token_path}")
+    if secret and sys.stdout.isatty():
+        lines.append(f"  (shown this once: {secret})")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn, set from our settings only: no configuration file, no command line, no environment of its own."""
+
+    def __init__(self, config: ServerConfig, announce: Callable[[], None]) -> None:
+        self._config = config
+        self._announce = announce
+        super().__init__()
+
+    def load_config(self) -> None:
+        host = f"[{self._config.bind}]" if ":" in self._config.bind else self._config.bind
+        settings: dict[str, Any] = {
+            "bind": f"{host}:{self._config.port}",
+            "worker_class": "gthread",
+            "workers": self._config.workers,
+            "threads": self._config.threads,
+            "graceful_timeout": self._config.shutdown_seconds,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "limit_request_line": MAX_REQUEST_LINE_BYTES,
+            "limit_request_fields": MAX_HEADERS,
+            "limit_request_field_size": MAX_HEADER_BYTES,
+            # Loaded once, before the fork: the workers share its memory.
+            "preload_app": True,
+            # R47: no header of a client changes what the application takes for its own address.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "control_socket_disable": True,
+            "logger_class": _Log,
+            "umask": PRIVATE_UMASK,
+            "proc_name": "chainloop",
+            "when_ready": lambda server: self._announce(),
+        }
+        for name, value in settings.items():
+            # Older versions have no control socket to disable.
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        prepare_contracts()
+        return create_app(build_services(self._config))
+
+
+class _Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Gunicorn's log as part of ours: one JSON object per line on standard error."""
+
+    def setup(self, cfg: Any) -> None:
+        for log in (self.error_log, self.access_log):
+            log.handlers.clear()
+            log.propagate = True
+        self.error_log.setLevel(logging.INFO)

@@ -1,0 +1,169 @@
+"""CAS back end `filesystem`: a content-addressed folder on the server's disk.
+
+A blob is `<folder>/ab/cd/abcd…`. It is written under `<folder>/incoming`, hashed on the way, brought to the disk
+(fsync) and then renamed to its name in one step, so that a name never stands for half a blob, whatever fails when.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from chainloop_ci.api.limits import MAX_BLOB_BYTES
+from chainloop_ci.digests import Digest, digest_of_hex, hex_of
+from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming
+from server.errors import BlobCorruptError, StoreFullError
+
+STALE_SECONDS = 3600
+"""A temporary file that nobody wrote to for this long belongs to a process that is gone."""
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class FilesystemBlobs:
+    """Blobs in a folder. Safe for any number of threads and processes on one machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._incoming = folder / "incoming"
+
+    def prepare(self) -> None:
+        """Make the folders and sweep what an earlier process left half-written."""
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sweep()
+
+    @contextmanager
+    def receive(self) -> Iterator[Incoming]:
+        """Open a blob to be written; what is not kept at the end of the block leaves no trace."""
+        path = self._incoming / uuid.uuid4().hex
+        with _space_needed(), path.open("xb", buffering=0) as file:
+            try:
+                yield _IncomingFile(file, path, self._path)
+            finally:
+                path.unlink(missing_ok=True)
+
+    def read(self, digest: Digest) -> Iterator[bytes]:
+        """Return the blocks of a blob; the last one only when the whole hashes to `digest`.
+
+        Raises:
+            BlobCorruptError: the content is gone, or is no longer what its name says.
+        """
+        try:
+            file = self._path(digest).open("rb", buffering=0)
+        except FileNotFoundError as error:
+            raise _corrupt(digest, "is missing in the store") from error
+        return _checked(file, digest)
+
+    def _path(self, digest: Digest) -> Path:
+        name = hex_of(digest)
+        return self._folder / name[:2] / name[2:4] / name
+
+    def _sweep(self) -> None:
+        oldest = time.time() - STALE_SECONDS
+        for path in self._incoming.iterdir():
+            # Another worker that starts at the same moment may be the faster one.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()
+
+
+class _IncomingFile:
+    """A blob that is being written to its temporary file."""
+
+    def __init__(self, file: BinaryIO, path: Path, place: Callable[[Digest], Path]) -> None:
+        self._file = file
+        self._path = path
+        self._place = place
+        self._hash = hashlib.sha256()
+        self._size = 0
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of_hex(self._hash.hexdigest())
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size
+
+    def write(self, block: bytes) -> None:
+        rest = memoryview(block)
+        while rest:
+            written = self._file.write(rest)
+            rest = rest[written:]
+        self._hash.update(block)
+        self._size += len(block)
+
+    def keep(self) -> Digest:
+        digest = self.digest
+        target = self._place(digest)
+        os.fsync(self._file.fileno())
+        _make_folders(target.parent)
+        self._path.replace(target)
+        _sync_folder(target.parent)
+        return digest
+
+
+def _open(folder: Path) -> FilesystemBlobs:
+    blobs = FilesystemBlobs(folder)
+    blobs.prepare()
+    return blobs
+
+
+FILESYSTEM = BackEnd(name="filesystem", title="a folder on the server's disk", open=_open, max_bytes=MAX_BLOB_BYTES)
+
+
+def _checked(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
+    """Yield the blocks of `file`, each one step late, so that the last one waits for the verdict."""
+    found = hashlib.sha256()
+    held = b""
+    with file:
+        while block := file.read(BLOCK_BYTES):
+            found.update(block)
+            if held:
+                yield held
+            held = block
+    if found.hexdigest() != hex_of(digest):
+        raise _corrupt(digest, f"now hashes to sha256:{found.hexdigest()}")
+    yield held
+
+
+def _corrupt(digest: Digest, what: str) -> BlobCorruptError:
+    return BlobCorruptError(
+        f"the stored content of {digest} {what}; it is not handed out",
+        hint="upload the file again, which replaces the stored copy, and check the server's disk",
+    )
+
+
+def _make_folders(folder: Path) -> None:
+    """Make the two levels above a blob so that they survive power loss too."""
+    for level in (folder.parent, folder):
+        try:
+            level.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        _sync_folder(level.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _space_needed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise StoreFullError from error
+        raise

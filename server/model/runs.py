@@ -1,0 +1,200 @@
+"""Workflow runs: one-way states as pure transitions, the run handle, expiry (R14, R15, R17, R18)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chainloop_ci.api.runs import RunState, StateLocation, WorkflowRun
+from chainloop_ci.digests import Digest
+from chainloop_ci.errors import NotAllowedError, RunEndedError
+from chainloop_ci.runners.types import CiIdentity
+
+UNVERIFIED = "unverified"
+"""Reason of a run whose attestation no registered key signed (R4)."""
+REVOKED = "the token that began it was revoked"
+"""Reason of a run that ended with its token (R6)."""
+MAX_REFUSALS = 100
+"""Refused stores of one run that are kept with their findings; further ones are only counted."""
+
+
+class CancelTrigger(StrEnum):
+    """What ended a run that was not pushed."""
+
+    FAILURE = "failure"
+    CANCELLATION = "cancellation"
+    SUPERSEDED = "superseded"
+
+    @property
+    def state(self) -> RunState:
+        """Return the state that it leads to (reference section 6.2)."""
+        return RunState.ERROR if self is CancelTrigger.FAILURE else RunState.CANCELED
+
+
+@dataclass(frozen=True, slots=True)
+class RunNames:
+    """What the ids of a run stand for; joined when it is read, never part of the run."""
+
+    organization: str = ""
+    project: str = ""
+    workflow: str = ""
+    team: str = ""
+    contract: str = ""
+    contract_revision_latest: int = 0
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of `workflow_runs`."""
+
+    id: str
+    organization_id: str
+    project_id: str
+    workflow_id: str
+    contract_id: str
+    contract_revision: int
+    contract_digest: Digest
+    runner_type: str
+    handle_sha256: str
+    request_digest: Digest
+    token_id: str
+    created_at: datetime
+    last_accepted_at: datetime
+    expires_at: datetime
+    ci: CiIdentity
+    sequence: int = 0
+    """The server's own order (R18); 0 until it is stored."""
+    state: RunState = RunState.INITIALIZED
+    """As stored; what counts is `state_at`."""
+    reason: str = ""
+    state_location: StateLocation = StateLocation.LOCAL
+    runner_url: str = ""
+    runner_environment: str = "unknown"
+    project_version: str = ""
+    client_version: str = ""
+    finished_at: datetime | None = None
+    attestation_digest: Digest | None = None
+    refusals: int = 0
+    stored_bytes: int = 0
+    names: RunNames = field(default_factory=RunNames)
+
+    def state_at(self, now: datetime) -> RunState:
+        """Return the state that counts: an overdue run is expired, whether or not somebody wrote that down (R15)."""
+        overdue = self.state is RunState.INITIALIZED and now >= self.expires_at
+        return RunState.EXPIRED if overdue else self.state
+
+    def ended_at(self, now: datetime) -> datetime | None:
+        """Return when the run ended, or None while it is open."""
+        return self.expires_at if self.state_at(now) is RunState.EXPIRED else self.finished_at
+
+    def require_handle(self, handle: str | None) -> None:
+        """Refuse who does not hold the run's handle (R14); compared in constant time.
+
+        Raises:
+            NotAllowedError: the handle is missing or another one.
+        """
+        found = hashlib.sha256((handle or "").encode("utf-8", "surrogateescape")).hexdigest()
+        if not hmac.compare_digest(found, self.handle_sha256):
+            raise NotAllowedError(
+                f"the run handle of workflow run {self.id} is {'wrong' if handle else 'missing'}; nothing was changed",
+                hint="only the job that began the run holds its handle: go on with the state file of that job, or "
+                f"begin a run of your own with `{self._init_command()}`",
+            )
+
+    def require_open(self, now: datetime) -> None:
+        """Refuse what is meant for an open run when it has ended (R15).
+
+        Raises:
+            RunEndedError: says how it ended and which command goes on.
+        """
+        state = self.state_at(now)
+        if state is RunState.INITIALIZED:
+            return
+        ended = self.ended_at(now)
+        when = f" at {ended:%Y-%m-%dT%H:%M:%SZ}" if ended else ""
+        why = f" ({self.reason})" if self.reason and state is not RunState.EXPIRED else ""
+        raise RunEndedError(
+            f"workflow run {self.id} ended as {state.value}{when}{why}; it takes nothing more",
+            hint=f"begin a new run with `{self._init_command()} --replace`, add the materials again and push",
+        )
+
+    def accepted(self, now: datetime) -> Run:
+        """Return the open run prolonged: its life begins anew with every accepted request (R15)."""
+        return replace(self, last_accepted_at=now, expires_at=now + self._life)
+
+    def with_upload(self, size_bytes: int, now: datetime) -> Run:
+        """Return the open run with an artifact more."""
+        return replace(self.accepted(now), stored_bytes=self.stored_bytes + size_bytes)
+
+    def refused(self) -> Run:
+        """Return the run with one refusal more; nothing else of it changes (R15)."""
+        return replace(self, refusals=self.refusals + 1)
+
+    def canceled(self, trigger: CancelTrigger, reason: str, now: datetime) -> Run:
+        """Return the run ended without an attestation; ending it the same way again changes nothing.
+
+        Raises:
+            RunEndedError: it has ended in another way.
+        """
+        reason = reason or (trigger.value if trigger is CancelTrigger.SUPERSEDED else "")
+        if self.state is trigger.state and self.reason == reason and self.attestation_digest is None:
+            return self
+        self.require_open(now)
+        return replace(self, state=trigger.state, reason=reason, finished_at=now)
+
+    def attested(self, digest: Digest, now: datetime, *, verified: bool) -> Run:
+        """Return the run ended with its attestation; one that no registered key signed is no success (R4).
+
+        Raises:
+            RunEndedError: it has ended already.
+        """
+        self.require_open(now)
+        return replace(
+            self.accepted(now),
+            state=RunState.SUCCESS if verified else RunState.ERROR,
+            reason="" if verified else UNVERIFIED,
+            attestation_digest=digest,
+            finished_at=now,
+        )
+
+    def api(self, now: datetime, *, has_requirements: bool) -> WorkflowRun:
+        """Return the wire form as of `now`."""
+        return WorkflowRun(
+            id=self.id,
+            sequence=self.sequence,
+            state=self.state_at(now),
+            reason=self.reason,
+            workflow_id=self.workflow_id,
+            workflow=self.names.workflow,
+            project=self.names.project,
+            organization=self.names.organization,
+            team=self.names.team,
+            contract=self.names.contract,
+            contract_revision=self.contract_revision,
+            contract_revision_latest=self.names.contract_revision_latest,
+            runner_type=self.runner_type,
+            runner_url=self.runner_url,
+            created_at=self.created_at,
+            expires_at=self.expires_at,
+            finished_at=self.ended_at(now),
+            attestation_digest=self.attestation_digest,
+            ci=self.ci,
+            state_location=self.state_location,
+            token_id=self.token_id,
+            token_name=self.names.token,
+            project_version=self.project_version,
+            has_requirements=has_requirements,
+            refusals=self.refusals,
+        )
+
+    @property
+    def _life(self) -> timedelta:
+        """Return how long the run lives after an accepted request: pinned when it began."""
+        return self.expires_at - self.last_accepted_at
+
+    def _init_command(self) -> str:
+        return f"chainloop attestation init --workflow {self.names.workflow} --project {self.names.project}"

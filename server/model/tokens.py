@@ -1,0 +1,111 @@
+"""API tokens as they are stored: the secret's digests, the scope, what ends them (R1, R6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chainloop_ci.api.access import ApiToken, Role, Scope, ScopeKind
+from chainloop_ci.errors import ConflictError
+from server.model.principal import Principal
+
+MAX_TOKENS = 1000
+"""Tokens of one organization that are neither expired nor revoked."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """A row of `api_tokens`, with the names of what its scope refers to."""
+
+    id: str
+    name: str
+    role: Role
+    secret_sha256: str
+    created_at: datetime
+    created_by: str
+    """Id of the token that made it; `server` for the operator's command line."""
+    organization_id: str | None = None
+    organization: str | None = None
+    description: str = ""
+    project_id: str | None = None
+    project: str | None = None
+    workflow_id: str | None = None
+    workflow: str | None = None
+    previous_secret_sha256: str | None = None
+    previous_expires_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    last_used_address: str | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """Return how far the token reaches."""
+        if self.workflow_id:
+            return Scope(ScopeKind.WORKFLOW, self.project, self.workflow)
+        if self.project_id:
+            return Scope(ScopeKind.PROJECT, self.project)
+        return Scope(ScopeKind.ORGANIZATION if self.organization_id else ScopeKind.INSTANCE)
+
+    def why_not(self, secret_sha256: str, now: datetime) -> str | None:
+        """Return why the token must not be accepted for this secret, or None."""
+        if self.revoked_at is not None:
+            return "this token was revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return f"this token expired at {self.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+        if secret_sha256 != self.secret_sha256 and (
+            self.previous_expires_at is None or self.previous_expires_at <= now
+        ):
+            return "this token was rotated and the overlap of its old secret is over"
+        return None
+
+    def rotated(self, secret_sha256: str, overlap_seconds: int, now: datetime) -> StoredToken:
+        """Return the token with a new secret; the present one works on for the overlap (R6).
+
+        Raises:
+            ConflictError: the token was revoked or has expired.
+        """
+        ended = self.why_not(self.secret_sha256, now)
+        if ended:
+            raise ConflictError(f"{ended}; it cannot be rotated", hint="create a new token")
+        return replace(
+            self,
+            secret_sha256=secret_sha256,
+            previous_secret_sha256=self.secret_sha256 if overlap_seconds else None,
+            previous_expires_at=now + timedelta(seconds=overlap_seconds) if overlap_seconds else None,
+        )
+
+    def revoked(self, now: datetime) -> StoredToken:
+        """Return the token ended at once, both secrets; revoking again changes nothing."""
+        return self if self.revoked_at else replace(self, revoked_at=now)
+
+    def principal(self, address: str) -> Principal:
+        """Return who asks with this token."""
+        return Principal(
+            token_id=self.id,
+            token_name=self.name,
+            role=self.role,
+            organization_id=self.organization_id or "",
+            organization=self.organization or "",
+            project_id=self.project_id,
+            workflow_id=self.workflow_id,
+            project=self.project,
+            workflow=self.workflow,
+            address=address,
+        )
+
+    def api(self) -> ApiToken:
+        """Return the wire form: no secret, no digest of one."""
+        return ApiToken(
+            id=self.id,
+            name=self.name,
+            role=self.role,
+            scope=self.scope,
+            created_at=self.created_at,
+            created_by=self.created_by,
+            description=self.description,
+            expires_at=self.expires_at,
+            revoked_at=self.revoked_at,
+            last_used_at=self.last_used_at,
+            last_used_address=self.last_used_address,
+        )

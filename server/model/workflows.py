@@ -1,0 +1,100 @@
+"""Workflows as they are stored, and the names of what they refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chainloop_ci.api.limits import MAX_NAME
+from chainloop_ci.api.runs import RunState
+from chainloop_ci.api.workflows import Workflow
+
+MAX_PROJECTS = 1000
+"""Of one organization."""
+MAX_WORKFLOWS = 10_000
+"""Of one organization."""
+MAX_CONTRACT_NAME = 2 * MAX_NAME + 1
+"""An automatic contract is named `<project>-<workflow>`."""
+
+EMPTY_CONTRACT = "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata:\n  name: {name}\nspec: {{}}\n"
+"""What a workflow without a contract of its own gets: it asks for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """What a list of workflows shows of the newest run."""
+
+    id: str
+    state: RunState
+    """As stored."""
+    created_at: datetime
+    expires_at: datetime
+    runner_type: str
+
+    def state_at(self, now: datetime) -> RunState:
+        """Return the state that counts: an overdue run is expired (R15)."""
+        overdue = self.state is RunState.INITIALIZED and now >= self.expires_at
+        return RunState.EXPIRED if overdue else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorkflow:
+    """A row of `workflows`."""
+
+    id: str
+    organization_id: str
+    organization: str
+    project_id: str
+    project: str
+    contract_id: str
+    contract: str
+    contract_revision: int
+    """The newest."""
+    name: str
+    created_at: datetime
+    team: str = ""
+    description: str = ""
+    run_expiry_seconds: int | None = None
+    """None: the organization's."""
+    runs_count: int = 0
+    last_run: LastRun | None = None
+
+    def api(self, now: datetime) -> Workflow:
+        """Return the wire form as of `now`."""
+        last = self.last_run
+        return Workflow(
+            id=self.id,
+            name=self.name,
+            project=self.project,
+            organization=self.organization,
+            contract=self.contract,
+            contract_revision=self.contract_revision,
+            created_at=self.created_at,
+            team=self.team,
+            description=self.description,
+            runs_count=self.runs_count,
+            last_run_id=last.id if last else None,
+            last_run_state=last.state_at(now).value if last else None,
+            last_run_at=last.created_at if last else None,
+            last_runner_type=last.runner_type if last else None,
+            run_expiry_seconds=self.run_expiry_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowFilters:
+    """What a list of workflows is narrowed to; None: not narrowed."""
+
+    name: str | None = None
+    project: str | None = None
+    contract: str | None = None
+    project_id: str | None = None
+    """The scope of the token."""
+    workflow_id: str | None = None
+    """The scope of the token."""
+
+
+def automatic_contract_name(project: str, workflow: str, attempt: int) -> str:
+    """Return the name of an automatic contract; attempts after the first carry a number, for names that are taken."""
+    suffix = "" if attempt == 1 else f"-{attempt}"
+    return f"{project}-{workflow}"[: MAX_CONTRACT_NAME - len(suffix)].rstrip("-") + suffix

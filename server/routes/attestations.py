@@ -1,0 +1,72 @@
+"""Routes of attestations: the exact bytes go in and come out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE, HANDLE_HEADER, MAX_BUNDLE_BYTES
+from chainloop_ci.api.runs import Stored
+from server.model.principal import ATTESTERS, EVERYBODY, READERS
+from server.routes.endpoints import Answer, Call, Endpoint
+from server.routes.register import read_body
+from server.routes.runs import REQUIRED_HANDLE
+from server.services.attestations import BundleFile
+
+
+def _store(call: Call) -> Any:
+    stored, is_new = call.services.attestations.store(
+        call.principal, call.path["run_id"], read_body(request), request.headers.get(HANDLE_HEADER)
+    )
+    return Answer(stored, 201 if is_new else 200)
+
+
+def _get_of_run(call: Call) -> Any:
+    return _file(call.services.attestations.get_of_run(call.principal, call.path["run_id"]))
+
+
+def _get(call: Call) -> Any:
+    return _file(call.services.attestations.get(call.principal, call.path["digest"]))
+
+
+def _file(bundle: BundleFile) -> Response:
+    headers = {"ETag": f'"{bundle.digest}"', "X-Content-Type-Options": "nosniff"}
+    return Response(bundle.raw, headers=headers, content_type=BUNDLE_MEDIA_TYPE)
+
+
+_TAG = "attestations"
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "PUT",
+        "/workflow-runs/<uuid:run_id>/attestation",
+        ATTESTERS,
+        _store,
+        "Store the attestation of a run; everything that it claims is derived again. The same bytes again: 200.",
+        _TAG,
+        answer=Stored,
+        raw_body=BUNDLE_MEDIA_TYPE,
+        max_body_bytes=MAX_BUNDLE_BYTES,
+        status=201,
+        headers=(REQUIRED_HANDLE,),
+    ),
+    Endpoint(
+        "GET",
+        "/workflow-runs/<uuid:run_id>/attestation",
+        EVERYBODY,
+        _get_of_run,
+        "Return the attestation of a run, byte for byte.",
+        _TAG,
+        raw_answer=BUNDLE_MEDIA_TYPE,
+    ),
+    Endpoint(
+        "GET",
+        "/attestations/<digest:digest>",
+        READERS,
+        _get,
+        "Return an attestation, byte for byte.",
+        _TAG,
+        raw_answer=BUNDLE_MEDIA_TYPE,
+    ),
+)

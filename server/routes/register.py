@@ -1,0 +1,196 @@
+"""Turn endpoints into Flask routes: who asks, may they, is the request well formed; then handler and answer."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from flask import Flask, Request, Response, g, request
+from werkzeug.routing import BaseConverter
+
+from chainloop_ci.api.limits import ORGANIZATION_HEADER
+from chainloop_ci.api.paging import Page
+from chainloop_ci.api.record import parse_request, prepare_request, to_dict
+from chainloop_ci.attestation.strict_json import parse_strict
+from chainloop_ci.errors import Finding, RequestInvalidError, UsageError
+from server.errors import BodyTooLargeError, MediaTypeError
+from server.model.principal import Principal
+from server.routes.endpoints import Answer, Call, Endpoint, Query
+from server.wiring import Services
+
+API_PREFIX = "/api/v1"
+
+
+class DigestConverter(BaseConverter):
+    """`<digest:name>`: `sha256:` and 64 lower-case hexadecimal digits."""
+
+    regex = "sha256:[0-9a-f]{64}"
+
+
+class AnyDigestConverter(BaseConverter):
+    """`<anydigest:name>`: a digest of referrers: SHA-256 of bytes, or SHA-1 of a commit."""
+
+    regex = "sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}"
+
+
+def register(app: Flask, endpoints: Iterable[Endpoint], services: Services) -> None:
+    """Add a route to `app` for every endpoint; the converters must be installed."""
+    # HEAD first: Flask adds it to every GET route, and an endpoint of its own must win.
+    for endpoint in sorted(endpoints, key=lambda item: item.method != "HEAD"):
+        if endpoint.body is not None:
+            prepare_request(endpoint.body)
+        app.add_url_rule(
+            API_PREFIX + endpoint.path,
+            endpoint=f"{endpoint.method} {endpoint.path}",
+            view_func=_View(endpoint, services),
+            methods=[endpoint.method],
+            provide_automatic_options=False,
+        )
+
+
+def install_converters(app: Flask) -> None:
+    """Make the converters known to the URL map of `app`."""
+    app.url_map.converters["digest"] = DigestConverter
+    app.url_map.converters["anydigest"] = AnyDigestConverter
+
+
+class _View:
+    """The Flask view of one endpoint."""
+
+    def __init__(self, endpoint: Endpoint, services: Services) -> None:
+        self._endpoint = endpoint
+        self._services = services
+
+    def __call__(self, **path: object) -> Response:
+        limit = self._endpoint.max_body_bytes
+        g.max_body_bytes = limit
+        # One more: Flask cuts a body without length at its limit and does not say so; `read_body` sees the extra byte.
+        request.max_content_length = None if limit is None else limit + 1
+        principal = authenticated(self._services)
+        principal.require_role(self._endpoint.roles)
+        if self._endpoint.needs_organization and not principal.organization_id:
+            raise UsageError(
+                "an instance token must say which organization it means",
+                hint=f"add a header `{ORGANIZATION_HEADER}: <name>` (on the command line: --organization)",
+            )
+        call = Call(
+            principal=principal,
+            services=self._services,
+            path={name: str(value) for name, value in path.items()},
+            query=_checked_query(self._endpoint.query, request),
+            body=_checked_body(self._endpoint, request),
+        )
+        return _response(self._endpoint, self._endpoint.handler(call))
+
+
+def authenticated(services: Services) -> Principal:
+    """Return who makes the present request; its log line names the token.
+
+    Raises:
+        NotAuthenticatedError: no token, or not a good one.
+    """
+    principal = services.authenticator.authenticate(
+        request.headers.get("Authorization", ""), request.headers.get(ORGANIZATION_HEADER), g.client_address
+    )
+    g.token_id = principal.token_id
+    g.organization_id = principal.organization_id
+    return principal
+
+
+def _checked_query(known: tuple[Query, ...], request: Request) -> dict[str, str]:
+    """Return the query parameters with their defaults; wrong, repeated and unknown ones are refused, all at once."""
+    given = Counter(name for name, _ in request.args.items(multi=True))
+    names = ", ".join(sorted(item.name for item in known)) or "none"
+    findings = [
+        Finding("unknown-parameter", f"unknown query parameter; this route takes: {names}", path=f"?{name[:64]}")
+        for name in given
+        if name not in {item.name for item in known}
+    ]
+    values = {item.name: str(item.schema["default"]) for item in known if "default" in item.schema}
+    for item in known:
+        if given[item.name] > 1:
+            findings.append(Finding("repeated-parameter", "given more than once", path=f"?{item.name}"))
+        elif given[item.name]:
+            values[item.name] = request.args[item.name]
+            findings += _violations(item, values[item.name])
+    if findings:
+        raise RequestInvalidError(
+            "the query does not fit this route: " + "; ".join(map(str, findings[:5])), findings=findings
+        )
+    return values
+
+
+def _violations(query: Query, text: str) -> list[Finding]:
+    value: Any = text
+    if query.schema.get("type") == "integer":
+        # 18 digits: more do not fit any limit here, and very long texts are slow to read.
+        value = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else text
+    elif query.schema.get("type") == "boolean":
+        value = {"true": True, "false": False}.get(text, text)
+    errors = _validator(json.dumps(query.schema, sort_keys=True)).iter_errors(value)
+    return [Finding("invalid-parameter", error.message[:300], path=f"?{query.name}") for error in errors]
+
+
+@cache
+def _validator(schema: str) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(json.loads(schema), format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def _checked_body(endpoint: Endpoint, request: Request) -> Any:
+    if endpoint.raw_body is not None:
+        _require_media_type(endpoint.raw_body.split(","), request)
+        return None
+    if endpoint.body is None:
+        return None
+    _require_media_type(["application/json"], request)
+    return parse_request(endpoint.body, parse_strict(read_body(request)))
+
+
+def read_body(request: Request) -> bytes:
+    """Return the body of an endpoint's request whole.
+
+    Raises:
+        BodyTooLargeError: it is over the limit of its endpoint.
+    """
+    limit: int | None = g.max_body_bytes
+    if limit is None:
+        raise ValueError("a body without limit is streamed, never read whole")
+    if (request.content_length or 0) > limit or len(raw := request.get_data(cache=False)) > limit:
+        raise BodyTooLargeError(
+            f"a request body may have {limit} bytes here, this one has {request.content_length or 'more'}"
+        )
+    return raw
+
+
+def _require_media_type(accepted: Iterable[str], request: Request) -> None:
+    names = [name.strip() for name in accepted]
+    if request.mimetype not in names:
+        raise MediaTypeError(
+            f"expected a body of type {' or '.join(names)}, found {request.mimetype[:100] or 'none'}",
+            hint="set the header Content-Type",
+        )
+
+
+def _response(endpoint: Endpoint, value: Any) -> Response:
+    status, headers = endpoint.status, dict[str, str]()
+    if isinstance(value, Answer):
+        status, headers = value.status or status, dict(value.headers)
+        value = value.value
+    if isinstance(value, Response):
+        value.headers.update(headers)
+        return value
+    if value is None:
+        return Response(status=status, headers=headers)
+    return Response(json.dumps(_document(value)), status, headers, mimetype="application/json")
+
+
+def _document(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Page):
+        items = [to_dict(item) for item in value.items]
+        return {"items": items} if value.next_cursor is None else {"items": items, "nextCursor": value.next_cursor}
+    return to_dict(value)

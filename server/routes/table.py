@@ -1,0 +1,30 @@
+"""Every endpoint of `/api/v1`, in the order of the documentation."""
+
+from __future__ import annotations
+
+from server.routes import (
+    artifacts,
+    attestations,
+    contracts,
+    keys,
+    organizations,
+    projects,
+    referrers,
+    runs,
+    tokens,
+    workflows,
+)
+from server.routes.endpoints import Endpoint
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *organizations.ENDPOINTS,
+    *tokens.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *projects.ENDPOINTS,
+    *workflows.ENDPOINTS,
+    *contracts.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *attestations.ENDPOINTS,
+    *artifacts.ENDPOINTS,
+    *referrers.ENDPOINTS,
+)

@@ -1,0 +1,299 @@
+"""Artifacts: content by digest, per organization; who uploaded it decides who may read it (R7, R8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.access import Role
+from chainloop_ci.api.runs import Artifact
+from chainloop_ci.digests import Digest, parse_digest
+from chainloop_ci.errors import ConflictError, Finding, NotAllowedError, NotFoundError, RequestInvalidError
+from server.cas.blobs import BLOCK_BYTES, Blobs, Incoming
+from server.model.organizations import StoredOrganization
+from server.model.principal import OPERATORS, Principal
+from server.model.runs import Run
+from server.services.run_access import get_held_run
+from server.services.run_details import read_stored_statement
+from server.services.upload_limits import UploadLimits, clean_filename
+from server.store import artifacts, attestations, organizations, runs
+from server.store.artifacts import RunArtifact, StoredArtifact
+from server.store.database import Database
+
+
+class Source(Protocol):
+    """Where the bytes of an upload come from: the body of a request."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A body on its way in."""
+
+    source: Source
+    filename: str = ""
+    size_bytes: int | None = None
+    """Announced; None when it is sent in chunks."""
+    expected: Digest | None = None
+    """What it must hash to; None: whatever it hashes to."""
+    run_id: str | None = None
+    """The run that uploads it."""
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A blob on its way out."""
+
+    artifact: Artifact
+    blocks: Iterator[bytes]
+    """The last block comes only when the whole hashes to the digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """What was decided before the first byte was read."""
+
+    organization: StoredOrganization
+    blobs: Blobs
+    limits: UploadLimits
+
+
+class Artifacts:
+    """Use cases of artifacts."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        *,
+        back_ends: Mapping[str, Blobs],
+        max_blob_bytes: int,
+        run_quota_bytes: int = 0,
+    ) -> None:
+        """`run_quota_bytes` bounds what one run may upload; 0 is no bound beside the organization's."""
+        self._database = database
+        self._now = now
+        self._back_ends = back_ends
+        self._max_blob_bytes = max_blob_bytes
+        self._run_quota_bytes = run_quota_bytes
+
+    def upload(self, principal: Principal, upload: Upload) -> tuple[Artifact, bool]:
+        """Take a blob; tell whether it is new to the organization. The body is hashed whole in any case (R7).
+
+        Raises:
+            NotAllowedError: no run is named by a token that needs one, or its handle is missing or wrong.
+            RunEndedError: the run has ended.
+            BodyTooLargeError: one blob may not be this large.
+            QuotaExceededError: the organization or the run has used up its bytes.
+            RequestInvalidError: nothing was sent, or it hashes to another digest.
+            StoreFullError: the disk is full; nothing of it was kept.
+        """
+        with self._database.read() as connection:
+            admission = self._admit(connection, principal, upload)
+        admission.limits.require_announced(upload.size_bytes)
+        with admission.blobs.receive() as incoming:
+            _copy(upload.source, incoming, admission.limits)
+            _require_whole(incoming, upload)
+            incoming.keep()
+        return self._record(principal, upload, incoming, admission.organization)
+
+    def refer(self, principal: Principal, run_id: str, digest: str, handle: str | None, filename: str) -> None:
+        """Give a run a reference to content that its organization has; it gets no right to read it (R7).
+
+        Raises:
+            NotFoundError: the organization has no such content, or there is no such run.
+            NotAllowedError: the handle is missing or wrong.
+            RunEndedError: the run has ended.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            run = get_held_run(connection, principal, run_id, handle)
+            run.require_open(now)
+            if artifacts.find(connection, principal.organization_id, digest) is None:
+                raise _not_found(digest)
+            name = clean_filename(filename)
+            entry = RunArtifact(run.id, run.organization_id, parse_digest(digest), False, name, now)
+            artifacts.add_to_run(connection, entry)
+            runs.save(connection, run.accepted(now))
+
+    def get(self, principal: Principal, digest: str) -> Artifact:
+        """Return what is known of a blob that the principal may read.
+
+        Raises:
+            NotFoundError: the organization has no such content.
+            NotAllowedError: it lies outside the token's scope, or a job asks for what its runs did not upload.
+        """
+        with self._database.read() as connection:
+            return self._find(connection, principal, digest)[0]
+
+    def open(self, principal: Principal, digest: str) -> Download:
+        """Return a blob that the principal may read.
+
+        Raises:
+            NotFoundError: the organization has no such content.
+            NotAllowedError: it lies outside the token's scope, or a job asks for what its runs did not upload.
+            BlobCorruptError: the stored content is no longer what its name says.
+        """
+        with self._database.read() as connection:
+            artifact, content = self._find(connection, principal, digest)
+        blocks = iter([content]) if isinstance(content, bytes) else self._back_ends[content].read(artifact.digest)
+        # The first block before the answer begins: a blob of one block that is broken is then a plain refusal.
+        return Download(artifact, chain([next(blocks, b"")], blocks))
+
+    def _admit(self, connection: Connection, principal: Principal, upload: Upload) -> _Admission:
+        run = self._require_run(connection, principal, upload)
+        organization = organizations.find(connection, principal.organization_id)
+        if organization is None:
+            raise NotFoundError(f"there is no organization {principal.organization}")
+        blobs = self._back_ends.get(organization.cas_backend)
+        if blobs is None:
+            raise ConflictError(
+                f"organization {organization.name} keeps content inside the attestation "
+                f"(CAS back end {organization.cas_backend}); nothing is uploaded",
+                hint="an administrator changes the back end with `chainloop organization set --cas-backend filesystem`",
+            )
+        known = upload.expected is not None and artifacts.find(connection, principal.organization_id, upload.expected)
+        return _Admission(organization, blobs, self._limits(organization, run, is_known=bool(known)))
+
+    def _require_run(self, connection: Connection, principal: Principal, upload: Upload) -> Run | None:
+        if upload.run_id is not None:
+            run = get_held_run(connection, principal, upload.run_id, upload.handle)
+            run.require_open(self._now())
+            return run
+        if principal.role not in OPERATORS:
+            raise NotAllowedError(
+                "a token with the role attest uploads for a run: the query parameter `run` is missing",
+                hint="use `chainloop attestation add`; `chainloop artifact upload` needs a token with the role operate",
+            )
+        principal.require_reach(project_id=None)
+        return None
+
+    def _limits(self, organization: StoredOrganization, run: Run | None, *, is_known: bool) -> UploadLimits:
+        of_organization = organization.quota_bytes if not is_known else 0
+        of_run = self._run_quota_bytes if run else 0
+        return UploadLimits(
+            blob_bytes=self._max_blob_bytes,
+            organization_quota_bytes=of_organization,
+            organization_left_bytes=max(0, of_organization - organization.used_bytes),
+            run_quota_bytes=of_run,
+            run_left_bytes=max(0, of_run - run.stored_bytes) if run else 0,
+        )
+
+    def _record(
+        self, principal: Principal, upload: Upload, incoming: Incoming, organization: StoredOrganization
+    ) -> tuple[Artifact, bool]:
+        """Write down whose the blob is. What was decided before the body came is decided again: time has passed."""
+        now, filename = self._now(), clean_filename(upload.filename)
+        with self._database.write() as connection:
+            run = self._require_run(connection, principal, upload)
+            present = organizations.find(connection, principal.organization_id) or organization
+            known = artifacts.find(connection, principal.organization_id, incoming.digest)
+            self._limits(present, run, is_known=known is not None).require_fit(incoming.size_bytes)
+            artifact = known or StoredArtifact(
+                organization_id=principal.organization_id,
+                digest=incoming.digest,
+                size_bytes=incoming.size_bytes,
+                filename=filename,
+                backend=organization.cas_backend,
+                created_at=now,
+                created_by=principal.token_id,
+            )
+            if known is None:
+                artifacts.add(connection, artifact)
+            if run is not None:
+                entry = RunArtifact(run.id, run.organization_id, artifact.digest, True, filename, now)
+                is_new = artifacts.add_to_run(connection, entry)
+                runs.save(connection, run.with_upload(incoming.size_bytes if is_new else 0, now))
+        return artifact.api(), known is None
+
+    def _find(self, connection: Connection, principal: Principal, digest: str) -> tuple[Artifact, str | bytes]:
+        """Return a blob with the name of its back end, or with its content when an attestation holds it.
+
+        Absent here and present elsewhere take the same two look-ups (R7).
+        """
+        stored = artifacts.find(connection, principal.organization_id, digest)
+        holder = attestations.find_inline_holder(connection, principal.reach, digest)
+        if stored is not None and self._may_read(connection, principal, digest):
+            return stored.api(), stored.backend
+        if holder is not None:
+            return _inline(connection, principal, holder, digest)
+        if stored is None:
+            raise _not_found(digest)
+        raise NotAllowedError(
+            f"this token may not read {digest}: no run in its scope "
+            + ("uploaded it" if principal.role is Role.ATTEST else "has it"),
+            hint="download it with a token with the role read whose scope covers a run that has it",
+        )
+
+    @staticmethod
+    def _may_read(connection: Connection, principal: Principal, digest: str) -> bool:
+        if principal.role is not Role.ATTEST and principal.reach.is_whole:
+            return True
+        uploaded_only = principal.role is Role.ATTEST
+        return artifacts.is_within(connection, principal.reach, digest, uploaded_only=uploaded_only)
+
+
+def _copy(source: Source, incoming: Incoming, limits: UploadLimits) -> None:
+    while block := _read(source, incoming):
+        limits.require_fit(incoming.size_bytes + len(block))
+        incoming.write(block)
+
+
+def _read(source: Source, incoming: Incoming) -> bytes:
+    try:
+        return source.read(BLOCK_BYTES)
+    except OSError as error:
+        raise _broken_off(f"after {incoming.size_bytes} bytes") from error
+
+
+def _require_whole(incoming: Incoming, upload: Upload) -> None:
+    """Refuse a body that is empty, broken off, or another one than the address says."""
+    if upload.size_bytes is not None and incoming.size_bytes != upload.size_bytes:
+        raise _broken_off(f"{upload.size_bytes} bytes were announced, {incoming.size_bytes} came")
+    if incoming.size_bytes == 0:
+        message = "expected at least one byte of content, found none"
+        raise RequestInvalidError(
+            message,
+            hint="send the content as body, with Content-Length or in chunks",
+            findings=[Finding("empty", message, path="/")],
+        )
+    expected = upload.expected
+    if expected is not None and incoming.digest != expected:
+        message = f"the body hashes to {incoming.digest} ({incoming.size_bytes} bytes), the address says {expected}"
+        raise RequestInvalidError(
+            f"{message}; nothing was kept",
+            hint="the file changed while it was sent, or the wrong one was sent: send it again",
+            findings=[Finding("digest-differs", message, path="/")],
+        )
+
+
+def _broken_off(how: str) -> RequestInvalidError:
+    message = f"the body broke off: {how}"
+    finding = Finding("body-incomplete", message, path="/")
+    return RequestInvalidError(f"{message}; nothing was kept", hint="send it again", findings=[finding])
+
+
+def _inline(connection: Connection, principal: Principal, run_id: str, digest: str) -> tuple[Artifact, bytes]:
+    attestation = attestations.find_of_run(connection, principal.organization_id, run_id)
+    if attestation is None:
+        raise _not_found(digest)
+    for entry in read_stored_statement(attestation).materials:
+        if entry.digest == digest and entry.content is not None:
+            filename = clean_filename(entry.filename or entry.name)
+            return Artifact(entry.digest, len(entry.content), filename, attestation.stored_at), entry.content
+    raise _not_found(digest)
+
+
+def _not_found(digest: str) -> NotFoundError:
+    return NotFoundError(
+        f"this organization has no content {digest}",
+        hint="`chainloop workflow run describe` shows which materials were stored",
+    )

@@ -1,0 +1,198 @@
+"""Store attestations: everything a client claims is derived again; nothing that differs is kept (R9-R13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.problems import ProblemFinding
+from chainloop_ci.api.runs import Refusal, Stored
+from chainloop_ci.attestation.referrers import ATTESTATION, GIT_HEAD_COMMIT, Node, extract
+from chainloop_ci.attestation.subject import ANNOTATION_PREFIX
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import AttestationRefusedError, ConflictError, Finding, NotFoundError
+from server.cas.blobs import Blobs
+from server.model.keys import MAX_KEYS
+from server.model.principal import Principal
+from server.model.runs import Run
+from server.services.rederive import Accepted, Held, Refused, rederive
+from server.services.run_access import get_held_run, get_pinned_contract, get_run
+from server.store import artifacts, attestations, organizations, referrers, refusals, runs, verification_keys
+from server.store.attestations import StoredAttestation
+from server.store.database import Database
+
+_MAX_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """The exact bytes of a stored attestation."""
+
+    digest: Digest
+    raw: bytes
+
+
+class Attestations:
+    """Use cases of attestations."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        *,
+        back_ends: Mapping[str, Blobs],
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._new_id = new_id
+        self._back_ends = back_ends
+
+    def store(self, principal: Principal, run_id: str, raw: bytes, handle: str | None) -> tuple[Stored, bool]:
+        """Store the attestation of a run and end it; tell whether it is new. The same bytes get the same answer.
+
+        Raises:
+            NotAllowedError: the handle is missing or wrong: nothing is written.
+            RunEndedError: the run has ended without this attestation.
+            ConflictError: the run has another attestation.
+            AttestationRefusedError: with everything that differs; the run keeps its state and lists the refusal (R15).
+        """
+        digest, now = sha256_digest(raw), self._now()
+        with self._database.read() as connection:
+            run = get_held_run(connection, principal, run_id, handle)
+            known = _find_known(connection, run, digest)
+            if known:
+                return _answer(run, known), False
+            run.require_open(now)
+            held = _hold(connection, run)
+        outcome = rederive(raw, held, self._back_ends, now)
+        if isinstance(outcome, Refused):
+            self._write_refusal(principal, run, digest, outcome)
+            raise _refusal(run, outcome)
+        return self._write(principal, run_id, outcome)
+
+    def get_of_run(self, principal: Principal, run_id: str) -> BundleFile:
+        """Return the attestation of a run.
+
+        Raises:
+            NotFoundError: there is no such run, or it has no attestation.
+            NotAllowedError: it lies outside the token's scope.
+        """
+        with self._database.read() as connection:
+            run = get_run(connection, principal, run_id)
+            found = attestations.find_of_run(connection, principal.organization_id, run.id)
+        if found is None:
+            raise NotFoundError(f"workflow run {run_id} has no attestation; it is {run.state_at(self._now()).value}")
+        return BundleFile(found.digest, found.bundle)
+
+    def get(self, principal: Principal, digest: str) -> BundleFile:
+        """Return an attestation by its digest.
+
+        Raises:
+            NotFoundError: there is none, or it belongs to another organization.
+            NotAllowedError: its run lies outside the token's scope.
+        """
+        with self._database.read() as connection:
+            found = attestations.find(connection, principal.organization_id, digest)
+        if found is None:
+            raise NotFoundError(f"there is no attestation {digest}", hint="`chainloop workflow run list` shows digests")
+        attestation, holder = found
+        principal.require_reach(project_id=holder.project_id, workflow_id=holder.workflow_id)
+        return BundleFile(attestation.digest, attestation.bundle)
+
+    def _write(self, principal: Principal, run_id: str, accepted: Accepted) -> tuple[Stored, bool]:
+        """Write run, attestation, materials, graph and counters, all or nothing."""
+        now, digest = self._now(), accepted.bundle.digest
+        with self._database.write() as connection:
+            run = get_run(connection, principal, run_id)
+            known = _find_known(connection, run, digest)
+            if known:
+                return _answer(run, known), False
+            ended = run.attested(digest, now, verified=accepted.verified)
+            attestation = StoredAttestation(
+                organization_id=run.organization_id,
+                digest=digest,
+                run_id=run.id,
+                bundle=accepted.bundle.raw,
+                stored_at=now,
+                key_id=accepted.key_id,
+                verified=accepted.verified,
+                verification=accepted.verification,
+            )
+            runs.end(connection, ended)
+            attestations.add(connection, attestation, accepted.materials)
+            nodes, _ = extract(accepted.view, digest)
+            nodes = tuple(map(_public, nodes))
+            referrers.add(connection, run.organization_id, run.project_id, run.workflow_id, nodes, now)
+        return _answer(ended, attestation), True
+
+    def _write_refusal(self, principal: Principal, run: Run, digest: Digest, refused: Refused) -> None:
+        refusal = Refusal(self._now(), refused.code, digest, tuple(map(_problem_finding, refused.findings)))
+        with self._database.write() as connection:
+            present = get_run(connection, principal, run.id)
+            runs.save(connection, present.refused())
+            refusals.add_store_refusal(
+                connection,
+                run.organization_id,
+                run.id,
+                refusal,
+                refusal_id=self._new_id(),
+                token_id=principal.token_id,
+            )
+
+
+def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttestation | None:
+    """Return the run's attestation when it is this one.
+
+    Raises:
+        ConflictError: the run has another one.
+    """
+    if run.attestation_digest is None:
+        return None
+    if run.attestation_digest != digest:
+        raise ConflictError(
+            f"workflow run {run.id} already has the attestation {run.attestation_digest}; found another, {digest}",
+            hint=f"an attestation is never replaced; see it with `chainloop workflow run describe --id {run.id}`",
+        )
+    return attestations.find_of_run(connection, run.organization_id, run.id)
+
+
+def _hold(connection: Connection, run: Run) -> Held:
+    organization = organizations.find(connection, run.organization_id)
+    return Held(
+        run=run,
+        contract=get_pinned_contract(connection, run),
+        keys=verification_keys.list_page(connection, run.organization_id, project_id=None, after=None, limit=MAX_KEYS),
+        artifacts=artifacts.list_of_run(connection, run.organization_id, run.id),
+        accept_unsigned=organization is not None and organization.accept_unsigned,
+    )
+
+
+def _answer(run: Run, attestation: StoredAttestation) -> Stored:
+    return Stored(attestation.digest, run.id, run.state, attestation.verified, attestation.verification)
+
+
+def _refusal(run: Run, refused: Refused) -> AttestationRefusedError:
+    listed = "; ".join(str(finding) for finding in refused.findings[:_MAX_LISTED])
+    more = len(refused.findings) - _MAX_LISTED
+    return AttestationRefusedError(
+        f"the attestation of workflow run {run.id} was refused, the run stays as it was: {listed}"
+        + (f"; and {more} more" if more > 0 else ""),
+        hint=next((finding.hint for finding in refused.findings if finding.hint), None),
+        findings=refused.findings,
+    )
+
+
+def _problem_finding(finding: Finding) -> ProblemFinding:
+    return ProblemFinding(finding.code, finding.message, finding.path, finding.line, finding.column, finding.hint)
+
+
+def _public(node: Node) -> Node:
+    """Keep what follows from the content: other projects share the node, and a user's annotations are not theirs."""
+    if node.kind in (ATTESTATION, GIT_HEAD_COMMIT):
+        return node
+    kept = {name: value for name, value in node.annotations.items() if name.startswith(ANNOTATION_PREFIX)}
+    return replace(node, annotations=kept)

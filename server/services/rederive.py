@@ -1,0 +1,147 @@
+"""Derive again everything that an attestation claims (R9-R11): one pass, one complete list of what differs."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from chainloop_ci.api.limits import MAX_BUNDLE_BYTES
+from chainloop_ci.api.runs import Verification
+from chainloop_ci.attestation.bundle import Bundle, pae, read_bundle_strict
+from chainloop_ci.attestation.reader import read_statement
+from chainloop_ci.attestation.view import StatementView
+from chainloop_ci.contract.types import Contract
+from chainloop_ci.digests import Digest
+from chainloop_ci.errors import (
+    AttestationRefusedError,
+    BundleInvalidError,
+    ChainloopError,
+    Finding,
+    SignerNotTrustedError,
+    StatementInvalidError,
+)
+from chainloop_ci.signing.public_keys import PublicKey, load_public_key
+from server.cas.blobs import Blobs
+from server.model.claims import check_claims
+from server.model.keys import StoredKey
+from server.model.material_claims import check_materials, place_materials
+from server.model.runs import Run
+from server.model.signers import SignatureVerdict, judge_signature
+from server.model.subject_claims import check_subjects
+from server.model.verdicts import judge
+from server.services.contents import Contents
+from server.store.artifacts import StoredArtifact
+from server.store.attestations import StoredMaterial
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the server holds about a run: what a statement is compared with."""
+
+    run: Run
+    contract: Contract
+    keys: Sequence[StoredKey]
+    """All keys of the organization."""
+    artifacts: Mapping[Digest, StoredArtifact]
+    """What the run uploaded or refers to."""
+    accept_unsigned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An attestation in which nothing differs."""
+
+    bundle: Bundle
+    view: StatementView
+    verification: Verification
+    materials: tuple[StoredMaterial, ...]
+    key_id: Digest | None
+    """None: the organization accepts unsigned attestations, and this is one (R4)."""
+
+    @property
+    def verified(self) -> bool:
+        """Tell whether a registered key signed these bytes and the ids match; nothing more (R12)."""
+        return self.key_id is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an attestation is not stored."""
+
+    code: str
+    """Of the step that refused it: the code of its error."""
+    findings: tuple[Finding, ...]
+
+
+def rederive(raw: bytes, held: Held, back_ends: Mapping[str, Blobs], now: datetime) -> Accepted | Refused:
+    """Check the exact bytes that were received.
+
+    Each step needs what the one before has established: the statement is parsed once, from verified bytes (R10), and a
+    bundle that nobody signed is not looked into.
+    """
+    try:
+        bundle = read_bundle_strict(raw, allow_unsigned=held.accept_unsigned, max_bytes=MAX_BUNDLE_BYTES)
+    except ChainloopError as error:
+        return Refused(BundleInvalidError.code, _findings(error))
+    verdict = _judge_signature(bundle, held, now)
+    if verdict.finding and (verdict.is_final or not held.accept_unsigned):
+        return Refused(SignerNotTrustedError.code, (verdict.finding,))
+    try:
+        view = read_statement(bundle.payload, max_bytes=MAX_BUNDLE_BYTES)
+    except ChainloopError as error:
+        return Refused(StatementInvalidError.code, _findings(error))
+    return _compare(bundle, view, verdict, held, back_ends)
+
+
+def _compare(
+    bundle: Bundle, view: StatementView, verdict: SignatureVerdict, held: Held, back_ends: Mapping[str, Blobs]
+) -> Accepted | Refused:
+    sizes = {digest: artifact.size_bytes for digest, artifact in held.artifacts.items()}
+    placed, misplaced = place_materials(view, held.contract, sizes)
+    locations = {digest: artifact.backend for digest, artifact in held.artifacts.items()}
+    report = Contents(back_ends, locations).check(placed)
+    findings = (
+        *check_claims(view, held.run, held.contract),
+        *check_subjects(view, held.run.names.workflow, held.contract),
+        *check_materials(view, held.contract),
+        *misplaced,
+        *report.findings,
+    )
+    if findings:
+        return Refused(AttestationRefusedError.code, findings)
+    checks = {entry.name: entry.content_check for entry in report.materials}
+    verification = judge(verdict, view, held.run, held.contract, checks)
+    return Accepted(bundle, view, verification, report.materials, verdict.key_id)
+
+
+def _judge_signature(bundle: Bundle, held: Held, now: datetime) -> SignatureVerdict:
+    message = pae(bundle)
+
+    def confirms(key: StoredKey) -> bool:
+        public_key = _load_key(key.public_key)
+        return any(public_key.verify(signature.value, message) for signature in bundle.signatures)
+
+    return judge_signature(
+        held.keys, held.run, now, confirms=confirms, signed=bool(bundle.signatures), hint=_hinted_key(bundle.hint)
+    )
+
+
+@lru_cache(maxsize=256)
+def _load_key(pem: str) -> PublicKey:
+    return load_public_key(pem.encode("ascii"))
+
+
+def _hinted_key(hint: str | None) -> Digest | None:
+    try:
+        raw = base64.b64decode(hint or "", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return Digest("sha256:" + raw.hex()) if len(raw) == 32 else None
+
+
+def _findings(error: ChainloopError) -> tuple[Finding, ...]:
+    return tuple(error.findings) or (Finding(error.code, error.message, hint=error.hint),)

@@ -1,0 +1,70 @@
+"""Who may touch a run: whose it is, whether it lies in the token's scope, who holds its handle; its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from chainloop_ci.contract.types import Contract
+from chainloop_ci.errors import ContractInvalidError, NotFoundError, ServerFaultError
+from server.model.principal import Principal
+from server.model.runs import Run
+from server.services.contract_documents import load_contract
+from server.store import contracts, runs
+
+
+def get_run(connection: Connection, principal: Principal, run_id: str) -> Run:
+    """Return a run that the principal reaches.
+
+    Raises:
+        NotFoundError: there is none, or it belongs to another organization.
+        NotAllowedError: it lies outside the token's scope.
+    """
+    run = runs.find(connection, principal.organization_id, run_id)
+    if run is None:
+        raise run_not_found(run_id)
+    principal.require_reach(project_id=run.project_id, workflow_id=run.workflow_id)
+    return run
+
+
+def get_held_run(connection: Connection, principal: Principal, run_id: str, handle: str | None) -> Run:
+    """Return a run whose handle was shown (R14).
+
+    Raises:
+        NotFoundError: there is none, or it belongs to another organization.
+        NotAllowedError: outside the token's scope, or the handle is missing or wrong.
+    """
+    run = get_run(connection, principal, run_id)
+    run.require_handle(handle)
+    return run
+
+
+def run_not_found(run_id: str) -> NotFoundError:
+    """Return the one answer for a run that is absent and for one of another organization."""
+    return NotFoundError(
+        f"there is no workflow run {run_id}", hint="`chainloop workflow run list` names those of this token"
+    )
+
+
+def get_pinned_contract(connection: Connection, run: Run) -> Contract:
+    """Return the contract revision that a run is pinned to.
+
+    Raises:
+        ServerFaultError: the revision is gone, or this version cannot read it any more.
+    """
+    stored = contracts.find_revision(connection, run.organization_id, run.contract_id, run.contract_revision)
+    if stored is None:
+        raise ServerFaultError(f"revision {run.contract_revision} of the contract of workflow run {run.id} is gone")
+    try:
+        return load_contract(stored.raw_body, stored.format).contract
+    except ContractInvalidError as error:
+        raise ServerFaultError(
+            f"this version cannot read revision {run.contract_revision} of contract {run.names.contract}: {error}"
+        ) from error
+
+
+def list_with_requirements(connection: Connection, found: Iterable[Run]) -> dict[tuple[str, int], bool]:
+    """Return, for each revision that the runs are pinned to, whether it asks for anything (R37)."""
+    first_of = {(run.contract_id, run.contract_revision): run for run in found}
+    return {key: get_pinned_contract(connection, run).has_requirements for key, run in first_of.items()}

@@ -1,0 +1,79 @@
+"""A run with everything that the server knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.runs import RunDetail, RunMaterial
+from chainloop_ci.attestation.bundle import read_bundle
+from chainloop_ci.attestation.reader import read_statement
+from chainloop_ci.attestation.view import StatementView
+from chainloop_ci.errors import ServerFaultError
+from server.model.runs import Run
+from server.model.trust import limits_of_trust
+from server.services.run_access import get_pinned_contract
+from server.store import attestations, refusals, workflows
+from server.store.attestations import NOT_STORED, StoredAttestation, StoredMaterial
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the stored statement says."""
+
+    materials: tuple[RunMaterial, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
+    """Return the details of a run; what the attestation says is read from its stored bytes."""
+    workflow = workflows.find(connection, run.organization_id, run.workflow_id)
+    if workflow is None:
+        raise ServerFaultError(f"the workflow of workflow run {run.id} is gone")
+    contract = get_pinned_contract(connection, run)
+    attestation = attestations.find_of_run(connection, run.organization_id, run.id)
+    stored = attestations.list_materials(connection, run.organization_id, run.id) if attestation else {}
+    said = _read(attestation, stored) if attestation else _Said()
+    has_policies = bool(contract.policies or contract.policy_groups)
+    return RunDetail(
+        run=run.api(now, has_requirements=contract.has_requirements),
+        workflow=workflow.api(now),
+        verification=attestation.verification if attestation else None,
+        verified=attestation.verified if attestation else False,
+        materials=said.materials,
+        env=said.env,
+        annotations=said.annotations,
+        refusals=refusals.list_store_refusals(connection, run.organization_id, run.id),
+        policies="not evaluated" if has_policies else "",
+        limits_of_trust=limits_of_trust(attestation.verification) if attestation else (),
+    )
+
+
+def read_stored_statement(attestation: StoredAttestation) -> StatementView:
+    """Return what a stored attestation says; its bytes were checked when they came."""
+    return read_statement(read_bundle(attestation.bundle).payload)
+
+
+def _read(attestation: StoredAttestation, stored: Mapping[str, StoredMaterial]) -> _Said:
+    view = read_stored_statement(attestation)
+    materials = []
+    for entry in view.materials:
+        found = stored.get(entry.name)
+        materials.append(
+            RunMaterial(
+                name=entry.name,
+                type=entry.type,
+                digest=entry.digest or "",
+                filename=entry.filename or "",
+                value=entry.value,
+                annotations=dict(entry.annotations),
+                output=entry.output,
+                stored=found.stored if found else NOT_STORED,
+                content_check=found.content_check if found else NOT_STORED,
+            )
+        )
+    return _Said(tuple(materials), dict(view.env), dict(view.annotations))

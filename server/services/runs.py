@@ -1,0 +1,331 @@
+"""Workflow runs: begin, list, end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.paging import Page
+from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, WorkflowRun
+from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import ConflictError, Finding, NotFoundError, RequestInvalidError, RunnerMismatchError
+from server.model.contracts import StoredRevision
+from server.model.paging import Paging, bind
+from server.model.principal import OPERATORS, Principal
+from server.model.run_filters import RunFilter, parse_commit, parse_moment, parse_state
+from server.model.runs import CancelTrigger, Run
+from server.model.workflows import StoredWorkflow
+from server.services.contract_documents import load_contract
+from server.services.run_access import get_run, list_with_requirements, run_not_found
+from server.services.run_details import describe_run
+from server.store import contracts, organizations, refusals, run_lists, runs, workflows
+from server.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """The filters of a list of runs, as they were written."""
+
+    workflow: str | None = None
+    """Name or id."""
+    project: str | None = None
+    state: str | None = None
+    commit: str | None = None
+    digest: str | None = None
+    runner: str | None = None
+    token: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+class Runs:
+    """Use cases of workflow runs."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._database = database
+        self._now = now
+        self._new_id = new_id
+
+    def create(self, principal: Principal, run_id: str, request: RunRequest) -> tuple[WorkflowRun, bool]:
+        """Begin a run under the id that the client chose; tell whether it is new.
+
+        The same request again gets the same answer, so that a lost answer costs nothing.
+
+        Raises:
+            ConflictError: the run exists and was begun by another request.
+            NotFoundError: no such workflow or contract revision; or the id is taken by another organization.
+            RequestInvalidError: the contract revision has another digest, or the runner type is none.
+            RunnerMismatchError: the contract asks for another runner; written down as a refused init.
+        """
+        digest = request_digest(request)
+        with self._database.read() as connection:
+            known = self._find_known(connection, principal, run_id, digest)
+            if known:
+                return self._api(connection, known), False
+            workflow, revision = _find_pin(connection, principal, request)
+        # Outside the write transaction: the first reading of a contract takes longer than everything else here.
+        required = load_contract(revision.raw_body, revision.format).contract.runner
+        if required not in (None, RunnerType.GENERIC, request.runner_type):
+            self._refuse(principal, run_id, request, required)
+        with self._database.write() as connection:
+            known = self._find_known(connection, principal, run_id, digest)
+            if known:
+                return self._api(connection, known), False
+            return self._begin(connection, principal, run_id, request, workflow), True
+
+    def get(self, principal: Principal, run_id: str) -> RunDetail:
+        """Return a run with everything that the server knows of it.
+
+        Raises:
+            NotFoundError: there is none, or it belongs to another organization.
+            NotAllowedError: it lies outside the token's scope.
+        """
+        with self._database.read() as connection:
+            return describe_run(connection, get_run(connection, principal, run_id), self._now())
+
+    def list(self, principal: Principal, query: RunQuery, paging: Paging) -> Page[WorkflowRun]:
+        """Return the runs that the token reaches, newest first in the server's order (R18).
+
+        Raises:
+            RequestInvalidError: a filter or the cursor cannot be used.
+            NotFoundError: the filter names a workflow or project that does not exist.
+            NotAllowedError: the filter names one outside the token's scope.
+        """
+        binding = bind("runs", principal.organization_id, reach=principal.reach, query=query)
+        after = paging.after(binding, (0,))
+        now = self._now()
+        with self._database.read() as connection:
+            found = run_lists.list_page(
+                connection,
+                principal.organization_id,
+                _resolve(connection, principal, query),
+                before=int(after[0]) if after else None,
+                limit=paging.limit + 1,
+                now=now,
+            )
+            page = paging.page(found, binding, lambda run: (run.sequence,))
+            asks = list_with_requirements(connection, page.items)
+        items = (run.api(now, has_requirements=asks[run.contract_id, run.contract_revision]) for run in page.items)
+        return Page(tuple(items), page.next_cursor)
+
+    def cancel(self, principal: Principal, run_id: str, request: CancelRequest, handle: str | None) -> WorkflowRun:
+        """End a run that will not be pushed; ending it the same way again gets the same answer.
+
+        A job shows the run's handle; an operator may end any run without it.
+
+        Raises:
+            NotAllowedError: the handle is missing or wrong, or the run lies outside the token's scope.
+            RunEndedError: it has ended in another way.
+        """
+        now = self._now()
+        with self._database.write() as connection:
+            run = get_run(connection, principal, run_id)
+            if handle is not None or principal.role not in OPERATORS:
+                run.require_handle(handle)
+            ended = run.canceled(CancelTrigger(request.trigger), request.reason, now)
+            if ended is not run:
+                runs.end(connection, ended)
+            return self._api(connection, ended)
+
+    def list_refused_inits(self, principal: Principal, workflow_id: str, paging: Paging) -> Page[RefusedInit]:
+        """Return the inits of a workflow that were refused for their runner, newest first.
+
+        Raises:
+            NotFoundError: there is no such workflow, or it belongs to another organization.
+            NotAllowedError: it lies outside the token's scope.
+        """
+        binding = bind("refused-inits", principal.organization_id, workflow=workflow_id)
+        after = paging.after(binding, ("", ""))
+        with self._database.read() as connection:
+            _get_workflow(connection, principal, workflow_id)
+            found = refusals.list_init_refusals(
+                connection, principal.organization_id, workflow_id, after=after, limit=paging.limit + 1
+            )
+        page = paging.page(found, binding, lambda entry: entry[0])
+        return Page(tuple(item for _, item in page.items), page.next_cursor)
+
+    def _find_known(self, connection: Connection, principal: Principal, run_id: str, digest: Digest) -> Run | None:
+        run = runs.find(connection, principal.organization_id, run_id)
+        if run is None:
+            if runs.is_taken(connection, run_id):
+                raise run_not_found(run_id)
+            return None
+        principal.require_reach(project_id=run.project_id, workflow_id=run.workflow_id)
+        if run.request_digest != digest:
+            raise ConflictError(
+                f"workflow run {run_id} was begun by another request; it stays as it is",
+                hint="begin with a new run id, which `chainloop attestation init` makes by itself",
+            )
+        return run
+
+    def _begin(
+        self,
+        connection: Connection,
+        principal: Principal,
+        run_id: str,
+        request: RunRequest,
+        workflow: StoredWorkflow,
+    ) -> WorkflowRun:
+        now = self._now()
+        life = timedelta(seconds=_life_seconds(connection, workflow))
+        run = _new_run(principal, run_id, request, workflow, now, life)
+        runs.add(connection, run)
+        stored = runs.find(connection, principal.organization_id, run_id)
+        if stored is None:
+            raise run_not_found(run_id)
+        return self._api(connection, stored)
+
+    def _refuse(self, principal: Principal, run_id: str, request: RunRequest, required: RunnerType) -> NoReturn:
+        refusal = refusals.InitRefusal(
+            id=self._new_id(),
+            organization_id=principal.organization_id,
+            workflow_id=request.workflow_id,
+            run_id=run_id,
+            at=self._now(),
+            required_runner=required.value,
+            runner_type=request.runner_type,
+            ci=request.ci,
+            token_id=principal.token_id,
+        )
+        with self._database.write() as connection:
+            refusals.add_init_refusal(connection, refusal)
+        raise RunnerMismatchError(refusal.required_runner, refusal.runner_type)
+
+    def _api(self, connection: Connection, run: Run) -> WorkflowRun:
+        asks = list_with_requirements(connection, [run])
+        return run.api(self._now(), has_requirements=asks[run.contract_id, run.contract_revision])
+
+
+def request_digest(request: RunRequest) -> Digest:
+    """Return what tells one request to begin a run from another, whatever the order of its fields."""
+    return sha256_digest(json.dumps(to_dict(request), sort_keys=True).encode())
+
+
+def _new_run(
+    principal: Principal, run_id: str, request: RunRequest, workflow: StoredWorkflow, now: datetime, life: timedelta
+) -> Run:
+    return Run(
+        id=run_id,
+        organization_id=principal.organization_id,
+        project_id=workflow.project_id,
+        workflow_id=workflow.id,
+        contract_id=workflow.contract_id,
+        contract_revision=request.contract_revision,
+        contract_digest=request.contract_digest,
+        runner_type=request.runner_type,
+        runner_url=request.runner_url,
+        runner_environment=request.runner_environment,
+        state_location=request.state_location,
+        handle_sha256=request.handle_sha256,
+        request_digest=request_digest(request),
+        project_version=request.project_version,
+        client_version=request.client_version,
+        ci=request.ci,
+        token_id=principal.token_id,
+        created_at=now,
+        last_accepted_at=now,
+        expires_at=now + life,
+    )
+
+
+def _life_seconds(connection: Connection, workflow: StoredWorkflow) -> int:
+    if workflow.run_expiry_seconds is not None:
+        return workflow.run_expiry_seconds
+    organization = organizations.find(connection, workflow.organization_id)
+    if organization is None:
+        raise NotFoundError(f"there is no organization {workflow.organization}")
+    return organization.run_expiry_seconds
+
+
+def _get_workflow(connection: Connection, principal: Principal, workflow_id: str) -> StoredWorkflow:
+    workflow = workflows.find(connection, principal.organization_id, workflow_id)
+    if workflow is None:
+        raise NotFoundError(
+            f"there is no workflow {workflow_id}", hint="`chainloop workflow list` names those of this token"
+        )
+    principal.require_reach(project_id=workflow.project_id, workflow_id=workflow.id)
+    return workflow
+
+
+def _find_pin(
+    connection: Connection, principal: Principal, request: RunRequest
+) -> tuple[StoredWorkflow, StoredRevision]:
+    """Return the workflow and the contract revision that a run asks for, checked against each other."""
+    workflow = _get_workflow(connection, principal, request.workflow_id)
+    revision = contracts.find_revision(
+        connection, principal.organization_id, workflow.contract_id, request.contract_revision
+    )
+    if revision is None:
+        raise NotFoundError(
+            f"contract {workflow.contract} has no revision {request.contract_revision}; "
+            f"its newest is {workflow.contract_revision}",
+            hint="leave --contract-revision out to take the newest",
+        )
+    findings = []
+    if revision.digest != request.contract_digest:
+        message = f"revision {revision.revision} has the digest {revision.digest}, found {request.contract_digest}"
+        findings.append(Finding("contract-digest", message, path="/contractDigest"))
+    if request.runner_type not in {kind.value for kind in RunnerType}:
+        words = ", ".join(kind.value for kind in RunnerType)
+        message = f"expected one of {words}, found {request.runner_type!r}"
+        findings.append(Finding("invalid-field", message, path="/runnerType"))
+    if findings:
+        raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
+    return workflow, revision
+
+
+def _resolve(connection: Connection, principal: Principal, query: RunQuery) -> RunFilter:
+    """Return the filter that a query means, kept within the token's reach."""
+    wanted = RunFilter(
+        project_id=principal.project_id,
+        workflow_ids=(principal.workflow_id,) if principal.workflow_id else None,
+        state=parse_state(query.state) if query.state else None,
+        commit=parse_commit(query.commit) if query.commit else None,
+        digest=query.digest or None,
+        runner=query.runner or None,
+        token=query.token or None,
+        since=parse_moment("since", query.since) if query.since else None,
+        until=parse_moment("until", query.until) if query.until else None,
+    )
+    if query.workflow:
+        return replace(wanted, workflow_ids=_find_workflows(connection, principal, query))
+    if query.project:
+        return replace(wanted, project_id=_find_project(connection, principal, query.project))
+    return wanted
+
+
+def _find_workflows(connection: Connection, principal: Principal, query: RunQuery) -> tuple[str, ...]:
+    found = run_lists.find_workflows(
+        connection, principal.organization_id, name_or_id=query.workflow, project=query.project
+    )
+    if not found:
+        where = f" in project {query.project}" if query.project else ""
+        raise NotFoundError(
+            f"there is no workflow {query.workflow}{where}", hint="`chainloop workflow list` names them"
+        )
+    reached = tuple(
+        workflow_id
+        for project_id, workflow_id in found
+        if principal.reaches(project_id=project_id, workflow_id=workflow_id)
+    )
+    if not reached:
+        principal.require_reach(project_id=found[0][0], workflow_id=found[0][1])
+    return reached
+
+
+def _find_project(connection: Connection, principal: Principal, name: str) -> str:
+    project_id = run_lists.find_project(connection, principal.organization_id, name)
+    if project_id is None:
+        raise NotFoundError(
+            f"there is no project {name}", hint="`chainloop workflow list` names workflows and projects"
+        )
+    if principal.project_id not in (None, project_id):
+        principal.require_reach(project_id=project_id)
+    return project_id

@@ -1,0 +1,199 @@
+"""Workflows: what attests, against which contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.paging import Page
+from chainloop_ci.api.workflows import Project, Workflow, WorkflowChange, WorkflowRequest
+from chainloop_ci.contract.types import ContractFormat
+from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError
+from server.model.contracts import StoredContract
+from server.model.paging import Paging, bind
+from server.model.principal import Principal
+from server.model.workflows import (
+    EMPTY_CONTRACT,
+    MAX_WORKFLOWS,
+    StoredWorkflow,
+    WorkflowFilters,
+    automatic_contract_name,
+)
+from server.services.contract_documents import load_for_name
+from server.services.contracts import Contracts, get_contract, get_readable
+from server.services.projects import Projects
+from server.store import contracts, projects, tokens, verification_keys, workflows
+from server.store.database import Database
+from server.store.times import to_text
+
+MAX_NAME_ATTEMPTS = 100
+"""Numbers that are tried for the name of an automatic contract."""
+
+
+class Workflows:
+    """Use cases of workflows."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        *,
+        projects: Projects,
+        contracts: Contracts,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._new_id = new_id
+        self._projects = projects
+        self._contracts = contracts
+
+    def create(self, principal: Principal, request: WorkflowRequest) -> Workflow:
+        """Create a workflow; a new project and an empty contract come with it where they are needed.
+
+        Raises:
+            ConflictError: the project has a workflow of that name.
+            NotFoundError: the named contract does not exist.
+            NotAllowedError: project or contract lies outside the token's scope.
+        """
+        with self._database.write() as connection:
+            project = self._project(connection, principal, request.project)
+            if workflows.find_by_name(connection, principal.organization_id, project.name, request.name):
+                raise ConflictError(
+                    f"project {project.name} already has a workflow {request.name}",
+                    hint="choose another name, or change it with `chainloop workflow update`",
+                )
+            if workflows.count(connection, principal.organization_id) >= MAX_WORKFLOWS:
+                raise LimitExceededError(f"an organization may have {MAX_WORKFLOWS} workflows, and has them")
+            contract = self._contract(connection, principal, project, request)
+            workflow = self._new(principal, project, contract, request)
+            workflows.add(connection, workflow)
+        return workflow.api(self._now())
+
+    def list(self, principal: Principal, filters: WorkflowFilters, paging: Paging) -> Page[Workflow]:
+        """Return the workflows that the token reaches, newest first."""
+        filters = replace(filters, project_id=principal.project_id, workflow_id=principal.workflow_id)
+        binding = bind("workflows", principal.organization_id, **asdict(filters))
+        after = paging.after(binding, ("", ""))
+        with self._database.read() as connection:
+            found = workflows.list_page(
+                connection, principal.organization_id, filters, after=after, limit=paging.limit + 1
+            )
+        page = paging.page(found, binding, lambda item: (to_text(item.created_at), item.id))
+        now = self._now()
+        return Page(tuple(item.api(now) for item in page.items), page.next_cursor)
+
+    def get(self, principal: Principal, workflow_id: str) -> Workflow:
+        """Return a workflow.
+
+        Raises:
+            NotFoundError: there is none of that id.
+            NotAllowedError: it lies outside the token's scope.
+        """
+        with self._database.read() as connection:
+            return get_reachable(connection, principal, workflow_id).api(self._now())
+
+    def change(self, principal: Principal, workflow_id: str, change: WorkflowChange) -> Workflow:
+        """Change a workflow; what is left out stays.
+
+        Raises:
+            NotFoundError: the workflow or the named contract does not exist.
+        """
+        with self._database.write() as connection:
+            workflow = get_reachable(connection, principal, workflow_id)
+            if change.contract is not None:
+                contract = get_readable(connection, principal, change.contract)
+                workflow = replace(
+                    workflow,
+                    contract_id=contract.id,
+                    contract=contract.name,
+                    contract_revision=contract.latest_revision,
+                )
+            workflow = replace(
+                workflow,
+                team=workflow.team if change.team is None else change.team,
+                description=workflow.description if change.description is None else change.description,
+                run_expiry_seconds=change.run_expiry_seconds or workflow.run_expiry_seconds,
+            )
+            workflows.save(connection, workflow)
+        return workflow.api(self._now())
+
+    def delete(self, principal: Principal, workflow_id: str) -> None:
+        """Delete a workflow that never had a run; its ended tokens and its key bindings go with it.
+
+        Raises:
+            ConflictError: it has runs, or tokens that still work.
+        """
+        with self._database.write() as connection:
+            workflow = get_reachable(connection, principal, workflow_id)
+            if workflow.runs_count:
+                raise ConflictError(
+                    f"workflow {workflow.project}/{workflow.name} has {workflow.runs_count} runs, which are kept"
+                )
+            active = tokens.names_of_workflow(connection, principal.organization_id, workflow_id, self._now())
+            if active:
+                raise ConflictError(
+                    f"workflow {workflow.project}/{workflow.name} has service accounts: {', '.join(active[:10])}",
+                    hint="revoke them first: `chainloop organization api-token revoke`",
+                )
+            tokens.remove_of_workflow(connection, principal.organization_id, workflow_id)
+            verification_keys.unbind_workflow(connection, principal.organization_id, workflow_id)
+            workflows.remove(connection, principal.organization_id, workflow_id)
+
+    def _project(self, connection: Connection, principal: Principal, name: str) -> Project:
+        found = projects.find_by_name(connection, principal.organization_id, name)
+        project = found or self._projects.create_in(connection, principal, name)
+        principal.require_reach(project_id=project.id)
+        return project
+
+    def _contract(
+        self, connection: Connection, principal: Principal, project: Project, request: WorkflowRequest
+    ) -> StoredContract:
+        if request.contract is not None:
+            return get_readable(connection, principal, request.contract)
+        for attempt in range(1, MAX_NAME_ATTEMPTS + 1):
+            name = automatic_contract_name(project.name, request.name, attempt)
+            if contracts.find_by_name(connection, principal.organization_id, name) is None:
+                loaded = load_for_name(EMPTY_CONTRACT.format(name=name).encode(), ContractFormat.YAML, name)
+                self._contracts.create_in(connection, principal, name, loaded, None)
+                return get_contract(connection, principal, name)
+        raise ConflictError(
+            f"no name is free for the contract of workflow {project.name}/{request.name}",
+            hint="name a contract: `--contract`",
+        )
+
+    def _new(
+        self, principal: Principal, project: Project, contract: StoredContract, request: WorkflowRequest
+    ) -> StoredWorkflow:
+        return StoredWorkflow(
+            id=self._new_id(),
+            organization_id=principal.organization_id,
+            organization=principal.organization,
+            project_id=project.id,
+            project=project.name,
+            contract_id=contract.id,
+            contract=contract.name,
+            contract_revision=contract.latest_revision,
+            name=request.name,
+            created_at=self._now(),
+            team=request.team,
+            description=request.description,
+            run_expiry_seconds=request.run_expiry_seconds,
+        )
+
+
+def get_reachable(connection: Connection, principal: Principal, workflow_id: str) -> StoredWorkflow:
+    """Return a workflow of the token's organization and scope.
+
+    Raises:
+        NotFoundError: there is none of that id in the organization.
+        NotAllowedError: it lies outside the token's scope.
+    """
+    found = workflows.find(connection, principal.organization_id, workflow_id)
+    if found is None:
+        raise NotFoundError(f"there is no workflow {workflow_id}", hint="`chainloop workflow list` names them")
+    principal.require_reach(project_id=found.project_id, workflow_id=found.id)
+    return found

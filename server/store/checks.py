@@ -1,0 +1,63 @@
+"""Queries of the operator's `doctor`: over all organizations, reading only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Engine, func, select, text
+
+from chainloop_ci.api.runs import RunState
+from chainloop_ci.digests import Digest
+from server.store.tables import artifacts, attestations, metadata, workflow_runs
+
+
+def check_file(engine: Engine) -> list[str]:
+    """Return what the database engine itself finds wrong with its file and its references."""
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.connect() as connection:
+        integrity = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+        dangling = [
+            f"table {row[0]}, row {row[1]}: refers to a row of {row[2]} that is not there"
+            for row in connection.execute(text("PRAGMA foreign_key_check"))
+        ]
+    return [item for item in integrity if item != "ok"] + dangling
+
+
+def count_rows(connection: Connection) -> dict[str, int]:
+    """Return how many rows each table has."""
+    return {
+        table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+        for table in sorted(metadata.tables.values(), key=lambda table: table.name)
+    }
+
+
+def illegal_runs(connection: Connection, *, limit: int) -> list[str]:
+    """Return the ids of runs whose columns contradict each other, the oldest first."""
+    runs, opened = workflow_runs.c, RunState.INITIALIZED.value
+    unknown = runs.state.not_in([state.value for state in RunState])
+    unended = (runs.state.not_in([opened, RunState.EXPIRED.value])) & runs.finished_at.is_(None)
+    ended_open = (runs.state == opened) & (runs.finished_at.is_not(None) | runs.attestation_digest.is_not(None))
+    unattested = (runs.state == RunState.SUCCESS.value) & runs.attestation_digest.is_(None)
+    query = select(runs.id).where(unknown | unended | ended_open | unattested).order_by(runs.sequence).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def missing_attestations(connection: Connection, *, limit: int) -> list[str]:
+    """Return the ids of runs whose attestation's bytes are not there."""
+    runs = workflow_runs.c
+    joined = workflow_runs.outerjoin(attestations, attestations.c.run_id == runs.id)
+    absent = runs.attestation_digest.is_not(None) & attestations.c.digest.is_(None)
+    return list(connection.execute(select(runs.id).select_from(joined).where(absent).limit(limit)).scalars())
+
+
+def list_bundles(connection: Connection) -> Iterator[tuple[Digest, bytes]]:
+    """Return every stored attestation with its bytes, one at a time."""
+    for row in connection.execute(select(attestations.c.digest, attestations.c.bundle)):
+        yield Digest(row.digest), row.bundle
+
+
+def list_blobs(connection: Connection, backend: str) -> list[Digest]:
+    """Return the digests that a back end must hold, each once."""
+    query = select(artifacts.c.digest).where(artifacts.c.backend == backend).distinct().order_by(artifacts.c.digest)
+    return [Digest(text_) for text_ in connection.execute(query).scalars()]

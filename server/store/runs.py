@@ -1,0 +1,177 @@
+"""Queries of workflow runs. Every one names the organization, except that a run's id is unique on the whole server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+
+from chainloop_ci.api.runs import RunState, StateLocation
+from chainloop_ci.digests import Digest
+from chainloop_ci.runners.types import CiIdentity
+from server.model.runs import REVOKED, CancelTrigger, Run, RunNames
+from server.store import durations
+from server.store.tables import api_tokens, contracts, organizations, projects, workflow_runs, workflows
+from server.store.times import from_text, optional_text, optional_time, to_text
+
+_PLAIN = (
+    "id",
+    "organization_id",
+    "project_id",
+    "workflow_id",
+    "contract_id",
+    "contract_revision",
+    "runner_type",
+    "runner_url",
+    "runner_environment",
+    "handle_sha256",
+    "project_version",
+    "client_version",
+    "token_id",
+    "reason",
+    "refusals",
+    "stored_bytes",
+)
+_CI = (
+    "server_url",
+    "repository",
+    "run_id",
+    "run_attempt",
+    "job",
+    "job_index",
+    "runner_name",
+    "event",
+    "ref",
+    "head_sha",
+    "pull_request",
+)
+
+
+def find(connection: Connection, organization_id: str, run_id: str) -> Run | None:
+    """Return a run of the organization, or None."""
+    own = workflow_runs.c.organization_id == organization_id
+    row = connection.execute(select_runs().where(workflow_runs.c.id == run_id, own)).first()
+    return to_run(row) if row else None
+
+
+def is_taken(connection: Connection, run_id: str) -> bool:
+    """Tell whether a run of any organization has this id."""
+    return connection.execute(select(workflow_runs.c.id).where(workflow_runs.c.id == run_id)).first() is not None
+
+
+def add(connection: Connection, run: Run) -> int:
+    """Insert a new run, count it on its workflow, and return its place in the server's order (R18)."""
+    result = connection.execute(insert(workflow_runs).values(**_values(run)))
+    counted = update(workflows).where(
+        workflows.c.id == run.workflow_id, workflows.c.organization_id == run.organization_id
+    )
+    connection.execute(counted.values(runs_count=workflows.c.runs_count + 1, last_run_id=run.id))
+    key = result.inserted_primary_key
+    if key is None:
+        raise ValueError("the database gave a new run no sequence")
+    return int(key[0])
+
+
+def save(connection: Connection, run: Run) -> None:
+    """Write what may change of a run."""
+    own = workflow_runs.c.organization_id == run.organization_id
+    statement = update(workflow_runs).where(workflow_runs.c.id == run.id, own)
+    connection.execute(statement.values(**_changing(run)))
+
+
+def end(connection: Connection, run: Run) -> None:
+    """Write a run that has just ended and count its duration: both or neither."""
+    save(connection, run)
+    durations.count(connection, run)
+
+
+def end_open_runs(connection: Connection, organization_id: str, token_id: str, now: datetime) -> int:
+    """Cancel the open runs that a token began, for its revocation (R6), and return how many there were."""
+    query = select_runs().where(
+        workflow_runs.c.organization_id == organization_id,
+        workflow_runs.c.token_id == token_id,
+        workflow_runs.c.state == RunState.INITIALIZED.value,
+        workflow_runs.c.expires_at > to_text(now),
+    )
+    opened = [to_run(row) for row in connection.execute(query)]
+    for run in opened:
+        end(connection, run.canceled(CancelTrigger.CANCELLATION, REVOKED, now))
+    return len(opened)
+
+
+def select_runs() -> Select[Any]:
+    """Return the query of runs with the names that their ids stand for; the caller adds the conditions."""
+    return select(
+        workflow_runs,
+        organizations.c.name.label("organization_name"),
+        projects.c.name.label("project_name"),
+        workflows.c.name.label("workflow_name"),
+        workflows.c.team.label("workflow_team"),
+        contracts.c.name.label("contract_name"),
+        contracts.c.latest_revision.label("contract_latest"),
+        api_tokens.c.name.label("token_name"),
+    ).select_from(
+        workflow_runs.join(organizations, organizations.c.id == workflow_runs.c.organization_id)
+        .join(projects, projects.c.id == workflow_runs.c.project_id)
+        .join(workflows, workflows.c.id == workflow_runs.c.workflow_id)
+        .join(contracts, contracts.c.id == workflow_runs.c.contract_id)
+        .outerjoin(api_tokens, api_tokens.c.id == workflow_runs.c.token_id)
+    )
+
+
+def to_run(row: Row[Any]) -> Run:
+    """Return the record of a row of `select_runs`."""
+    return Run(
+        **{name: getattr(row, name) for name in _PLAIN},
+        sequence=row.sequence,
+        state=RunState(row.state),
+        state_location=StateLocation(row.state_location),
+        contract_digest=Digest(row.contract_digest),
+        request_digest=Digest(row.request_digest),
+        attestation_digest=Digest(row.attestation_digest) if row.attestation_digest else None,
+        ci=CiIdentity(row.ci_provider, **{name: getattr(row, f"ci_{name}") for name in _CI}),
+        created_at=from_text(row.created_at),
+        last_accepted_at=from_text(row.last_accepted_at),
+        expires_at=from_text(row.expires_at),
+        finished_at=optional_time(row.finished_at),
+        names=_names(row),
+    )
+
+
+def _names(row: Row[Any]) -> RunNames:
+    return RunNames(
+        organization=row.organization_name,
+        project=row.project_name,
+        workflow=row.workflow_name,
+        team=row.workflow_team,
+        contract=row.contract_name,
+        contract_revision_latest=row.contract_latest,
+        token=row.token_name or "",
+    )
+
+
+def _values(run: Run) -> dict[str, Any]:
+    return {
+        **{name: getattr(run, name) for name in _PLAIN},
+        **_changing(run),
+        **{f"ci_{name}": getattr(run.ci, name) for name in _CI},
+        "ci_provider": run.ci.provider,
+        "state_location": run.state_location.value,
+        "contract_digest": run.contract_digest,
+        "request_digest": run.request_digest,
+        "created_at": to_text(run.created_at),
+    }
+
+
+def _changing(run: Run) -> dict[str, Any]:
+    return {
+        "state": run.state.value,
+        "reason": run.reason,
+        "last_accepted_at": to_text(run.last_accepted_at),
+        "expires_at": to_text(run.expires_at),
+        "finished_at": optional_text(run.finished_at),
+        "attestation_digest": run.attestation_digest,
+        "refusals": run.refusals,
+        "stored_bytes": run.stored_bytes,
+    }

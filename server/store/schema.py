@@ -1,0 +1,87 @@
+"""The version of the database's schema, and how it comes to be the newest."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine, inspect, text
+
+from server.errors import SchemaMismatchError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION_TABLE = "alembic_version"
+
+
+@cache
+def head_version() -> str:
+    """Return the version that this server needs."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    if head is None:
+        raise SchemaMismatchError(f"there is no migration in {_MIGRATIONS.name}", hint="install the server again")
+    return head
+
+
+def current_version(engine: Engine) -> str | None:
+    """Return the version that the database has; None: it is empty."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table(_VERSION_TABLE):
+            return None
+        return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608  # a constant
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to the newest version, in one transaction per migration.
+
+    Raises:
+        SchemaMismatchError: a newer server has been at work on it.
+    """
+    from alembic import command
+
+    _require_known(engine)
+    config = _config()
+    with engine.connect().execution_options(chainloop_write=True) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def require_current(engine: Engine) -> None:
+    """Refuse a database of another version.
+
+    Raises:
+        SchemaMismatchError: with the command that helps.
+    """
+    _require_known(engine)
+    found, expected = current_version(engine), head_version()
+    if found != expected:
+        raise SchemaMismatchError(
+            f"the database has schema {found or 'none'}, this server needs {expected}",
+            hint="stop the server, make a backup of the data folder, then run `python -m server migrate`",
+        )
+
+
+def _require_known(engine: Engine) -> None:
+    from alembic.script import ScriptDirectory
+
+    found = current_version(engine)
+    known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise SchemaMismatchError(
+            f"the database has schema {found}, which this server does not know: a newer one made it",
+            hint="run the newer server, or restore the backup that was made before its migration",
+        )
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,152 @@
+"""Queries of workflows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
+
+from chainloop_ci.api.runs import RunState
+from server.model.paging import Key
+from server.model.workflows import LastRun, StoredWorkflow, WorkflowFilters
+from server.store.tables import (
+    contracts,
+    organizations,
+    projects,
+    refused_inits,
+    workflow_runs,
+    workflows,
+)
+from server.store.times import from_text, to_text
+
+
+def find(connection: Connection, organization_id: str, workflow_id: str) -> StoredWorkflow | None:
+    """Return a workflow of the organization, or None."""
+    row = connection.execute(_select(organization_id).where(workflows.c.id == workflow_id)).first()
+    return _record(row) if row else None
+
+
+def find_by_name(connection: Connection, organization_id: str, project: str, name: str) -> StoredWorkflow | None:
+    """Return the workflow of that name in the project of that name, or None."""
+    named = (projects.c.name == project, workflows.c.name == name)
+    row = connection.execute(_select(organization_id).where(*named)).first()
+    return _record(row) if row else None
+
+
+def list_named(
+    connection: Connection, organization_id: str, name: str, *, project_id: str | None, limit: int
+) -> list[StoredWorkflow]:
+    """Return the workflows of that name in all projects, or in the one of that id, by project."""
+    query = _select(organization_id).where(workflows.c.name == name).order_by(projects.c.name).limit(limit)
+    if project_id is not None:
+        query = query.where(workflows.c.project_id == project_id)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def list_page(
+    connection: Connection, organization_id: str, filters: WorkflowFilters, *, after: Key | None, limit: int
+) -> list[StoredWorkflow]:
+    """Return the organization's workflows, newest first."""
+    order = (workflows.c.created_at, workflows.c.id)
+    query = _select(organization_id)
+    for column, wanted in (
+        (workflows.c.name, filters.name),
+        (projects.c.name, filters.project),
+        (contracts.c.name, filters.contract),
+        (workflows.c.project_id, filters.project_id),
+        (workflows.c.id, filters.workflow_id),
+    ):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if after:
+        query = query.where(tuple_(*order) < tuple_(*after))
+    query = query.order_by(*(column.desc() for column in order)).limit(limit)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def count(connection: Connection, organization_id: str) -> int:
+    """Return how many workflows the organization has."""
+    query = select(func.count()).select_from(workflows).where(workflows.c.organization_id == organization_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def add(connection: Connection, workflow: StoredWorkflow) -> None:
+    """Insert a workflow."""
+    fixed = {name: getattr(workflow, name) for name in ("id", "organization_id", "project_id", "name")}
+    created_at = to_text(workflow.created_at)
+    connection.execute(insert(workflows).values(**fixed, created_at=created_at, **_changing(workflow)))
+
+
+def save(connection: Connection, workflow: StoredWorkflow) -> None:
+    """Write what may change of a workflow."""
+    own = (workflows.c.id == workflow.id, workflows.c.organization_id == workflow.organization_id)
+    connection.execute(update(workflows).where(*own).values(**_changing(workflow)))
+
+
+def remove(connection: Connection, organization_id: str, workflow_id: str) -> None:
+    """Delete a workflow that never had a run, and the inits that were refused to it."""
+    refused = (refused_inits.c.organization_id == organization_id, refused_inits.c.workflow_id == workflow_id)
+    connection.execute(delete(refused_inits).where(*refused))
+    own = (workflows.c.organization_id == organization_id, workflows.c.id == workflow_id)
+    connection.execute(delete(workflows).where(*own))
+
+
+def _select(organization_id: str) -> Select[Any]:
+    return (
+        select(
+            workflows,
+            organizations.c.name.label("organization"),
+            projects.c.name.label("project"),
+            contracts.c.name.label("contract"),
+            contracts.c.latest_revision.label("contract_revision"),
+            workflow_runs.c.state.label("last_state"),
+            workflow_runs.c.created_at.label("last_created_at"),
+            workflow_runs.c.expires_at.label("last_expires_at"),
+            workflow_runs.c.runner_type.label("last_runner_type"),
+        )
+        .join(organizations, organizations.c.id == workflows.c.organization_id)
+        .join(projects, projects.c.id == workflows.c.project_id)
+        .join(contracts, contracts.c.id == workflows.c.contract_id)
+        .outerjoin(workflow_runs, workflow_runs.c.id == workflows.c.last_run_id)
+        .where(workflows.c.organization_id == organization_id)
+    )
+
+
+def _changing(workflow: StoredWorkflow) -> dict[str, Any]:
+    names = ("contract_id", "team", "description", "run_expiry_seconds")
+    return {name: getattr(workflow, name) for name in names}
+
+
+_PLAIN = (
+    "id",
+    "organization_id",
+    "organization",
+    "project_id",
+    "project",
+    "contract_id",
+    "contract",
+    "contract_revision",
+    "name",
+    "team",
+    "description",
+    "run_expiry_seconds",
+    "runs_count",
+)
+
+
+def _record(row: Row[Any]) -> StoredWorkflow:
+    return StoredWorkflow(
+        **{name: getattr(row, name) for name in _PLAIN}, created_at=from_text(row.created_at), last_run=_last_run(row)
+    )
+
+
+def _last_run(row: Row[Any]) -> LastRun | None:
+    if row.last_state is None:
+        return None
+    return LastRun(
+        id=row.last_run_id,
+        state=RunState(row.last_state),
+        created_at=from_text(row.last_created_at),
+        expires_at=from_text(row.last_expires_at),
+        runner_type=row.last_runner_type,
+    )

@@ -1,0 +1,96 @@
+"""The one place where the server's services meet the world: clock, randomness, database, disk."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from server.auth.authenticator import Authenticator
+from server.cas.registry import open_back_ends
+from server.config import ServerConfig
+from server.services.artifacts import Artifacts
+from server.services.attestations import Attestations
+from server.services.contracts import Contracts
+from server.services.crafting import Crafting
+from server.services.health import Health
+from server.services.keys import VerificationKeys
+from server.services.metrics import Metrics
+from server.services.organizations import Organizations
+from server.services.projects import Projects
+from server.services.referrers import Referrers
+from server.services.runs import Runs
+from server.services.tokens import Tokens
+from server.services.workflows import Workflows
+from server.store.database import Database, open_engine, sqlite_url
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a process gets from outside; tests hand over their own."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    monotonic: Callable[[], float] = time.monotonic
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All use cases, one attribute per noun."""
+
+    config: ServerConfig
+    world: World
+    database: Database
+    authenticator: Authenticator
+    health: Health
+    organizations: Organizations
+    tokens: Tokens
+    keys: VerificationKeys
+    projects: Projects
+    workflows: Workflows
+    contracts: Contracts
+    crafting: Crafting
+    runs: Runs
+    attestations: Attestations
+    artifacts: Artifacts
+    referrers: Referrers
+    metrics: Metrics
+
+
+def build_services(config: ServerConfig, world: World | None = None) -> Services:
+    """Return the services over the data folder of `config`; the database is opened on first use, so after a fork."""
+    world = world or World()
+    database = Database(open_engine(sqlite_url(config.database_path)))
+    now, new_id = world.now, world.new_id
+    projects = Projects(database, now, new_id)
+    contracts = Contracts(database, now, new_id)
+    back_ends = open_back_ends(config.blobs_path)
+    return Services(
+        config=config,
+        world=world,
+        database=database,
+        authenticator=Authenticator(database, now),
+        health=Health(database, config.data, config.min_free_bytes),
+        organizations=Organizations(database, now, new_id),
+        tokens=Tokens(database, now, new_id, world.random_bytes),
+        keys=VerificationKeys(database, now),
+        projects=projects,
+        workflows=Workflows(database, now, new_id, projects=projects, contracts=contracts),
+        contracts=contracts,
+        crafting=Crafting(database, now, config.max_blob_bytes),
+        runs=Runs(database, now, new_id),
+        attestations=Attestations(database, now, new_id, back_ends=back_ends),
+        artifacts=Artifacts(
+            database,
+            now,
+            back_ends=back_ends,
+            max_blob_bytes=config.max_blob_bytes,
+            run_quota_bytes=config.run_quota_bytes,
+        ),
+        referrers=Referrers(database),
+        metrics=Metrics(database, now),
+    )

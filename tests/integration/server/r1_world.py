@@ -1,0 +1,177 @@
+"""What R1's matrix asks for: two organizations, everybody who may ask, and fresh things at four places.
+
+A place is seen from a token bound to `app/build` of `acme`: its own workflow, another workflow of the same project,
+another project, another organization.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass, field
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from chainloop_ci.api.access import Role
+from chainloop_ci.digests import sha256_digest
+from server.wiring import Services
+from tests.integration.server.conftest import Api, Clock, Tenant, bearer, make_tenant, store_token
+from tests.integration.server.jobs import CONTRACT, Job, Key, put_contract, register_key
+
+OWN, OTHER_WORKFLOW, OTHER_PROJECT, OTHER_ORGANIZATION = "own", "other workflow", "other project", "other organization"
+PLACES = {
+    OWN: ("acme", "app/build"),
+    OTHER_WORKFLOW: ("acme", "app/deploy"),
+    OTHER_PROJECT: ("acme", "other/build"),
+    OTHER_ORGANIZATION: ("rival", "app/build"),
+}
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A token of `acme`, or the operator's with the header that names `acme`."""
+
+    role: str
+    scope: str
+    """`organization`, `project` (app) or `workflow` (app/build)."""
+
+    def __str__(self) -> str:
+        return f"{self.role} of the {self.scope}"
+
+
+ASKERS = (
+    *(Asker(role, scope) for role in ("attest", "read", "operate", "admin") for scope in ("organization", "project")),
+    Asker("attest", "workflow"),
+    Asker("instance", "organization"),
+)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request below `/api/v1`."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    json: object = None
+    data: bytes | None = None
+
+
+@dataclass
+class Place:
+    """Where a thing lies."""
+
+    name: str
+    tenant: Tenant
+    workflow: str
+
+    @property
+    def project(self) -> str:
+        return self.workflow.split("/")[0]
+
+    @property
+    def workflow_name(self) -> str:
+        return self.workflow.split("/")[1]
+
+    @property
+    def workflow_id(self) -> str:
+        return self.tenant.workflows[self.workflow]
+
+    @property
+    def contract(self) -> bytes:
+        return contract_of(self.workflow)
+
+    @property
+    def contract_name(self) -> str:
+        return self.workflow.replace("/", "-")
+
+
+class World:
+    """Both organizations; every workflow has `CONTRACT` and a key."""
+
+    def __init__(self, services: Services, client: FlaskClient, clock: Clock) -> None:
+        self.services = services
+        self.client = client
+        self.clock = clock
+        self.tenants = {name: make_tenant(services, clock, client, name) for name in ("acme", "rival")}
+        self.instance = store_token(services, clock, name="operator", role=Role.INSTANCE)
+        self.key = Key()
+        self._numbers = itertools.count(1)
+        for tenant in self.tenants.values():
+            register_key(self.api, tenant, self.key, organizationWide=True)
+            for workflow in tenant.workflows:
+                put_contract(self.api, tenant, contract_of(workflow), workflow.replace("/", "-"))
+
+    def api(self, secret: str) -> Api:
+        """Return requests with a token."""
+        return Api(self.client, secret)
+
+    def place(self, name: str) -> Place:
+        """Return the place of that name."""
+        tenant, workflow = PLACES[name]
+        return Place(name, self.tenants[tenant], workflow)
+
+    def fresh(self, prefix: str) -> str:
+        """Return a name that nobody has."""
+        return f"{prefix}-{next(self._numbers)}"
+
+    def as_owner(self, place: Place, ask: Ask) -> TestResponse:
+        """Ask with the administrator's token of the organization that the place belongs to."""
+        return self._send(bearer(place.tenant.token("admin")), ask)
+
+    def as_asker(self, asker: Asker, ask: Ask) -> TestResponse:
+        """Ask with one of `ASKERS`."""
+        if asker.role == "instance":
+            return self._send(bearer(self.instance, Chainloop_Organization="acme"), ask)
+        return self._send(bearer(self.tenants["acme"].token(asker.role, asker.scope)), ask)
+
+    def made(self, place: Place, method: str, path: str, **options: object) -> dict[str, object]:
+        """Make a thing with the owner's token and return the answer."""
+        answer = self.as_owner(place, Ask(method, path, **options))  # type: ignore[arg-type]
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json or {}
+
+    def job(self, place: Place) -> Job:
+        """Return a job at the place that has begun its run."""
+        job = self.waiting_job(place)
+        answer = job.begin()
+        assert answer.status_code == 201, answer.text
+        return job
+
+    def waiting_job(self, place: Place) -> Job:
+        """Return a job at the place that has not begun yet."""
+        owner = self.api(place.tenant.token("admin"))
+        return Job(owner, place.tenant, self.key, contract=place.contract, workflow=place.workflow)
+
+    def attested(self, place: Place) -> tuple[Job, str]:
+        """Return a job at the place that was attested, and the digest of its attestation."""
+        job = self.job(place)
+        job.add_everything()
+        answer = job.push()
+        assert answer.status_code == 201, answer.text
+        return job, answer.json["digest"]
+
+    def content(self) -> bytes:
+        """Return content that nobody has."""
+        return uuid.uuid4().bytes
+
+    def artifact(self, place: Place) -> tuple[Job, str]:
+        """Return a job at the place, and the digest of what it uploaded."""
+        job, content = self.job(place), self.content()
+        assert job.upload(content, "file").status_code == 201
+        return job, sha256_digest(content)
+
+    def _send(self, headers: dict[str, str], ask: Ask) -> TestResponse:
+        return self.client.open(
+            "/api/v1" + ask.path,
+            method=ask.method,
+            headers={**headers, **ask.headers},
+            json=ask.json,
+            data=ask.data,
+        )
+
+
+def contract_of(workflow: str) -> bytes:
+    """Return the bytes of a workflow's contract."""
+    return CONTRACT.replace(b"name: app-build", b"name: " + workflow.replace("/", "-").encode())

@@ -1,0 +1,197 @@
+import json
+import sqlite3
+import stat
+
+import pytest
+
+from server.admin.command import main
+from server.auth.token_text import is_token
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Return a function that runs one operator's command over a data folder."""
+
+    def run(*arguments, **env):
+        status = main(list(arguments), {"CHAINLOOP_DATA": str(tmp_path / "data"), **env})
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def served(run, tmp_path):
+    run("migrate")
+    return tmp_path / "data"
+
+
+def execute(folder, statement, *values):
+    """Change the database behind the server's back; references are not checked."""
+    connection = sqlite3.connect(folder / "chainloop.db")
+    connection.execute(statement, values)
+    connection.commit()
+    connection.close()
+
+
+def test_migrate_makes_a_new_data_folder_for_its_owner_only(run, tmp_path):
+    first = run("migrate")
+    second = run("migrate")
+
+    assert first[:2] == (0, "schema none -> 0001\n")
+    assert second[:2] == (0, "schema 0001: nothing to do\n")
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_newer_database_is_refused_without_a_traceback(run, served):
+    execute(served, "UPDATE alembic_version SET version_num = '9999'")
+
+    for command in (["migrate"], ["token", "list"]):
+        status, out, err = run(*command)
+        assert (status, out) == (1, "")
+        assert err.startswith("error: the database has schema 9999")
+        assert "hint: run the newer server" in err
+
+
+def test_wrong_settings_are_all_named(run):
+    status, _, err = run("migrate", PORT="x", CHAINLOOP_BIND="everywhere")
+
+    assert status == 2
+    assert "PORT" in err
+    assert "CHAINLOOP_BIND" in err
+
+
+def test_a_folder_that_cannot_be_made_is_named(run, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    status, _, err = run("migrate", "--data", str(tmp_path / "file" / "data"))
+
+    assert status == 2
+    assert "cannot be used" in err
+
+
+@pytest.mark.parametrize("command", [["doctor"], ["token", "create"]])
+def test_a_folder_without_database_is_not_made_by_looking(run, tmp_path, command):
+    status, _, err = run(*command)
+
+    assert status == 2
+    assert "there is no database" in err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_file_that_is_no_database_is_an_error_without_a_traceback(run, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "chainloop.db").write_bytes(b"not a database" * 100)
+
+    status, _, err = run("doctor")
+
+    assert status == 1
+    assert "file is not a database" in err
+
+
+def test_instance_tokens_are_made_listed_and_revoked(run, served):
+    _, secret, _ = run("token", "create", "--name", "recovery")
+    twice = run("token", "create", "--name", "recovery")
+    _, listed, _ = run("token", "list")
+    run("token", "revoke", "--name", "recovery")
+    _, after, _ = run("token", "list")
+
+    assert is_token(secret.strip())
+    assert twice[0] == 1
+    assert listed == "recovery  works  never used\n"
+    assert after == "recovery  revoked  never used\n"
+    assert run("token", "revoke", "--name", "nobody")[0] == 1
+    assert run("token", "create", "--name", "Not A Name")[0] == 1
+
+
+def test_doctor_finds_nothing_in_a_fresh_folder(run, served):
+    status, out, _ = run("doctor")
+
+    assert status == 0
+    assert "FAIL" not in out
+    assert "0 workflow_runs" in out
+
+
+def test_doctor_finds_rows_that_refer_to_nothing(run, served):
+    execute(
+        served,
+        "INSERT INTO projects (id, organization_id, name, created_at) VALUES ('p', 'gone', 'x', '2026')",
+    )
+
+    status, out, _ = run("doctor", "-o", "json")
+
+    found = json.loads(out)
+    assert status == 1
+    assert found["healthy"] is False
+    assert [check["name"] for check in found["checks"] if check["problems"]] == ["database file"]
+
+
+def test_doctor_finds_blobs_that_are_missing(run, served):
+    digest = "sha256:" + "a" * 64
+    execute(served, "INSERT INTO organizations VALUES ('o', 'acme', '2026', 0, 60, 0, 0, 'filesystem')")
+    execute(served, "INSERT INTO artifacts VALUES ('o', ?, 1, 'f', 'filesystem', '2026', 't')", digest)
+
+    status, out, _ = run("doctor")
+
+    assert status == 1
+    assert "FAIL  stored blobs" in out
+    assert digest in out
+
+
+def test_doctor_finds_runs_in_an_illegal_state(run, served):
+    columns = {
+        "id": "run-1",
+        "organization_id": "o",
+        "project_id": "p",
+        "workflow_id": "w",
+        "state": "success",
+        "reason": "",
+        "contract_id": "c",
+        "contract_revision": 1,
+        "contract_digest": "d",
+        "runner_type": "r",
+        "runner_url": "",
+        "runner_environment": "",
+        "state_location": "local",
+        "handle_sha256": "h",
+        "request_digest": "d",
+        "project_version": "",
+        "client_version": "",
+        "ci_provider": "none",
+        "token_id": "t",
+        "created_at": "2026",
+        "last_accepted_at": "2026",
+        "expires_at": "2026",
+        "refusals": 0,
+        "stored_bytes": 0,
+    }
+    marks = ", ".join("?" for _ in columns)
+    execute(served, f"INSERT INTO workflow_runs ({', '.join(columns)}) VALUES ({marks})", *columns.values())
+
+    status, out, _ = run("doctor")
+
+    assert status == 1
+    assert "FAIL  run states\n      run-1" in out
+
+
+def test_doctor_says_when_the_schema_is_another(run, served):
+    execute(served, "UPDATE alembic_version SET version_num = '9999'")
+
+    status, out, _ = run("doctor")
+
+    assert (status, "FAIL  schema" in out) == (1, True)
+
+
+def test_the_openapi_document_is_printed(run):
+    status, out, _ = run("openapi")
+
+    assert status == 0
+    assert json.loads(out)["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize("command", [["--help"], ["serve", "--help"], ["token", "--help"]])
+def test_help_is_shown(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(command, {})
+
+    assert caught.value.code == 0
+    assert "usage: python -m server" in capsys.readouterr().out

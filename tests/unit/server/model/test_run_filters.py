@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chainloop_ci.api.runs import RunState
+from chainloop_ci.errors import RequestInvalidError
+from server.model.run_filters import parse_commit, parse_moment, parse_state
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("success", RunState.SUCCESS),
+        ("SUCCEEDED", RunState.SUCCESS),
+        ("FAILED", RunState.ERROR),
+        ("CANCELLED", RunState.CANCELED),
+        ("canceled", RunState.CANCELED),
+        ("INITIALIZED", RunState.INITIALIZED),
+        ("EXPIRED", RunState.EXPIRED),
+    ],
+)
+def test_states_are_named_in_our_words_and_in_the_references(word: str, state: RunState) -> None:
+    assert parse_state(word) is state
+
+
+def test_an_unknown_state_is_refused_with_the_words() -> None:
+    with pytest.raises(RequestInvalidError, match="initialized"):
+        parse_state("running")
+
+
+@pytest.mark.parametrize("text", ["", "abc", "zzzzzzz", "a" * 65, "abcdef1\n"])
+def test_what_is_no_commit_is_refused(text: str) -> None:
+    with pytest.raises(RequestInvalidError):
+        parse_commit(text)
+
+
+def test_a_commit_may_be_shortened_and_written_in_capitals() -> None:
+    assert parse_commit("ABCDEF1") == "abcdef1"
+
+
+def test_a_time_needs_a_zone() -> None:
+    assert parse_moment("since", "2026-01-31T12:00:00+01:00") == datetime(2026, 1, 31, 11, tzinfo=UTC)
+    for text in ("2026-01-31T12:00:00", "0001-01-01T00:00:00+23:59"):
+        with pytest.raises(RequestInvalidError, match="since"):
+            parse_moment("since", text)
