@@ -156,6 +156,7 @@ def read_body(request: Request) -> bytes:
 
     Raises:
         BodyTooLargeError: it is over the limit of its endpoint.
+        RequestInvalidError: less came than was announced.
     """
     limit: int | None = g.max_body_bytes
     if limit is None:
@@ -164,6 +165,9 @@ def read_body(request: Request) -> bytes:
         raise BodyTooLargeError(
             f"a request body may have {limit} bytes here, this one has {request.content_length or 'more'}"
         )
+    if request.content_length not in (None, len(raw)):
+        message = f"the body broke off: {request.content_length} bytes were announced, {len(raw)} came"
+        raise RequestInvalidError(message, hint="send it again", findings=[Finding("body-incomplete", message)])
     return raw
 
 

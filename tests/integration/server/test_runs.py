@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
 
-from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.conftest import Api, Clock, Tenant
 from tests.integration.server.jobs import CI, COMMIT, EMPTY_CONTRACT, Job, Key, put_contract, register_key
 
 
@@ -462,6 +466,42 @@ def test_r6_a_revoked_token_ends_its_open_runs(job: Job, api: Any, acme: Tenant)
 
     run = api(acme.token("read")).get(job.path).json["run"]
     assert (run["state"], run["reason"]) == ("canceled", "the token that began it was revoked")
+
+
+def at_once(request: Callable[[Api], TestResponse], app: Flask, secret: str, times: int) -> list[int]:
+    """Send the same request from several threads and return the sorted statuses."""
+    with ThreadPoolExecutor(times) as pool:
+        answers = list(pool.map(lambda _: request(Api(app.test_client(), secret)), range(times)))
+    return sorted(answer.status_code for answer in answers)
+
+
+def test_the_same_begin_from_many_at_once_makes_one_run(job: Job, app: Flask, acme: Tenant) -> None:
+    secret = acme.token("attest", "workflow")
+
+    statuses = at_once(lambda api: replace(job, api=api).begin(), app, secret, 8)
+
+    assert statuses == [200] * 7 + [201]
+    assert len(job.api.get("/workflow-runs").json["items"]) == 1
+
+
+def test_the_same_push_from_many_at_once_is_stored_once(job: Job, app: Flask, acme: Tenant) -> None:
+    job.begin()
+    job.add_everything()
+    bundle = job.key.bundle(job.payload())
+
+    statuses = at_once(lambda api: replace(job, api=api).push(bundle), app, acme.token("attest", "workflow"), 8)
+
+    assert statuses == [200] * 7 + [201]
+
+
+def test_different_pushes_at_once_leave_one_attestation(job: Job, app: Flask, acme: Tenant) -> None:
+    job.begin()
+    job.add_everything()
+
+    statuses = at_once(lambda api: replace(job, api=api).push(), app, acme.token("attest", "workflow"), 4)
+
+    assert statuses == [201, 409, 409, 409]
+    assert detail(job)["run"]["state"] == "success"
 
 
 def test_the_ci_facts_of_a_run_are_kept(job: Job) -> None:

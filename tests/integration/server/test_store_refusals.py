@@ -4,6 +4,7 @@ described, and nothing else changes."""
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
 from chainloop_ci.contract.types import MaterialType
 from server.store.tables import metadata
@@ -626,6 +628,22 @@ def test_an_oversized_bundle_is_refused_with_the_limit(services: Services, hones
     assert answer.status_code == 413
     assert "8388608" in answer.json["detail"]
     assert honest.api.get(honest.path).json["run"]["refusals"] == 0
+
+
+def test_a_push_that_broke_off_is_no_refusal(services: Services, honest: Job) -> None:
+    bundle = honest.key.bundle(honest.payload())
+    rows = count_rows(services)
+
+    answer = honest.api.put(
+        f"{honest.path}/attestation",
+        input_stream=io.BytesIO(bundle[:-10]),
+        headers={**honest.headers, "Content-Type": BUNDLE_MEDIA_TYPE},
+        environ_overrides={"wsgi.input_terminated": True, "CONTENT_LENGTH": str(len(bundle))},
+    )
+
+    assert answer.status_code == 422
+    assert "broke off" in answer.json["detail"]
+    assert count_rows(services) == rows
 
 
 def test_another_media_type_is_refused(honest: Job) -> None:
