@@ -1,7 +1,7 @@
 """The README's own walk: every line under «Your own first attestation» is run as it stands.
 
-Replaced are only what the reader replaces too: the address and folder of the control plane, the tokens that were printed,
-the id of the run, and `…/` before the key's file.
+Replaced is only what the reader replaces too: the address and folder of the control plane, the tokens that were
+printed, the id of the run, and `…/` before the key's file.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from chainloop_ci.signing.generate import generate_key
 
+from chainloop_ci.signing.generate import generate_key
 from examples.demo.control_plane import ControlPlane
 
 PROJECT = Path(__file__).resolve().parents[2]
