@@ -31,6 +31,7 @@ settings (environment):
   CHAINLOOP_WORKERS          processes (2)
   CHAINLOOP_THREADS          requests at once per process (16)
   CHAINLOOP_MAX_BLOB_BYTES   largest artifact (17179869184)
+  CHAINLOOP_RUN_QUOTA_BYTES  what one workflow run may upload (0: no bound but the organization's)
   CHAINLOOP_MIN_FREE_BYTES   free disk space below which /readyz warns (268435456)
   CHAINLOOP_SHUTDOWN_SECONDS time for requests in progress after SIGTERM (30)
 """

@@ -26,6 +26,7 @@ def test_every_setting_is_read():
             "CHAINLOOP_WORKERS": "4",
             "CHAINLOOP_THREADS": "8",
             "CHAINLOOP_MAX_BLOB_BYTES": "1000",
+            "CHAINLOOP_RUN_QUOTA_BYTES": "500",
             "CHAINLOOP_MIN_FREE_BYTES": "0",
             "CHAINLOOP_SHUTDOWN_SECONDS": "5",
         }
@@ -40,6 +41,7 @@ def test_every_setting_is_read():
         workers=4,
         threads=8,
         max_blob_bytes=1000,
+        run_quota_bytes=500,
         min_free_bytes=0,
         shutdown_seconds=5,
     )
@@ -63,6 +65,7 @@ WRONG = {
     "CHAINLOOP_WORKERS": "0",
     "CHAINLOOP_THREADS": "１",
     "CHAINLOOP_MAX_BLOB_BYTES": "-1",
+    "CHAINLOOP_RUN_QUOTA_BYTES": "-1",
     "CHAINLOOP_MIN_FREE_BYTES": "many",
     "CHAINLOOP_SHUTDOWN_SECONDS": "0",
 }

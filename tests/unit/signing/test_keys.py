@@ -230,6 +230,8 @@ def test_a_path_that_does_not_exist_is_shown(path: str) -> None:
         pem().replace("-----END", "---END"),
         pem().splitlines()[1],
     ],
+    # Named, since the keys differ in each process.
+    ids=["DER in base64", "password", "token", "damaged PEM", "line of a PEM"],
 )
 def test_a_value_that_may_be_a_secret_is_never_shown(secret: str) -> None:
     with pytest.raises(SigningKeyInvalidError) as caught:
