@@ -14,6 +14,7 @@ from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.ports import Files, ImageResolver, RegistryCredentials
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import FileUnreadableError, LimitExceededError, MaterialRejectedError
+from chainloop_ci.materials.annotations import LENIENT, VALIDATION
 from chainloop_ci.materials.registry import get_kind, infer, may_be_document
 from chainloop_ci.materials.types import (
     MAX_DESCRIBED_BYTES,
@@ -139,7 +140,7 @@ def _read_file(path: str, file: BinaryIO, kind: MaterialKind | None, strict: boo
             kind.type,
             size_bytes=size,
             filename=name,
-            annotations=checked.annotations,
+            annotations=checked.annotations if strict else {**checked.annotations, VALIDATION: LENIENT},
             main_component=checked.main_component,
             notices=(*notices, *checked.warnings),
             raw=raw,

@@ -19,6 +19,10 @@ VULNERABILITIES_REPORT = _PREFIX + "sbom.vulnerabilities_report"
 SCAN_TYPES = _PREFIX + "scan.types"
 EVIDENCE_ID = _PREFIX + "evidence.id"
 EVIDENCE_SCHEMA = _PREFIX + "evidence.schema"
+VALIDATION = _PREFIX + "validation"
+"""Set to `LENIENT` when violations of the published schema were only warnings: signed, so that whoever checks the
+content again does the same and says so."""
+LENIENT = "lenient"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,4 +74,6 @@ def _content(checks: Mapping[str, str]) -> Check:
 
 
 def _is_shown(text: str) -> bool:
-    return text.startswith("checked") or text.endswith(_ANYTHING)
+    # A lenient check let violations of the schema pass: the content is what the job says, not what its type promises.
+    strictly = text.startswith("checked") and not text.startswith("checked leniently")
+    return strictly or text.endswith(_ANYTHING)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from chainloop_ci.attestation.subject import ANNOTATION_PREFIX
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import Finding, MaterialRejectedError
+from chainloop_ci.materials.annotations import LENIENT, VALIDATION
 from chainloop_ci.materials.types import MAX_DESCRIBED_BYTES, Checked, MaterialSource
 from server.cas.blobs import Blobs
 from server.model.material_claims import Place, PlacedMaterial
@@ -77,12 +78,12 @@ class Contents:
             return TOO_MUCH
         self._left -= size
         try:
-            checked = kind.check(self._read(material), False)
+            checked = kind.check(self._read(material), not _is_lenient(material))
         except MaterialRejectedError as error:
             self._findings += _rejected(material, error)
             return f"not checked: refused as {kind.type}"
         self._findings += _compare(material, checked.annotations)
-        return _describe(checked)
+        return _describe(checked, lenient=_is_lenient(material))
 
     def _compare_small(self, material: PlacedMaterial) -> None:
         """Derive the facts again that `add` found in a small file."""
@@ -100,10 +101,14 @@ class Contents:
         return b"".join(self._back_ends[self._locations[digest]].read(digest))
 
 
-def _describe(checked: Checked) -> str:
-    if not checked.warnings:
-        return CHECKED
-    return f"{CHECKED}, with warnings: {'; '.join(checked.warnings)}"[:_MAX_NOTE]
+def _is_lenient(material: PlacedMaterial) -> bool:
+    """Tell whether the signed statement says that the published schema was not insisted on."""
+    return material.view.annotations.get(VALIDATION) == LENIENT
+
+
+def _describe(checked: Checked, *, lenient: bool) -> str:
+    how = f"{CHECKED} leniently, as the job asked" if lenient else CHECKED
+    return f"{how}, with warnings: {'; '.join(checked.warnings)}"[:_MAX_NOTE] if checked.warnings else how
 
 
 def _rejected(material: PlacedMaterial, error: MaterialRejectedError) -> Iterator[Finding]:

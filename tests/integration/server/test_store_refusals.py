@@ -300,6 +300,34 @@ def test_r11_an_empty_object_uploaded_as_sbom_is_refused_by_name(services: Servi
     assert "material sbom" in answer.json["detail"]
 
 
+BROKEN_SBOM = json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [{"name": "a"}]})
+
+
+def test_r11_an_sbom_that_breaks_its_schema_is_refused(services: Services, job: Job) -> None:
+    job.begin()
+    job.add_everything()
+    job.add_file("sbom", MaterialType.SBOM_CYCLONEDX_JSON, BROKEN_SBOM.encode(), "sbom.json")
+
+    bundle = job.key.bundle(job.payload())
+    answer = assert_refused(services, job, bundle, "/predicate/materials/2", "material-rejected")
+
+    assert "/components/0" in answer.json["detail"]
+
+
+def test_r11_a_statement_that_says_it_was_lenient_is_checked_so_and_shown_so(job: Job) -> None:
+    job.begin()
+    job.add_everything()
+    lenient = {"chainloop.material.validation": "lenient"}
+    job.add_file("sbom", MaterialType.SBOM_CYCLONEDX_JSON, BROKEN_SBOM.encode(), "sbom.json", annotations=lenient)
+
+    stored = job.push()
+
+    assert stored.status_code == 201, stored.text
+    (sbom,) = [item for item in job.api.get(job.path).json["materials"] if item["name"] == "sbom"]
+    assert sbom["contentCheck"].startswith("checked leniently, as the job asked, with warnings: ")
+    assert stored.json["verification"]["content"]["result"] == "claimed"
+
+
 def test_r11_content_that_only_another_run_uploaded_is_missing(services: Services, job: Job) -> None:
     other = Job(job.api, job.tenant, job.key)
     other.begin()

@@ -88,6 +88,15 @@ def test_a_wrong_document_is_refused_and_never_sent(bench) -> None:
     assert bench.store.state.materials == {}
 
 
+def test_a_document_that_was_not_checked_strictly_says_so_under_the_signature(bench) -> None:
+    bench.files.files["broken.json"] = json.dumps({**json.loads(SBOM), "components": [{"name": "a"}]}).encode()
+
+    material = bench.add("broken.json", "sbom", strict=False)
+
+    assert material.annotations["chainloop.material.validation"] == "lenient"
+    assert bench.notes.warnings
+
+
 def test_an_empty_file_is_refused(bench) -> None:
     with pytest.raises(MaterialRejectedError, match="file is empty"):
         bench.add("empty.bin", "binary")

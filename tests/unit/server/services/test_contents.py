@@ -31,8 +31,17 @@ class MemoryBlobs:
         return iter([self.contents[digest]])
 
 
-def placed(kind: MaterialType, content: bytes, *, size: int | None = None, place: Place = Place.CAS) -> PlacedMaterial:
-    view = MaterialView("thing", kind.value, sha256_digest(content), uploaded=place is Place.CAS)
+def placed(
+    kind: MaterialType,
+    content: bytes,
+    *,
+    size: int | None = None,
+    place: Place = Place.CAS,
+    annotations: dict[str, str] | None = None,
+) -> PlacedMaterial:
+    view = MaterialView(
+        "thing", kind.value, sha256_digest(content), annotations=annotations or {}, uploaded=place is Place.CAS
+    )
     return PlacedMaterial(0, view, get_kind(kind), place, len(content) if size is None else size)
 
 
@@ -88,10 +97,19 @@ def test_a_file_of_any_form_is_not_called_checked() -> None:
     assert report.materials[0].content_check == "not checked: a material of type ARTIFACT may hold anything"
 
 
-def test_warnings_of_a_lenient_check_are_kept() -> None:
-    lenient = b'{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [{"name": "x"}]}'
+BROKEN = b'{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [{"name": "x"}]}'
 
-    report = check(MemoryBlobs(lenient), placed(MaterialType.SBOM_CYCLONEDX_JSON, lenient))
+
+def test_r11_the_published_schema_is_insisted_on() -> None:
+    report = check(MemoryBlobs(BROKEN), placed(MaterialType.SBOM_CYCLONEDX_JSON, BROKEN))
+
+    assert report.findings[0].code == "material-rejected"
+
+
+def test_r11_a_statement_that_says_it_was_lenient_is_checked_so_and_the_warnings_are_kept() -> None:
+    lenient = {"chainloop.material.validation": "lenient"}
+
+    report = check(MemoryBlobs(BROKEN), placed(MaterialType.SBOM_CYCLONEDX_JSON, BROKEN, annotations=lenient))
 
     assert report.findings == ()
-    assert report.materials[0].content_check.startswith("checked, with warnings: ")
+    assert report.materials[0].content_check.startswith("checked leniently, as the job asked, with warnings: ")
