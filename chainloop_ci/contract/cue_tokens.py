@@ -13,7 +13,8 @@ _PATTERNS = (
     ("comment", r"//[^\n]*"),
     ("newline", r"\n"),
     ("space", r"[ \t\r]+"),
-    ("text", r'"""(?:[^"\\]|\\[\s\S]|"(?!""))*+"""|"(?!"")(?:[^"\\\n]|\\.)*+"'),
+    # No possessive quantifiers here: Python 3.11.2 matches them wrongly around a lookahead.
+    ("text", r'"""(?:[^"\\]|\\[\s\S]|"(?!""))*"""|"(?!"")(?:[^"\\\n]|\\.)*"'),
     ("number", r"(?:0|[1-9](?:_?[0-9])*+)(?:\.[0-9]++)?(?:[eE][-+]?[0-9]++)?(?![0-9A-Za-z_.])"),
     ("name", r"[A-Za-z_$][A-Za-z0-9_$]*"),
     ("mark", r"[{}\[\]:,\-+]"),
