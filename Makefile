@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
-DATA ?= .data
+DATA ?= $(or $(CHAINLOOP_DATA),.data)
 
 .PHONY: help demo serve test lint format bench lock clean
 help: ## Show this list

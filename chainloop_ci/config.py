@@ -6,7 +6,6 @@ An option wins over the environment, the environment over the configuration file
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
-from urllib.parse import urlsplit
 
 from chainloop_ci.errors import ConfigInvalidError, Finding, UsageError
 
@@ -96,8 +94,9 @@ class Settings:
     token: Setting[Secret] | None = None
     signing_key: Setting[Secret] | None = None
     """A path, PEM text or base64 of it (R5): a secret, since it may be the key itself."""
-    signing_password: Setting[Secret] | None = None
     insecure: Setting[bool] = Setting(False, Source.DEFAULT)
+    shadowed_token: str = ""
+    """Where another token than `token` is kept, which is not used; for people."""
     empty_variables: tuple[str, ...] = ()
     """Variables that are set to nothing, as CI systems do for a secret that does not exist; they count as not set."""
 
@@ -116,9 +115,8 @@ _CA = _Origin("control-plane-ca", "CHAINLOOP_CONTROL_PLANE_API_CA", "ca")
 _ORGANIZATION = _Origin("organization", "CHAINLOOP_ORGANIZATION", "organization")
 _TOKEN = _Origin("token", "CHAINLOOP_TOKEN", "token")
 _SIGNING_KEY = _Origin("key", "CHAINLOOP_SIGNING_KEY", "signing-key")
-_SIGNING_PASSWORD = _Origin("signing-password", "CHAINLOOP_SIGNING_PASSWORD")
 _INSECURE = _Origin("insecure", "CHAINLOOP_API_INSECURE")
-_ORIGINS = (_CONTROL_PLANE, _CA, _ORGANIZATION, _TOKEN, _SIGNING_KEY, _SIGNING_PASSWORD, _INSECURE)
+_ORIGINS = (_CONTROL_PLANE, _CA, _ORGANIZATION, _TOKEN, _SIGNING_KEY, _INSECURE)
 
 
 def resolve_settings(flags: Mapping[str, str | None], env: Mapping[str, str], file: ConfigFile) -> Settings:
@@ -135,13 +133,15 @@ def resolve_settings(flags: Mapping[str, str | None], env: Mapping[str, str], fi
         found = _resolve(origin, flags, env, file)
         return Setting(Secret(found.value), found.source, found.where) if found else None
 
+    token = secret(_TOKEN)
+    kept = _resolve(_TOKEN, {}, {}, file)
     return Settings(
         control_plane=text(_CONTROL_PLANE),
         ca=text(_CA),
         organization=text(_ORGANIZATION),
-        token=secret(_TOKEN),
+        token=token,
+        shadowed_token=kept.where if token and kept and token.value.reveal() != kept.value else "",
         signing_key=secret(_SIGNING_KEY),
-        signing_password=secret(_SIGNING_PASSWORD),
         insecure=_truth(text(_INSECURE)),
         empty_variables=tuple(
             origin.variable for origin in _ORIGINS if origin.variable in env and not env[origin.variable].strip()
@@ -159,8 +159,8 @@ def _resolve(
     )
     for value, source, where in candidates:
         if value and value.strip():
-            # A secret that is pasted into a form keeps its newline; only a password may mean its spaces.
-            return Setting(value if origin is _SIGNING_PASSWORD else value.strip(), source, where)
+            # A secret that is pasted into a form keeps its newline.
+            return Setting(value.strip(), source, where)
     return None
 
 
@@ -191,8 +191,8 @@ def config_path(env: Mapping[str, str], explicit: str | None = None) -> Path:
     )
 
 
-def load_config(path: Path) -> ConfigFile:
-    """Return what the file at `path` says; a missing one is empty.
+def load_config(path: Path, *, must_exist: bool = False) -> ConfigFile:
+    """Return what the file at `path` says; a missing one is empty, unless somebody has named it (`must_exist`).
 
     Fields of other programs are left alone and named in a warning: the Go product keeps its own at the same place.
 
@@ -201,7 +201,12 @@ def load_config(path: Path) -> ConfigFile:
     """
     try:
         document, mode = _read_document(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if must_exist:
+            raise ConfigInvalidError(
+                f"there is no configuration file {path}",
+                hint="check --config and CHAINLOOP_CONFIG; `chainloop config save` makes the file",
+            ) from error
         return ConfigFile(path)
     foreign = _foreign(document)
     ours = {name: value for name, value in document.items() if name not in foreign}
@@ -316,45 +321,3 @@ def _write_private(path: Path, text: str) -> None:
         new.replace(path)
     except OSError as error:
         raise ConfigInvalidError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def require_safe_url(url: str, insecure: bool = False) -> str:
-    """Return the address of a control plane, without a slash at its end, when a token may be sent there (R23).
-
-    Plain http is for this machine only, or for who says `insecure`.
-
-    Raises:
-        UsageError: not http or https, no host, credentials, query or fragment in it, or http to another machine.
-    """
-    shown = url.rsplit("@", 1)[-1][:200]
-    try:
-        parts = urlsplit(url.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise UsageError(f"{shown!r} is no address: {error}", hint=_URL_HINT) from error
-    if parts.username is not None:
-        raise UsageError(
-            f"the address of {host} holds credentials", hint="give the token with --token or CHAINLOOP_TOKEN"
-        )
-    if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"expected an http or https address of a control plane, found {shown!r}", hint=_URL_HINT)
-    if parts.query or parts.fragment:
-        raise UsageError(f"the address of a control plane ends with its path, found {shown!r}", hint=_URL_HINT)
-    if parts.scheme == "http" and not insecure and not _is_loopback(host):
-        raise UsageError(
-            f"a token is not sent over http to another machine ({host})",
-            hint="use https; --insecure (CHAINLOOP_API_INSECURE=true) allows it where nobody can listen",
-        )
-    return url.strip().rstrip("/")
-
-
-_URL_HINT = "write it like https://chainloop.example.com"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

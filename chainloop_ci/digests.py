@@ -9,7 +9,8 @@ from typing import NewType
 from chainloop_ci.errors import DigestInvalidError
 
 Digest = NewType("Digest", str)
-"""A checked digest, `sha256:<64 lower-case hex>`; made only by the functions below."""
+"""A checked digest, `sha256:<64 lower-case hex>`: made by the functions below, or of what was checked before it was
+stored. An empty one stands where a digest is not known yet."""
 
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 

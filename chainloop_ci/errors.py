@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import ClassVar
 
 
@@ -45,6 +47,30 @@ class Finding:
         place = ":".join(str(part) for part in (self.line, self.column) if part is not None)
         head = " ".join(part for part in (f"line {place}" if place else "", self.path or "") if part)
         return f"{head}: {self.message}" if head else self.message
+
+
+MAX_FINDINGS = 50
+"""How many findings about a document of somebody else's are kept; one more then says that there are others (T30)."""
+
+
+def limit_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the first `MAX_FINDINGS`, and one that says so when there are more; looks no further than it must."""
+    first = tuple(islice(findings, MAX_FINDINGS + 1))
+    return first if len(first) <= MAX_FINDINGS else (*first[:MAX_FINDINGS], _MORE_FINDINGS)
+
+
+_MORE_FINDINGS = Finding("more-findings", f"more than these {MAX_FINDINGS} things are wrong; the others are not listed")
+
+
+class Findings(list[Finding]):
+    """Findings that are appended one by one: like `limit_findings`, it holds no more than it must (T30)."""
+
+    def append(self, finding: Finding) -> None:
+        """Keep a finding, unless there are enough."""
+        if len(self) < MAX_FINDINGS:
+            super().append(finding)
+        elif len(self) == MAX_FINDINGS:
+            super().append(_MORE_FINDINGS)
 
 
 class ChainloopError(Exception):
@@ -96,6 +122,26 @@ class FileUnreadableError(ChainloopError):
     """A file is missing, a folder, or may not be read."""
 
     code = "file-unreadable"
+
+
+class FileUnwritableError(ChainloopError):
+    """A file that was to be made stands where nothing may be written."""
+
+    code = "file-unwritable"
+
+
+class OutputUnwritableError(ChainloopError):
+    """The result cannot be written to stdout."""
+
+    code = "output-unwritable"
+
+    def __init__(self, reason: str, *, abandoned: bool = False) -> None:
+        self.abandoned = abandoned
+        """Nobody reads any more (`… | head`): nothing is wrong, and nobody needs to hear of it."""
+        super().__init__(
+            f"the result cannot be written to stdout: {reason}",
+            hint="free space, or send the output elsewhere; what the command did before stays done",
+        )
 
 
 class LimitExceededError(ChainloopError):
@@ -211,10 +257,23 @@ class StateUnwritableError(ChainloopError):
     code = "state-unwritable"
 
 
+class StateForeignError(ChainloopError):
+    """What stands at the place of the state file was not written by chainloop; it is never removed or replaced."""
+
+    code = "state-foreign"
+
+
 class AlreadyInitializedError(ChainloopError):
     """An attestation of this job is already being crafted."""
 
     code = "already-initialized"
+
+    def __init__(self, workflow: str, since: datetime) -> None:
+        super().__init__(
+            f"an attestation of workflow {workflow} is already being crafted here, since {since:%Y-%m-%d %H:%M} UTC",
+            hint="finish it with `chainloop attestation push`, drop it with `chainloop attestation reset`, "
+            "or begin again with `chainloop attestation init --replace`",
+        )
 
 
 # --- signing and verifying -----------------------------------------------------------------------------------------

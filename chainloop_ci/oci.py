@@ -8,13 +8,12 @@ bounded retries, fresh tokens, and a check of where credentials go (T34). It is 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
 import random
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from chainloop_ci import errors
+from chainloop_ci.api.address import is_loopback
 from chainloop_ci.attestation.state import ImageReference
 from chainloop_ci.digests import Digest, is_digest, parse_digest, sha256_digest
 from chainloop_ci.materials.image_name import canonical_repository, parse_image_name
@@ -78,13 +78,12 @@ def resolve_image(
     """Return the image that `value` names, with its digest.
 
     A reference with a digest is taken as it is, without any network; its tag is then the word of whoever wrote it.
-    Without `credentials` those of `CHAINLOOP_REGISTRY_*` and of the docker configuration are looked for.
+    Without `credentials` those of the docker configuration are looked for.
 
     Raises:
         ImageUnresolvedError: not an image name, or its registry does not know it.
         RegistryLoginError: the registry refused what was tried.
         UnreachableError: the registry gave no answer.
-        UsageError: server, user and password of a registry are not all given.
     """
     parts = parse_image_name(value)
     if parts is None:
@@ -106,28 +105,13 @@ def resolve_image(
 
 def _find_login(host: str, env: Mapping[str, str], typed: Credentials | None, notes: list[str]) -> _Login | None:
     """Return the login for a registry; `notes` gets where it was looked for."""
-    for origin, server, username, password in _given(env, typed):
-        if not (server and username and password):
-            raise errors.UsageError(
-                f"{origin}: a registry's credentials need server, user and password",
-                hint="give --registry-server, --registry-username and --registry-password, or the variables "
-                "CHAINLOOP_REGISTRY_SERVER, CHAINLOOP_REGISTRY_USERNAME and CHAINLOOP_REGISTRY_PASSWORD",
-            )
-        if _host_of(server) == host:
-            return _Login(username, password, origin)
-        notes.append(f"{origin} is for {_host_of(server)}, not for {host}")
+    if typed is not None:
+        if _host_of(typed.server) == host:
+            return _Login(typed.username, typed.password, "--registry-server")
+        notes.append(f"--registry-server is for {_host_of(typed.server)}, not for {host}")
     home = env.get("HOME") or env.get("USERPROFILE")
     folder = env.get("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
     return _docker_login(host, Path(folder) / "config.json", env, notes) if folder else None
-
-
-def _given(env: Mapping[str, str], typed: Credentials | None) -> Iterator[tuple[str, str, str, str]]:
-    if typed is not None:
-        yield "--registry-server", typed.server, typed.username, typed.password
-        return
-    found = [env.get(f"CHAINLOOP_REGISTRY_{part}", "") for part in ("SERVER", "USERNAME", "PASSWORD")]
-    if any(found):
-        yield "CHAINLOOP_REGISTRY_SERVER", found[0], found[1], found[2]
 
 
 def _docker_login(host: str, path: Path, env: Mapping[str, str], notes: list[str]) -> _Login | None:
@@ -195,7 +179,7 @@ class _Registry:
     def __init__(self, name: str, login: _Login | None, tried: str, pause: Callable[[float], None]) -> None:
         self.name = name
         self.host = name.partition("/")[0]
-        self.scheme = "http" if _is_loopback(self.host) else "https"
+        self.scheme = "http" if _is_local(self.host) else "https"
         self._login = login
         self._tried = tried
         self._pause = pause
@@ -250,7 +234,7 @@ class _Registry:
         client.session.mount("https://", SystemTrust())  # the machine's own authorities count as well
         # Any authenticator of our own keeps requests from reading ~/.netrc.
         client.session.auth = lambda request: request
-        client.session.trust_env = not _is_loopback(self.host)
+        client.session.trust_env = not _is_local(self.host)
         return client
 
     def _converse(self, method: str, url: str, headers: dict[str, str], stream: bool) -> Any:
@@ -269,7 +253,7 @@ class _Registry:
             target = urljoin(url, answer.headers.get("Location", ""))
             if answer.status_code not in (301, 302, 303, 307, 308):
                 return answer
-            if urlsplit(target).scheme != "https" and not _is_loopback(urlsplit(target).netloc):
+            if urlsplit(target).scheme != "https" and not _is_local(urlsplit(target).netloc):
                 break
             url = target
         raise errors.ServerFaultError(f"the registry {self.host} redirects too often, or to plain http")
@@ -365,18 +349,14 @@ def _read(answer: Any, limit: int) -> bytes:
     return raw
 
 
-def _is_loopback(netloc: str) -> bool:
-    host = urlsplit(f"//{netloc}").hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _is_local(netloc: str) -> bool:
+    return is_loopback(urlsplit(f"//{netloc}").hostname or "")
 
 
 def _require_realm(host: str, realm: str, login: _Login | None) -> None:
     """Refuse to send a login to a place that is not the registry's (T34)."""
     parts = urlsplit(realm)
-    local = parts.scheme == "http" and _is_loopback(parts.netloc) and _is_loopback(host)
+    local = parts.scheme == "http" and _is_local(parts.netloc) and _is_local(host)
     if parts.scheme != "https" and not local:
         raise errors.RegistryLoginError(
             f"the registry {host} wants the login over {parts.scheme or 'an unknown protocol'}: nothing was sent",

@@ -2,8 +2,8 @@
 
 Every change is made under an exclusive lock, on what the file holds then, and replaces the file in one step: parallel
 `add`s all survive, and a process that is killed leaves the old state or the new one. The signed bundle lies beside it,
-so that pushing again sends the same bytes. The file holds the run handle (R14) and no token; it is readable only by
-its user.
+so that pushing again sends the same bytes; after a push a note stays there that says what was pushed. The file holds
+the run handle (R14) and no token; it is readable only by its user.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from chainloop_ci.attestation.state import CraftingState
-from chainloop_ci.attestation.state_document import from_document, to_document
+from chainloop_ci.attestation.state_document import from_document, is_ours, to_document
+from chainloop_ci.digests import Digest
 from chainloop_ci.errors import (
     AlreadyInitializedError,
     ConflictError,
     StateBrokenError,
+    StateForeignError,
     StateLockedError,
     StateMissingError,
     StateUnwritableError,
@@ -35,25 +37,21 @@ LOCK_TIMEOUT_SECONDS = 10.0
 """How long a command waits for its turn. A turn takes milliseconds."""
 
 _POLL_SECONDS = 0.01
+_ANOTHER_PLACE = f"choose another place with --local-state-path or {PATH_VARIABLE}"
 _HOW_TO_RESET = (
     "drop it with `chainloop attestation reset`, or start again with `chainloop attestation init --replace`; "
     "another place is chosen with --local-state-path"
 )
 
 
-def state_path(
-    explicit: str | None, *, env: Mapping[str, str], runner: Runner, git_dir: Path | None, cwd: Path
-) -> Path:
-    """Return where the state file of this job lies: the same answer for every command of the job.
+def state_path(*, env: Mapping[str, str], runner: Runner, git_dir: Path | None, cwd: Path) -> Path:
+    """Return where the state file lies when nobody named one: the same answer for every command of the job.
 
-    In order: `explicit` (the option), the variable, the runner's scratch folder, the git folder, the user's state
-    folder with the SHA-256 of `cwd`.
+    In order: the runner's scratch folder, the git folder, the user's state folder with the SHA-256 of `cwd`.
 
     Raises:
         StateUnwritableError: nothing of it is known.
     """
-    if named := explicit or env.get(PATH_VARIABLE):
-        return cwd / named
     scratch = [Path(env[name]) for name in runner.scratch_variables if env.get(name)]
     candidates = [folder for folder in scratch if folder.is_absolute()] + ([git_dir] if git_dir else [])
     for folder in candidates:
@@ -74,13 +72,18 @@ def belongs_to_other_job(state: CraftingState, ci: CiIdentity) -> bool:
 
 
 class LocalState:
-    """The state file at `path`, with its lock and its signed bundle beside it."""
+    """The state file at `path`, with its lock and its signed bundle beside it.
+
+    A file at `path` that chainloop did not write stays as it is: every method raises `StateForeignError`.
+    """
 
     def __init__(self, path: Path, *, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
         self.path = path
         self._bundle = path.with_name(path.name + ".bundle")
         self._lock = path.with_name(path.name + ".lock")
         self._new = path.with_name(path.name + ".new")
+        self._last = path.with_name(path.name + ".last")
+        self._files = (self.path, self._bundle, self._new, self._last)
         self._lock_timeout_seconds = lock_timeout_seconds
 
     def find(self) -> CraftingState | None:
@@ -102,10 +105,14 @@ class LocalState:
         state = self.find()
         if state is None:
             raise StateMissingError(
-                f"no attestation is being crafted here (no state file {self.path})",
+                f"no attestation is being crafted here (no state file {self.path}){self._last_pushed()}",
                 hint="start with `chainloop attestation init`, in the same folder and the same job",
             )
         return state
+
+    def owns(self, path: Path) -> bool:
+        """Tell whether `path` is the state file or one that belongs to it."""
+        return os.path.realpath(path) in map(os.path.realpath, (self._lock, *self._files))
 
     def create(self, state: CraftingState, *, replace: bool = False) -> CraftingState | None:
         """Save a new state and return the one that it replaced, if any: another job's, or with `replace` any.
@@ -118,6 +125,7 @@ class LocalState:
         with self._exclusive():
             previous = self._replaceable(state.session.ci, replace)
             self._remove(self._bundle)
+            self._remove(self._last)
             self._write(self.path, _render(state))
         return previous
 
@@ -144,11 +152,27 @@ class LocalState:
         Raises:
             StateLockedError, StateUnwritableError: the files cannot be removed.
         """
+        self._clear()
+
+    def finish(self, run_id: str, digest: Digest) -> None:
+        """Remove the state of an attestation that was pushed, and note which one it was.
+
+        Raises:
+            StateLockedError, StateUnwritableError: as `clear`.
+        """
+        self._clear(note=json.dumps({"run": run_id, "digest": digest}).encode() + b"\n")
+
+    def _clear(self, note: bytes = b"") -> None:
         if not self.path.parent.is_dir():
             return
         with self._exclusive():
-            for path in (self.path, self._bundle, self._new):
+            with suppress(StateBrokenError):
+                self._read()
+            for path in self._files:
                 self._remove(path)
+            if note:
+                with suppress(StateUnwritableError):  # nothing depends on it
+                    self._write(self._last, note)
             # Windows keeps a file that is open; it is empty and does no harm.
             with suppress(OSError):
                 self._lock.unlink()
@@ -183,28 +207,39 @@ class LocalState:
         except OSError as error:
             raise self._broken(f"the signed bundle beside it cannot be read: {error.strerror or error}") from error
 
+    def _last_pushed(self) -> str:
+        """Return what is known of the attestation that was pushed last, for an error message."""
+        try:
+            note = json.loads(self._last.read_bytes())
+            return f"; the last one was pushed (run {note['run']}, digest {note['digest']})"
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""
+
     def _read(self) -> bytes | None:
+        if self.path.exists() and not self.path.is_file():
+            raise self._foreign("a folder or a device")
         try:
             with self.path.open("rb") as file:
+                raw = file.read()
+                if not is_ours(raw):
+                    raise self._foreign("a file that chainloop did not write")
                 self._require_own(os.fstat(file.fileno()))
-                return file.read()
+                return raw
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._broken(error.strerror or str(error)) from error
+            raise self._foreign(f"a file that cannot be read ({error.strerror or error})") from error
 
     def _require_own(self, facts: os.stat_result) -> None:
         # In a shared folder somebody else could have laid down a state that sends our token to his server.
         if sys.platform != "win32" and os.geteuid() != 0 and facts.st_uid not in (os.geteuid(), 0):
-            raise self._broken("it belongs to another user")
+            raise self._broken("it belongs to another user", _ANOTHER_PLACE)
 
     def _parse(self, raw: bytes) -> CraftingState:
         try:
             document = json.loads(raw)
         except (ValueError, RecursionError) as error:
             raise self._broken(f"it is no complete JSON document: {error}") from error
-        if not isinstance(document, dict):
-            raise self._broken(f"expected a JSON object, found {type(document).__name__}")
         try:
             return from_document(document)
         except StateBrokenError as error:
@@ -212,8 +247,14 @@ class LocalState:
                 f"the state file {self.path}: {error.message}", hint=_HOW_TO_RESET, findings=error.findings
             ) from error
 
-    def _broken(self, reason: str) -> StateBrokenError:
-        return StateBrokenError(f"the state file {self.path} cannot be used: {reason}", hint=_HOW_TO_RESET)
+    def _broken(self, reason: str, hint: str = _HOW_TO_RESET) -> StateBrokenError:
+        return StateBrokenError(f"the state file {self.path} cannot be used: {reason}", hint=hint)
+
+    def _foreign(self, found: str) -> StateForeignError:
+        return StateForeignError(
+            f"expected the state of an attestation at {self.path}, found {found}; it is left as it is",
+            hint=_ANOTHER_PLACE,
+        )
 
     def _replaceable(self, ci: CiIdentity, replace: bool) -> CraftingState | None:
         try:
@@ -224,11 +265,7 @@ class LocalState:
             raise
         if previous is None or replace or belongs_to_other_job(previous, ci):
             return previous
-        raise AlreadyInitializedError(
-            f"an attestation of workflow {previous.pin.name!r} is already being crafted here, "
-            f"since {previous.initialized_at:%Y-%m-%d %H:%M} UTC (state file {self.path})",
-            hint="go on with `chainloop attestation add` or `push`, or drop it with `init --replace` or `reset`",
-        )
+        raise AlreadyInitializedError(previous.pin.name, previous.initialized_at)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:

@@ -15,6 +15,8 @@ from chainloop_ci.errors import ConfigInvalidError, Finding
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+DEFAULT_DATA = ".data"
+"""In the working folder; `make serve` says the same."""
 DEFAULT_PORT = 8080
 DEFAULT_BIND = "127.0.0.1"
 DEFAULT_WORKERS = 2
@@ -30,7 +32,7 @@ class ServerConfig:
     """Everything that the operator may set; each field names its environment variable."""
 
     data: Path
-    """CHAINLOOP_DATA: folder of the database, the blobs and the administrator's token."""
+    """CHAINLOOP_DATA: folder of the database, the blobs and the administrator's token; one server serves it."""
     port: int = DEFAULT_PORT
     """PORT."""
     bind: str = DEFAULT_BIND
@@ -79,7 +81,7 @@ class ServerConfig:
         bind = reader.read("CHAINLOOP_BIND", _address, DEFAULT_BIND)
         host = f"[{bind}]" if ":" in bind else bind
         config = cls(
-            data=reader.read("CHAINLOOP_DATA", _folder, Path("data").absolute()),
+            data=reader.read("CHAINLOOP_DATA", _folder, _folder(DEFAULT_DATA)),
             port=port,
             bind=bind,
             public_url=reader.read("CHAINLOOP_PUBLIC_URL", _url, f"http://{host}:{port}"),

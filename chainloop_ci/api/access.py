@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Annotated
 
 from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
-from chainloop_ci.api.record import about
+from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest
 
 
@@ -71,7 +72,7 @@ class OrganizationSettings:
         int | None, about("R15: life of a run after its last accepted request.", minimum=60, maximum=2592000)
     ] = None
     quota_bytes: Annotated[int | None, about("R8: bytes of artifacts; 0 is no limit.")] = None
-    cas_backend: Annotated[str | None, about("`filesystem` or `inline`.", enum=["filesystem", "inline"])] = None
+    cas_backend: Annotated[CasBackend | None, about("Where new content goes.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ class TokenRequest:
         None
     )
     expires_in_seconds: Annotated[int | None, about("None: until it is revoked.", minimum=1, maximum=315360000)] = None
-    description: Annotated[str, about("For people.", maxLength=500)] = ""
+    description: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class KeyRequest:
     """Register a verification key (R3): for named workflows or projects, or explicitly for the whole organization."""
 
     name: Annotated[str, about("DNS-1123 label.", pattern=NAME_PATTERN, maxLength=MAX_NAME)]
-    public_key: Annotated[str, about("SubjectPublicKeyInfo in PEM.", maxLength=8192)]
+    public_key: Annotated[str, about("SubjectPublicKeyInfo in PEM.", pattern=LINES_PATTERN, maxLength=8192)]
     projects: Annotated[tuple[str, ...], about("Projects whose workflows it verifies.", maxItems=100)] = ()
     workflows: Annotated[tuple[str, ...], about("Workflows as `project/workflow`.", maxItems=100)] = ()
     organization_wide: Annotated[bool, about("It verifies every workflow; must be said explicitly.")] = False

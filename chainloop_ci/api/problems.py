@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from chainloop_ci.api.record import about
+from chainloop_ci.api.record import about, to_dict
+from chainloop_ci.errors import Finding
 
 TYPE_PREFIX = "urn:chainloop:problem:"
+MAX_FINDING_TEXT = 1000
+"""Longest text of a finding, in characters; what was sent may be quoted in it."""
+MAX_FINDINGS_BYTES = 64 * 1024
+"""All findings of one answer, or of one refusal in the database, as JSON (T30)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +41,32 @@ class Problem:
     hint: Annotated[str | None, about("What to do.")] = None
     request_id: Annotated[str | None, about("Names this request in the server's log.")] = None
     findings: Annotated[tuple[ProblemFinding, ...], about("Everything that is wrong, at once.")] = ()
+
+
+def problem_findings(findings: Iterable[Finding]) -> tuple[ProblemFinding, ...]:
+    """Return findings as they are sent and stored: texts cut, and no more of them than `MAX_FINDINGS_BYTES` hold."""
+    kept: list[ProblemFinding] = []
+    left = MAX_FINDINGS_BYTES - 256  # the last one, which says that others were left out
+    for finding in findings:
+        item = _problem_finding(finding)
+        left -= len(json.dumps(to_dict(item))) + 2
+        if left < 0:
+            kept.append(ProblemFinding("more-findings", "more is wrong; the others are not listed"))
+            break
+        kept.append(item)
+    return tuple(kept)
+
+
+def _problem_finding(finding: Finding) -> ProblemFinding:
+    return ProblemFinding(
+        finding.code,
+        _cut(finding.message) or "",
+        _cut(finding.path),
+        finding.line,
+        finding.column,
+        _cut(finding.hint),
+    )
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= MAX_FINDING_TEXT else f"{text[: MAX_FINDING_TEXT - 1]}…"

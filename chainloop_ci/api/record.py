@@ -14,16 +14,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from chainloop_ci.attestation.times import parse_time, render_time
-from chainloop_ci.digests import DIGEST_PATTERN, Digest
-from chainloop_ci.errors import Finding, RequestInvalidError
+from chainloop_ci.contract.limits import MAX_TEXT
+from chainloop_ci.digests import DIGEST_PATTERN, Digest, parse_digest
+from chainloop_ci.errors import MAX_FINDINGS, DigestInvalidError, Finding, RequestInvalidError, limit_findings
 
 R = TypeVar("R")
 
-MAX_TEXT = 4096
-"""Default limit of a text on the wire, in characters."""
+ONE_LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+"""What a text of a request is unless it says otherwise: without line ends and other control characters (T43)."""
+LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+"""A text of several lines; tabs are accepted too."""
 
 
 class About:
@@ -68,7 +72,7 @@ def _optional(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def _type_schema(hint: Any) -> dict[str, Any]:
+def _type_schema(hint: Any, *, closed: bool) -> dict[str, Any]:
     hint, _ = _optional(hint)
     if hint is Digest:
         return {"type": "string", "pattern": DIGEST_PATTERN}
@@ -81,16 +85,17 @@ def _type_schema(hint: Any) -> dict[str, Any]:
     if hint is float:
         return {"type": "number"}
     if hint is str:
-        return {"type": "string", "maxLength": MAX_TEXT}
+        return {"type": "string", "maxLength": MAX_TEXT} | ({"pattern": ONE_LINE_PATTERN} if closed else {})
     if isinstance(hint, type) and issubclass(hint, Enum):
         return {"type": "string", "enum": [str(member.value) for member in hint]}
     if dataclasses.is_dataclass(hint):
         return {"$ref": f"#/components/schemas/{typing.cast(type, hint).__name__}"}
     if get_origin(hint) is tuple:
-        return {"type": "array", "items": _type_schema(get_args(hint)[0])}
+        return {"type": "array", "items": _type_schema(get_args(hint)[0], closed=closed)}
     if get_origin(hint) in (dict, Mapping, typing.get_origin(Mapping[str, str])):
         value = get_args(hint)[1]
-        return {"type": "object", "additionalProperties": {} if value in (Any, object) else _type_schema(value)}
+        values = {} if value in (Any, object) else _type_schema(value, closed=closed)
+        return {"type": "object", "additionalProperties": values}
     return {}
 
 
@@ -103,7 +108,7 @@ def schema(cls: type, *, closed: bool = False) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     required: list[str] = []
     for item in dataclasses.fields(cls):
-        property_schema = _type_schema(_hints(cls)[item.name]) | _keywords(cls)[item.name]
+        property_schema = _type_schema(_hints(cls)[item.name], closed=closed) | _keywords(cls)[item.name]
         properties[camel(item.name)] = property_schema
         if item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             required.append(camel(item.name))
@@ -142,12 +147,26 @@ def _validator(cls: Any) -> Any:
     def pattern(validator: Any, expression: str, instance: Any, schema: Any) -> Any:
         # Python's "$" also matches before a trailing newline; in JSON Schema it does not.
         if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", expression), instance):
-            yield ValidationError(f"{instance[:80]!r} does not match {expression}")
+            plain = expression in (ONE_LINE_PATTERN, LINES_PATTERN)
+            why = "holds a control character" if plain else f"does not match {expression}"
+            yield ValidationError(f"{instance[:80]!r} {why}")
+
+    def items(validator: Any, rule: Any, instance: Any, schema: Any) -> Any:
+        # A list that is too long is refused for that, and not looked into (T30).
+        if not isinstance(instance, list) or len(instance) <= schema.get("maxItems", len(instance)):
+            yield from typing.cast(Any, Draft202012Validator).VALIDATORS["items"](validator, rule, instance, schema)
 
     definitions = {record.__name__: schema(record, closed=True) for record in nested(cls)}
     document = {**schema(cls, closed=True), "components": {"schemas": definitions}}
-    strict: Any = typing.cast(Any, extend)(Draft202012Validator, {"pattern": pattern})
-    return strict(document, format_checker=FormatChecker())
+    strict: Any = typing.cast(Any, extend)(Draft202012Validator, {"pattern": pattern, "items": items})
+    # The library's own check of times exists only where an optional package of others is installed.
+    formats = FormatChecker(formats=())
+    formats.checks("date-time", raises=ValueError)(_is_time)
+    return strict(document, format_checker=formats)
+
+
+def _is_time(instance: object) -> bool:
+    return not isinstance(instance, str) or bool(parse_time(instance))
 
 
 def prepare_request(cls: type) -> None:
@@ -159,19 +178,17 @@ def parse_request(cls: type[R], document: object) -> R:
     """Check a request body against the record's closed schema and return the record.
 
     Raises:
-        RequestInvalidError: with every violation, each with its JSON pointer.
+        RequestInvalidError: with every violation, up to `MAX_FINDINGS`, each with its JSON pointer.
 
     """
+    errors = islice(_validator(typing.cast(Any, cls)).iter_errors(document), MAX_FINDINGS + 1)
     findings = [
         Finding(
             "invalid-field",
             error.message[:300],
             path="/" + "/".join(str(part) for part in error.absolute_path),
         )
-        for error in sorted(
-            _validator(typing.cast(Any, cls)).iter_errors(document),
-            key=lambda error: list(map(str, error.absolute_path)),
-        )
+        for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
     ]
     if not findings:
         try:
@@ -179,7 +196,8 @@ def parse_request(cls: type[R], document: object) -> R:
         except ValueError as error:
             findings = [Finding("invalid-field", str(error)[:300], path="/")]
     raise RequestInvalidError(
-        f"the request body does not fit {cls.__name__}: " + "; ".join(map(str, findings[:5])), findings=findings
+        f"the request body does not fit {cls.__name__}: " + "; ".join(map(str, findings[:5])),
+        findings=limit_findings(findings),
     )
 
 
@@ -194,10 +212,26 @@ def _read(hint: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast(type, hint), value)
     if get_origin(hint) is tuple:
-        return tuple(_read(get_args(hint)[0], item) for item in value)
+        return tuple(_read(get_args(hint)[0], item) for item in _require(list, value))
     if get_origin(hint) in (dict, typing.get_origin(Mapping[str, str])):
         inner = get_args(hint)[1]
-        return {key: _read(inner, item) for key, item in value.items()}
+        return {key: _read(inner, item) for key, item in _require(dict, value).items()}
+    return _read_scalar(hint, value)
+
+
+def _read_scalar(hint: Any, value: Any) -> Any:
+    if hint is Digest:
+        return parse_digest(_require(str, value))
+    if hint is float:
+        return _require((int, float), value)
+    return _require(hint, value) if hint in (str, int, bool) else value
+
+
+def _require(kinds: type | tuple[type, ...], value: Any) -> Any:
+    """Return `value` when it is of one of `kinds`; true and false are no numbers."""
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+        named = " or ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise ValueError(f"expected {named}, found {type(value).__name__}")
     return value
 
 
@@ -216,7 +250,7 @@ def from_dict(cls: type[R], document: Any) -> R:
         if document.get(name) is not None:
             try:
                 values[item.name] = _read(_hints(typing.cast(Any, cls))[item.name], document[name])
-            except (TypeError, AttributeError, ValueError) as error:
+            except (TypeError, AttributeError, ValueError, DigestInvalidError) as error:
                 raise ValueError(f"{cls.__name__}.{name}: {error}") from error
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             raise ValueError(f"{cls.__name__}: field {name} is missing")

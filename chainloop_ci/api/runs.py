@@ -10,7 +10,8 @@ from typing import Annotated
 from chainloop_ci.api.access import Role
 from chainloop_ci.api.limits import UUID_PATTERN
 from chainloop_ci.api.problems import ProblemFinding
-from chainloop_ci.api.record import about
+from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.api.workflows import ContractRevision, Workflow
 from chainloop_ci.digests import Digest
 from chainloop_ci.runners.types import CiIdentity
@@ -31,6 +32,14 @@ class StateLocation(StrEnum):
 
     LOCAL = "local"
     SHARED = "shared"
+
+
+class ContentPlace(StrEnum):
+    """Where the content of a material is."""
+
+    CAS = "cas"
+    INLINE = "inline"
+    NOT_STORED = "not stored"
 
 
 class Proof(StrEnum):
@@ -66,6 +75,15 @@ class CraftingContext:
     has_verification_key: Annotated[bool, about("Whether any registered key may verify this workflow.")] = True
 
 
+_LINK_PATTERN = r"^(https?://[^\u0000-\u0020\u007f-\u009f\"<>\\^`{|}]+)?$"
+_CI_PROPERTIES = {
+    "provider": {"pattern": "^[a-z][a-z0-9-]{0,31}$"},
+    "serverUrl": {"pattern": _LINK_PATTERN, "maxLength": 2048},
+    "headSha": {"pattern": "^([0-9a-f]{40}|[0-9a-f]{64})?$"},
+}
+"""What `runners.types.CiIdentity`, which knows no wire, cannot say of its fields (T43, T46)."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRequest:
     """Create a run under the id that the client chose (`PUT workflow-runs/{id}`); repeated, the same answer."""
@@ -77,9 +95,9 @@ class RunRequest:
     handle_sha256: Annotated[
         str, about("SHA-256 of the run handle, 64 hexadecimal digits (R14).", pattern="^[0-9a-f]{64}$")
     ]
-    ci: Annotated[CiIdentity, about("What the CI system says of the job.")]
+    ci: Annotated[CiIdentity, about("What the CI system says of the job.", properties=_CI_PROPERTIES)]
     state_location: Annotated[StateLocation, about("Local file or shared through the server.")] = StateLocation.LOCAL
-    runner_url: Annotated[str, about("Link to the job; claimed.", maxLength=2048)] = ""
+    runner_url: Annotated[str, about("Link to the job; claimed.", pattern=_LINK_PATTERN, maxLength=2048)] = ""
     runner_environment: Annotated[str, about("`managed`, `self-hosted`, `unknown`; claimed.", maxLength=32)] = "unknown"
     project_version: Annotated[str, about("Version of the project.", maxLength=128)] = ""
     client_version: Annotated[str, about("Version of the client.", maxLength=64)] = ""
@@ -89,8 +107,8 @@ class RunRequest:
 class CancelRequest:
     """End a run that will not be pushed."""
 
-    trigger: Annotated[str, about("What ended it.", enum=["failure", "cancellation", "superseded"])]
-    reason: Annotated[str, about("For people.", maxLength=500)] = ""
+    trigger: Annotated[CancelTrigger, about("What ended it.")]
+    reason: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +153,7 @@ class RunMaterial:
     value: Annotated[str | None, about("STRING only.")] = None
     annotations: dict[str, object] = field(default_factory=dict)
     output: bool = False
-    stored: Annotated[str, about("`cas`, `inline` or `not stored`.")] = "not stored"
+    stored: Annotated[ContentPlace, about("Where its content is.")] = ContentPlace.NOT_STORED
     content_check: Annotated[str, about("`checked`, `not checked: <why>`, `not stored`.")] = ""
 
 

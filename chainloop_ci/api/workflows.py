@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
-from chainloop_ci.api.record import about
+from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
 
@@ -43,7 +43,7 @@ class WorkflowRequest:
         ),
     ] = None
     team: Annotated[str, about("For people.", maxLength=100)] = ""
-    description: Annotated[str, about("For people.", maxLength=500)] = ""
+    description: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
     run_expiry_seconds: Annotated[int | None, about("R15; None: the organization's.", minimum=60, maximum=2592000)] = (
         None
     )
@@ -55,7 +55,7 @@ class WorkflowChange:
 
     contract: Annotated[str | None, about("Name of another contract.", maxLength=MAX_NAME * 2 + 1)] = None
     team: Annotated[str | None, about("For people.", maxLength=100)] = None
-    description: Annotated[str | None, about("For people.", maxLength=500)] = None
+    description: Annotated[str | None, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = None
     run_expiry_seconds: Annotated[int | None, about("R15.", minimum=60, maximum=2592000)] = None
 
 

@@ -8,8 +8,9 @@ version writes (R9). Duplicate keys and other ambiguous JSON are refused at both
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from chainloop_ci.attestation.dsse import (
     PAYLOAD_TYPE,
@@ -23,7 +24,7 @@ from chainloop_ci.attestation.dsse import (
 from chainloop_ci.attestation.fields import Fields
 from chainloop_ci.attestation.strict_json import parse_strict
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import BundleInvalidError, Finding, JsonInvalidError
+from chainloop_ci.errors import BundleInvalidError, Finding, Findings, JsonInvalidError, limit_findings
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 """The bundle form that is written, and the only one that the control plane stores."""
@@ -35,13 +36,33 @@ OLDER_MEDIA_TYPES = (
 )
 """Spellings that are still read from files."""
 
-MAX_BUNDLE_BYTES = 32 * 1024 * 1024
-"""Largest bundle that is read unless the caller says otherwise."""
+MAX_BUNDLE_BYTES = 8 * 1024 * 1024
+"""Largest bundle that is made, stored and read, base64 included: 1 000 materials or inline content fit."""
 
+_MAX_PARTS = 10_000
+"""Texts, commas and brackets of a bundle around its payload; one with a transparency log's proof has some hundred."""
+_MAX_SIGNATURES = 10
+_MAX_TLOG_ENTRIES = 10
+_MAX_NAME = 256
+"""Longest name of a key in a bundle, in characters."""
+
+_MATERIAL = "/verificationMaterial"
+_TLOG = f"{_MATERIAL}/tlogEntries"
 _KNOWN_FIELDS = {
     "": ("mediaType", "verificationMaterial", "dsseEnvelope"),
     "/dsseEnvelope": ("payload", "payloadType", "signatures"),
     "/dsseEnvelope/signatures": ("sig", "keyid"),
+    _MATERIAL: ("publicKey", "certificate", "x509CertificateChain", "tlogEntries", "timestampVerificationData"),
+    f"{_MATERIAL}/publicKey": ("hint",),
+    _TLOG: (
+        "logIndex",
+        "logId",
+        "kindVersion",
+        "integratedTime",
+        "inclusionPromise",
+        "inclusionProof",
+        "canonicalizedBody",
+    ),
 }
 
 
@@ -100,7 +121,7 @@ def read_bundle(raw: bytes, *, max_bytes: int = MAX_BUNDLE_BYTES) -> Bundle:
 
     Raises:
         BundleInvalidError: it is no bundle; `findings` has every reason.
-        LimitExceededError: more than `max_bytes`.
+        LimitExceededError: more than `max_bytes`, or far more values than a bundle has.
     """
     bundle, broken = _Parser(raw, max_bytes).parse()
     if broken:
@@ -118,7 +139,7 @@ def read_bundle_strict(raw: bytes, *, allow_unsigned: bool = False, max_bytes: i
         LimitExceededError: more than `max_bytes`.
     """
     bundle, broken = _Parser(raw, max_bytes).parse()
-    findings = [*broken, *bundle.deviations, *_signature_count(bundle, allow_unsigned)]
+    findings = limit_findings(chain(broken, bundle.deviations, _signature_count(bundle, allow_unsigned)))
     if findings:
         raise _refusal(f"expected a bundle {MEDIA_TYPE} with exactly one signature", findings)
     return bundle
@@ -133,7 +154,7 @@ def _signature_count(bundle: Bundle, allow_unsigned: bool) -> list[Finding]:
     ]
 
 
-def _refusal(expected: str, findings: list[Finding]) -> BundleInvalidError:
+def _refusal(expected: str, findings: Sequence[Finding]) -> BundleInvalidError:
     more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
     return BundleInvalidError(
         f"{expected}: {findings[0]}{more}",
@@ -148,8 +169,8 @@ class _Parser:
     def __init__(self, raw: bytes, max_bytes: int) -> None:
         self.raw = raw
         self.max_bytes = max_bytes
-        self.broken: list[Finding] = []
-        self.deviations: list[Finding] = []
+        self.broken = Findings()
+        self.deviations = Findings()
 
     def parse(self) -> tuple[Bundle, list[Finding]]:
         document = self._document()
@@ -162,7 +183,7 @@ class _Parser:
             payload_type=self._payload_type(envelope),
             signatures=self._signatures(envelope),
             certificate=self._certificate(material),
-            hint=material.child("publicKey").text("hint") or None,
+            hint=self._hint(material),
             raw=self.raw,
             digest=sha256_digest(self.raw),
             deviations=tuple(self.deviations),
@@ -171,9 +192,9 @@ class _Parser:
 
     def _document(self) -> Fields:
         try:
-            return Fields(parse_strict(self.raw, max_bytes=self.max_bytes), self.broken)
+            return Fields(parse_strict(self.raw, max_bytes=self.max_bytes, max_parts=_MAX_PARTS), self.broken)
         except JsonInvalidError as error:
-            raise _refusal("not a bundle", list(error.findings)) from error
+            raise _refusal("not a bundle", error.findings) from error
 
     def _media_type(self, document: Fields) -> str:
         media_type = document.text("mediaType")
@@ -212,12 +233,17 @@ class _Parser:
 
     def _signatures(self, envelope: Fields) -> tuple[Signature, ...]:
         found = []
-        for entry in envelope.children("signatures"):
+        entries = envelope.children("signatures")
+        if len(entries) > _MAX_SIGNATURES:
+            message = f"expected at most {_MAX_SIGNATURES} signatures, found {len(entries)}"
+            envelope.report("signatures", message, "signature-count")
+            return ()
+        for entry in entries:
             self._unknown_fields(entry, "/dsseEnvelope/signatures")
             value = self._signature(entry)
             # An empty signature signs nothing: it is none, and never a reason to look no further.
             if value:
-                found.append(Signature(value, entry.text("keyid")))
+                found.append(Signature(value, self._name(entry, "keyid")))
             else:
                 self._deviate("empty-signature", "expected a signature, found nothing", f"{entry.path}/sig")
         return tuple(found)
@@ -237,7 +263,36 @@ class _Parser:
         if len(kinds) != 1:
             message = f"expected a public key's hint or a certificate, found {' and '.join(kinds) or 'neither'}"
             self._deviate("verification-material", message, material.path)
+        self._unknown_fields(material, _MATERIAL)
+        self._tlog_entries(material)
         return material
+
+    def _tlog_entries(self, material: Fields) -> None:
+        """Note what is no entry of a transparency log: nobody reads them here, so nothing else may hide there (R9)."""
+        entries = material.value("tlogEntries")
+        if entries is None:
+            return
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries[:_MAX_TLOG_ENTRIES]):
+            self._deviate("tlog-entries", "expected an array of objects", _TLOG)
+        elif len(entries) > _MAX_TLOG_ENTRIES:
+            message = f"expected at most {_MAX_TLOG_ENTRIES} entries, found {len(entries)}"
+            self._deviate("tlog-entries", message, _TLOG)
+        else:
+            for entry in material.children("tlogEntries"):
+                self._unknown_fields(entry, _TLOG)
+
+    def _hint(self, material: Fields) -> str | None:
+        holder = material.child("publicKey")
+        self._unknown_fields(holder, f"{_MATERIAL}/publicKey")
+        return self._name(holder, "hint") or None
+
+    def _name(self, holder: Fields, field_name: str) -> str:
+        """Return what a key is called."""
+        name = holder.text(field_name)
+        if len(name) > _MAX_NAME:
+            message = f"expected at most {_MAX_NAME} characters, found {len(name)}"
+            self._deviate("name-too-long", message, f"{holder.path}/{field_name}")
+        return name
 
     def _certificate(self, material: Fields) -> bytes | None:
         holders = [material.child("certificate"), *material.child("x509CertificateChain").children("certificates")]
@@ -258,9 +313,11 @@ class _Parser:
         return either
 
     def _unknown_fields(self, holder: Fields, kind: str) -> None:
-        for name in holder.names():
-            if name not in _KNOWN_FIELDS[kind]:
-                self._deviate("unknown-field", f"a bundle v0.3 has no field {name[:80]!r} here", holder.path or "/")
+        unknown = [name for name in holder.names() if name not in _KNOWN_FIELDS[kind]]
+        if unknown:
+            more = f" and {len(unknown) - 1} others" if len(unknown) > 1 else ""
+            message = f"a bundle v0.3 has no field {unknown[0][:80]!r}{more} here"
+            self._deviate("unknown-field", message, holder.path or "/")
 
     def _deviate(self, code: str, message: str, path: str) -> None:
         self.deviations.append(Finding(code, message, path=path))

@@ -4,7 +4,9 @@ The statement is made by the job, and whoever controls the job could write anyth
 the control plane stands behind it once the attestation is stored:
 
 - *server-made*: the control plane gave the value out, and refuses a statement that holds another.
-- *server-checked*: the control plane derives the value again from something it holds, and refuses a difference (R11).
+- *server-checked*: the control plane compares the value with what it holds, and refuses a difference (R11): with the
+  run's record, the contract revision or the stored content. Some of the record is the job's own word, given at init;
+  the reason then says «claimed at init»: the statement cannot say anything else later, and that is all.
 - *tenant-declared*: the word of the job. What the forge corroborates (R30) is recorded beside it, not in it.
 """
 
@@ -13,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 
 Path = tuple[str, ...]
 """Names from the root to a leaf; items of a list are called `[]`."""
@@ -31,17 +35,24 @@ class Rule:
     """Origin of the leaves that a pattern covers."""
 
     pattern: str
-    """Names joined by `/`; `*` stands for any one name."""
+    """Names joined by `/`; `*` stands for any one name, and at the end of a name for its rest."""
     origin: Origin
     reason: str
 
     def covers(self, path: Path) -> bool:
         """Tell whether the pattern fits a path."""
         parts = self.pattern.split("/")
-        return len(parts) == len(path) and all(part in ("*", name) for part, name in zip(parts, path, strict=True))
+        return len(parts) == len(path) and all(map(_fits, parts, path))
+
+
+def _fits(part: str, name: str) -> bool:
+    return part == name or (part.endswith("*") and name.startswith(part.removesuffix("*")))
 
 
 _MADE, _CHECKED, _DECLARED = Origin.SERVER_MADE, Origin.SERVER_CHECKED, Origin.TENANT_DECLARED
+
+_MATERIAL = f"predicate/materials/[]/annotations/{MATERIAL_PREFIX}"
+_SAID = "what the stored content says of it, where that says anything and is checked"
 
 RULES: tuple[Rule, ...] = (
     Rule("_type", _CHECKED, "one value is accepted"),
@@ -49,22 +60,34 @@ RULES: tuple[Rule, ...] = (
     Rule("subject/[]/name", _DECLARED, "names of files are the job's"),
     Rule("subject/[]/digest/sha256", _CHECKED, "an output's equals its material's; the first is the job's own"),
     Rule("subject/[]/digest/sha1", _DECLARED, "the commit, until the forge corroborates it (R30)"),
-    Rule("subject/[]/annotations/chainloop.material.name", _CHECKED, "an output material of the contract revision"),
-    Rule("subject/[]/annotations/chainloop.material.type", _CHECKED, "the type that the contract revision asks for"),
+    Rule(f"subject/[]/annotations/{MATERIAL_PREFIX}name", _CHECKED, "an output material of the contract revision"),
+    Rule(f"subject/[]/annotations/{MATERIAL_PREFIX}type", _CHECKED, "the type that the contract revision asks for"),
     Rule("subject/[]/annotations/*", _DECLARED, "description"),
     Rule("subject/[]/annotations/remotes/[]/*", _DECLARED, "description of the commit"),
-    Rule("predicate/annotations/*", _DECLARED, "the contract asks for names, the job gives the values"),
+    Rule("predicate/annotations/*", _DECLARED, "the job gives the values, except those that the contract fixes"),
     Rule("predicate/auth/id", _CHECKED, "the token that began the run"),
     Rule("predicate/auth/type", _DECLARED, "the token that is used at store is recorded with the run"),
     Rule("predicate/buildType", _DECLARED, "a constant of the writer"),
     Rule("predicate/builder/id", _DECLARED, "the writer's own word about itself"),
     Rule("predicate/casBackend/*", _DECLARED, "what the job was told at init; the blobs themselves are checked"),
-    Rule("predicate/chainloopCi/ci/*", _DECLARED, "claimed, until the forge corroborates it (R30)"),
+    Rule("predicate/chainloopCi/ci/*", _CHECKED, "the run's; claimed at init, until the forge corroborates it (R30)"),
     Rule("predicate/chainloopCi/contractDigest", _CHECKED, "digest of the pinned revision's bytes"),
     Rule("predicate/env/*", _DECLARED, "variables of the job"),
-    Rule("predicate/materials/[]/annotations/chainloop.material.name", _CHECKED, "compared with the contract revision"),
-    Rule("predicate/materials/[]/annotations/chainloop.material.type", _CHECKED, "compared with the contract revision"),
-    Rule("predicate/materials/[]/annotations/*", _DECLARED, "description"),
+    Rule(f"{_MATERIAL}name", _CHECKED, "compared with the contract revision"),
+    Rule(f"{_MATERIAL}type", _CHECKED, "compared with the contract revision"),
+    Rule(f"{_MATERIAL}size", _CHECKED, "the size of the stored content"),
+    Rule(f"{_MATERIAL}cas", _CHECKED, "the run uploaded the content, or refers to it"),
+    Rule(f"{_MATERIAL}cas.inline", _CHECKED, "the content is in the statement"),
+    Rule(f"{_MATERIAL}tool.*", _CHECKED, _SAID),
+    Rule(f"{_MATERIAL}tools", _CHECKED, _SAID),
+    Rule(f"{_MATERIAL}sbom.*", _CHECKED, _SAID),
+    Rule(f"{_MATERIAL}scan.types", _CHECKED, _SAID),
+    Rule(f"{_MATERIAL}evidence.*", _CHECKED, _SAID),
+    Rule(
+        f"{_MATERIAL}validation", _DECLARED, "the job asked for leniency; the content is then checked so, and shown so"
+    ),
+    Rule(f"{_MATERIAL}image.*", _DECLARED, "the tag that the job used; the digest counts"),
+    Rule("predicate/materials/[]/annotations/*", _DECLARED, "description, except what the contract fixes"),
     Rule("predicate/materials/[]/content", _CHECKED, "hashes to the material's digest"),
     Rule("predicate/materials/[]/digest/sha256", _CHECKED, "present in the store where content is wanted"),
     Rule("predicate/materials/[]/name", _DECLARED, "names of files are the job's"),
@@ -75,7 +98,7 @@ RULES: tuple[Rule, ...] = (
     Rule("predicate/metadata/name", _CHECKED, "the run's workflow"),
     Rule("predicate/metadata/organization", _CHECKED, "the run's organization"),
     Rule("predicate/metadata/project", _CHECKED, "the run's project"),
-    Rule("predicate/metadata/projectVersion", _CHECKED, "the one that the run was begun with"),
+    Rule("predicate/metadata/projectVersion", _CHECKED, "the run's; claimed at init"),
     Rule("predicate/metadata/projectVersionPrerelease", _DECLARED, "given at init"),
     Rule("predicate/metadata/team", _DECLARED, "description"),
     Rule("predicate/metadata/workflowID", _MADE, "the run's workflow"),
@@ -88,9 +111,11 @@ RULES: tuple[Rule, ...] = (
     Rule("predicate/policyHasViolations", _DECLARED, "policies are not evaluated yet"),
     Rule("predicate/policyViolationsCount", _DECLARED, "policies are not evaluated yet"),
     Rule("predicate/runnerAuthenticated", _CHECKED, "true is refused as long as nothing proves it"),
-    Rule("predicate/runnerEnvironment", _DECLARED, "read from the job's variables"),
-    Rule("predicate/runnerType", _CHECKED, "equal to the run's, and the one that the contract revision asks for"),
-    Rule("predicate/runnerURL", _DECLARED, "claimed, until the forge corroborates it (R30)"),
+    Rule("predicate/runnerEnvironment", _CHECKED, "the run's; claimed at init: read from the job's variables"),
+    Rule(
+        "predicate/runnerType", _CHECKED, "the run's; claimed at init, and the one that the contract revision asks for"
+    ),
+    Rule("predicate/runnerURL", _CHECKED, "the run's; claimed at init, until the forge corroborates it (R30)"),
     Rule("predicate/runnerWorkflowFilePath", _DECLARED, "claimed, until the forge corroborates it (R30)"),
 )
 """The first rule that covers a leaf decides."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from chainloop_ci.attestation.fields import Fields
 from chainloop_ci.attestation.predicate import PREDICATE_TYPE
@@ -15,10 +16,12 @@ from chainloop_ci.attestation.state import GitHead, Remote
 from chainloop_ci.attestation.state_document import OWN_FIELD
 from chainloop_ci.attestation.statement import STATEMENT_TYPE
 from chainloop_ci.attestation.strict_json import MAX_DOCUMENT_BYTES, parse_strict
-from chainloop_ci.attestation.subject import ANNOTATION_PREFIX, GIT_HEAD
+from chainloop_ci.attestation.subject import GIT_HEAD
 from chainloop_ci.attestation.times import parse_time
 from chainloop_ci.attestation.view import MaterialView, PolicyView, RunnerView, StatementView, SubjectView
-from chainloop_ci.errors import Finding, JsonInvalidError, StatementInvalidError
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
+from chainloop_ci.contract.limits import MAX_MATERIALS
+from chainloop_ci.errors import Finding, Findings, JsonInvalidError, StatementInvalidError
 
 OLD_PREDICATE_TYPE = "chainloop.dev/attestation/v0.1"
 """The predicate of 2022, still read."""
@@ -26,10 +29,11 @@ OLD_PREDICATE_TYPE = "chainloop.dev/attestation/v0.1"
 STATEMENT_TYPES = (STATEMENT_TYPE, "https://in-toto.io/Statement/v0.1")
 """The statement forms that are read."""
 
+MAX_PARTS = 500_000
+"""Texts, commas and brackets of a statement: 1 000 materials with 50 annotations each have fewer."""
+
 _COMMIT = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_NAME, _TYPE, _SIZE, _CAS, _INLINE = (
-    ANNOTATION_PREFIX + name for name in ("name", "type", "size", "cas", "cas.inline")
-)
+_NAME, _TYPE, _SIZE, _CAS, _INLINE = (MATERIAL_PREFIX + name for name in ("name", "type", "size", "cas", "cas.inline"))
 
 
 def read_statement(payload: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> StatementView:
@@ -39,11 +43,11 @@ def read_statement(payload: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> St
         StatementInvalidError: `findings` lists everything that cannot be read.
         LimitExceededError: more than `max_bytes`.
     """
-    findings: list[Finding] = []
+    findings = Findings()
     try:
-        document = Fields(parse_strict(payload, max_bytes=max_bytes), findings)
+        document = Fields(parse_strict(payload, max_bytes=max_bytes, max_parts=MAX_PARTS), findings)
     except JsonInvalidError as error:
-        raise _refusal(list(error.findings)) from error
+        raise _refusal(error.findings) from error
     _check_types(document)
     if findings:
         raise _refusal(findings)
@@ -53,7 +57,7 @@ def read_statement(payload: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> St
     return view
 
 
-def _refusal(findings: list[Finding]) -> StatementInvalidError:
+def _refusal(findings: Sequence[Finding]) -> StatementInvalidError:
     listed = "; ".join(map(str, findings[:5]))
     more = f", and {len(findings) - 5} more" if len(findings) > 5 else ""
     return StatementInvalidError(
@@ -72,7 +76,8 @@ def _check_types(document: Fields) -> None:
 def _read(document: Fields) -> StatementView:
     predicate = document.child("predicate")
     metadata, own = predicate.child("metadata"), predicate.child(OWN_FIELD)
-    subject_fields = document.children("subject")
+    # Outputs, and two more: the workflow and the commit.
+    subject_fields = _few(document, "subject", MAX_MATERIALS + 2)
     subjects = tuple(_read_subject(entry) for entry in subject_fields)
     materials = _read_materials(document, predicate, subjects)
     _check_outputs(document, subjects, materials)
@@ -175,7 +180,7 @@ def _read_head(subjects: list[Fields]) -> GitHead | None:
 
 
 def _read_materials(document: Fields, predicate: Fields, subjects: tuple[SubjectView, ...]) -> tuple[MaterialView, ...]:
-    entries = predicate.children("materials")
+    entries = _few(predicate, "materials", MAX_MATERIALS)
     if document.text("predicateType") == PREDICATE_TYPE:
         outputs = {subject.material_name for subject in subjects}
         materials = tuple(_read_material(entry, outputs) for entry in entries)
@@ -186,6 +191,15 @@ def _read_materials(document: Fields, predicate: Fields, subjects: tuple[Subject
         if count > 1:
             predicate.report("materials", f"the material {name[:80]!r} stands {count} times", "duplicate-material")
     return materials
+
+
+def _few(holder: Fields, name: str, limit: int) -> list[Fields]:
+    """Return the objects of an array; what has more than any attestation is not looked into (T30)."""
+    entries = holder.children(name)
+    if len(entries) > limit:
+        holder.report(name, f"expected at most {limit} entries in {name!r}, found {len(entries)}", "too-many-entries")
+        return []
+    return entries
 
 
 def _check_outputs(document: Fields, subjects: tuple[SubjectView, ...], materials: tuple[MaterialView, ...]) -> None:

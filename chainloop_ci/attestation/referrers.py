@@ -1,4 +1,4 @@
-"""The graph that an attestation adds: itself, materials, commit, edges between. Source: reference section 10."""
+"""The graph that an attestation adds: itself, and what it refers to. Source: reference section 10."""
 
 from __future__ import annotations
 
@@ -35,18 +35,8 @@ class Node:
         return (self.digest, self.kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """One direction of a reference; each reference has its opposite in the list as well."""
-
-    source: tuple[str, str]
-    """Digest and kind of the node that refers."""
-    target: tuple[str, str]
-    """Digest and kind of the node that is referred to."""
-
-
-def extract(view: StatementView, bundle_digest: Digest) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
-    """Return nodes and edges of an attestation; the attestation's own node comes first.
+def extract(view: StatementView, bundle_digest: Digest) -> tuple[Node, ...]:
+    """Return the nodes of an attestation: its own comes first, and has an edge to and from each of the others.
 
     Materials without digest are skipped, and so is the workflow subject, whose digest nobody else can know.
     """
@@ -55,9 +45,7 @@ def extract(view: StatementView, bundle_digest: Digest) -> tuple[tuple[Node, ...
     for node in [*_commits(view), *map(_material, view.materials)]:
         if node is not None:
             nodes.setdefault(node.key, node)
-    others = [key for key in nodes if key != attestation.key]
-    edges = [Edge(*pair) for key in others for pair in ((attestation.key, key), (key, attestation.key))]
-    return tuple(nodes.values()), tuple(edges)
+    return tuple(nodes.values())
 
 
 def _commits(view: StatementView) -> list[Node]:

@@ -148,7 +148,19 @@ class CraftingState:
     auth_type: str = "AUTH_TYPE_API_TOKEN"
     auth_id: str = ""
     dry_run: bool = False
+    removed: Mapping[str, Digest] = field(default_factory=dict)
+    """Materials that were taken out again: who adds other bytes under such a name replaces them (R17)."""
 
     def with_material(self, material: CraftedMaterial) -> CraftingState:
         """Return the state with `material` added or replaced."""
         return replace(self, materials={**self.materials, material.name: material})
+
+    def without_material(self, name: str) -> CraftingState:
+        """Return the state without the material `name`, which must be there."""
+        kept = {other: material for other, material in self.materials.items() if other != name}
+        return replace(self, materials=kept, removed={**self.removed, name: self.materials[name].digest})
+
+    def find_digest(self, name: str) -> Digest | None:
+        """Return the digest of what was added last under `name`, taken out since or not; None when nothing was."""
+        known = self.materials.get(name)
+        return known.digest if known else self.removed.get(name)

@@ -6,6 +6,7 @@ was written by the Go product has no such object and is read all the same. Unkno
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from chainloop_ci.attestation.fields import Fields, present
@@ -29,6 +30,31 @@ OWN_FIELD = "chainloopCi"
 """Name of the object that holds what only this implementation writes, in the crafting state and in the predicate."""
 
 _CONTRACT_FIELDS = {ContractSchema.V1: "inputSchema", ContractSchema.V2: "schemaV2"}
+
+
+_OURS = frozenset(("attestation", *_CONTRACT_FIELDS.values()))
+_BEGINNING_BYTES = 256
+_NOTHING = b"\0 \t\r\n"
+
+
+def is_ours(raw: bytes) -> bool:
+    """Tell whether a file holds a state or what a crash has left of one; any other file is somebody else's.
+
+    A whole document has one of the objects that every state has. A torn one begins as we, or the Go product, begin; an
+    empty file, or one of zeros, holds nothing of anybody.
+    """
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return _is_torn(raw.strip(_NOTHING))
+    return isinstance(document, dict) and not _OURS.isdisjoint(document)
+
+
+def _is_torn(left: bytes) -> bool:
+    beginning = b"".join(left[:_BEGINNING_BYTES].split())
+    starts = [f'{{"{name}":{{'.encode() for name in _OURS]
+    is_whole = len(left) <= _BEGINNING_BYTES
+    return any(beginning.startswith(start) or (is_whole and start.startswith(beginning)) for start in starts)
 
 
 def to_document(state: CraftingState) -> dict[str, object]:
@@ -143,6 +169,7 @@ def _own_document(state: CraftingState) -> dict[str, object]:
             "runnerVariables": sorted(state.runner.env),
             "contractVariables": sorted(state.env),
             "skipUpload": sorted(name for name, entry in state.materials.items() if entry.skip_upload),
+            "removed": {name: str(state.removed[name]) for name in sorted(state.removed)},
         }
     )
 
@@ -180,6 +207,7 @@ def _read_state(document: Fields) -> CraftingState | None:
         auth_type=attestation.child("auth").text("type", "AUTH_TYPE_UNSPECIFIED"),
         auth_id=attestation.child("auth").text("id"),
         dry_run=document.flag("dryRun"),
+        removed=_read_removed(own.child("removed")),
     )
 
 
@@ -200,6 +228,10 @@ def _read_contract(document: Fields) -> Contract | None:
         document.report(name, f"the contract cannot be read: {error.message}")
         document.findings.extend(error.findings)
         return None
+
+
+def _read_removed(removed: Fields) -> dict[str, Digest]:
+    return {name: digest for name in removed.names() if (digest := removed.digest(name))}
 
 
 def _read_pin(workflow: Fields, own: Fields) -> WorkflowPin:

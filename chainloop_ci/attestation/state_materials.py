@@ -6,11 +6,12 @@ from chainloop_ci.attestation.dsse import encode_base64
 from chainloop_ci.attestation.fields import Fields, present
 from chainloop_ci.attestation.state import CraftedMaterial, ImageReference
 from chainloop_ci.attestation.times import render_time
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.materials.types import MainComponent
 
-SIZE_ANNOTATION = "chainloop.material.size"
+SIZE_ANNOTATION = f"{MATERIAL_PREFIX}size"
 """Where the Go product keeps the size in bytes, as text."""
 
 

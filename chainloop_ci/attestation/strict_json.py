@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from chainloop_ci.errors import Finding, JsonInvalidError, LimitExceededError
+from chainloop_ci.errors import MAX_FINDINGS, Finding, JsonInvalidError, LimitExceededError, limit_findings
 
 MAX_DEPTH = 64
 """Deepest nesting of objects and arrays (R10)."""
@@ -21,32 +21,32 @@ MAX_INTEGER = 2**53
 MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 """Largest document that is read unless the caller says otherwise."""
 
-_MAX_FINDINGS = 100
 _MAX_INTEGER_CHARACTERS = len(str(-MAX_INTEGER))
 
 # The closing quote is optional: an unterminated string is then consumed once, and the scan stays linear.
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
+_PART = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]', re.DOTALL)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, allow_case_variants: bool = False) -> object:
+def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_parts: int | None = None) -> object:
     """Return the document that `raw` holds, made of dict, list, str, int, float, bool and None.
 
-    `allow_case_variants` accepts keys of one object that differ in case only.
-
     Raises:
-        LimitExceededError: more than `max_bytes`.
+        LimitExceededError: more than `max_bytes`, or more than `max_parts` texts, commas and opening brackets.
         JsonInvalidError: with every reason found, each with its place.
     """
     if len(raw) > max_bytes:
         raise LimitExceededError(f"expected a JSON document of at most {max_bytes} bytes, found {len(raw)}")
     text = _decode(raw)
+    if max_parts is not None:
+        _require_few(text, max_parts)
     _require_depth(text)
-    reader = _Reader(allow_case_variants)
+    reader = _Reader()
     document = reader.read(text)
     if reader.suspicious or _SURROGATE_ESCAPE.search(text):
-        findings = list(islice(_flaws(document, ""), _MAX_FINDINGS))
+        findings = limit_findings(_flaws(document, ""))
         if findings:
             raise _refusal(findings)
     return document
@@ -78,9 +78,8 @@ class _Flawed(dict[str, object]):
 class _Reader:
     """Hooks of one run of the parser. Places are unknown while it runs, so what is wrong is only marked here."""
 
-    def __init__(self, allow_case_variants: bool) -> None:
+    def __init__(self) -> None:
         self.suspicious = False
-        self._allow_case_variants = allow_case_variants
 
     def read(self, text: str) -> object:
         try:
@@ -98,12 +97,12 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         fields = dict(pairs)
         duplicates = len(fields) != len(pairs)
-        variants = not self._allow_case_variants and len({key.casefold() for key in fields}) != len(fields)
+        variants = len({key.casefold() for key in fields}) != len(fields)
         if not duplicates and not variants:
             return fields
         self.suspicious = True
         flawed = _Flawed(fields)
-        flawed.clashes = tuple(_clashes([key for key, _ in pairs], self._allow_case_variants))
+        flawed.clashes = tuple(islice(_clashes([key for key, _ in pairs]), MAX_FINDINGS + 1))
         return flawed
 
     def _constant(self, name: str) -> object:
@@ -127,13 +126,13 @@ class _Reader:
         return _Refused(code, message)
 
 
-def _clashes(keys: list[str], allow_case_variants: bool) -> Iterator[tuple[str, str]]:
+def _clashes(keys: list[str]) -> Iterator[tuple[str, str]]:
     exact: set[str] = set()
     folded: dict[str, str] = {}
     for key in keys:
         if key in exact:
             yield "json-duplicate-key", f"the key {_shown(key)} stands more than once"
-        elif not allow_case_variants and key.casefold() in folded:
+        elif key.casefold() in folded:
             other = folded[key.casefold()]
             yield "json-case-variant", f"the keys {_shown(other)} and {_shown(key)} differ in case only"
         exact.add(key)
@@ -187,7 +186,16 @@ def _require_depth(text: str) -> None:
             depth = max(0, depth - 1)
 
 
-def _refusal(findings: list[Finding]) -> JsonInvalidError:
+def _require_few(text: str, limit: int) -> None:
+    """Refuse a document of very many parts before the parser makes an object of each (T30)."""
+    if sum(map(text.count, '",[{')) <= limit:
+        return
+    # Texts hold commas and brackets too: one text is one part.
+    if next(islice(_PART.finditer(text), limit, None), None) is not None:
+        raise LimitExceededError(f"expected a JSON document of at most {limit} texts, commas and brackets, found more")
+
+
+def _refusal(findings: Sequence[Finding]) -> JsonInvalidError:
     more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
     return JsonInvalidError(f"not JSON that every reader reads alike: {findings[0]}{more}", findings=findings)
 

@@ -12,11 +12,9 @@ from chainloop_ci.attestation.dsse import encode_base64
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState, GitHead
 from chainloop_ci.attestation.state_document import attestation_document
 from chainloop_ci.attestation.times import render_time
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import Digest, hex_of, sha256_digest
-
-ANNOTATION_PREFIX = "chainloop.material."
-"""Annotations that are made here; a user's never replaces one (reference section 3.2)."""
 
 WORKFLOW_PREFIX = "chainloop.workflow."
 """Name of the first subject, followed by the workflow's name."""
@@ -25,7 +23,7 @@ GIT_HEAD = "git.head"
 """Name of the subject that is the commit."""
 
 _MADE_HERE = frozenset(
-    ANNOTATION_PREFIX + name
+    MATERIAL_PREFIX + name
     for name in (
         "name",
         "type",
@@ -118,5 +116,5 @@ def _annotations(material: CraftedMaterial) -> dict[str, object]:
         parts = {"name": component.name, "type": component.kind, "version": component.version}
         facts.update({f"sbom.main_component.{name}": value for name, value in parts.items() if value})
     given = {name: value for name, value in material.annotations.items() if name not in _MADE_HERE}
-    made = {ANNOTATION_PREFIX + name: value for name, value in facts.items()}
+    made = {MATERIAL_PREFIX + name: value for name, value in facts.items()}
     return dict(sorted({**given, **made}.items()))

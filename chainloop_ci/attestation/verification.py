@@ -17,12 +17,11 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from chainloop_ci.attestation.bundle import Bundle, pae
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE
-from chainloop_ci.digests import Digest
+from chainloop_ci.digests import Digest, digest_of_hex
 from chainloop_ci.errors import NothingToVerifyError, SignatureInvalidError, SignerNotTrustedError
 
 
@@ -44,18 +43,8 @@ class PublicKey(Protocol):
 K = TypeVar("K", bound=PublicKey)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified(Generic[K]):
-    """A signature that holds."""
-
-    key: K
-    """The key that confirmed it."""
-    signature_index: int
-    """Which of the bundle's signatures, from 0."""
-
-
-def check_signature(bundle: Bundle, public_keys: Sequence[K]) -> Verified[K]:
-    """Return the first signature that one of the keys confirms.
+def check_signature(bundle: Bundle, public_keys: Sequence[K]) -> K:
+    """Return the key that confirms one of the bundle's signatures.
 
     Raises:
         NothingToVerifyError: no signature, or no key.
@@ -74,10 +63,10 @@ def check_signature(bundle: Bundle, public_keys: Sequence[K]) -> Verified[K]:
             f"expected a signature over {PAYLOAD_TYPE}, found one over {bundle.payload_type[:120]!r}"
         )
     message = pae(bundle)
-    for index, signature in enumerate(bundle.signatures):
+    for signature in bundle.signatures:
         for key in public_keys:
             if key.verify(signature.value, message):
-                return Verified(key, index)
+                return key
     raise _refusal(bundle, public_keys)
 
 
@@ -88,7 +77,7 @@ def _refusal(bundle: Bundle, keys: Sequence[PublicKey]) -> SignerNotTrustedError
             f"signed by a certificate that nobody here trusts; public keys given: {given}",
             hint="verify it with a tool that trusts the certificate's authority",
         )
-    named = _key_id_of_hint(bundle.hint)
+    named = key_id_of_hint(bundle.hint)
     if named and named not in {key.key_id for key in keys}:
         return SignerNotTrustedError(
             f"expected a signature by {given}, found one that says it is by {named}",
@@ -100,10 +89,10 @@ def _refusal(bundle: Bundle, keys: Sequence[PublicKey]) -> SignerNotTrustedError
     )
 
 
-def _key_id_of_hint(hint: str | None) -> Digest | None:
+def key_id_of_hint(hint: str | None) -> Digest | None:
     """Return the key that a hint names, or None when the hint is in a form of somebody else's."""
     try:
         raw = b64decode(hint or "", validate=True)
     except (binascii.Error, ValueError):
         return None
-    return Digest("sha256:" + raw.hex()) if len(raw) == 32 else None
+    return digest_of_hex(raw.hex()) if len(raw) == 32 else None

@@ -9,6 +9,7 @@ from chainloop_ci.api.record import to_dict
 from chainloop_ci.cli.command import Group, parameters
 from chainloop_ci.cli.durations import parse_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.names import require_name, require_names, split_workflow
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.table import Row, Table
 from chainloop_ci.cli.wiring import World
@@ -25,7 +26,12 @@ _CREATE = (
         choices=_ROLES,
     ),
     Option("project", ("--project",), "Let it reach this project only."),
-    Option("workflow", ("--workflow",), "Let it reach this workflow of the project only: a service account."),
+    Option(
+        "workflow",
+        ("--workflow",),
+        "Let it reach this workflow of the project only: a service account.",
+        metavar="[PROJECT/]WORKFLOW",
+    ),
     Option("expiration", ("--expiration",), "End it after this time: 30d.", metavar="DURATION"),
     Option("description", ("--description",), "For people.", default=""),
 )
@@ -53,8 +59,11 @@ def create(
     """Create an API token and show its secret, this once."""
     if role is None and workflow is None:
         raise UsageError("say with --role what the token may do", hint=f"one of {', '.join(_ROLES)}")
+    if workflow is not None:
+        project, workflow = split_workflow("--workflow", workflow, project)
+    require_names(project=project)
     request = TokenRequest(
-        name,
+        require_name("token", name),
         Role(role or Role.ATTEST),  # a service account is always this (R1)
         project=project,
         workflow=workflow,
@@ -73,7 +82,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     show_page(world, page, header, lambda item: (
         item.id, item.name, item.role, render_scope(item.scope), _state(world, item), date(item.expires_at),
         date(item.last_used_at), item.last_used_address or "",
-    ))  # fmt: skip
+    ), nothing="no API tokens yet")  # fmt: skip
 
 
 @api_token.command("rotate", params=parameters(_ROTATE))
@@ -93,6 +102,10 @@ def revoke(world: World, named: str) -> None:
     """End a token at once, and the open runs that it began."""
     operator = world.operator()
     found = operator.find_token(named)
+    if found.revoked_at is not None:
+        show_record(world, found, _rows(world, found))
+        world.output.info("token was revoked already", name=found.name)
+        return
     require_consent(world, f"End the token {found.name} and its open runs?")
     revoked = operator.revoke_token(found.id)
     show_record(world, revoked, _rows(world, revoked))
@@ -109,10 +122,12 @@ def render_scope(scope: Scope) -> str:
 def _show_secret(world: World, created: CreatedToken) -> None:
     if world.format == "json":
         world.output.document(to_dict(created))
+        shown = "the secret is in the field `secret`, shown this once"
     else:
         rows = [row for row in _rows(world, created.token) if row[1]]
         world.output.table(Table([*rows, ("Token", created.secret)]))
-    world.output.warning("the token is shown this once: keep it where secrets are kept", name=created.token.name)
+        shown = "the token is shown this once"
+    world.output.warning(f"{shown}: keep it where secrets are kept", name=created.token.name)
 
 
 def _rows(world: World, item: ApiToken) -> list[Row]:

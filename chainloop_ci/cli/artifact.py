@@ -20,7 +20,7 @@ from chainloop_ci.cli.progress import Upload, render_size
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Download
 from chainloop_ci.digests import Digest, parse_digest
-from chainloop_ci.errors import FileUnreadableError, UsageError
+from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, UsageError
 
 _UPLOAD = (
     Option("file", ("--file", "-f"), "File to upload.", Kind.PATH, required=True),
@@ -47,6 +47,8 @@ def upload(world: World, file: str, name: str | None) -> None:
     filename = name or Path(file).name
     with world.open_file(file) as source:
         size = os.fstat(source.fileno()).st_size
+        if size == 0:
+            raise FileUnreadableError(f"{file}: file is empty", hint="check the step that writes it")
         shown = Upload(world.output, filename, size, monotonic)
         stored = operator.upload_stream(
             source, filename, run_id=None, handle=None, size_bytes=size, progress=shown.advance
@@ -76,7 +78,7 @@ def _target(world: World, arriving: Download, folder: str | None, target: str | 
     path = world.cwd / (folder or ".") / arriving.filename
     if path.exists():
         # Whoever uploaded the artifact chose its name: it must not replace what lies here.
-        raise FileUnreadableError(
+        raise FileUnwritableError(
             f"{path} is already there and is not overwritten",
             hint="choose a folder with --path, or a file with --output",
         )
@@ -116,6 +118,6 @@ def _whole_file(path: Path) -> Iterator[IO[bytes]]:
             yield sink
         part.replace(path)
     except OSError as error:
-        raise FileUnreadableError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise FileUnwritableError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)

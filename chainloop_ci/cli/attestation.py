@@ -1,4 +1,4 @@
-"""`chainloop attestation`: init, add, status, push, reset, verify."""
+"""`chainloop attestation`: init, add, remove, status, push, reset, verify."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def attestation() -> None:
 @click.pass_obj
 def init(world: World, /, **options: Any) -> None:
     """Begin an attestation: fetch the contract and check that it can be met here."""
-    world.may_end_gracefully = True
+    world.ends_gracefully = world.switch("graceful_exit")
     from chainloop_ci.cli.attestation_init import run_init
 
     _show(world, run_init(world, **options), full=False)
@@ -49,6 +49,18 @@ def add(world: World, /, **options: Any) -> None:
         world.output.document([material_document(material)])
 
 
+@attestation.command("remove", cls=AttestationCommand)
+@click.pass_obj
+def remove(world: World, name: str) -> None:
+    """Take a material out again; what was uploaded of it is swept later."""
+    from chainloop_ci.cli.status_view import material_document
+    from chainloop_ci.crafting.remove import Remove
+
+    material = Remove(store=world.state(), report=world.reporter)(name)
+    if world.format == "json":
+        world.output.document([material_document(material)])
+
+
 @attestation.command("status", cls=AttestationCommand)
 @click.pass_obj
 def status(world: World, full: bool) -> None:
@@ -60,7 +72,7 @@ def status(world: World, full: bool) -> None:
 @click.pass_obj
 def push(world: World, /, **options: Any) -> None:
     """Sign the attestation and store it on the control plane."""
-    world.may_end_gracefully = True
+    world.ends_gracefully = world.switch("graceful_exit")
     from chainloop_ci.cli.attestation_push import run_push
 
     run_push(world, **options)
@@ -68,18 +80,22 @@ def push(world: World, /, **options: Any) -> None:
 
 @attestation.command("reset", cls=AttestationCommand)
 @click.pass_obj
-def reset(world: World, trigger: str, reason: str | None) -> None:
+def reset(world: World, trigger: str, reason: str | None, force: bool) -> None:
     """End the attestation without pushing it."""
-    world.may_end_gracefully = True
+    world.ends_gracefully = world.switch("graceful_exit")
+    from chainloop_ci.api.words import CancelTrigger
     from chainloop_ci.crafting.reset import Reset
 
-    store = world.state()
-    ended = Reset(store=store, control_plane=world.control_plane_of, report=world.reporter)(trigger, reason or "")
-    if ended:
-        world.output.info("Attestation canceled", run=ended.pin.run_id or "dry run", trigger=trigger)
+    use_case = Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter)
+    ended = use_case(CancelTrigger(trigger), reason or "", force=force)
+    run_id, run_state = (ended.state.pin.run_id, ended.run_state) if ended else ("", "")
+    if run_state:
+        world.output.info("Attestation ended without a push", run=run_id, state=run_state, trigger=trigger)
+    elif ended:
+        world.output.info("Attestation forgotten here", run=run_id or "dry run")
     if world.format == "json":
-        run_id = ended.pin.run_id if ended else None
-        world.output.document({"reset": ended is not None, "attestationID": run_id, "trigger": trigger})
+        document = {"reset": ended is not None, "attestationID": run_id if ended else None, "trigger": trigger}
+        world.output.document({**document, "state": run_state or None})
 
 
 @attestation.command("verify", cls=AttestationCommand)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chainloop_ci import __version__
 from chainloop_ci.cli.wiring import World
+from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.crafting.init import Init, InitRequest, Machine
 from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
 from chainloop_ci.errors import FileUnreadableError, UsageError
@@ -13,8 +14,6 @@ from chainloop_ci.errors import FileUnreadableError, UsageError
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState
     from chainloop_ci.workspace.project_file import ProjectAttestation
-
-MAX_CONTRACT_BYTES = 1024 * 1024
 
 
 def run_init(

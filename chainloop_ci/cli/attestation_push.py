@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
+from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
 from chainloop_ci.cli.status_view import status_document
 from chainloop_ci.cli.wiring import World, builder_id
@@ -14,13 +13,14 @@ from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed
 from chainloop_ci.crafting.status import get_status, require_compliant
-from chainloop_ci.errors import FileUnreadableError, SigningKeyMissingError
+from chainloop_ci.errors import SigningKeyMissingError
 
 
 def run_push(world: World, *, key: str | None, annotations: Sequence[str], bundle: str | None) -> None:
     """Push the attestation, or on a dry run print the statement that would be signed."""
     given = parse_annotations(annotations)
     store = world.state()
+    file = BundleFile(bundle, cwd=world.cwd, belongs_to_state=store.owns, output=world.output) if bundle else None
     push = Push(
         store=store,
         control_plane=world.control_plane_of,
@@ -28,9 +28,11 @@ def run_push(world: World, *, key: str | None, annotations: Sequence[str], bundl
         builder_id=builder_id,
         now=world.now,
         report=world.reporter,
-        write_bundle=_bundle_writer(world, bundle),
+        bundle_file=file,
     )
     if store.load().dry_run:
+        if file:
+            world.output.warning("a dry run has no bundle: no file is written", path=bundle)
         _show_dry(world, push.dry(given))
     else:
         _show(world, push(given))
@@ -71,34 +73,6 @@ def _prompt(world: World) -> Callable[[], str] | None:
     return ask
 
 
-def _bundle_writer(world: World, path: str | None) -> Callable[[bytes], None] | None:
-    if not path:
-        return None
-    target = world.cwd / path
-
-    def write(raw: bytes) -> None:
-        try:
-            _write_private(target, raw)
-        except OSError as error:
-            raise FileUnreadableError(
-                f"the bundle cannot be written to {path}: {error.strerror or error}",
-                hint="choose another path with --bundle; the attestation is kept, push again",
-            ) from error
-
-    return write
-
-
-def _write_private(target: Path, raw: bytes) -> None:
-    """Write a file that only its user can read, whole or not at all."""
-    new = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(raw)
-        new.replace(target)
-    finally:
-        new.unlink(missing_ok=True)
-
-
 def _show_dry(world: World, dry: DryPush) -> None:
     statement: Mapping[str, object] = json.loads(dry.statement)
     if world.format == "json":
@@ -111,12 +85,24 @@ def _show_dry(world: World, dry: DryPush) -> None:
 
 
 def _show(world: World, pushed: Pushed) -> None:
+    try:
+        _show_result(world, pushed)
+    finally:
+        # Also when stdout takes no more: what was stored must not look like a failed push.
+        _tell(world, pushed)
+
+
+def _show_result(world: World, pushed: Pushed) -> None:
     stored = pushed.stored
     if world.format == "json":
         status = get_status(pushed.state, digest=pushed.digest, pushed=True, view_url=stored.view_url)
         world.output.document({**status_document(status), "state": stored.state.value, "verified": stored.verified})
     else:
         world.output.document(_envelope(pushed.bundle))
+
+
+def _tell(world: World, pushed: Pushed) -> None:
+    stored = pushed.stored
     if not stored.verified:
         world.output.warning(
             "stored, but not verified: it does not count as success", reason=stored.verification.key.reason

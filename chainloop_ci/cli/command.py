@@ -85,6 +85,14 @@ def _show_help(ctx: click.Context, parameter: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
+class UnknownCommandError(click.UsageError):
+    """There is no command of this name; `meant` is the one that was perhaps meant, with its groups, or empty."""
+
+    def __init__(self, typed: str, meant: str, ctx: click.Context) -> None:
+        super().__init__(f"there is no command {typed!r}", ctx)
+        self.meant = meant
+
+
 def parameters(entries: Sequence[Option]) -> list[click.Parameter]:
     """Return the options of `entries`, for `@group.command(…, params=parameters(PUSH))`."""
     return [TableOption(entry) for entry in entries]
@@ -197,9 +205,27 @@ class Group(_Shared, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command under its full name, however it was typed."""
+        """Return the command under its full name, however it was typed.
+
+        Raises:
+            UnknownCommandError: there is none, but perhaps one that was meant.
+        """
+        typed = args[0]
+        if not typed.startswith("-") and self.get_command(ctx, typed) is None:
+            raise UnknownCommandError(typed, self._find_meant(ctx, typed), ctx)
         _, command, rest = super().resolve_command(ctx, args)
         return (command.name if command else None), command, rest
+
+    def _find_meant(self, ctx: click.Context, typed: str) -> str:
+        """Return the command that `typed` comes near to, or the one of a group below that has this name."""
+        from difflib import get_close_matches
+
+        names = self.list_commands(ctx)
+        if near := get_close_matches(typed, names, n=1):
+            return f"{ctx.command_path} {near[0]}"
+        groups = ((name, self.get_command(ctx, name)) for name in names)
+        found = (name for name, group in groups if isinstance(group, Group) and group.get_command(ctx, typed))
+        return next((f"{ctx.command_path} {name} {typed}" for name in found), "")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands first: they are what somebody who asks a group for help looks for."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from chainloop_ci.api.address import require_safe_url
 from chainloop_ci.cli.command import Group, parameters
 from chainloop_ci.cli.options import Option
 from chainloop_ci.cli.table import Table
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.config import Secret, Setting, config_path, require_safe_url, reset_config, save_config
+from chainloop_ci.config import Secret, Setting, config_path, reset_config, save_config
 from chainloop_ci.errors import UsageError
 
 _SAVE = (
@@ -31,10 +32,15 @@ def config() -> None:
 @config.command("save", params=parameters(_SAVE))
 @click.pass_obj
 def save(world: World, signing_key: str | None) -> None:
-    """Keep --control-plane, --control-plane-ca, --token, --org and --signing-key in the configuration file."""
+    """Keep --control-plane, --control-plane-ca, --token, --org and --signing-key in the configuration file.
+
+    `--token -` reads the token from standard input, so that it stands in no command line and no shell history.
+    """
     changes = {key: str(world.given[name]) for name, key in _OPTIONS.items() if world.given.get(name) is not None}
     if signing_key is not None:
         changes["signing-key"] = signing_key
+    if changes.get("token") == "-":
+        changes["token"] = _read_token(world)
     if not changes:
         raise UsageError(
             "there is nothing to save",
@@ -92,6 +98,18 @@ def reset(world: World) -> None:
     if world.format == "json":
         world.output.document({"path": str(path), "removed": removed})
     world.output.info("configuration removed" if removed else "there was no configuration", path=path)
+
+
+def _read_token(world: World) -> str:
+    if world.stdin.isatty():
+        from getpass import getpass
+
+        token = getpass("Token: ", stream=world.stderr)
+    else:
+        token = world.stdin.readline()
+    if not token.strip():
+        raise UsageError("--token - expects the token on standard input, found nothing")
+    return token.strip()
 
 
 def _text(value: str | Secret | bool) -> str:

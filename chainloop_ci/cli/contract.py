@@ -8,8 +8,9 @@ import click
 
 from chainloop_ci.api.workflows import ContractRevision
 from chainloop_ci.cli.command import Group, parameters
-from chainloop_ci.cli.contract_files import lint, materials_table, read_contract
+from chainloop_ci.cli.contract_files import lint, read_contract, show_materials
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.names import MAX_CONTRACT_NAME, require_name
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
@@ -20,7 +21,15 @@ _FILE = Option(
 )
 _NAME = Option("name", ("--name",), "Name of the contract; left out, the one that it gives itself.")
 _DESCRIPTION = Option("description", ("--description",), "For people.")
-_WRITE = (_FILE, _NAME, _DESCRIPTION)
+_IF_REVISION = Option(
+    "if_revision",
+    ("--if-revision",),
+    "Store it only while this is the newest revision; 0: while there is none.",
+    Kind.NUMBER,
+    metavar="N",
+)
+_CREATE = (_FILE, _NAME, _DESCRIPTION)
+_WRITE = (*_CREATE, _IF_REVISION)
 _WHICH = (Option("name", ("--name",), "Name of the contract."),)
 _DESCRIBE = (
     *_WHICH,
@@ -44,7 +53,7 @@ def lint_(world: World, path: str | None, file: str | None) -> int:
     return lint(world, named)
 
 
-@contract.command("create", params=parameters(_WRITE))
+@contract.command("create", params=parameters(_CREATE))
 @click.pass_obj
 def create(world: World, file: str, name: str | None, description: str | None) -> None:
     """Store a new contract."""
@@ -57,24 +66,27 @@ def create(world: World, file: str, name: str | None, description: str | None) -
 
 @contract.command("apply", params=parameters(_WRITE))
 @click.pass_obj
-def apply(world: World, file: str, name: str | None, description: str | None) -> None:
+def apply(world: World, file: str, name: str | None, description: str | None, if_revision: int | None) -> None:
     """Store a contract; a new revision is made only when the bytes differ."""
     read = read_contract(world, file)
-    stored = world.operator().put_contract(read.require_name(name), read.raw, read.media_type, description=description)
+    stored = world.operator().put_contract(
+        read.require_name(name), read.raw, read.media_type, if_match=if_revision, description=description
+    )
     _show_stored(world, stored, "contract applied" if stored.changed else "contract unchanged")
 
 
 @contract.command("update", params=parameters(_WRITE))
 @click.argument("named", metavar="[NAME]", required=False)
 @click.pass_obj
-def update(world: World, named: str | None, file: str, name: str | None, description: str | None) -> None:
+def update(
+    world: World, named: str | None, file: str, name: str | None, description: str | None, if_revision: int | None
+) -> None:
     """Store the next revision of a contract, unless somebody else is faster."""
     read = read_contract(world, file)
     operator = world.operator()
     known = operator.get_contract(read.require_name(named or name))
-    stored = operator.put_contract(
-        known.name, read.raw, read.media_type, if_match=known.latest_revision, description=description
-    )
+    expected = known.latest_revision if if_revision is None else if_revision
+    stored = operator.put_contract(known.name, read.raw, read.media_type, if_match=expected, description=description)
     _show_stored(world, stored, "contract updated" if stored.changed else "contract unchanged")
 
 
@@ -87,7 +99,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     show_page(world, page, header, lambda item: (
         item.name, str(item.latest_revision), date(item.created_at), date(item.updated_at), str(item.workflows),
         item.description,
-    ), right=frozenset({1, 4}))  # fmt: skip
+    ), right=frozenset({1, 4}), nothing="no contracts yet")  # fmt: skip
 
 
 @contract.command("describe", params=parameters(_DESCRIBE), formats=("table", "json", "schema"))
@@ -104,7 +116,7 @@ def describe(world: World, named: str | None, name: str | None, revision: int | 
         return
     show_record(world, found, _rows(found))
     if world.format == "table":
-        world.output.table(materials_table(found.document))
+        show_materials(world, found.document)
 
 
 @contract.command("delete", params=parameters(_WHICH))
@@ -124,7 +136,7 @@ def delete(world: World, named: str | None, name: str | None) -> None:
 def _require(named: str | None) -> str:
     if not named:
         raise UsageError("say which contract", hint="`chainloop workflow contract list` names them")
-    return named
+    return require_name("contract", named, MAX_CONTRACT_NAME)
 
 
 def _show_stored(world: World, stored: ContractRevision, said: str) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chainloop_ci.api.limits import MAX_BODY_BYTES
 from chainloop_ci.cli.exit_codes import SUCCESS, exit_status
+from chainloop_ci.cli.names import MAX_CONTRACT_NAME, require_name
 from chainloop_ci.cli.table import Row, Table
 from chainloop_ci.cli.wiring import World
+from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import ContractInvalidError, Finding, LimitExceededError, UsageError
 
@@ -36,7 +37,7 @@ class ContractFile:
         """Return the name to store it under.
 
         Raises:
-            UsageError: nobody names it, or both do and differ.
+            UsageError: nobody names it, both do and differ, or it is no name.
         """
         if typed and self.name and typed != self.name:
             raise UsageError(
@@ -46,7 +47,7 @@ class ContractFile:
         named = typed or self.name
         if not named:
             raise UsageError("the contract gives itself no name", hint="give one with --name")
-        return named
+        return require_name("contract", named, MAX_CONTRACT_NAME)
 
 
 def read_contract(world: World, path: str) -> ContractFile:
@@ -71,7 +72,7 @@ def lint(world: World, path: str) -> int:
     if world.format == "json":
         world.output.document(document)
     else:
-        world.output.table(materials_table(document))
+        show_materials(world, document)
     world.output.info(f"{path} is a valid contract", schema=loaded.contract.schema, digest=loaded.digest)
     return SUCCESS
 
@@ -92,9 +93,9 @@ def _load(world: World, path: str) -> LoadedContract:
     from chainloop_ci.materials.registry import IMPLEMENTED
 
     with world.open_file(path) as file:
-        raw = file.read(MAX_BODY_BYTES + 1)
-    if len(raw) > MAX_BODY_BYTES:
-        raise LimitExceededError(f"expected a contract of at most {MAX_BODY_BYTES} bytes, {path} is larger")
+        raw = file.read(MAX_CONTRACT_BYTES + 1)
+    if len(raw) > MAX_CONTRACT_BYTES:
+        raise LimitExceededError(f"expected a contract of at most {MAX_CONTRACT_BYTES} bytes, {path} is larger")
     loaded = load(raw, filename=path, implemented=frozenset(IMPLEMENTED))
     for line in _lines(path, loaded.warnings):
         world.output.warning(line)
@@ -110,15 +111,15 @@ def _lines(path: str, findings: Iterable[Finding]) -> list[str]:
     ]
 
 
-def materials_table(document: Mapping[str, object]) -> Table:
-    """Return the materials of a normalised contract."""
+def show_materials(world: World, document: Mapping[str, object]) -> None:
+    """Show the materials of a normalised contract."""
     body = document.get("spec", document)
     listed = body.get("materials", []) if isinstance(body, dict) else []
-    return Table(
-        [_material_row(item) for item in listed],
-        title="Materials",
-        header=("Name", "Type", "Required", "Is output", "Group"),
-    )
+    if not listed:
+        world.output.info("the contract asks for no materials")
+        return
+    header = ("Name", "Type", "Required", "Is output", "Group")
+    world.output.table(Table([_material_row(item) for item in listed], title="Materials", header=header))
 
 
 def _material_row(item: Mapping[str, object]) -> Row:

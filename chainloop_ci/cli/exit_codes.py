@@ -23,6 +23,8 @@ SIGNER_NOT_TRUSTED = 8
 NOTHING_TO_VERIFY = 9
 INTERRUPTED = 130
 """Ended by Ctrl-C, as shells say it (128 + SIGINT)."""
+ABANDONED = 141
+"""Whoever read our result went away (`… | head`), as shells say it (128 + SIGPIPE)."""
 
 EXIT_STATUSES: Mapping[str, int] = {
     "error": FAILURE,
@@ -32,6 +34,8 @@ EXIT_STATUSES: Mapping[str, int] = {
     "json-invalid": FAILURE,
     "path-refused": FAILURE,
     "file-unreadable": FAILURE,
+    "file-unwritable": FAILURE,
+    "output-unwritable": FAILURE,
     "limit-exceeded": FAILURE,
     "config-invalid": FAILURE,
     # contract and crafting
@@ -50,6 +54,7 @@ EXIT_STATUSES: Mapping[str, int] = {
     "state-broken": FAILURE,
     "state-locked": FAILURE,
     "state-unwritable": FAILURE,
+    "state-foreign": FAILURE,
     "already-initialized": FAILURE,
     # signing and verifying
     "signing-key-missing": NOT_ALLOWED,

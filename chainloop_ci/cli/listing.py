@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+from chainloop_ci.api.limits import DEFAULT_PAGE, MAX_PAGE
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.cli.options import Kind, Option
@@ -18,14 +19,23 @@ from chainloop_ci.errors import UsageError
 R = TypeVar("R")
 
 PAGING: tuple[Option, ...] = (
-    Option("limit", ("--limit",), "How many at most; the control plane gives 50, and 200 at most.", Kind.NUMBER),
+    Option("limit", ("--limit",), f"How many, {MAX_PAGE} at most; left out, {DEFAULT_PAGE}.", Kind.NUMBER),
     Option("cursor", ("--next",), "Continue a list: the cursor that the page before ended with.", metavar="CURSOR"),
 )
 """Options of every list."""
 
 
 def paging_of(limit: int | None, cursor: str | None) -> Paging:
-    """Return which page was asked for."""
+    """Return which page was asked for.
+
+    Raises:
+        UsageError: it is larger than pages are.
+    """
+    if limit is not None and limit > MAX_PAGE:
+        raise UsageError(
+            f"--limit: expected at most {MAX_PAGE}, found {limit}",
+            hint="the end of each page shows the --next with which the list goes on",
+        )
     return Paging(limit or None, cursor)
 
 
@@ -35,15 +45,19 @@ def show_page(
     header: Row,
     row: Callable[[R], Row],
     *,
+    nothing: str,
     document: Callable[[R], object] = to_dict,
     right: frozenset[int] = frozenset(),
 ) -> None:
-    """Show one page of a list, and how to get the next."""
+    """Show one page of a list, and how to get the next; `nothing` is said when it is empty."""
     if world.format == "json":
         result: dict[str, object] = {"items": [document(item) for item in page.items]}
         world.output.document({**result, **({"nextCursor": page.next_cursor} if page.next_cursor else {})})
         return
-    world.output.table(Table([row(item) for item in page.items], header=header, right=right))
+    if page.items:
+        world.output.table(Table([row(item) for item in page.items], header=header, right=right))
+    else:
+        world.output.info(nothing)
     if page.next_cursor:
         world.output.info("there are more", next=f"--next {page.next_cursor}")
 

@@ -11,10 +11,11 @@ from typing import TextIO
 
 import click
 
-from chainloop_ci.cli.command import Group, Lazy
-from chainloop_ci.cli.exit_codes import FAILURE, INTERRUPTED, SUCCESS, exit_status
+from chainloop_ci import __version__
+from chainloop_ci.cli.command import Group, Lazy, UnknownCommandError
+from chainloop_ci.cli.exit_codes import ABANDONED, FAILURE, INTERRUPTED, SUCCESS, exit_status
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.errors import ChainloopError, UsageError
+from chainloop_ci.errors import ChainloopError, OutputUnwritableError, UsageError
 
 COMMANDS: tuple[Lazy, ...] = (
     Lazy("attestation", "chainloop_ci.cli.attestation:attestation", "Craft, sign and push an attestation.", ("att",)),
@@ -23,6 +24,7 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),
     Lazy("config", "chainloop_ci.cli.config_commands:config", "Keep the control plane's address and a token."),
     Lazy("version", "chainloop_ci.cli.version:version", "Show the version."),
+    Lazy("help", "chainloop_ci.cli.help:help_", "Show the help of a command."),
 )
 """Every command of the first level. `--help` prints this table and imports none of them."""
 
@@ -31,8 +33,19 @@ _SECRETS = re.compile(r"-----BEGIN.*|clp_\w+", re.DOTALL)
 
 _GRACE_IS_NOT_FOR = ("usage", "already-initialized")
 
+_REFUSALS_OF_A_TOKEN = ("not-authenticated", "not-allowed")
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        ctx.obj.output.text(f"chainloop version {__version__}")
+        ctx.exit()
+
 
 @click.command(cls=Group, name="chainloop", lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 def chainloop() -> None:
     """Craft the attestation of a CI run against a contract, and manage what a control plane knows of it."""
 
@@ -43,34 +56,42 @@ def run(arguments: Sequence[str], world: World) -> int:
         # Before anything is parsed: what fails there should be explained too.
         world.given["debug"] = True
     try:
-        status = chainloop.main(list(arguments), prog_name="chainloop", standalone_mode=False, obj=world)
-        return status if isinstance(status, int) else SUCCESS
-    except click.exceptions.NoArgsIsHelpError as error:
-        world.output.text(error.format_message())
-        return SUCCESS
+        return _invoke(arguments, world)
     except click.ClickException as error:
         _assume_json(arguments, world)
         return _report(_translate(error), world)
+    except OutputUnwritableError as error:
+        return ABANDONED if error.abandoned else _report(error, world)
     except ChainloopError as error:
         return _report(error, world)
     except (KeyboardInterrupt, click.Abort):
         world.output.warning("interrupted; what was saved stays")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our result went away (`… | head`). Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), world.stdout.fileno())
-        return FAILURE
     except Exception as error:  # noqa: BLE001 - the last line of defence: a defect is one line, never a traceback
         return _report_defect(error, world)
 
 
+def _invoke(arguments: Sequence[str], world: World) -> int:
+    try:
+        status = chainloop.main(list(arguments), prog_name="chainloop", standalone_mode=False, obj=world)
+        return status if isinstance(status, int) else SUCCESS
+    except click.exceptions.NoArgsIsHelpError as error:
+        world.output.text(error.format_message())
+        return SUCCESS
+
+
 def _report(error: ChainloopError, world: World) -> int:
     status = exit_status(error)
+    if world.shadowed_token and error.code in _REFUSALS_OF_A_TOKEN:
+        error.hint = f"{error.hint}; {world.shadowed_token}" if error.hint else world.shadowed_token
     world.output.error(error, status)
-    if world.may_end_gracefully and error.code not in _GRACE_IS_NOT_FOR and world.switch("graceful_exit"):
-        world.output.warning("ended with 0, as --graceful-exit asks", status=status)
-        return SUCCESS
-    return status
+    if not world.ends_gracefully:
+        return status
+    if error.code in _GRACE_IS_NOT_FOR:
+        world.output.warning("--graceful-exit is not for this error", status=status)
+        return status
+    world.output.warning("ended with 0, as --graceful-exit asks", status=status)
+    return SUCCESS
 
 
 def _report_defect(error: Exception, world: World) -> int:
@@ -91,6 +112,8 @@ def _report_defect(error: Exception, world: World) -> int:
 def _translate(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else "see `chainloop --help`"
+    if isinstance(error, UnknownCommandError) and error.meant:
+        hint = f"did you mean `{error.meant}`? {hint}"
     text = _SECRETS.sub("***", error.format_message().strip().rstrip("."))
     return UsageError(text[:1].lower() + text[1:] if text else "the command line cannot be read", hint=hint)
 
@@ -105,10 +128,25 @@ def _assume_json(arguments: Sequence[str], world: World) -> None:
 
 def main() -> int:
     """Run the command of this process."""
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         _speak_unicode(stream)
     world = World(env=os.environ, cwd=Path.cwd(), stdin=sys.stdin, stdout=sys.stdout, stderr=sys.stderr)
     return run(sys.argv[1:], world)
+
+
+def _open_closed_streams() -> None:
+    """Lead a stream that the caller has closed (`>&-`) nowhere; Python has None in its place.
+
+    In this order, so that each gets its own descriptor back and no file that is opened later can take it.
+    """
+    sys.stdin = sys.stdin or _open_nowhere()
+    sys.stdout = sys.stdout or _open_nowhere()
+    sys.stderr = sys.stderr or _open_nowhere()
+
+
+def _open_nowhere() -> TextIO:
+    return os.fdopen(os.open(os.devnull, os.O_RDWR), "r+", encoding="utf-8")
 
 
 def _speak_unicode(stream: TextIO) -> None:

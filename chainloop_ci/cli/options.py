@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from chainloop_ci.api.words import CancelTrigger
+
 
 class Kind(StrEnum):
     """What an option takes."""
@@ -95,7 +97,7 @@ ATTESTATION: tuple[Option, ...] = (
     Option(
         "graceful_exit",
         ("--graceful-exit",),
-        "End with 0 when init, push or reset fail.",
+        "End with 0 when init, push or reset fail; not for wrong options or a second init.",
         Kind.SWITCH,
         env="CHAINLOOP_GRACEFUL_EXIT",
     ),
@@ -186,7 +188,7 @@ PUSH: tuple[Option, ...] = (
         "key", ("--key", "-k"), f"Signing key: {_KEY_TEXT}.", env="CHAINLOOP_SIGNING_KEY", metavar="KEY", secret=True
     ),
     _ANNOTATIONS,
-    Option("bundle", ("--bundle",), "File to write the signed bundle to.", Kind.PATH, env="CHAINLOOP_BUNDLE_PATH"),
+    Option("bundle", ("--bundle",), "File to write the stored bundle to.", Kind.PATH, env="CHAINLOOP_BUNDLE_PATH"),
 )
 
 RESET: tuple[Option, ...] = (
@@ -195,11 +197,19 @@ RESET: tuple[Option, ...] = (
         ("--trigger",),
         "Why the attestation ends.",
         Kind.CHOICE,
-        choices=("failure", "cancellation"),
-        default="failure",
+        choices=(CancelTrigger.FAILURE.value, CancelTrigger.CANCELLATION.value),
+        default=CancelTrigger.FAILURE.value,
     ),
     Option("reason", ("--reason",), "Reason, for people."),
+    Option(
+        "force",
+        ("--force",),
+        "Forget the attestation here even when the control plane cannot be told.",
+        Kind.SWITCH,
+    ),
 )
+
+REMOVE: tuple[Option, ...] = (Option("name", ("--name",), "Name of the material.", required=True),)
 
 VERIFY: tuple[Option, ...] = (
     Option("bundle", ("--bundle", "-b"), "Bundle or envelope to verify.", Kind.PATH, required=True),
@@ -212,7 +222,15 @@ VERIFY: tuple[Option, ...] = (
     ),
 )
 
-COMMANDS = {"init": INIT, "add": ADD, "status": STATUS, "push": PUSH, "reset": RESET, "verify": VERIFY}
+COMMANDS = {
+    "init": INIT,
+    "add": ADD,
+    "remove": REMOVE,
+    "status": STATUS,
+    "push": PUSH,
+    "reset": RESET,
+    "verify": VERIFY,
+}
 """Options of each attestation command, in the order of its help."""
 
 SIGNING_PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - its name, not its value

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from chainloop_ci.api.access import Organization, OrganizationRequest, OrganizationSettings
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.cli.command import Group, Lazy, parameters
 from chainloop_ci.cli.durations import parse_duration, parse_size, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page, show_record
+from chainloop_ci.cli.names import require_name, require_names
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.progress import render_size
 from chainloop_ci.cli.table import Row
@@ -30,7 +32,7 @@ _UPDATE = (
         ("--cas-backend",),
         "Where the content of new artifacts goes.",
         Kind.CHOICE,
-        choices=("filesystem", "inline"),
+        choices=tuple(entry.value for entry in CasBackend),
     ),
 )
 _GROUPS = (
@@ -49,7 +51,8 @@ def organization() -> None:
 @click.pass_obj
 def create(world: World, name: str) -> None:
     """Create an organization; needs the token of the server's operator."""
-    created = world.operator().create_organization(OrganizationRequest(name))
+    request = OrganizationRequest(require_name("organization", name))
+    created = world.operator().create_organization(request)
     show_record(world, created, _rows(created))
     world.output.info("organization created", name=created.name)
 
@@ -62,7 +65,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     header = ("Name", "ID", "Created at", "Run expiry", "CAS backend")
     show_page(world, page, header, lambda item: (
         item.name, item.id, date(item.created_at), render_duration(item.run_expiry_seconds), item.cas_backend
-    ))  # fmt: skip
+    ), nothing="no organizations yet")  # fmt: skip
 
 
 @organization.command("describe")
@@ -70,6 +73,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
 @click.pass_obj
 def describe(world: World, name: str | None) -> None:
     """Show an organization and its settings."""
+    require_names(organization=name)
     operator = world.operator()
     found = operator.get_organization(name or _own(operator))
     show_record(world, found, _rows(found))
@@ -87,11 +91,12 @@ def update(
     cas_backend: str | None,
 ) -> None:
     """Change an organization's settings; what is left out stays."""
+    require_names(organization=name)
     settings = OrganizationSettings(
         accept_unsigned=None if accept_unsigned is None else accept_unsigned == "true",
         run_expiry_seconds=None if run_expiry is None else parse_duration(run_expiry, "--run-expiry"),
         quota_bytes=None if quota is None else parse_size(quota, "--quota"),
-        cas_backend=cas_backend,
+        cas_backend=None if cas_backend is None else CasBackend(cas_backend),
     )
     if settings == OrganizationSettings():
         raise UsageError("there is nothing to change", hint="see `chainloop organization update --help`")

@@ -7,11 +7,14 @@ never with `NO_COLOR` (no-color.org) or `TERM=dumb`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from chainloop_ci.cli.escaping import printable, printable_json, printable_lines
-from chainloop_ci.errors import ChainloopError, Finding
+from chainloop_ci.errors import ChainloopError, Finding, OutputUnwritableError
 
 if TYPE_CHECKING:
     from chainloop_ci.cli.table import Table
@@ -20,7 +23,11 @@ _COLOURS = {"INF": "32", "WRN": "33", "ERR": "31", "DBG": "90"}
 
 
 class Output:
-    """The two streams of one command."""
+    """The two streams of one command.
+
+    A result that cannot be written is an error (`OutputUnwritableError`). A log line that cannot be written is lost: it
+    is never worth more than what the command does.
+    """
 
     def __init__(
         self, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], *, as_json: bool = False, debug: bool = False
@@ -30,6 +37,7 @@ class Output:
         self.as_json = as_json
         self.has_result = False
         """Whether something was already written to stdout."""
+        self._env = env
         self._debug = debug
         self._colour = stderr.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
 
@@ -38,10 +46,15 @@ class Output:
         """Tell whether a person watches the log lines."""
         return self.stderr.isatty()
 
+    @property
+    def log_columns(self) -> int | None:
+        """Return how wide the terminal of the log lines is; None where there is none, or it does not say."""
+        return self._columns(self.stderr)
+
     def table(self, *tables: Table) -> None:
-        """Write tables for people."""
+        """Write tables for people: as wide as they are, but on a terminal no wider than it."""
         for table in tables:
-            self._result(table.render())
+            self._result(table.render(self._columns(self.stdout)))
 
     def document(self, document: object) -> None:
         """Write a result as JSON: indented by three spaces, in the order that the caller gave it."""
@@ -54,9 +67,10 @@ class Output:
     def raw(self, content: bytes) -> None:
         """Write exact bytes as a result."""
         self.has_result = True
-        self.stdout.flush()
-        self.stdout.buffer.write(content)
-        self.stdout.buffer.flush()
+        with _writing_result(self.stdout):
+            self.stdout.flush()
+            self.stdout.buffer.write(content)
+            self.stdout.buffer.flush()
 
     def info(self, message: str, **facts: object) -> None:
         """Say what happened."""
@@ -85,20 +99,52 @@ class Output:
                 self._line(f"    hint: {finding.hint}")
         if error.hint:
             self._line(f"hint: {error.hint}")
+        self._trace(error, status)
         if self.as_json and not self.has_result:
-            self.document(error_document(error, status))
+            with suppress(OutputUnwritableError):  # it stands on stderr already
+                self.document(error_document(error, status))
+
+    def _trace(self, error: ChainloopError, status: int) -> None:
+        """With `--debug`: where the error was raised, and of what. No values: they may be secrets."""
+        if not self._debug:
+            return
+        self.debug("raised", code=error.code, exit_status=status, at=_place_of(error))
+        cause = error.__cause__ or error.__context__
+        while cause is not None:
+            # The system's own words hold no values; those of other libraries may.
+            reason = {"reason": cause.strerror} if isinstance(cause, OSError) and cause.strerror else {}
+            self.debug("caused by", type=type(cause).__name__, **reason, at=_place_of(cause))
+            cause = cause.__cause__ or cause.__context__
 
     def _log(self, level: str, message: str, facts: Mapping[str, object]) -> None:
         head = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m" if self._colour else level
         words = [printable(message), *(f"{name}={_value(value)}" for name, value in facts.items())]
-        _write(self.stderr, " ".join([head, *words]))
+        self._to_log(" ".join([head, *words]))
 
     def _line(self, text: str) -> None:
-        _write(self.stderr, printable(text))
+        self._to_log(printable(text))
+
+    def _to_log(self, text: str) -> None:
+        try:
+            _write(self.stderr, text)
+        except OSError:
+            _silence(self.stderr)
+
+    def _columns(self, stream: TextIO) -> int | None:
+        if not stream.isatty():
+            return None
+        told = self._env.get("COLUMNS", "")
+        if told.isascii() and told.isdigit() and int(told) > 0:
+            return int(told)
+        try:
+            return os.get_terminal_size(stream.fileno()).columns or None
+        except (OSError, ValueError):
+            return None
 
     def _result(self, text: str) -> None:
         self.has_result = True
-        _write(self.stdout, text)
+        with _writing_result(self.stdout):
+            _write(self.stdout, text)
 
 
 def error_document(error: ChainloopError, status: int) -> dict[str, object]:
@@ -109,6 +155,37 @@ def error_document(error: ChainloopError, status: int) -> dict[str, object]:
     if error.findings:
         fields["findings"] = [Finding.to_dict(finding) for finding in error.findings]
     return {"error": fields, "exitCode": status}
+
+
+def _place_of(error: BaseException) -> str:
+    """Return file and line at which an error was raised, the file from its package on."""
+    trace = error.__traceback__
+    if trace is None:
+        return ""
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{'/'.join(Path(trace.tb_frame.f_code.co_filename).parts[-3:])}:{trace.tb_lineno}"
+
+
+@contextmanager
+def _writing_result(stream: TextIO) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _silence(stream)
+        if isinstance(error, BrokenPipeError):
+            raise OutputUnwritableError("nobody reads it any more", abandoned=True) from error
+        raise OutputUnwritableError(error.strerror or str(error)) from error
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what is left in the stream's buffer go nowhere: Python would fail on it once more at its end."""
+    with suppress(OSError):  # a stream of memory has no descriptor
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -8,16 +8,17 @@ from chainloop_ci.cli.command import Group, parameters
 from chainloop_ci.cli.durations import parse_moment
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page
 from chainloop_ci.cli.options import Kind, Option
+from chainloop_ci.cli.run_filters import STATE_WORDS, require_commit, require_runner, require_state
 from chainloop_ci.cli.run_view import RunView, describe_document, describe_tables, list_document, state_text
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.client.operator import Operator, RunFilter
+from chainloop_ci.client.operator import Operator, RunFilter, is_id
 from chainloop_ci.digests import parse_digest
-from chainloop_ci.errors import NotFoundError, UsageError
+from chainloop_ci.errors import NotAllowedError, NotFoundError, UsageError
 
 _LIST = (
     Option("workflow", ("--workflow",), "Only runs of this workflow.", metavar="NAME|ID"),
     Option("project", ("--project",), "Only runs of this project."),
-    Option("state", ("--state",), "Only runs in this state: initialized, success, error, canceled, expired.",
+    Option("state", ("--state",), f"Only runs in this state: {', '.join(STATE_WORDS)}.", metavar="STATE",
            replaces=("--status",)),
     Option("commit", ("--commit",), "Only runs of the commit that begins so.", metavar="SHA"),
     Option("digest", ("--digest",), "Only runs with this attestation or material.", metavar="DIGEST"),
@@ -39,7 +40,9 @@ _DESCRIBE = (
         metavar="KEY",
     ),
 )
-_FORMATS = ("table", "json", "statement", "attestation", "payload-pae")
+_EXAMPLE_ID = "a6ec0229-7796-46fc-8df2-a03f4bddab47"
+_SUMMARIES = ("table", "json")
+_FORMATS = (*_SUMMARIES, "statement", "attestation", "payload-pae")
 
 
 @click.group(cls=Group, aliases=("workflow-run",))
@@ -54,27 +57,34 @@ def list_(
     /,
     workflow: str | None,
     project: str | None,
+    state: str | None,
+    commit: str | None,
+    digest: str | None,
+    runner: str | None,
+    token_name: str | None,
     since: str | None,
     until: str | None,
-    token_name: str | None,
     limit: int | None,
     cursor: str | None,
-    **equal: str | None,
 ) -> None:
     """List runs, newest first."""
     wanted = RunFilter(
         workflow=workflow,
         project=project,
+        state=None if state is None else require_state(state),
+        commit=None if commit is None else require_commit(commit),
+        digest=None if digest is None else parse_digest(digest),
+        runner=None if runner is None else require_runner(runner),
         token=token_name,
         since=None if since is None else parse_moment(since, "--since", world.now()),
         until=None if until is None else parse_moment(until, "--until", world.now()),
-        **equal,
     )
     page = world.operator().list_runs(wanted, paging_of(limit, cursor))
+    nothing = "no runs yet" if wanted == RunFilter() else "no run fits these options"
     header = ("ID", "Project", "Workflow", "State", "Created at", "Run URL")
     show_page(world, page, header, lambda item: (
         item.id, item.project, item.workflow, state_text(item), date(item.created_at), item.runner_url,
-    ), document=list_document)  # fmt: skip
+    ), document=list_document, nothing=nothing)  # fmt: skip
 
 
 @run.command("describe", params=parameters(_DESCRIBE), formats=_FORMATS)
@@ -86,8 +96,10 @@ def describe(
     """Show a run, what it attested and what of it is proven."""
     if named and named.startswith("sha256:"):
         digest = digest or named
+    run_id = run_id or (named if named != digest else None)
+    _require_one(run_id, digest)
     operator = world.operator()
-    view = _fetch(operator, run_id or (named if named != digest else None), digest)
+    view = _fetch(world, operator, run_id, digest, needs_attestation=check or world.format not in _SUMMARIES)
     if check:
         view = _verified_here(world, view, key)
     if world.format == "table":
@@ -98,26 +110,46 @@ def describe(
         _show_attestation(world, view)
 
 
-def _fetch(operator: Operator, run_id: str | None, digest: str | None) -> RunView:
+def _require_one(run_id: str | None, digest: str | None) -> None:
     if bool(run_id) == bool(digest):
         raise UsageError(
-            "say which run: its id, or the digest of its attestation", hint="`chainloop workflow run list` shows both"
+            "say which run: its id, or the digest of its attestation", hint="`chainloop workflow run list` shows ids"
         )
-    detail = operator.get_run(run_id) if run_id else operator.get_run_by_digest(parse_digest(digest or ""))
+    if run_id and not is_id(run_id.lower()):
+        raise UsageError(
+            f"expected the id of a run like {_EXAMPLE_ID}, or a digest like sha256:<64 hexadecimal digits>, "
+            f"found {run_id[:80]!r}",
+            hint="`chainloop workflow run list` shows the ids",
+        )
+    if digest:
+        parse_digest(digest)
+
+
+def _fetch(
+    world: World, operator: Operator, run_id: str | None, digest: str | None, *, needs_attestation: bool
+) -> RunView:
+    """Return the run; a job's token may see the runs of its scope, and not what they attested byte for byte (R1)."""
+    detail = operator.get_run(run_id.lower()) if run_id else operator.get_run_by_digest(parse_digest(digest or ""))
     stored = detail.run.attestation_digest
-    return RunView(detail, operator.get_attestation(stored) if stored else None)
+    try:
+        return RunView(detail, operator.get_attestation(stored) if stored else None)
+    except NotAllowedError as error:
+        if needs_attestation:
+            raise
+        world.output.warning(f"the attestation itself is left out: {error.message}")
+        return RunView(detail, None)
 
 
 def _verified_here(world: World, view: RunView, key: str | None) -> RunView:
     """Check the signature without the control plane's word; a failure ends the command with 7, 8 or 9."""
     from chainloop_ci.attestation.verification import check_signature
-    from chainloop_ci.cli.attestation_verify import load_public_key_reference
+    from chainloop_ci.cli.verification_keys import load_typed_key
     from chainloop_ci.errors import NothingToVerifyError
 
     if view.bundle is None:
         raise NothingToVerifyError(f"the run {view.detail.run.id} has no attestation")
-    verified = check_signature(view.bundle, [load_public_key_reference(world, key)] if key else [])
-    world.output.info("the signature is valid; what the statement says is its signer's word", key=verified.key.key_id)
+    signer = check_signature(view.bundle, [load_typed_key(world, "--key", key)] if key else [])
+    world.output.info("the signature is valid; what the statement says is its signer's word", key=signer.key_id)
     return view
 
 

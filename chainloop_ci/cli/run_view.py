@@ -7,25 +7,29 @@ Labels and column heads are those of the 2022 transcript, with more rows; the do
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from chainloop_ci.api.record import to_dict
-from chainloop_ci.api.runs import RunDetail, WorkflowRun
+from chainloop_ci.api.runs import RunDetail, RunMaterial, WorkflowRun
 from chainloop_ci.api.workflows import ContractRevision, Workflow
 from chainloop_ci.attestation.bundle import Bundle, read_bundle
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.view import MaterialView, StatementView
 from chainloop_ci.cli.listing import date
 from chainloop_ci.cli.table import RULE, Row, Table
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.types import RunnerType
 
-_TAG = "chainloop.material.image.tag"
+_TAG = f"{MATERIAL_PREFIX}image.tag"
 
 
 class RunView:
-    """A run, and its attestation read from the exact stored bytes."""
+    """A run, and its attestation read from the exact stored bytes.
+
+    Without them (nothing was stored, or they may not be read) the run shows what the control plane says is in it.
+    """
 
     def __init__(self, detail: RunDetail, raw: bytes | None) -> None:
         self.detail = detail
@@ -40,6 +44,11 @@ class RunView:
     def statement(self) -> StatementView | None:
         """Return what the bundle says, None when nothing was stored."""
         return None if self.bundle is None else read_statement(self.bundle.payload)
+
+    @property
+    def content_checks(self) -> dict[str, str]:
+        """Return what the control plane did with each material's content: `checked`, `not checked: …`."""
+        return {material.name: material.content_check for material in self.detail.materials}
 
     @property
     def contract(self) -> tuple[str, int]:
@@ -59,13 +68,14 @@ def describe_tables(view: RunView) -> list[Table]:
     """Return what `describe` shows."""
     detail = view.detail
     tables = [Table(_summary(view), title="Workflow")]
-    if view.statement is not None:
-        rows: list[Row] = [(item.name, item.type, _value(item)) for item in view.statement.materials]
-        tables.append(Table(rows, title="Materials", header=("Name", "Type", "Value")))
+    materials = view.statement.materials if view.statement else detail.materials
+    if materials:
+        tables.append(_materials(view, materials))
     if detail.annotations:
         tables.append(Table(sorted(detail.annotations.items()), title="Annotations", header=("Name", "Value")))
-    if view.statement is not None and view.statement.env:
-        rows = [*view.statement.env.items()]
+    env = view.statement.env if view.statement else detail.env
+    if env:
+        rows: list[Row] = [*env.items()]
         tables.append(Table(rows, title="Environment Variables", header=("Name", "Value")))
     if detail.verification is not None:
         rows = [(name, line["result"], line["reason"]) for name, line in to_dict(detail.verification).items()]
@@ -123,6 +133,15 @@ def _summary(view: RunView) -> list[Row]:
     ]
 
 
+def _materials(view: RunView, materials: Sequence[MaterialView | RunMaterial]) -> Table:
+    checks = view.content_checks
+    is_known = any(checks.values())  # a control plane of an older version says nothing
+    rows: list[Row] = [
+        (item.name, item.type, _value(item), *((checks.get(item.name, ""),) * is_known)) for item in materials
+    ]
+    return Table(rows, title="Materials", header=("Name", "Type", "Value", *(("Content",) * is_known)))
+
+
 def _given(*rows: Row) -> list[Row]:
     return [row for row in rows if row[1]]
 
@@ -138,7 +157,7 @@ def runner_title(word: str) -> str:
     return runner.title if runner else word
 
 
-def _value(material: MaterialView) -> str:
+def _value(material: MaterialView | RunMaterial) -> str:
     if material.value is not None:
         return material.value
     return f"{material.filename or ''}@{material.digest}" if material.digest else material.filename or ""
@@ -214,7 +233,10 @@ def _attestation_document(view: RunView, bundle: Bundle) -> dict[str, Any]:
             ],
         },
         "bundle": base64.b64encode(view.raw or b"").decode(),
-        "materials": [_material_document(item) for item in statement.materials] if statement else [],
+        "materials": [
+            {**_material_document(item), "contentCheck": view.content_checks.get(item.name, "")}
+            for item in (statement.materials if statement else ())
+        ],
         "envvars": _pairs(statement.env if statement else {}),
         "annotations": _pairs(statement.annotations if statement else {}),
         "digest": bundle.digest,
@@ -231,8 +253,8 @@ def _attestation_document(view: RunView, bundle: Bundle) -> dict[str, Any]:
 
 def _material_document(material: MaterialView) -> dict[str, Any]:
     raw = {} if material.value is None else {"raw_value": base64.b64encode(material.content or b"").decode()}
-    stored = {"chainloop.material.cas": "true"} if material.uploaded else {}
-    facts = {"chainloop.material.name": material.name, "chainloop.material.type": material.type}
+    stored = {f"{MATERIAL_PREFIX}cas": "true"} if material.uploaded else {}
+    facts = {f"{MATERIAL_PREFIX}name": material.name, f"{MATERIAL_PREFIX}type": material.type}
     return {
         "name": material.name,
         "value": material.value or "",

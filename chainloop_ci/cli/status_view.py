@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
+from chainloop_ci.attestation.state_materials import SIZE_ANNOTATION
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.cli.table import RULE, Row, Table
 from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus
@@ -194,7 +195,7 @@ def _annotations(line: MaterialStatus) -> dict[str, str]:
     declared = {entry.name: entry.value for entry in line.entry.annotations} if line.entry else {}
     if line.material is None:
         return declared
-    size = {} if line.material.size_bytes is None else {"chainloop.material.size": str(line.material.size_bytes)}
+    size = {} if line.material.size_bytes is None else {SIZE_ANNOTATION: str(line.material.size_bytes)}
     return {**declared, **line.material.annotations, **size}
 
 

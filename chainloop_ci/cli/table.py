@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from chainloop_ci.cli.escaping import printable
+from chainloop_ci.cli.folding import fold, places, shrink
 
 Row = Sequence[str]
 
@@ -25,15 +27,20 @@ class Table:
     right: frozenset[int] = field(default_factory=frozenset)
     """Columns that are aligned to the right, from 0."""
 
-    def render(self) -> str:
-        """Return the table as lines without the last line break."""
+    def render(self, limit: int | None = None) -> str:
+        """Return the table as lines without the last line break, each of at most `limit` places.
+
+        A table that is wider is folded inside its cells: no character of it is lost.
+        """
         heads = [tuple(head.upper() for head in self.header)] if self.header else []
         rows = [*heads, *(tuple(printable(cell) for cell in row) for row in self.rows)]
         columns = max((len(row) for row in rows), default=1) or 1
-        widths = [max((_width(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
+        widths = [max((places(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
         if self.title is not None:
             # The title needs the room of all columns: the last one gives what is missing.
-            widths[-1] += max(0, _width(self.title) - sum(widths) - 3 * (columns - 1))
+            widths[-1] += max(0, places(self.title) - sum(widths) - 3 * (columns - 1))
+        if limit is not None:
+            widths = shrink(widths, limit - 3 * columns - 1)
         return "\n".join(self._lines(rows, widths))
 
     def _lines(self, rows: Sequence[Row], widths: Sequence[int]) -> Iterable[str]:
@@ -42,11 +49,13 @@ class Table:
         else:
             whole = [sum(widths) + 3 * (len(widths) - 1)]
             yield _rule("┌┬┐", whole)
-            yield _line([printable(self.title)], whole)
+            yield from _row([printable(self.title)], whole)
             yield _rule("├┬┤", widths)
-        for index, row in enumerate(rows):
-            yield _line(row, widths, self.right) if row else _rule("├┼┤", widths)
-            if index == 0 and self.header:
+        # Where first cells take several lines, nothing else would show at which one the next row begins.
+        apart = any(places(row[0]) > widths[0] for row in rows if row)
+        for index, (row, following) in enumerate(zip_longest(rows, rows[1:], fillvalue=RULE)):
+            yield from _row(row, widths, self.right) if row else [_rule("├┼┤", widths)]
+            if (index == 0 and self.header) or (apart and row and following):
                 yield _rule("├┼┤", widths)
         yield _rule("└┴┘", widths)
 
@@ -55,20 +64,14 @@ def _rule(corners: str, widths: Sequence[int]) -> str:
     return corners[0] + corners[1].join("─" * (width + 2) for width in widths) + corners[2]
 
 
-def _line(row: Row, widths: Sequence[int], right: frozenset[int] = frozenset()) -> str:
-    cells = [row[index] if index < len(row) else "" for index in range(len(widths))]
-    return "│" + "│".join(_cell(cell, widths[index], index in right) for index, cell in enumerate(cells)) + "│"
+def _row(row: Row, widths: Sequence[int], right: frozenset[int] = frozenset()) -> Iterable[str]:
+    """Return the lines of a row: as many as its tallest cell has."""
+    folded = [fold(row[index] if index < len(row) else "", width) for index, width in enumerate(widths)]
+    for pieces in zip_longest(*folded, fillvalue=""):
+        cells = (_cell(piece, widths[index], index in right) for index, piece in enumerate(pieces))
+        yield "│" + "│".join(cells) + "│"
 
 
 def _cell(text: str, width: int, right: bool) -> str:
-    space = " " * (width - _width(text))
+    space = " " * (width - places(text))
     return f" {space}{text} " if right else f" {text}{space} "
-
-
-def _width(text: str) -> int:
-    """Return how many places of a terminal `text` takes."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1 for character in text)

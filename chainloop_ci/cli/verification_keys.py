@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 from collections.abc import Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,14 +11,16 @@ import click
 from chainloop_ci.api.access import KeyRequest, VerificationKey
 from chainloop_ci.cli.api_tokens import render_scope
 from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.key_files import NewFile, new_files
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.names import require_name, split_workflow
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE, SIGNING_PASSWORD_VARIABLE, Kind, Option
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.errors import FileUnreadableError, UnreachableError, UsageError
+from chainloop_ci.errors import FileUnreadableError, PathRefusedError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from chainloop_ci.signing.public_keys import PublicKey
 
 _SCOPE = (
     Option("name", ("--name",), "Name of the key.", required=True),
@@ -74,15 +74,21 @@ def create(
     from chainloop_ci.signing.generate import generate_key
     from chainloop_ci.signing.public_keys import KeyAlgorithm
 
+    require_name("key", name)
     _require_scope(workflows, projects, organization_wide)
+    files = (world.cwd / (private_key or f"{name}.key"), world.cwd / (public_key or f"{name}.pub"))
+    if files[0] == files[1]:
+        raise UsageError(f"both halves of the key would be written to {files[0]}", hint="choose two files")
     operator = world.operator()
     password = _password(world)
     private_pem, public_pem = generate_key(KeyAlgorithm(algorithm), password or None)
-    files = (world.cwd / (private_key or f"{name}.key"), world.cwd / (public_key or f"{name}.pub"))
-    with _new_file(files[0], private_pem, 0o600), _new_file(files[1], public_pem, 0o644):
-        registered = operator.add_key(
-            KeyRequest(name, public_pem, tuple(projects), tuple(workflows), organization_wide)
-        )
+    request = KeyRequest(name, public_pem, tuple(projects), tuple(workflows), organization_wide)
+    halves = (
+        NewFile(files[0], private_pem, 0o600, "--private-key"),
+        NewFile(files[1], public_pem, 0o644, "--public-key"),
+    )
+    with new_files(halves, _add_line(request, public_key or f"{name}.pub")):
+        registered = operator.add_key(request)
     if not password:
         world.output.warning(
             f"the private key is not encrypted; {SIGNING_PASSWORD_VARIABLE} in the environment would encrypt it"
@@ -102,10 +108,9 @@ def add(
     public_key: str,
 ) -> None:
     """Register a public key that was made elsewhere."""
-    from chainloop_ci.cli.attestation_verify import load_public_key_reference
-
+    require_name("key", name)
     _require_scope(workflows, projects, organization_wide)
-    pem = load_public_key_reference(world, public_key).pem
+    pem = load_typed_key(world, "--public-key", public_key).pem
     request = KeyRequest(name, pem, tuple(projects), tuple(workflows), organization_wide)
     registered = world.operator().add_key(request)
     show_record(world, registered, _rows(registered))
@@ -120,7 +125,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     header = ("Name", "ID", "Algorithm", "Verifies", "State", "Created at")
     show_page(world, page, header, lambda item: (
         item.name, item.id, item.algorithm, _scopes(item), _state(item), date(item.created_at)
-    ))  # fmt: skip
+    ), nothing="no keys yet")  # fmt: skip
 
 
 @key.command("retire")
@@ -130,6 +135,10 @@ def retire(world: World, named: str) -> None:
     """Let a key verify nothing new; what it verified stays good."""
     operator = world.operator()
     found = operator.find_key(named)
+    if found.retired_at or found.revoked_at:
+        show_record(world, found, _rows(found))
+        world.output.info(f"key was {_state(found)} already", name=found.name)
+        return
     require_consent(world, f"Retire the key {found.name} for good?")
     retired = operator.retire_key(found.id)
     show_record(world, retired, _rows(retired))
@@ -143,6 +152,10 @@ def revoke(world: World, named: str) -> None:
     """Trust nothing of a key any more: somebody else may have it."""
     operator = world.operator()
     found = operator.find_key(named)
+    if found.revoked_at:
+        show_record(world, found, _rows(found))
+        world.output.info("key was revoked already", name=found.name)
+        return
     require_consent(world, f"Revoke the key {found.name} for good?")
     revoked = operator.revoke_key(found.id)
     show_record(world, revoked, _rows(revoked))
@@ -150,7 +163,7 @@ def revoke(world: World, named: str) -> None:
 
 
 def _require_scope(workflows: Sequence[str], projects: Sequence[str], organization_wide: bool) -> None:
-    """Refuse before anything is made (R3): the whole organization has to be said explicitly."""
+    """Refuse before anything is made: the whole organization has to be said explicitly (R3)."""
     if organization_wide == bool(workflows or projects):
         raise UsageError(
             "say what the key verifies: either workflows and projects, or the whole organization",
@@ -158,7 +171,39 @@ def _require_scope(workflows: Sequence[str], projects: Sequence[str], organizati
         )
     for workflow in workflows:
         if workflow.count("/") != 1:
-            raise UsageError(f"--workflow: expected PROJECT/WORKFLOW, found {workflow[:140]!r}")
+            raise UsageError(
+                f"--workflow: expected PROJECT/WORKFLOW, found {workflow[:140]!r}",
+                hint="`chainloop workflow list` shows both",
+            )
+        split_workflow("--workflow", workflow, None)
+    for project in projects:
+        require_name("project", project)
+
+
+def _add_line(request: KeyRequest, public_key: str) -> str:
+    """Return the command that registers a public key whose file is there already."""
+    scope = [word for workflow in request.workflows for word in ("--workflow", workflow)]
+    scope += [word for project in request.projects for word in ("--project", project)]
+    scope += ["--organization-wide"] * request.organization_wide
+    return shlex.join(
+        ["chainloop", "organization", "key", "add", "--name", request.name, "--public-key", public_key, *scope]
+    )
+
+
+def load_typed_key(world: World, option: str, reference: str) -> PublicKey:
+    """Return the public key that an option names.
+
+    Raises:
+        SigningKeyInvalidError: it names no public key.
+        FileUnreadableError, PathRefusedError: the file cannot be read; says what the option takes.
+    """
+    from chainloop_ci.cli.attestation_verify import load_public_key_reference
+
+    try:
+        return load_public_key_reference(world, reference)
+    except (FileUnreadableError, PathRefusedError) as error:
+        error.hint = f"{option} takes the path of a PEM file, env://NAME, PEM text, or base64 of it"
+        raise
 
 
 def _password(world: World) -> str | None:
@@ -167,27 +212,6 @@ def _password(world: World) -> str | None:
 
     file = world.env.get(SIGNING_PASSWORD_FILE_VARIABLE)
     return password_reader(world.env, file=world.cwd / file if file else None)()
-
-
-@contextmanager
-def _new_file(path: Path, text: str, mode: int) -> Iterator[None]:
-    """Write a file that was not there; take it away again when what follows was refused."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="ascii") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise FileUnreadableError(f"{path} is already there and is not overwritten", hint="choose another") from error
-    except OSError as error:
-        raise FileUnreadableError(f"{path} cannot be written: {error.strerror or error}") from error
-    try:
-        yield
-    except UnreachableError as error:
-        # The key may be registered all the same: its private half must not get lost.
-        error.hint = f"{error.hint}; the files are kept: register the key with `chainloop organization key add`"
-        raise
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _rows(item: VerificationKey) -> list[Row]:

@@ -48,8 +48,10 @@ class World:
         self.now = now
         self.given: dict[str, Any] = {}
         """Global options as they were typed, anywhere on the line."""
-        self.may_end_gracefully = False
-        """Set by the commands that `--graceful-exit` is for."""
+        self.ends_gracefully = False
+        """Whether `--graceful-exit` is on and this is a command that it is for."""
+        self.shadowed_token = ""
+        """For people, when the token that was used stands before another one that is kept: which, and where."""
         self._control_plane: ControlPlane | None = None
 
     # --- options and output ------------------------------------------------------------------------------------------
@@ -128,7 +130,8 @@ class World:
         """Return the settings with their origins; `key` is the signing key that was typed."""
         from chainloop_ci.config import config_path, load_config, resolve_settings
 
-        file = load_config(config_path(self.env, self.text("config")))
+        named = self.text("config")
+        file = load_config(config_path(self.env, named), must_exist=named is not None)
         for warning in file.warnings:
             self.output.warning(warning)
         flags = {
@@ -150,7 +153,6 @@ class World:
         """
         from chainloop_ci import __version__
         from chainloop_ci.client.http import Address, HttpClient
-        from chainloop_ci.config import require_safe_url
 
         settings = self.settings()
         url = settings.control_plane.value if settings.control_plane else known_url
@@ -161,16 +163,21 @@ class World:
             )
         if settings.insecure.value:
             self.output.warning("connection is not protected: --insecure is on", url=url)
+        if settings.token and settings.shadowed_token:
+            self.shadowed_token = (
+                f"the token came from {settings.token.where}; another one ({settings.shadowed_token}) was not used"
+            )
         return HttpClient(
             Address(
-                url=require_safe_url(url, settings.insecure.value),
+                url=url,
                 token=_require_token(settings),
                 organization=settings.organization.value if settings.organization else "",
                 ca=settings.ca.value if settings.ca else "",
                 insecure=settings.insecure.value,
                 user_agent=f"chainloop-ci/{__version__}",
                 env=self.env,
-            )
+            ),
+            trace=self.output.debug,
         )
 
     def control_plane(self, known_url: str = "") -> ControlPlane:
@@ -216,7 +223,7 @@ class World:
         from chainloop_ci.workspace.git_files import find_git_dir
 
         runner = discover(self.facts())
-        return LocalState(state_path(None, env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd))
+        return LocalState(state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd))
 
     def read_head(self, sha: str | None) -> GitHead | None:
         """Return the commit that is built; `sha` is a pull request's head (R31)."""
@@ -234,6 +241,13 @@ class World:
         """Tell whether `path` names something on this machine; a literal may be too long to be a path."""
         try:
             return (self.cwd / path).exists()
+        except (OSError, ValueError):
+            return False
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether `path` names an ordinary file on this machine."""
+        try:
+            return (self.cwd / path).is_file()
         except (OSError, ValueError):
             return False
 

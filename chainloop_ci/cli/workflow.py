@@ -8,6 +8,7 @@ from chainloop_ci.api.workflows import Workflow, WorkflowChange, WorkflowRequest
 from chainloop_ci.cli.command import Group, Lazy, parameters
 from chainloop_ci.cli.durations import parse_duration, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.names import require_names
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
@@ -60,6 +61,7 @@ def create(
     skip_if_exists: bool,
 ) -> None:
     """Create a workflow, and its project when it is new."""
+    require_names(workflow=name, project=project, contract=contract)
     request = WorkflowRequest(name, project, contract, team or "", description or "", _seconds(run_expiry))
     operator = world.operator()
     try:
@@ -79,11 +81,12 @@ def create(
 def list_(world: World, project: str | None, contract: str | None, limit: int | None, cursor: str | None) -> None:
     """List workflows with the state of their last run."""
     page = world.operator().list_workflows(paging_of(limit, cursor), project=project, contract=contract)
+    nothing = "no workflow fits these options" if project or contract else "no workflows yet"
     header = ("ID", "Name", "Project", "Team", "Created at", "# runs", "Last run status")
     show_page(world, page, header, lambda item: (
         item.id, item.name, item.project, item.team, date(item.created_at), str(item.runs_count),
         item.last_run_state or "",
-    ), right=frozenset({5}))  # fmt: skip
+    ), right=frozenset({5}), nothing=nothing)  # fmt: skip
 
 
 @workflow.command("describe", params=parameters(_WHICH))
@@ -112,6 +115,7 @@ def update(
     change = WorkflowChange(contract, team, description, _seconds(run_expiry))
     if change == WorkflowChange():
         raise UsageError("there is nothing to change", hint="see `chainloop workflow update --help`")
+    require_names(contract=contract)
     operator = world.operator()
     changed = operator.update_workflow(_find(operator, named or name, project).id, change)
     show_record(world, changed, _rows(changed))

@@ -9,13 +9,14 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from urllib.parse import quote, urlencode, urlsplit
 
+from chainloop_ci.api.address import require_safe_url
 from chainloop_ci.api.limits import ORGANIZATION_HEADER, PROBLEM_MEDIA_TYPE
 from chainloop_ci.client.answers import Answer, error_of, read_json
-from chainloop_ci.errors import NotAuthenticatedError, ServerFaultError, UnreachableError, UsageError
+from chainloop_ci.errors import NotAuthenticatedError, ServerFaultError, UnreachableError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -28,10 +29,14 @@ MAX_ATTEMPTS = 5
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Largest answer that is read as a whole; artifacts are streamed and have no limit here."""
 _TEMPORARY = frozenset({502, 503, 504})
+_REQUEST_ID_HEADER = "X-Request-Id"
+"""Names the request in the control plane's log."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Query = Mapping[str, str | int | None]
 """Parameters; None is left out."""
+Trace = Callable[..., None]
+"""Called with a message and facts by name: what helps to find a fault. No header and no body is among them."""
 Body = bytes | Callable[[], Iterable[bytes | memoryview]] | None
 """Bytes, or a function that begins the body again from its start."""
 
@@ -106,23 +111,14 @@ class Patience:
 class HttpClient:
     """Requests to one control plane. Not for several threads."""
 
-    def __init__(self, address: Address, patience: Patience | None = None) -> None:
-        parts = urlsplit(address.url)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or parts.username
-        ):
-            raise UsageError(
-                "the control plane's address must look like https://chainloop.example.com, without user, query or "
-                f"fragment; found {parts.hostname or 'no host name'}",
-                hint="set --control-plane or CHAINLOOP_CONTROL_PLANE_API",
-            )
-        self.address = address
+    def __init__(
+        self, address: Address, patience: Patience | None = None, trace: Trace = lambda message, **facts: None
+    ) -> None:
+        # R23: the one check of the address, before there is anything to send.
+        self.address = replace(address, url=require_safe_url(address.url, address.insecure))
         self.patience = patience or Patience()
-        self.base_url = address.url.rstrip("/")
+        self.base_url = self.address.url
+        self._trace = trace
         self._pool: Pool | None = None
 
     def json(
@@ -260,21 +256,37 @@ class HttpClient:
         raise AssertionError("every attempt returns or raises")
 
     def _send(self, method: str, url: str, body: Body, headers: dict[str, str]) -> BaseHTTPResponse:
-        from chainloop_ci.client.pools import Pool
+        from chainloop_ci.client.pools import Lost, Pool
 
         if self._pool is None:
             self._pool = Pool(self.address)
-        with self.patience.waiting():
-            response = self._pool.send(
-                method,
-                url,
-                self._watched(body) if callable(body) else body,
-                headers,
-                timeout_seconds=max(self.patience.remaining(), 0.05),
-            )
+        began = self.patience.clock()
+        try:
+            with self.patience.waiting():
+                response = self._pool.send(
+                    method,
+                    url,
+                    self._watched(body) if callable(body) else body,
+                    headers,
+                    timeout_seconds=max(self.patience.remaining(), 0.05),
+                )
+        except Lost as lost:
+            self._trace("no answer", method=method, url=url, after=self._since(began), reason=lost.reason)
+            raise
+        self._trace(
+            "answered",
+            method=method,
+            url=url,
+            status=response.status,
+            after=self._since(began),
+            request=response.headers.get(_REQUEST_ID_HEADER, ""),
+        )
         if _retry_after(response) is None:  # a server that only says «later» is no progress
             self.patience.progress()
         return response
+
+    def _since(self, began: float) -> str:
+        return f"{self.patience.clock() - began:.3f}s"
 
     def _watched(self, begin: Callable[[], Iterable[bytes | memoryview]]) -> Iterator[bytes | memoryview]:
         for piece in begin():

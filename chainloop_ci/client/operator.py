@@ -98,7 +98,7 @@ class Operator(ControlPlane):
         return record(ApiToken, self.http.json("POST", f"api-tokens/{token_id}/revoke", repeat=True))
 
     def find_token(self, name_or_id: str) -> ApiToken:
-        """Return the token with that id, or the one with that name that is not revoked.
+        """Return the token with that id or name, a revoked one too: names are not used again.
 
         Raises:
             NotFoundError: there is none.
@@ -106,11 +106,8 @@ class Operator(ControlPlane):
         return _only(
             "API token",
             name_or_id,
-            (
-                token
-                for token in self._every(ApiToken, "api-tokens")
-                if token.id == name_or_id or (token.name == name_or_id and token.revoked_at is None)
-            ),
+            (token for token in self._every(ApiToken, "api-tokens") if name_or_id in (token.id, token.name)),
+            "chainloop organization api-token list",
         )
 
     def list_keys(self, paging: Paging) -> Page[VerificationKey]:
@@ -139,6 +136,7 @@ class Operator(ControlPlane):
             "verification key",
             name_or_id,
             (key for key in self._every(VerificationKey, "verification-keys") if name_or_id in (key.id, key.name)),
+            "chainloop organization key list",
         )
 
     # --- workflows and contracts -------------------------------------------------------------------------------------
@@ -159,7 +157,11 @@ class Operator(ControlPlane):
         if is_id(name_or_id):
             return record(Workflow, self.http.json("GET", f"workflows/{name_or_id}"))
         return _only(
-            "workflow", name_or_id, self._every(Workflow, "workflows", project=project, name=name_or_id), "--project"
+            "workflow",
+            name_or_id,
+            self._every(Workflow, "workflows", project=project, name=name_or_id),
+            "chainloop workflow list",
+            "--project",
         )
 
     def update_workflow(self, workflow_id: str, change: WorkflowChange) -> Workflow:
@@ -279,11 +281,14 @@ def _length(headers: Mapping[str, Any]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _only(noun: str, named: str, found: Iterator[R], option: str = "its id") -> R:
-    """Return the one thing that a name stands for."""
+def _only(noun: str, named: str, found: Iterator[R], lister: str, option: str = "its id") -> R:
+    """Return the one thing that a name stands for; the command `lister` shows which there are."""
     first = next(found, None)
     if first is None:
-        raise NotFoundError(f"there is no {noun} {named!r} here, or it belongs to another organization")
+        raise NotFoundError(
+            f"there is no {noun} {named[:140]!r} here, or it belongs to another organization",
+            hint=f"`{lister}` shows those that there are",
+        )
     if next(found, None) is not None:
         raise UsageError(f"several have the name {named!r}; expected one {noun}", hint=f"say which one with {option}")
     return first

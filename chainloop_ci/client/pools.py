@@ -17,7 +17,8 @@ from urllib3 import exceptions as faults
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from chainloop_ci.errors import ConfigInvalidError, UsageError
+from chainloop_ci.api.address import is_loopback
+from chainloop_ci.errors import ConfigInvalidError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -45,7 +46,6 @@ class Pool:
     """The connections to one control plane."""
 
     def __init__(self, address: Address) -> None:
-        require_protected(address.url, insecure=address.insecure)
         self._proxy = proxy_for(address.url, address.env)
         self._manager = _manager(address, self._proxy)
         self._host = urlsplit(address.url).netloc
@@ -95,35 +95,11 @@ def blocks(response: BaseHTTPResponse) -> Iterator[bytes]:
         raise Lost(_why(error), "try again") from error
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def require_protected(url: str, *, insecure: bool) -> None:
-    """Refuse to show a token over http (R23).
-
-    Raises:
-        UsageError: the host is not loopback, and nobody said --insecure.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "https" or insecure or _is_loopback(parts.hostname or ""):
-        return
-    raise UsageError(
-        f"the token would travel readable to http://{parts.netloc}",
-        hint="use https:// in --control-plane; on a network that you trust, --insecure allows http",
-    )
-
-
 def proxy_for(url: str, env: Mapping[str, str]) -> str | None:
     """Return the proxy's URL for `url`, as curl reads the environment; loopback is never sent through a proxy."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _is_loopback(host) or _bypassed(host, parts.port, env.get("no_proxy") or env.get("NO_PROXY") or ""):
+    if is_loopback(host) or _bypassed(host, parts.port, env.get("no_proxy") or env.get("NO_PROXY") or ""):
         return None
     # HTTP_PROXY in capitals is left out on purpose: in a CGI program a client could set it (httpoxy).
     names = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.errors import ContractInvalidError, Finding, LimitExceededError
 
-MAX_BYTES = 1024 * 1024
-"""Largest contract, in bytes."""
 MAX_DEPTH = 64
 """Deepest nesting of lists and mappings."""
 MAX_NODES = 50_000
@@ -70,11 +69,11 @@ def decode(raw: bytes) -> str:
     """Return the text of a contract, without its byte order mark.
 
     Raises:
-        LimitExceededError: more than `MAX_BYTES`.
+        LimitExceededError: more than `MAX_CONTRACT_BYTES`.
         ContractInvalidError: not UTF-8, or with control characters.
     """
-    if len(raw) > MAX_BYTES:
-        raise LimitExceededError(f"a contract has at most {MAX_BYTES} bytes (1 MiB), this one has {len(raw)}")
+    if len(raw) > MAX_CONTRACT_BYTES:
+        raise LimitExceededError(f"a contract has at most {MAX_CONTRACT_BYTES} bytes (1 MiB), this one has {len(raw)}")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -10,14 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from chainloop_ci.contract.annotations import RESERVED_PREFIX, is_reserved_annotation
 from chainloop_ci.contract.nodes import Node, Path, finding_at, place_of
 from chainloop_ci.contract.policy_reference import find_reference_problem
 from chainloop_ci.contract.secret_names import is_secret_name, secret_name_finding
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import Finding
-
-RESERVED_PREFIX = "chainloop."
-"""Annotations of this name are written by Chainloop itself (reference section 3.2)."""
 
 Items = Iterator[tuple[Path, Any]]
 
@@ -100,7 +98,7 @@ def _check_annotations(value: object, path: Path, root: Node) -> Iterator[Findin
     yield from _unique(annotations, root, "duplicate-annotation", "annotation")
     for at, annotation in annotations:
         name = annotation.get("name")
-        if isinstance(name, str) and name.lower().startswith(RESERVED_PREFIX):
+        if isinstance(name, str) and is_reserved_annotation(name):
             message = f"annotation names that begin with {RESERVED_PREFIX} are reserved, found {name[:80]!r}"
             yield finding_at(root, (*at, "name"), "reserved-annotation", message, "choose another name")
 

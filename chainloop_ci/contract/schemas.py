@@ -10,21 +10,18 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, MAX_TEXT, NAME_PATTERN
 from chainloop_ci.contract.types import ContractSchema, MaterialType, RunnerType
 
 Schema = dict[str, Any]
 
 API_VERSION = "chainloop.dev/v1"
 KIND = "Contract"
-MAX_MATERIALS = 1000
 MAX_ENV_NAMES = 200
 MAX_ANNOTATIONS = 200
-MAX_TEXT = 4096
-"""Longest description or annotation value, in characters."""
 MAX_NAME = 253
-"""Longest name, in characters."""
+"""Longest name of what is no material, in characters."""
 
-NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 ENV_NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_]*$"
 RUNNER_NAMES = tuple(member.value for member in RunnerType if member is not RunnerType.GENERIC)
 
@@ -70,12 +67,12 @@ def _annotation() -> Schema:
 def _material() -> Schema:
     properties = {
         "type": _enum(*MaterialType),
-        "name": _name(),
+        "name": _pattern(NAME_PATTERN, _NAME_RULE, MAX_MATERIAL_NAME),
         "optional": {"type": "boolean"},
         "output": {"type": "boolean"},
         "annotations": _array(_annotation(), MAX_ANNOTATIONS, "annotations"),
         "skipUpload": {"type": "boolean"},
-        "group": _pattern("^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$", _NAME_RULE),
+        "group": _pattern(f"^({NAME_PATTERN[1:-1]})?$", _NAME_RULE),
     }
     return _object(properties, ("type", "name"))
 

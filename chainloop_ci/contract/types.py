@@ -145,11 +145,11 @@ class Contract:
 
     @property
     def has_requirements(self) -> bool:
-        """Tell whether the contract asks for anything at all (R37)."""
+        """Tell whether the contract asks for anything at all (R37); it gives the value of a fixed annotation itself."""
         return bool(
             any(entry.required for entry in self.materials)
             or self.groups
             or self.env_allow_list
-            or self.annotations
+            or any(not entry.value for entry in self.annotations)
             or self.runner
         )

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from chainloop_ci.api.limits import MAX_INLINE_BYTES, MAX_MATERIALS, MAX_NAME, NAME_PATTERN
+from chainloop_ci.api.limits import MAX_INLINE_BYTES
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
+from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, NAME_PATTERN
 from chainloop_ci.contract.types import ContractMaterial, MaterialType
-from chainloop_ci.crafting.annotations import RESERVED_PREFIX, merge_annotations, require_material_annotations
+from chainloop_ci.crafting.annotations import merge_annotations, require_material_annotations
 from chainloop_ci.crafting.content import Content, ContentReader
 from chainloop_ci.crafting.ports import ControlPlane, RegistryCredentials, Reporter, StateStore
 from chainloop_ci.crafting.status import require_begun
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import ConflictError, LimitExceededError, MaterialConflictError, UsageError
 
-REPLACES_ANNOTATION = f"{RESERVED_PREFIX}material.replaces"
+REPLACES_ANNOTATION = f"{MATERIAL_PREFIX}replaces"
 """What was replaced, when and by which job (R17)."""
 
 WORTH_ASKING_BYTES = 8 * 1024 * 1024
@@ -77,9 +80,13 @@ class Add:
         ) as content:
             for notice in content.notices:
                 self._report.warning(notice)
+            if entry is None:
+                self._warn_unknown(state, name, content.type, is_typed=bool(request.name))
             known = state.materials.get(name)
             if known and not request.replace:
                 return _require_same(known, content, annotations)
+            if name in state.removed and not request.replace and content.digest() != state.removed[name]:
+                raise _conflict(name, state.removed[name], content.digest())
             material = self._store_content(state, _describe(name, entry, content, annotations, self._now()), content)
         self._store.update(lambda current: self._put(current, state, material, request))
         self._report.info("material added to attestation", name=name, type=material.type, digest=material.digest)
@@ -91,6 +98,20 @@ class Add:
         while f"material-{number}" in state.materials:
             number += 1
         return f"material-{number}"
+
+    def _warn_unknown(self, state: CraftingState, name: str, found: MaterialType, *, is_typed: bool) -> None:
+        """Say that the contract asks for no such material: a misspelt name would be signed without a word."""
+        entries = state.contract.materials
+        fitting = [entry.name for entry in entries if entry.type is found and entry.name not in state.materials]
+        if not entries or not (is_typed or fitting):
+            return  # it asks for nothing at all, or somebody left the name out of what can only be meant as an extra
+        near = _find_near(name, [entry.name for entry in entries]) if is_typed else ""
+        hints = {"did_you_mean": near, "would_fit": ",".join(fitting) if not near else ""}
+        self._report.warning(
+            f"the contract does not know the material {name}; it is added beside what the contract asks for",
+            **{fact: text for fact, text in hints.items() if text},
+            undo=f"chainloop attestation remove --name {name}",
+        )
 
     def _type(self, entry: ContractMaterial | None, request: AddRequest) -> MaterialType | None:
         if entry is None:
@@ -118,7 +139,7 @@ class Add:
         if content.image or content.value is not None or material.skip_upload or state.dry_run:
             return replace(material, digest=content.digest())
         _require_size(state, content)
-        if state.cas.name == "inline":
+        if state.cas.name == CasBackend.INLINE:
             return replace(material, digest=content.digest(), inline=content.read())
         plane = self._control_plane(state)
         if content.raw is not None:
@@ -166,28 +187,28 @@ class Add:
                 "another attestation was begun here while this material was being added",
                 hint="add the material again to put it into the new one",
             )
-        known = current.materials.get(material.name)
-        if known and known.digest != material.digest:
+        before = current.find_digest(material.name)
+        if before and before != material.digest:
             if not request.replace:
-                raise _conflict(known, material.digest)
-            material = replace(material, annotations={**material.annotations, **self._replacement(current, known)})
-        if known is None and len(current.materials) >= MAX_MATERIALS:
+                raise _conflict(material.name, before, material.digest)
+            material = replace(material, annotations={**material.annotations, **self._replacement(current, before)})
+        if material.name not in current.materials and len(current.materials) >= MAX_MATERIALS:
             raise LimitExceededError(
                 f"an attestation holds at most {MAX_MATERIALS} materials", hint="pack what belongs together"
             )
         return current.with_material(material)
 
-    def _replacement(self, state: CraftingState, known: CraftedMaterial) -> dict[str, str]:
+    def _replacement(self, state: CraftingState, before: Digest) -> dict[str, str]:
         ci = state.session.ci
         job = "/".join(part for part in (ci.provider, ci.run_id, ci.job) if part)
-        return {REPLACES_ANNOTATION: f"{known.digest} at {self._now():%Y-%m-%dT%H:%M:%SZ} by {job}"}
+        return {REPLACES_ANNOTATION: f"{before} at {self._now():%Y-%m-%dT%H:%M:%SZ} by {job}"}
 
 
 def _require_name(name: str) -> str:
-    if len(name) > MAX_NAME or not _NAME.match(name):
+    if len(name) > MAX_MATERIAL_NAME or not _NAME.match(name):
         raise UsageError(
             f"the name of a material must contain only lowercase letters, numbers, and hyphens, found {name[:80]!r}",
-            hint=f"at most {MAX_NAME} characters, with a letter or number first and last",
+            hint=f"at most {MAX_MATERIAL_NAME} characters, with a letter or number first and last",
         )
     return name
 
@@ -214,7 +235,7 @@ def _describe(
 
 
 def _require_size(state: CraftingState, content: Content) -> None:
-    inline = state.cas.name == "inline"
+    inline = state.cas.name == CasBackend.INLINE
     limit = min(state.cas.max_bytes or MAX_INLINE_BYTES, MAX_INLINE_BYTES) if inline else state.cas.max_bytes
     if limit and (content.size_bytes or 0) > limit:
         raise LimitExceededError(
@@ -227,7 +248,7 @@ def _require_same(known: CraftedMaterial, content: Content, annotations: Mapping
     """Return what is there when it is what was to be added (R17)."""
     digest = content.digest()
     if digest != known.digest:
-        raise _conflict(known, digest)
+        raise _conflict(known.name, known.digest, digest)
     changed = [name for name, value in annotations.items() if known.annotations.get(name) != value]
     if changed:
         raise MaterialConflictError(
@@ -237,8 +258,14 @@ def _require_same(known: CraftedMaterial, content: Content, annotations: Mapping
     return known
 
 
-def _conflict(known: CraftedMaterial, digest: Digest) -> MaterialConflictError:
+def _find_near(name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, names, n=1)), "")
+
+
+def _conflict(name: str, before: Digest, digest: Digest) -> MaterialConflictError:
     return MaterialConflictError(
-        f"the material {known.name} was already added with other content: {known.digest}, now {digest}",
+        f"the material {name} was already added with other content: {before}, now {digest}",
         hint="add --replace to take the new content; the attestation records the replacement",
     )

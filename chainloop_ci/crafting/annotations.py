@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from chainloop_ci.contract.annotations import RESERVED_PREFIX, is_reserved_annotation
 from chainloop_ci.contract.types import Annotation
 from chainloop_ci.errors import ContractNotMetError, Finding, UsageError
-
-RESERVED_PREFIX = "chainloop."
-"""Names that only a check of ours sets: a user could otherwise claim what nobody found (reference section 15)."""
 
 _PAIR = re.compile(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_./-]{0,127})=(?P<value>.*)\Z", re.DOTALL)
 _NEXT_PAIR = re.compile(r",(?=[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}=)")
@@ -27,7 +25,7 @@ def parse_annotations(texts: Iterable[str]) -> dict[str, str]:
         match = _PAIR.match(pair)
         if match is None or not match["value"]:
             findings.append(Finding("annotation-form", f"expected name=value, found {pair[:80]!r}"))
-        elif match["name"].startswith(RESERVED_PREFIX):
+        elif is_reserved_annotation(match["name"]):
             findings.append(
                 Finding("annotation-reserved", f"names that begin with {RESERVED_PREFIX} are reserved: {match['name']}")
             )

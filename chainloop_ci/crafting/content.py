@@ -12,7 +12,7 @@ from typing import BinaryIO
 from chainloop_ci.attestation.state import ImageReference
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.ports import Files, ImageResolver, RegistryCredentials
-from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.digests import Digest, digest_of_hex, sha256_digest
 from chainloop_ci.errors import FileUnreadableError, LimitExceededError, MaterialRejectedError
 from chainloop_ci.materials.annotations import LENIENT, VALIDATION
 from chainloop_ci.materials.registry import get_kind, infer, may_be_document
@@ -27,6 +27,7 @@ from chainloop_ci.materials.types import (
 
 BLOCK_BYTES = 1024 * 1024
 _HEAD_BYTES = 4096
+_TEXT_NOT_FILE = "a STRING attests the text itself: {}, not the content of the file of that name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Content:
         while block := self.file.read(BLOCK_BYTES):
             hashed.update(block)
         self.file.seek(0)
-        return Digest("sha256:" + hashed.hexdigest())
+        return digest_of_hex(hashed.hexdigest())
 
     def read(self) -> bytes:
         """Return the whole content of what is known to be small."""
@@ -94,7 +95,7 @@ class ContentReader:
             _refuse_missing_path(value)
             kind = infer(value, None, is_file=False, strict=strict).kind
         if kind is not None and kind.source is MaterialSource.LITERAL:
-            yield _literal(value)
+            yield _literal(value, is_file=self._files.is_file(value))
         elif kind is not None and kind.source is MaterialSource.IMAGE:
             image = self._images.resolve(value, credentials)
             yield Content(kind.type, image=image, filename=image.name)
@@ -103,11 +104,12 @@ class ContentReader:
                 yield _read_file(value, file, kind, strict)
 
 
-def _literal(value: str) -> Content:
+def _literal(value: str, *, is_file: bool) -> Content:
     if not value:
         raise MaterialRejectedError("a STRING needs a value, found an empty one", hint="give the text with --value")
     raw = value.encode("utf-8", "surrogateescape")
-    return Content(MaterialType.STRING, size_bytes=len(raw), value=value, raw=raw)
+    notices = (_TEXT_NOT_FILE.format(value),) if is_file else ()
+    return Content(MaterialType.STRING, size_bytes=len(raw), value=value, raw=raw, notices=notices)
 
 
 def _refuse_missing_path(value: str) -> None:
@@ -164,7 +166,11 @@ def _check(path: str, kind: MaterialKind, raw: bytes, strict: bool) -> Checked:
     try:
         return kind.check(raw, strict)
     except MaterialRejectedError as error:
-        raise MaterialRejectedError(f"{path}: {error.message}", hint=error.hint, findings=error.findings) from error
+        hint = error.hint or (
+            f"give the {kind.title} that a tool wrote, or correct that tool; a file of another kind is added under a "
+            "name that the contract does not know"
+        )
+        raise MaterialRejectedError(f"{path}: {error.message}", hint=hint, findings=error.findings) from error
 
 
 def _describe(kind: MaterialKind, file: BinaryIO, size: int) -> Mapping[str, str]:

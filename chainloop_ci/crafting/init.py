@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState, GitHead, RunnerFacts, Session
 from chainloop_ci.crafting.annotations import merge_annotations
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
@@ -121,11 +122,11 @@ class Init:
             return None
         if request.replace or _is_unanswered(previous):
             return previous
-        raise AlreadyInitializedError(
-            f"an attestation of workflow {previous.pin.name} is already being crafted here, "
-            f"since {previous.initialized_at:%Y-%m-%d %H:%M} UTC",
-            hint="go on with `chainloop attestation add` or `push`, or begin again with `init --replace`",
-        )
+        if previous.dry_run and not request.dry_run:
+            # Nothing of a dry run can become an attestation: it is no reason to stop a real one.
+            self._report.warning("the dry run that was here is replaced", contract=previous.pin.contract_name)
+            return previous
+        raise AlreadyInitializedError(previous.pin.name, previous.initialized_at)
 
     # --- terms and runner --------------------------------------------------------------------------------------------
 
@@ -220,7 +221,7 @@ class Init:
         pin = pin_of(terms, request.wanted, run_id=state.pin.run_id, version=request.version)
         state = replace(state, pin=pin, cas=cas_of(terms, dry_run=False))
         if previous and not previous.dry_run and not _is_unanswered(previous):
-            end_run(previous, self._control_plane(), "superseded", "init --replace", self._report)
+            end_run(previous, self._control_plane, CancelTrigger.SUPERSEDED, "init --replace", self._report)
         self._store.create(state, replace=request.replace or previous is not None)
         run = self._create_run(state, terms)
         state = self._store.update(

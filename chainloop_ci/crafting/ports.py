@@ -139,6 +139,10 @@ class StateStore(Protocol):
         """Remove state and bundle."""
         ...
 
+    def finish(self, run_id: str, digest: Digest) -> None:
+        """Remove state and bundle of what was pushed, and remember which it was for who pushes again."""
+        ...
+
     def save_bundle(self, raw: bytes, *, signed: CraftingState | None = None) -> None:
         """Keep the signed bytes beside the state; `signed` is the state that they were made of.
 
@@ -166,6 +170,22 @@ class Files(Protocol):
 
     def file_exists(self, path: str) -> bool:
         """Tell whether a value names something on this machine."""
+        ...
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether a value names an ordinary file on this machine."""
+        ...
+
+
+class BundleFile(Protocol):
+    """Where the user wants to have the stored bundle. All raise `FileUnwritableError`."""
+
+    def check(self) -> None:
+        """Find out whether it can be written, before anything is signed or sent; changes nothing."""
+        ...
+
+    def write(self, raw: bytes) -> None:
+        """Write the bundle, whole or not at all where the place allows it."""
         ...
 
 

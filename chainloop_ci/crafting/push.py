@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chainloop_ci.attestation.bundle import read_bundle, render_bundle
+from chainloop_ci.attestation.bundle import MAX_BUNDLE_BYTES, read_bundle, render_bundle
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.crafting.annotations import merge_annotations
-from chainloop_ci.crafting.ports import ControlPlane, Reporter, Signer, StateStore
+from chainloop_ci.crafting.ports import BundleFile, ControlPlane, Reporter, Signer, StateStore
 from chainloop_ci.crafting.status import require_begun, require_compliant
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import ServerFaultError, SigningKeyMissingError
+from chainloop_ci.errors import LimitExceededError, ServerFaultError, SigningKeyMissingError
 
 if TYPE_CHECKING:
     from chainloop_ci.api.runs import Stored
@@ -55,7 +55,7 @@ class Push:
         builder_id: Callable[[], str],
         now: Callable[[], datetime],
         report: Reporter,
-        write_bundle: Callable[[bytes], None] | None = None,
+        bundle_file: BundleFile | None = None,
     ) -> None:
         self._store = store
         self._control_plane = control_plane
@@ -63,7 +63,7 @@ class Push:
         self._builder_id = builder_id
         self._now = now
         self._report = report
-        self._write_bundle = write_bundle
+        self._bundle_file = bundle_file
 
     def dry(self, annotations: Mapping[str, str]) -> DryPush:
         """Return the statement that would be signed now; the state stays as it is."""
@@ -76,10 +76,15 @@ class Push:
         Raises:
             ContractNotMetError: with everything that is missing; nothing was signed.
             SigningKeyMissingError, SigningKeyInvalidError: R5; nothing was rendered.
+            FileUnwritableError: there is no place for the bundle; found out before anything was signed, or state and
+                bundle stay and pushing again tries again.
+            LimitExceededError: more than the control plane takes; nothing was sent.
             AttestationRefusedError, RunEndedError: the control plane refused it; state and bundle stay.
         """
         state = self._store.load()
         require_begun(state)
+        if self._bundle_file:
+            self._bundle_file.check()
         bundle = self._find_signed()
         if bundle is None:
             state, bundle = self._sign(annotations)
@@ -88,15 +93,16 @@ class Push:
             if any(state.annotations.get(name) != value for name, value in annotations.items()):
                 self._report.warning("it was signed without the annotations given now; they are not used")
         digest = sha256_digest(bundle)
-        if self._write_bundle:
-            self._write_bundle(bundle)
         stored = self._control_plane(state).store_attestation(state.pin.run_id, state.session.run_handle, bundle)
         if stored.digest != digest:
             raise ServerFaultError(
                 f"the control plane stored {stored.digest}, sent was {digest}",
                 hint="something between here and the control plane changes what is sent",
             )
-        self._store.clear()
+        if self._bundle_file:
+            # Only what is stored leaves the state's folder: a refused bundle in the workspace looks like a pushed one.
+            self._bundle_file.write(bundle)
+        self._store.finish(state.pin.run_id, digest)
         return Pushed(state, bundle, digest, stored)
 
     def _find_signed(self) -> bytes | None:
@@ -125,6 +131,7 @@ class Push:
         )
         statement = self._render(state)
         bundle = render_bundle(statement, signer.sign(encode_pae(PAYLOAD_TYPE, statement)), signer.hint)
+        _require_size(bundle)
         self._store.save_bundle(bundle, signed=state)
         return state, bundle
 
@@ -136,3 +143,12 @@ class Push:
         for name in () if quiet else overruled:
             self._report.warning("the contract sets this annotation; the other value is not used", annotation=name)
         return replace(state, annotations=merged)
+
+
+def _require_size(bundle: bytes) -> None:
+    if len(bundle) > MAX_BUNDLE_BYTES:
+        raise LimitExceededError(
+            f"the signed attestation has {len(bundle)} bytes, at most {MAX_BUNDLE_BYTES} are stored",
+            hint="content kept inside it makes it large: let the contract set skipUpload for the largest materials, or "
+            "ask the operator for a store that keeps content apart",
+        )

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
-from chainloop_ci.errors import ConflictError, NotFoundError, RunEndedError, StateBrokenError
+from chainloop_ci.errors import ChainloopError, ConflictError, NotFoundError, RunEndedError, StateBrokenError
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """An attestation that was ended without being pushed."""
+
+    state: CraftingState
+    run_state: str = ""
+    """What the control plane made of its run; empty when there is none, or it was not told."""
 
 
 class Reset:
@@ -19,10 +30,11 @@ class Reset:
         self._control_plane = control_plane
         self._report = report
 
-    def __call__(self, trigger: str, reason: str) -> CraftingState | None:
-        """End the run for `trigger` (`failure`, `cancellation`), remove the state and return what it was.
+    def __call__(self, trigger: CancelTrigger, reason: str, *, force: bool = False) -> Forgotten | None:
+        """End the run for `trigger`, remove the state and return what it was.
 
-        A control plane that does not answer keeps the state, so that the same command can be repeated.
+        A control plane that refuses or does not answer keeps the state, so that the same command can be repeated;
+        with `force` the state goes all the same, and the run ends by itself.
         """
         try:
             state = self._store.find()
@@ -35,20 +47,56 @@ class Reset:
         if state is None:
             self._report.warning("nothing to reset: no attestation is being crafted here")
             return None
-        if not state.dry_run and state.pin.run_id:
-            end_run(state, self._control_plane(state), trigger, reason, self._report)
+        run_state = self._end(state, trigger, reason, force)
         self._store.clear()
-        return state
+        return Forgotten(state, run_state)
+
+    def _end(self, state: CraftingState, trigger: CancelTrigger, reason: str, force: bool) -> str:
+        if state.dry_run or not state.pin.run_id:
+            return ""
+        try:
+            return end_run(state, lambda: self._control_plane(state), trigger, reason, self._report)
+        except ChainloopError as error:
+            if not force:
+                raise
+            self._report.warning(
+                "the control plane was not told; the run ends by itself when it expires",
+                run=state.pin.run_id,
+                reason=error.message,
+            )
+            return ""
 
 
-def end_run(state: CraftingState, control_plane: ControlPlane, trigger: str, reason: str, report: Reporter) -> None:
-    """End the run of `state` on the control plane; one that is unknown or has ended is a warning."""
+def end_run(
+    state: CraftingState,
+    control_plane: Callable[[], ControlPlane],
+    trigger: CancelTrigger,
+    reason: str,
+    report: Reporter,
+) -> str:
+    """End the run of `state` on the control plane and return the state that the run has then.
+
+    One that is unknown or has ended is a warning, and the answer empty.
+
+    Raises:
+        ChainloopError: the control plane refuses or does not answer; the hint has the way out.
+    """
     from chainloop_ci.api.runs import CancelRequest
 
     run_id = state.pin.run_id
     try:
-        control_plane.cancel_run(run_id, state.session.run_handle, CancelRequest(trigger, reason))
+        request = CancelRequest(trigger, reason)
+        return control_plane().cancel_run(run_id, state.session.run_handle, request).state.value
     except NotFoundError:
         report.warning("the control plane does not know the run", run=run_id)
     except (RunEndedError, ConflictError) as error:
         report.warning("the run had ended already", run=run_id, reason=error.message)
+    except ChainloopError as error:
+        error.hint = f"{error.hint}; {_WAY_OUT}" if error.hint else _WAY_OUT
+        raise
+    return ""
+
+
+_WAY_OUT = (
+    "or forget the attestation here with `chainloop attestation reset --force`: its run ends by itself when it expires"
+)

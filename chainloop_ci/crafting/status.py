@@ -52,9 +52,11 @@ class AttestationStatus:
     view_url: str = ""
 
     @property
-    def compliant(self) -> bool:
-        """Tell whether the contract is met; a contract without requirements is neither (R37)."""
-        return not self.missing
+    def compliant(self) -> bool | None:
+        """Tell whether the contract is met; None when it asks for nothing, which nobody meets (R37)."""
+        if self.missing:
+            return False
+        return True if self.state.contract.has_requirements else None
 
 
 def get_status(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chainloop_ci.attestation.state import CasPin, WorkflowPin
-from chainloop_ci.contract.load import EvaluateCue, LoadedContract, load
+from chainloop_ci.contract.load import LoadedContract, load
 from chainloop_ci.contract.types import Contract, ContractFormat
 from chainloop_ci.crafting.ports import ControlPlane, Reporter
 from chainloop_ci.digests import Digest, sha256_digest
@@ -85,12 +85,9 @@ class Terms:
 class TermsFinder:
     """Finds the terms of an attestation."""
 
-    def __init__(
-        self, *, control_plane: Callable[[], ControlPlane], report: Reporter, evaluate_cue: EvaluateCue | None = None
-    ) -> None:
+    def __init__(self, *, control_plane: Callable[[], ControlPlane], report: Reporter) -> None:
         self._control_plane = control_plane
         self._report = report
-        self._evaluate_cue = evaluate_cue
 
     def without_control_plane(self, file: ContractFile) -> Terms:
         """Return the terms of a dry run with a contract file: nobody is asked."""
@@ -186,7 +183,7 @@ class TermsFinder:
     def _load(self, file: ContractFile) -> LoadedContract:
         from chainloop_ci.materials.registry import IMPLEMENTED
 
-        loaded = load(file.raw, filename=file.path, evaluate_cue=self._evaluate_cue, implemented=IMPLEMENTED)
+        loaded = load(file.raw, filename=file.path, implemented=IMPLEMENTED)
         for warning in loaded.warnings:
             self._report.warning(f"{file.path}: {warning}")
         return loaded

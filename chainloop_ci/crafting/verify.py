@@ -29,5 +29,5 @@ def verify(raw: bytes, keys: Sequence[PublicKey]) -> Verdict:
         SignatureInvalidError, SignerNotTrustedError, NothingToVerifyError: it is not proven who signed it.
     """
     bundle = read_bundle(raw)
-    verified = check_signature(bundle, keys)
-    return Verdict(bundle, verified.key.key_id, read_statement(bundle.payload))
+    signer = check_signature(bundle, keys)
+    return Verdict(bundle, signer.key_id, read_statement(bundle.payload))

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX as _PREFIX
 from chainloop_ci.materials.types import MainComponent
 
-_PREFIX = "chainloop.material."
 TOOL_NAME = _PREFIX + "tool.name"
 TOOL_VERSION = _PREFIX + "tool.version"
 TOOLS = _PREFIX + "tools"

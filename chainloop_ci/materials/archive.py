@@ -105,7 +105,7 @@ def _iter_zip(raw: bytes, suffix: str, meter: _Meter) -> Iterator[tuple[str, Ite
     meter.add_entries(raw.count(_CENTRAL_HEADER))
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         for entry in archive.infolist():
-            if entry.is_dir() or not _is_wanted(entry.filename, suffix):
+            if entry.filename.endswith("/") or not _is_wanted(entry.filename, suffix):
                 continue
             if entry.flag_bits & _ENCRYPTED:
                 raise rejected(meter.expected, "an encrypted zip archive", hint="write it without a password")

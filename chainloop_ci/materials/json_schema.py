@@ -7,14 +7,15 @@ when it is first needed, once per process. References are answered from this pac
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.errors import Finding, MaterialRejectedError
 from chainloop_ci.materials.json_document import name_type, shorten
-from chainloop_ci.materials.rejection import cap_findings, cap_warnings, rejected
+from chainloop_ci.materials.json_slices import Path, Slice, is_small, slices
+from chainloop_ci.materials.rejection import MAX_FINDINGS, cap_findings, cap_warnings, rejected
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -35,6 +36,8 @@ class SchemaFile:
     base: str = ""
     refers_to: tuple[str, ...] = ()
     """File names in the same folder."""
+    relax: Callable[[Any], Any] | None = None
+    """Returns the schema without the rules whose violation is only worth a warning; None: there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +45,37 @@ class Violation:
     """One place where a document does not fit its schema."""
 
     error: ValidationError
+    path: Path
+    """Member names and indexes that lead to the place."""
+    piece: Slice
+    """What was looked at."""
 
     @property
     def keyword(self) -> str:
         """Return the keyword of JSON Schema that is violated: `required`, `uniqueItems`, `oneOf`."""
         return self.error.kind.name
 
-    @property
-    def path(self) -> tuple[str | int, ...]:
-        """Return member names and indexes that lead to the place."""
-        return tuple(self.error.instance_path)
-
     def to_finding(self) -> Finding:
         """Return the violation in words; of alternatives, what the nearest one lacks."""
         nearest = _nearest(self.error)
-        return Finding("schema-violation", _describe(nearest), path=json_pointer(nearest.instance_path))
+        place = self.piece.locate(tuple(nearest.instance_path)) or self.path
+        return Finding("schema-violation", _describe(nearest), path=json_pointer(place))
+
+
+@dataclass(frozen=True, slots=True)
+class Violations:
+    """Where a document does not fit its schema."""
+
+    listed: tuple[Violation, ...] = ()
+    are_all: bool = True
+    """False: the document is too large for a whole list, there may be more."""
+
+    def __bool__(self) -> bool:
+        return bool(self.listed) or not self.are_all
+
+    def without(self, is_tolerated: Callable[[Violation], bool]) -> Violations:
+        """Return those that are not tolerated."""
+        return replace(self, listed=tuple(entry for entry in self.listed if not is_tolerated(entry)))
 
 
 def json_pointer(path: Sequence[str | int]) -> str:
@@ -64,34 +83,75 @@ def json_pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def find_violations(schema: SchemaFile, document: object, expected: str) -> list[Violation]:
-    """Return every violation; a document that fits costs one fast pass.
+def find_violations(schema: SchemaFile, document: object, expected: str) -> Violations:
+    """Return the violations; a document that fits costs one fast pass. Of a large one only the first are listed.
 
     Raises:
         MaterialRejectedError: nested more deeply than the checker follows; `expected` names the document.
     """
-    validator = _compile(schema)
     try:
-        return [] if validator.is_valid(document) else [Violation(error) for error in validator.iter_errors(document)]
+        if _compile(schema).is_valid(document):
+            return Violations()
+        if is_small(document):
+            return Violations(tuple(_list_violations(schema, Slice(document))))
+        return Violations(tuple(_first(schema, document)), are_all=False)
     except ValueError as error:
         # The checker's own limit, below that of the JSON reader; it has no class of its own.
         raise rejected(expected, "JSON that is nested too deeply to be checked") from error
 
 
-def refuse_violations(expected: str, schema: SchemaFile, violations: Sequence[Violation]) -> MaterialRejectedError:
+def fits_relaxed(schema: SchemaFile, document: object) -> bool:
+    """Tell whether nothing is violated but what `schema.relax` takes away; one fast pass, whatever the number."""
+    return schema.relax is not None and _compile_relaxed(schema).is_valid(document)
+
+
+def refuse_violations(expected: str, schema: SchemaFile, violations: Violations) -> MaterialRejectedError:
     """Return the error that lists `violations`; `expected` is what it calls the document, with its article."""
-    count = len(violations)
+    count = len(violations.listed)
+    least = "" if violations.are_all else "at least "
+    findings = [violation.to_finding() for violation in violations.listed[:MAX_FINDINGS]]
+    if violations.are_all:
+        listed = cap_findings(findings, count)
+    else:
+        more = "more that are not listed" if findings else "deep in a large document, where they are not listed"
+        listed = (*findings, Finding("more-findings", f"violations {more}"))
     return rejected(
         f"{expected} that fits the schema of {schema.title}",
-        f"{count} violation{'s' if count > 1 else ''}",
+        f"{least}{max(1, count)} violation{'s' if count > 1 else ''}",
         hint="repair what writes the document, or add it with --no-strict-validation to get warnings instead",
-        findings=cap_findings((violation.to_finding() for violation in violations), count),
+        findings=listed,
     )
 
 
-def warn_of_violations(violations: Sequence[Violation]) -> tuple[str, ...]:
-    """Return `violations` as warnings, the first ones and a count."""
-    return cap_warnings((f"schema: {violation.to_finding()}" for violation in violations), len(violations))
+def warn_of_violations(violations: Violations) -> tuple[str, ...]:
+    """Return `violations` as warnings: the first ones and, where it is known, how many more."""
+    listed = [f"schema: {violation.to_finding()}" for violation in violations.listed[:MAX_FINDINGS]]
+    if violations.are_all:
+        return cap_warnings(listed, len(violations.listed))
+    return (*listed, "there are more violations in this large document" if listed else "schema: violations deep inside")
+
+
+def _first(schema: SchemaFile, document: object) -> Iterator[Violation]:
+    """Yield the first violations of a large document, one more than are ever listed."""
+    seen: set[tuple[str, Path]] = set()
+    for piece in slices(document):
+        for violation in _list_violations(schema, piece):
+            key = (violation.keyword, violation.path)
+            if key not in seen:
+                seen.add(key)
+                yield violation
+            if len(seen) > MAX_FINDINGS:
+                return
+
+
+def _list_violations(schema: SchemaFile, piece: Slice) -> Iterator[Violation]:
+    validator = _compile(schema)
+    if validator.is_valid(piece.document):
+        return
+    for error in validator.iter_errors(piece.document):
+        path = piece.locate(tuple(error.instance_path))
+        if path is not None:
+            yield Violation(error, path, piece)
 
 
 # --- compiling ---------------------------------------------------------------------------------------------------
@@ -109,12 +169,23 @@ def _refuse_fetch(uri: str) -> Any:
 
 @cache
 def _compile(schema: SchemaFile) -> Validator:
+    return _compile_document(schema, _load(schema.path))
+
+
+@cache
+def _compile_relaxed(schema: SchemaFile) -> Validator:
+    if schema.relax is None:
+        return _compile(schema)
+    return _compile_document(schema, schema.relax(_load(schema.path)))
+
+
+def _compile_document(schema: SchemaFile, document: Any) -> Validator:
     import jsonschema_rs
 
     folder = schema.path.rpartition("/")[0]
     resources = [(schema.base + name, _load(f"{folder}/{name}")) for name in schema.refers_to]
     return jsonschema_rs.validator_for(
-        _load(schema.path),
+        document,
         registry=jsonschema_rs.Registry(resources, retriever=_refuse_fetch),
         retriever=_refuse_fetch,
         validate_formats=True,

@@ -33,14 +33,3 @@ def cap_warnings(warnings: Iterable[str], total: int) -> tuple[str, ...]:
     """Return the first `MAX_FINDINGS` of `total` warnings and, when there are more, one that counts them."""
     first = tuple(islice(warnings, MAX_FINDINGS))
     return (*first, f"and {total - len(first)} more warnings") if total > len(first) else first
-
-
-def require_not_empty(title: str, size_bytes: int) -> None:
-    """Refuse a value or file without content, whatever its type (reference section 3.1).
-
-    Raises:
-        MaterialRejectedError: `size_bytes` is 0.
-    """
-    if size_bytes == 0:
-        finding = Finding("empty", f"the {title} is empty: expected at least one byte, found none")
-        raise MaterialRejectedError(finding.message, hint="check the step that writes it", findings=[finding])

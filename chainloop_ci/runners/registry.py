@@ -64,35 +64,14 @@ def probe_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for runner in RUNNERS for path in runner.probe_paths))
 
 
-def resolve_env(runner: Runner, facts: HostFacts) -> dict[str, str]:
-    """Return the runner's own variables that are set, in the order of its entry.
-
-    Raises:
-        VariablesMissingError: with every required one that is empty.
-    """
-    _require_none(_missing_runner_names(runner, facts.env), (), runner)
-    return _runner_values(runner, facts.env)
-
-
-def resolve_allow_list(names: Sequence[str], env: Env, runner: Runner) -> dict[str, str]:
-    """Return the variables of the contract's allow list, in its order.
-
-    Raises:
-        SecretVariableError: with every name that may hold a secret, and every one whose value is a secret's (R24).
-        VariablesMissingError: with every one that is empty.
-    """
-    _require_no_secrets(names, env)
-    _require_none((), _missing(names, env), runner)
-    return {name: env[name] for name in names}
-
-
 def resolve_variables(
     runner: Runner, facts: HostFacts, allow_list: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the runner's own variables and those of the allow list.
+    """Return the runner's own variables that are set, and those of the allow list, each in the order of its list.
 
     Raises:
-        SecretVariableError: as `resolve_allow_list`.
+        SecretVariableError: with every name of the allow list that may hold a secret, and every one whose value is a
+            secret's (R24).
         VariablesMissingError: with every missing name of both.
     """
     _require_no_secrets(allow_list, facts.env)

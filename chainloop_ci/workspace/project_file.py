@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chainloop_ci.contract.annotations import RESERVED_PREFIX, is_reserved_annotation
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import ConfigInvalidError, ContractInvalidError, Finding, LimitExceededError
 from chainloop_ci.workspace.paths import open_material
@@ -199,6 +200,9 @@ class _Reader:
         if not isinstance(value, dict):
             self._report(path, "invalid-field", f"expected names with texts, found {_word(value)}")
             return {}
+        for name in filter(is_reserved_annotation, value):
+            message = f"annotation names that begin with {RESERVED_PREFIX} are reserved, found {name[:80]!r}"
+            self._report((*path, name), "reserved-annotation", message, "choose another name")
         return {name: self._text(path, value, name) or "" for name in value}
 
     def _items(
@@ -234,7 +238,7 @@ class _Reader:
             if name in known:
                 continue
             if _is_operators(name):
-                message = f"{name} may not be set by a file that a pull request controls (R21)"
+                message = f"{name} may not be set by a file that a pull request controls"
                 self._report((*path, name), "refused-field", message, "set it by an option or a variable of the job")
             else:
                 self._report((*path, name), "unknown-field", f"{name} is no known field{_suggest(name, known)}")

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,15 +74,3 @@ def _print_indented(text: str) -> None:
     for line in lines:
         sys.stdout.write(f"  {line}\n")
     sys.stdout.flush()
-
-
-def pick(lines: Sequence[str], word: str) -> str:
-    """Return the first line that holds `word`.
-
-    Raises:
-        DemoError: there is none.
-    """
-    for line in lines:
-        if word in line:
-            return line
-    raise DemoError(f"expected a line with {word!r}")

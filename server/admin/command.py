@@ -23,17 +23,17 @@ EXIT_USAGE = 2
 
 _SETTINGS = """
 settings (environment):
-  CHAINLOOP_DATA             folder of database, blobs and the administrator's token (./data)
+  CHAINLOOP_DATA             folder of database, blobs and the administrator's token (.data)
   PORT                       port to listen on (8080)
   CHAINLOOP_BIND             address to listen on (127.0.0.1: this machine only)
-  CHAINLOOP_PUBLIC_URL       address under which others reach the server; the only source of links
+  CHAINLOOP_PUBLIC_URL       address under which others reach the server; the only source of links (http://<bind>:<port>)
   CHAINLOOP_TRUSTED_PROXIES  networks whose X-Forwarded-For is believed, separated by commas (none)
   CHAINLOOP_WORKERS          processes (2)
   CHAINLOOP_THREADS          requests at once per process (16)
   CHAINLOOP_MAX_BLOB_BYTES   largest artifact (17179869184)
   CHAINLOOP_RUN_QUOTA_BYTES  what one workflow run may upload (0: no bound but the organization's)
   CHAINLOOP_MIN_FREE_BYTES   free disk space below which /readyz warns (268435456)
-  CHAINLOOP_SHUTDOWN_SECONDS time for requests in progress after SIGTERM (30)
+  CHAINLOOP_SHUTDOWN_SECONDS time for requests in progress after SIGTERM or Ctrl-C (30)
 """
 
 
@@ -64,9 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=chainloop_ci.__version__)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data", metavar="FOLDER", help="data folder; default: CHAINLOOP_DATA, else ./data")
+    shared.add_argument("--data", metavar="FOLDER", help="data folder; default: CHAINLOOP_DATA, else .data")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", parents=[shared], help="serve until SIGTERM; makes a new data folder")
+    serve = commands.add_parser(
+        "serve", parents=[shared], help="serve until SIGTERM or Ctrl-C; makes a new data folder"
+    )
     serve.add_argument("--port", metavar="N", help="port to listen on; default: PORT, else 8080")
     commands.add_parser("migrate", parents=[shared], help="bring the database to this server's version")
     doctor = commands.add_parser(

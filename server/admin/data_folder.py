@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainloop_ci.errors import ConfigInvalidError
+from server.admin.folder_lock import hold_folder
 from server.config import ServerConfig
 from server.store import schema
 from server.store.database import Database, open_engine, sqlite_url
@@ -60,14 +61,19 @@ def open_current(config: ServerConfig) -> Database:
 def migrate(config: ServerConfig) -> tuple[str | None, str]:
     """Bring the database to this server's version and return the version before and after.
 
+    With nothing to do it may run beside a server.
+
     Raises:
+        ConflictError: there is something to do and the folder is being served.
         SchemaMismatchError: a newer server has been at work on it.
     """
     make_folder(config)
     database = open_database(config)
     try:
         before = schema.current_version(database.engine)
-        schema.upgrade(database.engine)
+        if before != schema.head_version():
+            with hold_folder(config, "migrating"):
+                schema.upgrade(database.engine)
     finally:
         database.engine.dispose()
     return before, schema.head_version()

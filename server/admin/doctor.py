@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import ChainloopError
 from server.cas.registry import BACK_ENDS
@@ -58,7 +59,7 @@ def diagnose(config: ServerConfig, database: Database) -> Diagnosis:
     return Diagnosis((Check("schema"), file, runs, missing, bundles, blobs), counts)
 
 
-def _broken_blobs(config: ServerConfig, wanted: dict[str, list[Digest]]) -> Iterator[str]:
+def _broken_blobs(config: ServerConfig, wanted: Mapping[CasBackend, list[Digest]]) -> Iterator[str]:
     """Read every blob to its end, which checks it against its name."""
     for back_end in BACK_ENDS:
         if back_end.open is None or not wanted[back_end.name]:

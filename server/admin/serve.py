@@ -12,8 +12,11 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from server.admin.data_folder import prepare
+from server.admin.data_folder import make_folder, prepare
+from server.admin.folder_lock import hold_folder
+from server.admin.listener import listen
 from server.admin.operator_tokens import ensure_first_token
+from server.admin.processes import Master, Worker
 from server.app import create_app
 from server.config import ServerConfig
 from server.routes.log_format import configure_logging
@@ -22,6 +25,8 @@ from server.wiring import World, build_services
 
 KEEP_ALIVE_SECONDS = 30
 """An idle connection of a client is kept this long."""
+MAX_CONNECTIONS = 512
+"""Per worker; more would need more open files than many systems allow a process."""
 MAX_REQUEST_LINE_BYTES = 8190
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 8190
@@ -32,22 +37,30 @@ def serve(config: ServerConfig) -> None:
     """Serve until SIGTERM or SIGINT; requests in progress are finished first.
 
     Raises:
-        ConfigInvalidError: the data folder cannot be used.
+        ConfigInvalidError: the data folder or the port cannot be used.
+        ConflictError: the data folder is being served already.
         SchemaMismatchError: the database is of another version.
     """
     configure_logging()
     # Database and blobs are for this user only, whatever the mode of a folder that was there before.
     os.umask(PRIVATE_UMASK)
-    database = prepare(config)
-    secret = ensure_first_token(database, World(), config.admin_token_path)
-    # Connections must not cross the fork into the workers.
-    database.engine.dispose()
-    _Server(config, lambda: _announce(config, secret)).run()
+    make_folder(config)
+    with hold_folder(config, f"serving on {config.bind} port {config.port}"), listen(config) as listener:
+        database = prepare(config)
+        secret = ensure_first_token(database, World(), config.admin_token_path)
+        # Connections must not cross the fork into the workers.
+        database.engine.dispose()
+        # Gunicorn closes the socket itself.
+        _Server(config, listener.detach(), lambda: _announce(config, secret)).run()
 
 
 def _announce(config: ServerConfig, secret: str | None) -> None:
     """Say where the server is and how to get in; the token itself goes to a terminal only, never into a log (R6)."""
-    lines = [f"Chainloop control plane: {config.public_url}", f"  listening on {config.bind}:{config.port}"]
+    lines = [
+        f"Chainloop control plane: {config.public_url}",
+        f"  listening on {config.bind}:{config.port}",
+        f"  API reference: {config.public_url}/docs",
+    ]
     if config.admin_token_path.is_file():
         lines.append(f"  administrator's token: {config.admin_token_path}")
     if secret and sys.stdout.isatty():
@@ -59,19 +72,20 @@ def _announce(config: ServerConfig, secret: str | None) -> None:
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn, set from our settings only: no configuration file, no command line, no environment of its own."""
 
-    def __init__(self, config: ServerConfig, announce: Callable[[], None]) -> None:
+    def __init__(self, config: ServerConfig, listener: int, announce: Callable[[], None]) -> None:
         self._config = config
+        self._listener = listener
         self._announce = announce
         super().__init__()
 
     def load_config(self) -> None:
-        host = f"[{self._config.bind}]" if ":" in self._config.bind else self._config.bind
         settings: dict[str, Any] = {
-            "bind": f"{host}:{self._config.port}",
-            "worker_class": "gthread",
+            "bind": f"fd://{self._listener}",
+            "worker_class": Worker,
             "workers": self._config.workers,
             "threads": self._config.threads,
             "graceful_timeout": self._config.shutdown_seconds,
+            "worker_connections": MAX_CONNECTIONS,
             "keepalive": KEEP_ALIVE_SECONDS,
             "limit_request_line": MAX_REQUEST_LINE_BYTES,
             "limit_request_fields": MAX_HEADERS,
@@ -91,6 +105,9 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             # Older versions have no control socket to disable.
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
+
+    def run(self) -> None:
+        Master(self).run()
 
     def load(self) -> Flask:
         prepare_contracts()

@@ -82,6 +82,7 @@ def _in_organization(connection: Connection, token: StoredToken, name: str | Non
     if found is None:
         raise NotFoundError(
             f"there is no organization {name[:63]!r} for this token",
-            hint=f"correct or leave out the header {ORGANIZATION_HEADER}",
+            hint="correct the name or leave it out: on the command line --org (CHAINLOOP_ORGANIZATION), in a request "
+            f"the header {ORGANIZATION_HEADER}",
         )
     return replace(principal, organization_id=found.id, organization=found.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest
 
 BLOCK_BYTES = 1024 * 1024
@@ -62,7 +63,7 @@ class Blobs(Protocol):
 class BackEnd:
     """One kind of CAS. Each name has exactly one entry in `registry.BACK_ENDS`."""
 
-    name: str
+    name: CasBackend
     """As organizations choose it and rows record it."""
     title: str
     """For people."""

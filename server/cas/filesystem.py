@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chainloop_ci.api.limits import MAX_BLOB_BYTES
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest, digest_of_hex, hex_of
 from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming
 from server.errors import BlobCorruptError, StoreFullError
@@ -116,7 +117,9 @@ def _open(folder: Path) -> FilesystemBlobs:
     return blobs
 
 
-FILESYSTEM = BackEnd(name="filesystem", title="a folder on the server's disk", open=_open, max_bytes=MAX_BLOB_BYTES)
+FILESYSTEM = BackEnd(
+    name=CasBackend.FILESYSTEM, title="a folder on the server's disk", open=_open, max_bytes=MAX_BLOB_BYTES
+)
 
 
 def _checked(file: BinaryIO, digest: Digest) -> Iterator[bytes]:

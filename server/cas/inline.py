@@ -6,6 +6,7 @@ There is nothing to open: the attestation's bytes are the store, and the service
 from __future__ import annotations
 
 from chainloop_ci.api.limits import MAX_INLINE_BYTES
+from chainloop_ci.api.words import CasBackend
 from server.cas.blobs import BackEnd
 
-INLINE = BackEnd(name="inline", title="inside the attestation", open=None, max_bytes=MAX_INLINE_BYTES)
+INLINE = BackEnd(name=CasBackend.INLINE, title="inside the attestation", open=None, max_bytes=MAX_INLINE_BYTES)

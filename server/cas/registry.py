@@ -12,11 +12,6 @@ from server.cas.inline import INLINE
 BACK_ENDS: tuple[BackEnd, ...] = (FILESYSTEM, INLINE)
 
 
-def find_back_end(name: str) -> BackEnd | None:
-    """Return the back end called `name`."""
-    return next((entry for entry in BACK_ENDS if entry.name == name), None)
-
-
 def open_back_ends(folder: Path) -> Mapping[str, Blobs]:
     """Open every back end that has a store of its own, each in its part of the server's data folder."""
     return {entry.name: entry.open(folder) for entry in BACK_ENDS if entry.open}

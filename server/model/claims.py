@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from chainloop_ci.attestation.predicate import PREDICATE_TYPE
 from chainloop_ci.attestation.runner_document import ci_document
@@ -14,7 +15,7 @@ from chainloop_ci.attestation.statement import STATEMENT_TYPE
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.contract.secret_names import check_variables
 from chainloop_ci.contract.types import Annotation, Contract
-from chainloop_ci.errors import Finding
+from chainloop_ci.errors import Finding, limit_findings
 from server.model.runs import Run
 
 _METADATA = "/predicate/metadata"
@@ -23,12 +24,14 @@ _OWN = "/predicate/chainloopCi"
 
 def check_claims(view: StatementView, run: Run, contract: Contract) -> tuple[Finding, ...]:
     """Return every difference between the statement and its run, materials and subjects excepted."""
-    return (
-        *_differences(_identity(view, run)),
-        *_differences(_runner(view, run)),
-        *_check_proof(view),
-        *_check_env(view, contract),
-        *check_fixed_annotations("/predicate/annotations", contract.annotations, view.annotations),
+    return limit_findings(
+        chain(
+            _differences(_identity(view, run)),
+            _differences(_runner(view, run)),
+            _check_proof(view),
+            _check_env(view, contract),
+            check_fixed_annotations("/predicate/annotations", contract.annotations, view.annotations),
+        )
     )
 
 

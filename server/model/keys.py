@@ -7,6 +7,7 @@ from datetime import datetime
 
 from chainloop_ci.api.access import Scope, ScopeKind, VerificationKey
 from chainloop_ci.digests import Digest
+from chainloop_ci.errors import Finding
 
 MAX_KEYS = 1000
 """Of one organization, ended ones included: they are never deleted."""
@@ -50,8 +51,21 @@ class StoredKey:
 
     def usable_at(self, moment: datetime) -> bool:
         """Tell whether the key counts for what is stored at this moment: valid already, not retired, not revoked."""
-        ended = [at for at in (self.retired_at, self.revoked_at) if at is not None]
-        return self.valid_from <= moment and all(moment < at for at in ended)
+        return self.why_not_at(moment) is None
+
+    def why_not_at(self, moment: datetime) -> Finding | None:
+        """Return why the key does not count for what is stored at this moment, or None.
+
+        A revoked key counts at no moment: nobody knows since when somebody else has held it.
+        """
+        shown = f"key {self.name} ({self.id})"
+        if self.revoked_at is not None:
+            return Finding("key-revoked", f"{shown} was revoked at {_utc(self.revoked_at)}")
+        if self.retired_at is not None and self.retired_at <= moment:
+            return Finding("key-retired", f"{shown} was retired at {_utc(self.retired_at)}")
+        if self.valid_from > moment:
+            return Finding("key-not-yet-valid", f"{shown} is valid from {_utc(self.valid_from)} on")
+        return None
 
     def retired(self, now: datetime) -> StoredKey:
         """Return the key ended for new attestations; what it verified before stays verified. Again: no change."""
@@ -82,3 +96,7 @@ class StoredKey:
             retired_at=self.retired_at,
             revoked_at=self.revoked_at,
         )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

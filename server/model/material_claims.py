@@ -8,30 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from itertools import chain
 
-from chainloop_ci.api.limits import MAX_INLINE_BYTES, MAX_MATERIALS, NAME_PATTERN
+from chainloop_ci.api.limits import MAX_INLINE_BYTES
+from chainloop_ci.api.runs import ContentPlace
 from chainloop_ci.attestation.view import MaterialView, StatementView
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.compliance import check_compliance
+from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, NAME_PATTERN
 from chainloop_ci.contract.types import Contract, MaterialType
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import ContractUnsupportedError, Finding
+from chainloop_ci.errors import ContractUnsupportedError, Finding, limit_findings
 from chainloop_ci.materials.registry import get_kind
 from chainloop_ci.materials.types import MaterialKind, MaterialSource
 from server.model.claims import check_fixed_annotations
 
-MAX_MATERIAL_NAME = 255
-
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
-_SIZE = "annotations/chainloop.material.size"
-
-
-class Place(StrEnum):
-    """Where the content of a material is."""
-
-    CAS = "cas"
-    INLINE = "inline"
-    NOT_STORED = "not stored"
+_SIZE = f"annotations/{MATERIAL_PREFIX}size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,7 @@ class PlacedMaterial:
     index: int
     view: MaterialView
     kind: MaterialKind
-    place: Place
+    place: ContentPlace
     size_bytes: int | None = None
     """Of the stored content."""
 
@@ -63,10 +56,9 @@ def check_materials(view: StatementView, contract: Contract) -> tuple[Finding, .
         return (Finding("too-many-materials", message, path="/predicate/materials"),)
     present = {entry.name: MaterialType(entry.type) for entry in view.materials if _is_type(entry.type)}
     given = {entry.name: entry.annotations for entry in view.materials}
-    return (
-        *(finding for at, entry in enumerate(view.materials) for finding in _check_form(at, entry, contract)),
-        *check_compliance(contract, present, annotations=view.annotations, material_annotations=given),
-    )
+    forms = (finding for at, entry in enumerate(view.materials) for finding in _check_form(at, entry, contract))
+    met = check_compliance(contract, present, annotations=view.annotations, material_annotations=given)
+    return limit_findings(chain(forms, met))
 
 
 def place_materials(
@@ -84,8 +76,9 @@ def place_materials(
             continue
         inline = entry.content is not None
         size = len(entry.content or b"") if inline else stored.get(entry.digest)
-        place = Place.INLINE if inline else Place.CAS if entry.uploaded and size is not None else Place.NOT_STORED
-        material = PlacedMaterial(index, entry, kind, place, None if place is Place.NOT_STORED else size)
+        in_store = ContentPlace.CAS if entry.uploaded and size is not None else ContentPlace.NOT_STORED
+        place = ContentPlace.INLINE if inline else in_store
+        material = PlacedMaterial(index, entry, kind, place, None if place is ContentPlace.NOT_STORED else size)
         placed.append(material)
         findings += _check_place(material, contract, stored)
     return tuple(placed), tuple(findings)
@@ -95,10 +88,10 @@ def _check_form(index: int, entry: MaterialView, contract: Contract) -> Iterator
     path = material_path(index)
     if not _NAME.match(entry.name) or len(entry.name) > MAX_MATERIAL_NAME:
         message = f"expected a name of lower-case letters, digits and hyphens, found {entry.name[:80]!r}"
-        yield Finding("material-name", message, path=f"{path}/annotations/chainloop.material.name")
+        yield Finding("material-name", message, path=f"{path}/annotations/{MATERIAL_PREFIX}name")
     if _find_kind(entry.type) is None:
         message = f"the type {entry.type[:80]!r} of material {entry.name[:80]} is not one that this server can check"
-        yield Finding("material-type", message, path=f"{path}/annotations/chainloop.material.type")
+        yield Finding("material-type", message, path=f"{path}/annotations/{MATERIAL_PREFIX}type")
     if entry.digest is None:
         message = f"the material {entry.name[:80]} has no sha256 digest"
         yield Finding("digest-missing", message, path=f"{path}/digest/sha256")
@@ -134,7 +127,7 @@ def _check_source(material: PlacedMaterial, contract: Contract) -> Iterator[Find
         yield _finding(material, "content-missing", f"{message}, found the opposite", "content")
     elif not entry.uploaded and not entry.inline and not _may_skip(name, contract):
         message = f"the content of material {name} is wanted, found neither an upload nor content in the statement"
-        yield _finding(material, "content-missing", message, "annotations/chainloop.material.cas")
+        yield _finding(material, "content-missing", message, f"annotations/{MATERIAL_PREFIX}cas")
 
 
 def _check_inline(material: PlacedMaterial, content: bytes) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chainloop_ci.api.access import Organization, OrganizationSettings
+from chainloop_ci.api.words import CasBackend
 
 DEFAULT_RUN_EXPIRY_SECONDS = 6 * 3600
 """R15: life of a run after its last accepted request."""
@@ -26,7 +27,7 @@ class StoredOrganization:
     quota_bytes: int = 0
     """0: no limit."""
     used_bytes: int = 0
-    cas_backend: str = "filesystem"
+    cas_backend: CasBackend = CasBackend.FILESYSTEM
 
     def changed(self, settings: OrganizationSettings) -> StoredOrganization:
         """Return the organization with what `settings` names; the rest stays."""

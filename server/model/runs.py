@@ -6,9 +6,9 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from chainloop_ci.api.runs import RunState, StateLocation, WorkflowRun
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import NotAllowedError, RunEndedError
 from chainloop_ci.runners.types import CiIdentity
@@ -19,19 +19,6 @@ REVOKED = "the token that began it was revoked"
 """Reason of a run that ended with its token (R6)."""
 MAX_REFUSALS = 100
 """Refused stores of one run that are kept with their findings; further ones are only counted."""
-
-
-class CancelTrigger(StrEnum):
-    """What ended a run that was not pushed."""
-
-    FAILURE = "failure"
-    CANCELLATION = "cancellation"
-    SUPERSEDED = "superseded"
-
-    @property
-    def state(self) -> RunState:
-        """Return the state that it leads to (reference section 6.2)."""
-        return RunState.ERROR if self is CancelTrigger.FAILURE else RunState.CANCELED
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +122,17 @@ class Run:
         return replace(self, refusals=self.refusals + 1)
 
     def canceled(self, trigger: CancelTrigger, reason: str, now: datetime) -> Run:
-        """Return the run ended without an attestation; ending it the same way again changes nothing.
+        """Return the run ended without an attestation (reference section 6.2); the same way again changes nothing.
 
         Raises:
             RunEndedError: it has ended in another way.
         """
         reason = reason or (trigger.value if trigger is CancelTrigger.SUPERSEDED else "")
-        if self.state is trigger.state and self.reason == reason and self.attestation_digest is None:
+        state = RunState.ERROR if trigger is CancelTrigger.FAILURE else RunState.CANCELED
+        if self.state is state and self.reason == reason and self.attestation_digest is None:
             return self
         self.require_open(now)
-        return replace(self, state=trigger.state, reason=reason, finished_at=now)
+        return replace(self, state=state, reason=reason, finished_at=now)
 
     def attested(self, digest: Digest, now: datetime, *, verified: bool) -> Run:
         """Return the run ended with its attestation; one that no registered key signed is no success (R4).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chainloop_ci.api.runs import Check, Proof
@@ -13,6 +13,7 @@ from server.model.keys import StoredKey
 from server.model.runs import Run
 
 _SIGNATURE_PATH = "/dsseEnvelope/signatures/0/sig"
+_HINT_PATH = "/verificationMaterial/publicKey/hint"
 _ADD_KEY = "an administrator registers a key with `chainloop organization key add`"
 
 
@@ -71,17 +72,11 @@ def judge_signature(
 
 def _why_not(key: StoredKey, run: Run, now: datetime) -> Finding | None:
     """Return why a registered key does not count for a run now, or None."""
-    shown = f"key {key.name} ({key.id})"
-    if key.revoked_at is not None:
-        return _key_finding("key-revoked", f"{shown} was revoked at {_moment(key.revoked_at)}")
-    if key.retired_at is not None and key.retired_at <= now:
-        return _key_finding("key-retired", f"{shown} was retired at {_moment(key.retired_at)}")
-    if key.valid_from > now:
-        return _key_finding("key-not-yet-valid", f"{shown} is valid from {_moment(key.valid_from)} on")
-    if not key.covers(run.project_id, run.workflow_id):
+    problem = key.why_not_at(now)
+    if problem is None and not key.covers(run.project_id, run.workflow_id):
         workflow = f"{run.names.project}/{run.names.workflow}"
-        return _key_finding("key-out-of-scope", f"{shown} is not registered for workflow {workflow}")
-    return None
+        problem = Finding("key-out-of-scope", f"key {key.name} ({key.id}) is not registered for workflow {workflow}")
+    return replace(problem, path=_HINT_PATH, hint=_ADD_KEY) if problem else None
 
 
 def _unknown(keys: Sequence[StoredKey], run: Run, now: datetime, hint: Digest | None) -> SignatureVerdict:
@@ -105,11 +100,3 @@ def _unknown(keys: Sequence[StoredKey], run: Run, now: datetime, hint: Digest | 
     return SignatureVerdict(
         Check(Proof.NOT_SHOWN, "no registered key confirms it"), Check(Proof.NOT_SHOWN, message), None, finding
     )
-
-
-def _key_finding(code: str, message: str) -> Finding:
-    return Finding(code, message, path="/verificationMaterial/publicKey/hint", hint=_ADD_KEY)
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

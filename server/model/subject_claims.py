@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 
-from chainloop_ci.attestation.subject import ANNOTATION_PREFIX, GIT_HEAD, WORKFLOW_PREFIX
+from chainloop_ci.attestation.subject import GIT_HEAD, WORKFLOW_PREFIX
 from chainloop_ci.attestation.view import MaterialView, StatementView, SubjectView
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.types import Contract, MaterialType
-from chainloop_ci.errors import Finding
+from chainloop_ci.errors import Finding, limit_findings
 
-_TYPE = ANNOTATION_PREFIX + "type"
+_TYPE = MATERIAL_PREFIX + "type"
 _DIGESTS = {"sha256": re.compile(r"[0-9a-f]{64}\Z"), "sha1": re.compile(r"[0-9a-f]{40}\Z")}
 
 
 def check_subjects(view: StatementView, workflow: str, contract: Contract) -> tuple[Finding, ...]:
     """Return everything that is wrong with the subjects: missing, unexpected, twice, or with another digest."""
-    return (
-        *_check_counts(view, workflow, contract),
-        *(finding for at, subject in enumerate(view.subjects) for finding in _check_subject(at, subject, view)),
-    )
+    each = (finding for at, subject in enumerate(view.subjects) for finding in _check_subject(at, subject, view))
+    return limit_findings(chain(_check_counts(view, workflow, contract), each))
 
 
 def is_output(material: MaterialView, contract: Contract) -> bool:

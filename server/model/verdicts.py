@@ -67,6 +67,8 @@ def _content(checks: Mapping[str, str]) -> Check:
     # A file that may hold anything is known by its digest, which the upload proved.
     open_ends = {name: text for name, text in checks.items() if not _is_shown(text)}
     if not open_ends:
+        if len(checks) == 1:
+            return Check(Proof.YES, "the one content is stored, hashed and, where it has a form, checked")
         return Check(Proof.YES, f"all {len(checks)} contents are stored, hashed and, where they have a form, checked")
     listed = "; ".join(f"{name}: {text}" for name, text in sorted(open_ends.items())[:20])
     more = f"; and {len(open_ends) - 20} more" if len(open_ends) > 20 else ""

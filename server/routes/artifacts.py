@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -81,34 +82,28 @@ def _headers(artifact: Artifact) -> dict[str, str]:
 
 _TAG = "artifacts"
 
+_UPLOAD = Endpoint(
+    "POST",
+    "/artifacts",
+    ATTESTERS,
+    _upload,
+    "Upload content; the answer says its digest. 201 when it is new to the organization, else 200.",
+    _TAG,
+    answer=Artifact,
+    raw_body=OCTETS,
+    max_body_bytes=None,
+    status=201,
+    query=(_FILENAME, _RUN),
+    headers=(HANDLE,),
+)
+
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint(
-        "POST",
-        "/artifacts",
-        ATTESTERS,
-        _upload,
-        "Upload content; the answer says its digest. 201 when it is new to the organization, else 200.",
-        _TAG,
-        answer=Artifact,
-        raw_body=OCTETS,
-        max_body_bytes=None,
-        status=201,
-        query=(_FILENAME, _RUN),
-        headers=(HANDLE,),
-    ),
-    Endpoint(
-        "PUT",
-        "/artifacts/<digest:digest>",
-        ATTESTERS,
-        _upload,
-        "Upload content whose digest is known; it is hashed on the way in all the same.",
-        _TAG,
-        answer=Artifact,
-        raw_body=OCTETS,
-        max_body_bytes=None,
-        status=201,
-        query=(_FILENAME, _RUN),
-        headers=(HANDLE,),
+    _UPLOAD,
+    replace(
+        _UPLOAD,
+        method="PUT",
+        path="/artifacts/<digest:digest>",
+        summary="Upload content whose digest is known; it is hashed on the way in all the same.",
     ),
     Endpoint(
         "GET",

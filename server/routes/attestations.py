@@ -8,7 +8,7 @@ from flask import Response, request
 
 from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE, HANDLE_HEADER, MAX_BUNDLE_BYTES
 from chainloop_ci.api.runs import Stored
-from server.model.principal import ATTESTERS, EVERYBODY, READERS
+from server.model.principal import ATTESTERS, READERS
 from server.routes.endpoints import Answer, Call, Endpoint
 from server.routes.register import read_body
 from server.routes.runs import REQUIRED_HANDLE
@@ -54,7 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET",
         "/workflow-runs/<uuid:run_id>/attestation",
-        EVERYBODY,
+        READERS,
         _get_of_run,
         "Return the attestation of a run, byte for byte.",
         _TAG,

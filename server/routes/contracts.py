@@ -8,6 +8,7 @@ from typing import Any
 from flask import request
 
 from chainloop_ci.api.workflows import Contract, ContractRevision, RevisionSummary
+from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import Finding, RequestInvalidError
 from server.model.principal import EVERYBODY, OPERATORS, READERS
@@ -108,6 +109,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _TAG,
         answer=ContractRevision,
         raw_body=", ".join(_FORMATS),
+        max_body_bytes=MAX_CONTRACT_BYTES,
         query=(Query("description", "For people.", {"type": "string", "maxLength": 500}),),
         headers=(
             Header("If-Match", 'The revision that must be the newest, like "3".'),

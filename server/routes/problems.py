@@ -9,8 +9,9 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from chainloop_ci.api.limits import PROBLEM_MEDIA_TYPE
-from chainloop_ci.api.problems import TYPE_PREFIX, Problem, ProblemFinding
+from chainloop_ci.api.problems import TYPE_PREFIX, Problem, ProblemFinding, problem_findings
 from chainloop_ci.api.record import to_dict
+from chainloop_ci.contract.limits import MAX_TEXT
 from chainloop_ci.errors import ChainloopError
 
 STATUS_OF_CODE: dict[str, int] = {
@@ -81,10 +82,8 @@ def _refuse(error: ChainloopError) -> Response:
     if status is None:
         return _confess(error)
     g.problem_code = error.code
-    findings = tuple(
-        ProblemFinding(item.code, item.message, item.path, item.line, item.column, item.hint) for item in error.findings
-    )
-    return problem_response(_problem(error.code, status, error.message, error.hint, findings))
+    findings = problem_findings(error.findings)
+    return problem_response(_problem(error.code, status, error.message[:MAX_TEXT], error.hint, findings))
 
 
 def _translate(error: HTTPException) -> Response:

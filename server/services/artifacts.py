@@ -158,7 +158,7 @@ class Artifacts:
             raise ConflictError(
                 f"organization {organization.name} keeps content inside the attestation "
                 f"(CAS back end {organization.cas_backend}); nothing is uploaded",
-                hint="an administrator changes the back end with `chainloop organization set --cas-backend filesystem`",
+                hint="an administrator changes that: `chainloop organization update --cas-backend filesystem`",
             )
         known = upload.expected is not None and artifacts.find(connection, principal.organization_id, upload.expected)
         return _Admission(organization, blobs, self._limits(organization, run, is_known=bool(known)))

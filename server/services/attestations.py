@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.api.problems import ProblemFinding
+from chainloop_ci.api.problems import problem_findings
 from chainloop_ci.api.runs import Refusal, Stored
 from chainloop_ci.attestation.referrers import ATTESTATION, GIT_HEAD_COMMIT, Node, extract
-from chainloop_ci.attestation.subject import ANNOTATION_PREFIX
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import AttestationRefusedError, ConflictError, Finding, NotFoundError
+from chainloop_ci.errors import AttestationRefusedError, ConflictError, NotFoundError
 from server.cas.blobs import Blobs
-from server.model.keys import MAX_KEYS
+from server.model.keys import MAX_KEYS, StoredKey
 from server.model.principal import Principal
 from server.model.runs import Run
-from server.services.rederive import Accepted, Held, Refused, rederive
+from server.services.rederive import Accepted, Held, Refused, rederive, rejudge_signer
 from server.services.run_access import get_held_run, get_pinned_contract, get_run
 from server.store import artifacts, attestations, organizations, referrers, refusals, runs, verification_keys
 from server.store.attestations import StoredAttestation
@@ -68,11 +68,12 @@ class Attestations:
                 return _answer(run, known), False
             run.require_open(now)
             held = _hold(connection, run)
-        outcome = rederive(raw, held, self._back_ends, now)
+        checked = rederive(raw, held, self._back_ends, now)
+        outcome = checked if isinstance(checked, Refused) else self._write(principal, run_id, checked)
         if isinstance(outcome, Refused):
             self._write_refusal(principal, run, digest, outcome)
             raise _refusal(run, outcome)
-        return self._write(principal, run_id, outcome)
+        return outcome
 
     def get_of_run(self, principal: Principal, run_id: str) -> BundleFile:
         """Return the attestation of a run.
@@ -103,14 +104,21 @@ class Attestations:
         principal.require_reach(project_id=holder.project_id, workflow_id=holder.workflow_id)
         return BundleFile(attestation.digest, attestation.bundle)
 
-    def _write(self, principal: Principal, run_id: str, accepted: Accepted) -> tuple[Stored, bool]:
-        """Write run, attestation, materials, graph and counters, all or nothing."""
-        now, digest = self._now(), accepted.bundle.digest
+    def _write(self, principal: Principal, run_id: str, checked: Accepted) -> tuple[Stored, bool] | Refused:
+        """Write run, attestation, materials, graph and counters, all or nothing.
+
+        What may have ended while the contents were read is judged again here: the run, and the key that signed.
+        """
+        now, digest = self._now(), checked.bundle.digest
         with self._database.write() as connection:
             run = get_run(connection, principal, run_id)
             known = _find_known(connection, run, digest)
             if known:
                 return _answer(run, known), False
+            run.require_open(now)
+            accepted = _rejudge(connection, checked, run, now)
+            if isinstance(accepted, Refused):
+                return accepted
             ended = run.attested(digest, now, verified=accepted.verified)
             attestation = StoredAttestation(
                 organization_id=run.organization_id,
@@ -124,13 +132,13 @@ class Attestations:
             )
             runs.end(connection, ended)
             attestations.add(connection, attestation, accepted.materials)
-            nodes, _ = extract(accepted.view, digest)
+            nodes = extract(accepted.view, digest)
             nodes = tuple(map(_public, nodes))
             referrers.add(connection, run.organization_id, run.project_id, run.workflow_id, nodes, now)
         return _answer(ended, attestation), True
 
     def _write_refusal(self, principal: Principal, run: Run, digest: Digest, refused: Refused) -> None:
-        refusal = Refusal(self._now(), refused.code, digest, tuple(map(_problem_finding, refused.findings)))
+        refusal = Refusal(self._now(), refused.code, digest, problem_findings(refused.findings))
         with self._database.write() as connection:
             present = get_run(connection, principal, run.id)
             runs.save(connection, present.refused())
@@ -161,14 +169,28 @@ def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttes
 
 
 def _hold(connection: Connection, run: Run) -> Held:
-    organization = organizations.find(connection, run.organization_id)
     return Held(
         run=run,
         contract=get_pinned_contract(connection, run),
-        keys=verification_keys.list_page(connection, run.organization_id, project_id=None, after=None, limit=MAX_KEYS),
+        keys=_list_keys(connection, run),
         artifacts=artifacts.list_of_run(connection, run.organization_id, run.id),
-        accept_unsigned=organization is not None and organization.accept_unsigned,
+        accept_unsigned=_accepts_unsigned(connection, run),
     )
+
+
+def _rejudge(connection: Connection, accepted: Accepted, run: Run, now: datetime) -> Accepted | Refused:
+    keys, accept_unsigned = _list_keys(connection, run), _accepts_unsigned(connection, run)
+    return rejudge_signer(accepted, run, keys, now, accept_unsigned=accept_unsigned)
+
+
+def _list_keys(connection: Connection, run: Run) -> Sequence[StoredKey]:
+    """Return all keys of the run's organization: one that does not count explains the refusal."""
+    return verification_keys.list_page(connection, run.organization_id, project_id=None, after=None, limit=MAX_KEYS)
+
+
+def _accepts_unsigned(connection: Connection, run: Run) -> bool:
+    organization = organizations.find(connection, run.organization_id)
+    return organization is not None and organization.accept_unsigned
 
 
 def _answer(run: Run, attestation: StoredAttestation) -> Stored:
@@ -186,13 +208,9 @@ def _refusal(run: Run, refused: Refused) -> AttestationRefusedError:
     )
 
 
-def _problem_finding(finding: Finding) -> ProblemFinding:
-    return ProblemFinding(finding.code, finding.message, finding.path, finding.line, finding.column, finding.hint)
-
-
 def _public(node: Node) -> Node:
     """Keep what follows from the content: other projects share the node, and a user's annotations are not theirs."""
     if node.kind in (ATTESTATION, GIT_HEAD_COMMIT):
         return node
-    kept = {name: value for name, value in node.annotations.items() if name.startswith(ANNOTATION_PREFIX)}
+    kept = {name: value for name, value in node.annotations.items() if name.startswith(MATERIAL_PREFIX)}
     return replace(node, annotations=kept)

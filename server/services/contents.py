@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from chainloop_ci.attestation.subject import ANNOTATION_PREFIX
+from chainloop_ci.api.runs import ContentPlace
+from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import Finding, MaterialRejectedError
 from chainloop_ci.materials.annotations import LENIENT, VALIDATION
 from chainloop_ci.materials.types import MAX_DESCRIBED_BYTES, Checked, MaterialSource
 from server.cas.blobs import Blobs
-from server.model.material_claims import Place, PlacedMaterial
+from server.model.material_claims import PlacedMaterial
 from server.store.attestations import StoredMaterial
 
 MAX_CHECKED_BYTES = 16 * 1024 * 1024
@@ -23,7 +24,6 @@ MAX_CHECKED_TOTAL_BYTES = 128 * 1024 * 1024
 """Documents of one attestation together: more would hold a worker for too long."""
 
 CHECKED = "checked"
-NOT_STORED = "not stored"
 TOO_LARGE = f"not checked: larger than {MAX_CHECKED_BYTES // 1024**2} MiB"
 TOO_MUCH = f"not checked: the documents of this attestation are larger than {MAX_CHECKED_TOTAL_BYTES // 1024**2} MiB"
 
@@ -55,7 +55,7 @@ class Contents:
                 name=material.view.name,
                 type=material.view.type,
                 digest=material.view.digest or "",
-                stored=material.place.value,
+                stored=material.place,
                 content_check=self._check(material),
             )
             for material in placed
@@ -64,8 +64,8 @@ class Contents:
 
     def _check(self, material: PlacedMaterial) -> str:
         kind, source = material.kind, material.kind.source
-        if material.place is Place.NOT_STORED:
-            return NOT_STORED
+        if material.place is ContentPlace.NOT_STORED:
+            return ContentPlace.NOT_STORED.value
         if source is MaterialSource.LITERAL:
             return CHECKED
         if kind.check is None:
@@ -124,7 +124,7 @@ def _compare(material: PlacedMaterial, derived: Mapping[str, str]) -> Iterator[F
     """Compare the facts that the statement gives about a document with those that are derived from its content."""
     said = material.view.annotations
     for key, value in derived.items():
-        if key.startswith(ANNOTATION_PREFIX) and said.get(key, value) != value:
+        if key.startswith(MATERIAL_PREFIX) and said.get(key, value) != value:
             message = (
                 f"the content of material {material.view.name} says {key} is {value[:80]!r}, found {said[key][:80]!r}"
             )

@@ -140,7 +140,7 @@ class Contracts:
             _require_writable(connection, principal, found)
             if found.workflows:
                 raise ConflictError(
-                    f"contract {name} is used by {found.workflows} workflows",
+                    f"contract {name} is used by {found.workflows} workflow{'s' * (found.workflows != 1)}",
                     hint="give them another contract first: `chainloop workflow update --contract`",
                 )
             if contracts.has_runs(connection, principal.organization_id, found.id):

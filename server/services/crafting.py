@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.limits import MAX_INLINE_BYTES
 from chainloop_ci.api.runs import CasDescription, CraftingContext
+from chainloop_ci.api.words import CasBackend
 from chainloop_ci.errors import Finding, NotAllowedError, NotFoundError, RequestInvalidError
 from server.model.organizations import StoredOrganization
 from server.model.principal import Principal
@@ -61,7 +62,7 @@ class Crafting:
         )
 
     def _cas(self, organization: StoredOrganization) -> CasDescription:
-        inline = organization.cas_backend == "inline"
+        inline = organization.cas_backend is CasBackend.INLINE
         limit = MAX_INLINE_BYTES if inline else self._max_blob_bytes
         return CasDescription(organization.cas_backend, organization.cas_backend, limit)
 

@@ -13,11 +13,11 @@ from chainloop_ci.digests import Digest
 from chainloop_ci.errors import ConflictError, Finding, LimitExceededError, NotFoundError, RequestInvalidError
 from server.model.audit import AuditAction, AuditRecord
 from server.model.keys import MAX_KEYS, KeyScope, StoredKey
-from server.model.paging import Paging, bind
+from server.model.paging import Paging
 from server.model.principal import Principal
+from server.services.scoped_lists import list_in_scope
 from server.store import audit, projects, verification_keys, workflows
 from server.store.database import Database
-from server.store.times import to_text
 
 
 class VerificationKeys:
@@ -62,18 +62,7 @@ class VerificationKeys:
 
     def list(self, principal: Principal, paging: Paging) -> Page[VerificationKey]:
         """Return the keys that verify something in the token's scope, newest first, ended ones too."""
-        binding = bind("verification-keys", principal.organization_id, project=principal.project_id)
-        after = paging.after(binding, ("", ""))
-        with self._database.read() as connection:
-            found = verification_keys.list_page(
-                connection,
-                principal.organization_id,
-                project_id=principal.project_id,
-                after=after,
-                limit=paging.limit + 1,
-            )
-        page = paging.page(found, binding, lambda item: (to_text(item.created_at), item.id))
-        return Page(tuple(item.api() for item in page.items), page.next_cursor)
+        return list_in_scope(self._database, principal, paging, "verification-keys", verification_keys.list_page)
 
     def get(self, principal: Principal, key_id: str) -> VerificationKey:
         """Return a key.
@@ -165,7 +154,7 @@ def _require_new(connection: Connection, key: StoredKey) -> None:
     if same:
         ended = " and was ended" if same.retired_at or same.revoked_at else ""
         raise ConflictError(
-            f"this key is already registered as {same.name}{ended}; keys are never deleted (R3)",
+            f"this key is already registered as {same.name}{ended}; keys are never deleted",
             hint="register another key for another scope: `chainloop organization key create`",
         )
     if verification_keys.find_by_name(connection, key.organization_id, key.name):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 from chainloop_ci.api.limits import MAX_BUNDLE_BYTES
 from chainloop_ci.api.runs import Verification
 from chainloop_ci.attestation.bundle import Bundle, pae, read_bundle_strict
 from chainloop_ci.attestation.reader import read_statement
+from chainloop_ci.attestation.verification import key_id_of_hint
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.digests import Digest
@@ -23,6 +23,7 @@ from chainloop_ci.errors import (
     Finding,
     SignerNotTrustedError,
     StatementInvalidError,
+    limit_findings,
 )
 from chainloop_ci.signing.public_keys import PublicKey, load_public_key
 from server.cas.blobs import Blobs
@@ -87,9 +88,9 @@ def rederive(raw: bytes, held: Held, back_ends: Mapping[str, Blobs], now: dateti
         bundle = read_bundle_strict(raw, allow_unsigned=held.accept_unsigned, max_bytes=MAX_BUNDLE_BYTES)
     except ChainloopError as error:
         return Refused(BundleInvalidError.code, _findings(error))
-    verdict = _judge_signature(bundle, held, now)
-    if verdict.finding and (verdict.is_final or not held.accept_unsigned):
-        return Refused(SignerNotTrustedError.code, (verdict.finding,))
+    verdict = _judge_signature(bundle, held.run, held.keys, now)
+    if refused := _refuse_signer(verdict, held.accept_unsigned):
+        return refused
     try:
         view = read_statement(bundle.payload, max_bytes=MAX_BUNDLE_BYTES)
     except ChainloopError as error:
@@ -104,12 +105,14 @@ def _compare(
     placed, misplaced = place_materials(view, held.contract, sizes)
     locations = {digest: artifact.backend for digest, artifact in held.artifacts.items()}
     report = Contents(back_ends, locations).check(placed)
-    findings = (
-        *check_claims(view, held.run, held.contract),
-        *check_subjects(view, held.run.names.workflow, held.contract),
-        *check_materials(view, held.contract),
-        *misplaced,
-        *report.findings,
+    findings = limit_findings(
+        chain(
+            check_claims(view, held.run, held.contract),
+            check_subjects(view, held.run.names.workflow, held.contract),
+            check_materials(view, held.contract),
+            misplaced,
+            report.findings,
+        )
     )
     if findings:
         return Refused(AttestationRefusedError.code, findings)
@@ -118,7 +121,24 @@ def _compare(
     return Accepted(bundle, view, verification, report.materials, verdict.key_id)
 
 
-def _judge_signature(bundle: Bundle, held: Held, now: datetime) -> SignatureVerdict:
+def rejudge_signer(
+    accepted: Accepted, run: Run, keys: Sequence[StoredKey], now: datetime, *, accept_unsigned: bool
+) -> Accepted | Refused:
+    """Judge the signer again, by the keys and the setting at the moment of writing: they may have changed since."""
+    verdict = _judge_signature(accepted.bundle, run, keys, now)
+    if refused := _refuse_signer(verdict, accept_unsigned):
+        return refused
+    verification = replace(accepted.verification, signature=verdict.signature, key=verdict.key)
+    return replace(accepted, verification=verification, key_id=verdict.key_id)
+
+
+def _refuse_signer(verdict: SignatureVerdict, accept_unsigned: bool) -> Refused | None:
+    if verdict.finding and (verdict.is_final or not accept_unsigned):
+        return Refused(SignerNotTrustedError.code, (verdict.finding,))
+    return None
+
+
+def _judge_signature(bundle: Bundle, run: Run, keys: Sequence[StoredKey], now: datetime) -> SignatureVerdict:
     message = pae(bundle)
 
     def confirms(key: StoredKey) -> bool:
@@ -126,21 +146,13 @@ def _judge_signature(bundle: Bundle, held: Held, now: datetime) -> SignatureVerd
         return any(public_key.verify(signature.value, message) for signature in bundle.signatures)
 
     return judge_signature(
-        held.keys, held.run, now, confirms=confirms, signed=bool(bundle.signatures), hint=_hinted_key(bundle.hint)
+        keys, run, now, confirms=confirms, signed=bool(bundle.signatures), hint=key_id_of_hint(bundle.hint)
     )
 
 
 @lru_cache(maxsize=256)
 def _load_key(pem: str) -> PublicKey:
     return load_public_key(pem.encode("ascii"))
-
-
-def _hinted_key(hint: str | None) -> Digest | None:
-    try:
-        raw = base64.b64decode(hint or "", validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return Digest("sha256:" + raw.hex()) if len(raw) == 32 else None
 
 
 def _findings(error: ChainloopError) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.api.runs import RunDetail, RunMaterial
+from chainloop_ci.api.runs import ContentPlace, RunDetail, RunMaterial
 from chainloop_ci.attestation.bundle import read_bundle
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.view import StatementView
@@ -17,7 +17,7 @@ from server.model.runs import Run
 from server.model.trust import limits_of_trust
 from server.services.run_access import get_pinned_contract
 from server.store import attestations, refusals, workflows
-from server.store.attestations import NOT_STORED, StoredAttestation, StoredMaterial
+from server.store.attestations import StoredAttestation, StoredMaterial
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def _read(attestation: StoredAttestation, stored: Mapping[str, StoredMaterial]) 
                 value=entry.value,
                 annotations=dict(entry.annotations),
                 output=entry.output,
-                stored=found.stored if found else NOT_STORED,
-                content_check=found.content_check if found else NOT_STORED,
+                stored=found.stored if found else ContentPlace.NOT_STORED,
+                content_check=found.content_check if found else ContentPlace.NOT_STORED.value,
             )
         )
     return _Said(tuple(materials), dict(view.env), dict(view.annotations))

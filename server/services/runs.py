@@ -20,7 +20,7 @@ from server.model.contracts import StoredRevision
 from server.model.paging import Paging, bind
 from server.model.principal import OPERATORS, Principal
 from server.model.run_filters import RunFilter, parse_commit, parse_moment, parse_state
-from server.model.runs import CancelTrigger, Run
+from server.model.runs import Run
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
 from server.services.run_access import get_run, list_with_requirements, run_not_found
@@ -69,7 +69,7 @@ class Runs:
             known = self._find_known(connection, principal, run_id, digest)
             if known:
                 return self._api(connection, known), False
-            workflow, revision = _find_pin(connection, principal, request)
+            _, revision = _find_pin(connection, principal, request)
         # Outside the write transaction: the first reading of a contract takes longer than everything else here.
         required = load_contract(revision.raw_body, revision.format).contract.runner
         if required not in (None, RunnerType.GENERIC, request.runner_type):
@@ -78,6 +78,8 @@ class Runs:
             known = self._find_known(connection, principal, run_id, digest)
             if known:
                 return self._api(connection, known), False
+            # Since it was read the workflow may have been deleted, or given another contract.
+            workflow, _ = _find_pin(connection, principal, request)
             return self._begin(connection, principal, run_id, request, workflow), True
 
     def get(self, principal: Principal, run_id: str) -> RunDetail:
@@ -129,7 +131,7 @@ class Runs:
             run = get_run(connection, principal, run_id)
             if handle is not None or principal.role not in OPERATORS:
                 run.require_handle(handle)
-            ended = run.canceled(CancelTrigger(request.trigger), request.reason, now)
+            ended = run.canceled(request.trigger, request.reason, now)
             if ended is not run:
                 runs.end(connection, ended)
             return self._api(connection, ended)
@@ -195,6 +197,7 @@ class Runs:
             token_id=principal.token_id,
         )
         with self._database.write() as connection:
+            _get_workflow(connection, principal, request.workflow_id)
             refusals.add_init_refusal(connection, refusal)
         raise RunnerMismatchError(refusal.required_runner, refusal.runner_type)
 

@@ -21,12 +21,12 @@ from chainloop_ci.errors import (
 )
 from server.auth.token_text import RANDOM_BYTES, render_token, token_sha256
 from server.model.audit import AuditAction, AuditRecord
-from server.model.paging import Paging, bind
+from server.model.paging import Paging
 from server.model.principal import Principal
 from server.model.tokens import MAX_TOKENS, StoredToken
+from server.services.scoped_lists import list_in_scope
 from server.store import audit, projects, runs, tokens, workflows
 from server.store.database import Database
-from server.store.times import to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +108,7 @@ class Tokens:
 
     def list(self, principal: Principal, paging: Paging) -> Page[ApiToken]:
         """Return the tokens in the scope of the one that asks, newest first, ended ones too."""
-        binding = bind("api-tokens", principal.organization_id, project=principal.project_id)
-        after = paging.after(binding, ("", ""))
-        with self._database.read() as connection:
-            found = tokens.list_page(
-                connection,
-                principal.organization_id,
-                project_id=principal.project_id,
-                after=after,
-                limit=paging.limit + 1,
-            )
-        page = paging.page(found, binding, lambda item: (to_text(item.created_at), item.id))
-        return Page(tuple(item.api() for item in page.items), page.next_cursor)
+        return list_in_scope(self._database, principal, paging, "api-tokens", tokens.list_page)
 
     def get(self, principal: Principal, token_id: str) -> ApiToken:
         """Return a token without its secret.
@@ -185,7 +174,7 @@ def _require_coherent(request: TokenRequest) -> None:
     if request.workflow is not None and request.project is None:
         findings.append(Finding("missing-project", "a workflow is named by its project too", path="/project"))
     if request.workflow is not None and request.role is not Role.ATTEST:
-        message = f"a token bound to a workflow has the role attest, found {request.role.value} (R1)"
+        message = f"a token bound to a workflow has the role attest, found {request.role.value}"
         findings.append(Finding("role-of-service-account", message, path="/role"))
     if findings:
         raise RequestInvalidError("; ".join(item.message for item in findings), findings=findings)

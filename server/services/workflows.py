@@ -131,7 +131,8 @@ class Workflows:
             workflow = get_reachable(connection, principal, workflow_id)
             if workflow.runs_count:
                 raise ConflictError(
-                    f"workflow {workflow.project}/{workflow.name} has {workflow.runs_count} runs, which are kept"
+                    f"workflow {workflow.project}/{workflow.name} has {workflow.runs_count} "
+                    + ("run, which is kept" if workflow.runs_count == 1 else "runs, which are kept")
                 )
             active = tokens.names_of_workflow(connection, principal.organization_id, workflow_id, self._now())
             if active:

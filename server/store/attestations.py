@@ -10,16 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select
 
 from chainloop_ci.api.record import from_dict, to_dict
-from chainloop_ci.api.runs import Verification
+from chainloop_ci.api.runs import ContentPlace, Verification
 from chainloop_ci.digests import Digest
 from server.model.principal import Reach
 from server.store.reach import within_table
 from server.store.tables import attestations, run_materials, workflow_runs
 from server.store.times import from_text, to_text
-
-INLINE = "inline"
-IN_CAS = "cas"
-NOT_STORED = "not stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +39,7 @@ class StoredMaterial:
     name: str
     type: str
     digest: str
-    stored: str
-    """`IN_CAS`, `INLINE` or `NOT_STORED`."""
+    stored: ContentPlace
     content_check: str
 
 
@@ -99,7 +94,10 @@ def list_materials(connection: Connection, organization_id: str, run_id: str) ->
     """Return the materials of a run by name."""
     own = (run_materials.c.organization_id == organization_id, run_materials.c.run_id == run_id)
     rows = connection.execute(select(run_materials).where(*own))
-    return {row.name: StoredMaterial(row.name, row.type, row.digest, row.stored, row.content_check) for row in rows}
+    return {
+        row.name: StoredMaterial(row.name, row.type, row.digest, ContentPlace(row.stored), row.content_check)
+        for row in rows
+    }
 
 
 def find_inline_holder(connection: Connection, reach: Reach, digest: str) -> str | None:
@@ -110,7 +108,7 @@ def find_inline_holder(connection: Connection, reach: Reach, digest: str) -> str
         .where(
             run_materials.c.organization_id == reach.organization_id,
             run_materials.c.digest == digest,
-            run_materials.c.stored == INLINE,
+            run_materials.c.stored == ContentPlace.INLINE.value,
             *within_table(reach, workflow_runs),
         )
         .order_by(workflow_runs.c.sequence)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from chainloop_ci.api.words import CasBackend
 from server.model.organizations import StoredOrganization
 from server.model.paging import Key
 from server.store.tables import organizations
@@ -55,4 +56,5 @@ def _settings(organization: StoredOrganization) -> dict[str, Any]:
 
 
 def _record(row: Row[Any]) -> StoredOrganization:
-    return StoredOrganization(**{**row._mapping, "created_at": from_text(row.created_at)})
+    read = {"created_at": from_text(row.created_at), "cas_backend": CasBackend(row.cas_backend)}
+    return StoredOrganization(**{**row._mapping, **read})

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from chainloop_ci.api.runs import RunState, StateLocation
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.digests import Digest
 from chainloop_ci.runners.types import CiIdentity
-from server.model.runs import REVOKED, CancelTrigger, Run, RunNames
+from server.model.runs import REVOKED, Run, RunNames
 from server.store import durations
 from server.store.tables import api_tokens, contracts, organizations, projects, workflow_runs, workflows
 from server.store.times import from_text, optional_text, optional_time, to_text
@@ -60,17 +61,13 @@ def is_taken(connection: Connection, run_id: str) -> bool:
     return connection.execute(select(workflow_runs.c.id).where(workflow_runs.c.id == run_id)).first() is not None
 
 
-def add(connection: Connection, run: Run) -> int:
-    """Insert a new run, count it on its workflow, and return its place in the server's order (R18)."""
-    result = connection.execute(insert(workflow_runs).values(**_values(run)))
+def add(connection: Connection, run: Run) -> None:
+    """Insert a new run, which gives it its place in the server's order (R18), and count it on its workflow."""
+    connection.execute(insert(workflow_runs).values(**_values(run)))
     counted = update(workflows).where(
         workflows.c.id == run.workflow_id, workflows.c.organization_id == run.organization_id
     )
     connection.execute(counted.values(runs_count=workflows.c.runs_count + 1, last_run_id=run.id))
-    key = result.inserted_primary_key
-    if key is None:
-        raise ValueError("the database gave a new run no sequence")
-    return int(key[0])
 
 
 def save(connection: Connection, run: Run) -> None:

@@ -99,7 +99,7 @@ def touch(connection: Connection, token_id: str, *, at: datetime, address: str, 
     """Write a token's last use unless another request wrote one after `not_since`."""
     statement = update(api_tokens).where(
         api_tokens.c.id == token_id,
-        or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at < to_text(not_since)),
+        or_(api_tokens.c.last_used_at.is_(None), api_tokens.c.last_used_at <= to_text(not_since)),
     )
     connection.execute(statement.values(last_used_at=to_text(at), last_used_address=address[:64]))
 

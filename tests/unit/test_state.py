@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState, RunnerFacts, Session, WorkflowPin
+from chainloop_ci.attestation.state_document import is_ours
 from chainloop_ci.contract.types import Contract, ContractMaterial, MaterialType, RunnerType
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import (
     AlreadyInitializedError,
     ConflictError,
     StateBrokenError,
+    StateForeignError,
     StateLockedError,
     StateMissingError,
     StateUnwritableError,
@@ -183,8 +185,10 @@ def test_a_leftover_of_a_killed_process_is_not_reused(local, tmp_path):
 def test_the_same_job_does_not_start_twice(local):
     local.create(STATE)
 
-    with pytest.raises(AlreadyInitializedError, match=r"workflow 'build'.*2026-01-31 12:00 UTC"):
+    with pytest.raises(AlreadyInitializedError, match=r"workflow build.*2026-01-31 12:00 UTC") as caught:
         local.create(STATE)
+
+    assert all(way in str(caught.value.hint) for way in ("attestation push", "attestation reset", "init --replace"))
 
 
 def test_r17_replace_over_an_open_run_returns_the_old_state(local):
@@ -228,11 +232,9 @@ def test_two_known_matrix_legs_are_two_jobs():
     ("raw", "reason"),
     [
         (b"", "no complete JSON"),
+        (b"\0" * 4096, "no complete JSON"),
         (b'{"attestation": {', "no complete JSON"),
-        (b"\x00\xff", "no complete JSON"),
-        (b"[]", "found list"),
-        (b"[" * 100_000, "no complete JSON"),
-        (b"{}", "initializedAt"),
+        (b'{\n  "schem', "no complete JSON"),
         (b'{"attestation": 5}', "expected an object"),
     ],
 )
@@ -258,6 +260,110 @@ def test_a_broken_file_stops_init_with_its_own_error_unless_it_is_replaced(local
     assert local.load() == STATE
 
 
+FOREIGN = [
+    b"# Read me\n",
+    b"[]",
+    b"{}",
+    b'{"bomFormat": "CycloneDX"}',
+    b'{"mediaType": "x", "dsseEnvelope": {"payload": "',
+    b"[" * 100_000,
+    b"\x00\xff",
+    b"\0" * 4096 + b"an image that begins with nothing",
+]
+
+
+@pytest.mark.parametrize("raw", FOREIGN)
+def test_a_file_that_we_did_not_write_is_left_as_it_is_and_nobody_is_told_to_destroy_it(local, raw):
+    local.path.parent.mkdir()
+    local.path.write_bytes(raw)
+
+    for attempt in (
+        local.load,
+        local.clear,
+        lambda: local.create(STATE),
+        lambda: local.create(STATE, replace=True),
+        lambda: local.update(lambda state: state),
+    ):
+        with pytest.raises(StateForeignError, match="left as it is") as caught:
+            attempt()
+        assert "--local-state-path" in str(caught.value.hint)
+        assert not any(word in str(caught.value.hint) for word in ("reset", "--replace"))
+
+    assert local.path.read_bytes() == raw
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_cannot_be_read_is_not_removed(local):
+    local.create(STATE)
+    local.path.chmod(0)
+
+    with pytest.raises(StateForeignError):
+        local.clear()
+
+    assert local.path.exists()
+
+
+def test_a_state_of_the_go_product_is_ours(local, corpus):
+    raw = (corpus / "go-product" / "crafting-state.json").read_bytes()
+
+    assert is_ours(raw)
+    assert all(is_ours(raw[:end]) for end in range(0, len(raw), 97))
+
+
+def test_every_torn_state_is_ours(local):
+    local.create(STATE.with_material(material("commit")))
+    raw = local.path.read_bytes()
+
+    assert all(is_ours(raw[:end]) for end in range(len(raw) + 1))
+
+
+def test_after_a_push_it_is_said_what_was_pushed(local):
+    local.create(STATE)
+    local.save_bundle(b"bundle")
+
+    local.finish("run-1", sha256_digest(b"bundle"))
+
+    assert [path.name for path in local.path.parent.iterdir()] == ["attestation.json.last"]
+    with pytest.raises(StateMissingError, match=f"pushed \\(run run-1, digest {sha256_digest(b'bundle')}\\)"):
+        local.load()
+
+
+@posix
+def test_the_note_of_a_push_is_for_its_user_only(local):
+    local.create(STATE)
+
+    local.finish("run-1", sha256_digest(b"bundle"))
+
+    assert oct(local.path.with_name("attestation.json.last").stat().st_mode & 0o777) == "0o600"
+
+
+@pytest.mark.parametrize("forget", [lambda local: local.create(STATE), lambda local: local.clear()])
+def test_the_note_of_a_push_goes_with_the_next_attestation(local, forget):
+    local.create(STATE)
+    local.finish("run-1", sha256_digest(b"bundle"))
+
+    forget(local)
+
+    assert not local.path.with_name("attestation.json.last").exists()
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"\xff", b"7"])
+def test_a_note_that_cannot_be_read_changes_nothing(local, raw):
+    local.path.parent.mkdir()
+    local.path.with_name("attestation.json.last").write_bytes(raw)
+
+    with pytest.raises(StateMissingError, match=r"no state file [^;]*$"):
+        local.load()
+
+
+def test_the_files_of_the_state_are_known(local, tmp_path):
+    (tmp_path / "link").symlink_to(local.path.with_name("attestation.json.bundle"))
+
+    assert local.owns(local.path)
+    assert local.owns(tmp_path / "link")
+    assert not local.owns(tmp_path / "attestation.json")
+
+
 def test_a_broken_file_can_be_cleared(local):
     local.create(STATE)
     local.path.write_bytes(b"{")
@@ -267,9 +373,12 @@ def test_a_broken_file_can_be_cleared(local):
     assert local.find() is None
 
 
-def test_a_folder_in_place_of_the_file_is_broken(tmp_path):
-    with pytest.raises(StateBrokenError, match="cannot be used"):
-        LocalState(tmp_path).load()
+@pytest.mark.parametrize("place", ["folder", "/dev/zero"])
+def test_a_folder_or_a_device_in_place_of_the_file_is_not_ours(tmp_path, place):
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(StateForeignError, match="a folder or a device"):
+        LocalState(tmp_path / place).load()
 
 
 def test_clear_leaves_nothing_and_may_be_repeated(local):
@@ -388,22 +497,10 @@ def test_a_state_that_another_user_laid_down_is_refused(tmp_path):
         os.seteuid(0)
 
 
-def test_the_option_wins_over_the_variable(tmp_path):
-    env = {"CHAINLOOP_LOCAL_STATE_PATH": "/variable.json"}
-
-    assert state_path("own.json", env=env, runner=GENERIC, git_dir=None, cwd=tmp_path) == tmp_path / "own.json"
-
-
-def test_the_variable_wins_over_the_runners_folder(tmp_path):
-    env = {"CHAINLOOP_LOCAL_STATE_PATH": "v.json", "RUNNER_TEMP": str(tmp_path)}
-
-    assert state_path(None, env=env, runner=GITHUB_ACTION, git_dir=None, cwd=tmp_path) == tmp_path / "v.json"
-
-
 def test_the_runners_scratch_folder_wins_over_the_git_folder(tmp_path):
     env = {"RUNNER_TEMP": str(tmp_path)}
 
-    found = state_path(None, env=env, runner=GITHUB_ACTION, git_dir=tmp_path / ".git", cwd=tmp_path)
+    found = state_path(env=env, runner=GITHUB_ACTION, git_dir=tmp_path / ".git", cwd=tmp_path)
 
     assert found == tmp_path / "chainloop" / "attestation.json"
 
@@ -411,7 +508,7 @@ def test_the_runners_scratch_folder_wins_over_the_git_folder(tmp_path):
 def test_a_scratch_folder_that_does_not_exist_yet_is_used(tmp_path):
     env = {"WORKSPACE_TMP": str(tmp_path / "workspace@tmp")}
 
-    found = state_path(None, env=env, runner=JENKINS_JOB, git_dir=None, cwd=tmp_path)
+    found = state_path(env=env, runner=JENKINS_JOB, git_dir=None, cwd=tmp_path)
 
     assert found == tmp_path / "workspace@tmp" / "chainloop" / "attestation.json"
 
@@ -419,16 +516,14 @@ def test_a_scratch_folder_that_does_not_exist_yet_is_used(tmp_path):
 def test_a_scratch_folder_of_another_system_is_not_used(tmp_path):
     env = {"RUNNER_TEMP": str(tmp_path)}
 
-    found = state_path(None, env=env, runner=GENERIC, git_dir=tmp_path / ".git", cwd=tmp_path)
+    found = state_path(env=env, runner=GENERIC, git_dir=tmp_path / ".git", cwd=tmp_path)
 
     assert found == tmp_path / ".git" / "chainloop" / "attestation.json"
 
 
 @pytest.mark.parametrize("scratch", ["relative", "/dev/null/x"])
 def test_a_scratch_folder_that_cannot_be_used_is_passed_over(tmp_path, scratch):
-    found = state_path(
-        None, env={"RUNNER_TEMP": scratch}, runner=GITHUB_ACTION, git_dir=tmp_path / ".git", cwd=tmp_path
-    )
+    found = state_path(env={"RUNNER_TEMP": scratch}, runner=GITHUB_ACTION, git_dir=tmp_path / ".git", cwd=tmp_path)
 
     assert found == tmp_path / ".git" / "chainloop" / "attestation.json"
 
@@ -442,9 +537,7 @@ def test_a_scratch_folder_that_cannot_be_used_is_passed_over(tmp_path, scratch):
     ],
 )
 def test_outside_of_a_checkout_each_folder_has_a_place_of_its_own(tmp_path, env, folder):
-    here, there = (
-        state_path(None, env=env, runner=GENERIC, git_dir=None, cwd=cwd) for cwd in (tmp_path, tmp_path.parent)
-    )
+    here, there = (state_path(env=env, runner=GENERIC, git_dir=None, cwd=cwd) for cwd in (tmp_path, tmp_path.parent))
 
     assert str(here).startswith(f"{folder}/chainloop/")
     assert here.name == "attestation.json"
@@ -453,7 +546,7 @@ def test_outside_of_a_checkout_each_folder_has_a_place_of_its_own(tmp_path, env,
 
 def test_without_any_place_the_option_is_named(tmp_path):
     with pytest.raises(StateUnwritableError, match="no place") as caught:
-        state_path(None, env={}, runner=GENERIC, git_dir=None, cwd=tmp_path)
+        state_path(env={}, runner=GENERIC, git_dir=None, cwd=tmp_path)
 
     assert "--local-state-path" in str(caught.value.hint)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import Finding
 from chainloop_ci.materials.annotations import (
@@ -24,7 +26,9 @@ from chainloop_ci.materials.json_document import (
 from chainloop_ci.materials.json_schema import (
     SchemaFile,
     Violation,
+    Violations,
     find_violations,
+    fits_relaxed,
     json_pointer,
     refuse_violations,
     warn_of_violations,
@@ -37,8 +41,20 @@ _REPO_DIGEST = "aquasecurity:trivy:RepoDigest"
 
 _BASE = "http://cyclonedx.org/schema/"
 _SHARED = ("spdx.SNAPSHOT.schema.json", "jsf-0.82.SNAPSHOT.schema.json", "cryptography-defs.SNAPSHOT.schema.json")
+
+
+def _relax(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take away what `_is_tolerated` tolerates."""
+    for holder in (schema, *schema.get("definitions", {}).values()):
+        members = holder.get("properties", {})
+        members.get("components", {}).pop("uniqueItems", None)
+        if "cwes" in members:
+            members["cwes"] = {"anyOf": [{"type": "null"}, members["cwes"]]}
+    return schema
+
+
 _SCHEMAS = {
-    version: SchemaFile(f"CycloneDX {version}", f"cyclonedx/bom-{version}.SNAPSHOT.schema.json", _BASE, _SHARED)
+    version: SchemaFile(f"CycloneDX {version}", f"cyclonedx/bom-{version}.SNAPSHOT.schema.json", _BASE, _SHARED, _relax)
     for version in ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7")
 }
 
@@ -47,8 +63,8 @@ def _check(raw: bytes, strict: bool) -> Checked:
     document = read_object(raw, _EXPECTED)
     schema = _require_header(document)
     violations = find_violations(schema, document, _EXPECTED)
-    refused = [violation for violation in violations if not _is_tolerated(violation, document)]
-    if refused and strict:
+    refused = violations.without(lambda violation: _is_tolerated(violation, document))
+    if strict and refused and not _is_only_untidy(violations, schema, document):
         raise refuse_violations(_EXPECTED, schema, refused)
     component = _main_component(document)
     return Checked(
@@ -85,7 +101,8 @@ def _judge_spec_version(document: JsonObject) -> list[Finding]:
 
 
 def _judge_version(document: JsonObject) -> list[Finding]:
-    version = document.get("version")
+    """Refuse a `version` that is no version; the schemas make it optional, with the default 1."""
+    version = document.get("version", 1)
     if isinstance(version, int) and not isinstance(version, bool) and version >= 1:
         return []
     message = f'expected "version", a whole number from 1 on, found {_found(document, "version")}'
@@ -111,6 +128,25 @@ def _is_tolerated(violation: Violation, document: JsonObject) -> bool:
     return (
         violation.keyword == "type" and violation.path[-1:] == ("cwes",) and value_at(document, violation.path) is None
     )
+
+
+def _is_only_untidy(violations: Violations, schema: SchemaFile, document: JsonObject) -> bool:
+    """Tell of a document whose violations are too many to be listed whether all of them are tolerated."""
+    return not violations.are_all and fits_relaxed(schema, document) and not _has_twin_references(document)
+
+
+def _has_twin_references(value: object) -> bool:
+    """Tell whether the same component stands twice in one array, with a `bom-ref`."""
+    if isinstance(value, list):
+        return any(map(_has_twin_references, value))
+    if not isinstance(value, dict):
+        return False
+    known: dict[str, JsonObject] = {}
+    for component in objects_of(value.get("components")):
+        reference = str(component.get("bom-ref", ""))
+        if reference and known.setdefault(reference, component) is not component and known[reference] == component:
+            return True
+    return any(map(_has_twin_references, value.values()))
 
 
 # --- what it says ------------------------------------------------------------------------------------------------

@@ -1,10 +1,15 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from chainloop_ci.api.access import Role
+from server.app import create_app
+from server.auth.authenticator import Authenticator
 from server.auth.token_text import token_sha256
+from server.errors import StoreBusyError, StoreFullError
 from server.store import tokens
+from server.store.database import Database
 from tests.integration.server.conftest import bearer, store_token
 
 
@@ -61,11 +66,34 @@ def test_r6_the_last_use_is_noted_with_its_address_at_most_once_a_minute(client,
     clock.advance(seconds=59)
     client.get("/api/v1/whoami", headers=bearer(secret))
     within = last_use(services, secret)
-    clock.advance(seconds=2)
+    clock.advance(seconds=1)
     client.get("/api/v1/whoami", headers=bearer(secret))
 
     assert within == (first, "127.0.0.1")
     assert last_use(services, secret) == (clock(), "127.0.0.1")
+
+
+class Unwritable(Database):
+    """A database that can only be read."""
+
+    def __init__(self, engine, error):
+        super().__init__(engine)
+        self._error = error
+
+    def write(self):
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [StoreFullError(), StoreBusyError()])
+def test_r8_a_token_is_accepted_while_its_use_cannot_be_noted(services, acme, clock, error):
+    secret = acme.token("read")
+    authenticator = Authenticator(Unwritable(services.database.engine, error), clock)
+    client = create_app(replace(services, authenticator=authenticator)).test_client()
+
+    answer = client.get("/api/v1/projects", headers=bearer(secret))
+
+    assert answer.status_code == 200
+    assert last_use(services, secret) == (None, None)
 
 
 def test_r6_a_refused_token_leaves_no_use(client, acme, services, clock):

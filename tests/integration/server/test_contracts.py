@@ -257,7 +257,7 @@ def test_a_contract_in_use_is_kept(api, acme):
     unused = operator.delete("/contracts/build")
 
     assert (used.status_code, unused.status_code) == (409, 204)
-    assert "1 workflows" in used.json["detail"]
+    assert used.json["detail"].endswith("is used by 1 workflow")
     assert operator.get("/contracts/build").status_code == 404
 
 

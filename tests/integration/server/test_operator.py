@@ -5,7 +5,9 @@ import stat
 import pytest
 
 from server.admin.command import main
+from server.admin.folder_lock import hold_folder
 from server.auth.token_text import is_token
+from server.config import ServerConfig
 
 
 @pytest.fixture
@@ -40,6 +42,24 @@ def test_migrate_makes_a_new_data_folder_for_its_owner_only(run, tmp_path):
     assert first[:2] == (0, "schema none -> 0001\n")
     assert second[:2] == (0, "schema 0001: nothing to do\n")
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_nothing_is_migrated_while_the_folder_is_served(run, tmp_path):
+    (tmp_path / "data").mkdir()
+
+    with hold_folder(ServerConfig(data=tmp_path / "data"), "serving on 127.0.0.1 port 8080"):
+        status, _, err = run("migrate")
+
+    assert status == 1
+    assert "is in use by process" in err
+    assert run("doctor")[0] == 1
+
+
+def test_what_needs_no_migration_and_the_other_commands_work_while_the_folder_is_served(run, served):
+    with hold_folder(ServerConfig(data=served), "serving on 127.0.0.1 port 8080"):
+        statuses = [run(*command)[0] for command in (["migrate"], ["doctor"], ["token", "create"], ["token", "list"])]
+
+    assert statuses == [0, 0, 0, 0]
 
 
 def test_a_newer_database_is_refused_without_a_traceback(run, served):

@@ -74,6 +74,13 @@ def test_the_page_shows_every_operation_and_needs_no_script(client):
             assert f'id="{operation["operationId"]}"' in answer.text, path
 
 
+def test_the_bare_address_leads_to_the_page(client):
+    answer = client.get("/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "docs")
+    assert client.get("/", follow_redirects=True).request.path == "/docs"
+
+
 def test_everything_that_the_page_loads_is_ours_and_there(client):
     text = client.get("/docs").text
 

@@ -27,7 +27,7 @@ from tests.integration.server.r1_world import (
     World,
 )
 
-WITHOUT_TOKEN = {"/healthz", "/readyz", "/openapi.json", "/docs", "/static/<path:filename>"}
+WITHOUT_TOKEN = {"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/static/<path:filename>"}
 OTHER_ROUTES = {"/metrics"}
 """Outside `/api/v1`, with a token; has its own test below."""
 

@@ -2,6 +2,7 @@ import io
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from chainloop_ci.api.limits import MAX_BODY_BYTES
 from tests.integration.server.conftest import bearer
@@ -44,13 +45,16 @@ def test_a_request_id_of_another_form_is_replaced(client, given):
     assert answer.headers["X-Request-Id"] not in ("", given)
 
 
-def test_a_defect_is_answered_without_detail_and_logged_with_the_request_id(app, client, capfd):
+def test_a_defect_is_answered_without_detail_and_logged_with_the_request_id(app, client):
     def fail():
         raise RuntimeError("secret detail")
 
     app.view_functions["healthz"] = fail
-    answer = client.get("/healthz", headers={"X-Request-Id": "r-1"})
+    with capture_logs() as logged:
+        answer = client.get("/healthz", headers={"X-Request-Id": "r-1"})
 
+    (entry,) = [entry for entry in logged if entry["event"] == "request-failed"]
+    assert (entry["log_level"], entry["request_id"], str(entry["exc_info"])) == ("error", "r-1", "secret detail")
     assert answer.status_code == 500
     assert answer.json["requestId"] == "r-1"
     assert "secret detail" not in answer.text

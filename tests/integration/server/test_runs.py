@@ -5,15 +5,33 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import Connection, Engine
 from werkzeug.test import TestResponse
 
+from server.app import create_app
+from server.services.runs import Runs
+from server.store.database import Database
+from server.wiring import Services
 from tests.integration.server.conftest import Api, Clock, Tenant
-from tests.integration.server.jobs import CI, COMMIT, EMPTY_CONTRACT, Job, Key, put_contract, register_key
+from tests.integration.server.jobs import CI, COMMIT, CONTRACT, EMPTY_CONTRACT, Job, Key, put_contract, register_key
+
+
+class BetweenReadAndWrite(Database):
+    """A database where somebody else is faster: `act` happens before the write that follows a read."""
+
+    def __init__(self, engine: Engine, act: Callable[[], object]) -> None:
+        super().__init__(engine)
+        self._act = act
+
+    def write(self) -> AbstractContextManager[Connection]:
+        self._act()
+        return super().write()
 
 
 def detail(job: Job) -> dict[str, Any]:
@@ -70,8 +88,9 @@ def test_the_stored_attestation_is_returned_byte_for_byte(job: Job, api: Any, ac
     bundle = job.key.bundle(job.payload())
     stored = job.push(bundle)
 
-    by_run = job.api.get(f"{job.path}/attestation")
-    by_digest = api(acme.token("read")).get(f"/attestations/{stored.json['digest']}")
+    reader = api(acme.token("read"))
+    by_run = reader.get(f"{job.path}/attestation")
+    by_digest = reader.get(f"/attestations/{stored.json['digest']}")
 
     assert by_run.data == bundle
     assert by_digest.data == bundle
@@ -182,6 +201,25 @@ def test_a_workflow_of_another_organization_is_not_found(job: Job, rival: Tenant
     answer = job.begin(workflowId=rival.workflows["app/build"])
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("runner", ["GITHUB_ACTION", "JENKINS_JOB"])
+def test_a_workflow_that_is_deleted_while_a_run_begins_is_not_found(
+    services: Services, api: Any, acme: Tenant, key: Key, runner: str
+) -> None:
+    operator = api(acme.token("operate"))
+    workflow = f"/workflows/{acme.workflows['app/deploy']}"
+    put_contract(api, acme, CONTRACT.replace(b"app-build", b"app-deploy"), "app-deploy")
+    between = BetweenReadAndWrite(services.database.engine, lambda: operator.delete(workflow))
+    runs = Runs(between, services.world.now, services.world.new_id)
+    client = create_app(replace(services, runs=runs)).test_client()
+    contract = CONTRACT.replace(b"app-build", b"app-deploy")
+    job = Job(Api(client, acme.token("operate")), acme, key, contract=contract, workflow="app/deploy")
+
+    answer = job.begin(runnerType=runner)
+
+    assert operator.get(workflow).status_code == 404
+    assert (answer.status_code, answer.json["code"]) == (404, "not-found")
 
 
 def test_a_service_account_begins_no_run_of_another_workflow(job: Job, acme: Tenant) -> None:
@@ -449,10 +487,10 @@ def test_another_organization_sees_no_run(job: Job, api: Any, rival: Tenant) -> 
     assert stranger.post(f"{job.path}/cancel", json={"trigger": "failure"}).status_code == 404
 
 
-def test_a_run_without_attestation_has_none_to_return(job: Job) -> None:
+def test_a_run_without_attestation_has_none_to_return(job: Job, api: Any, acme: Tenant) -> None:
     job.begin()
 
-    answer = job.api.get(f"{job.path}/attestation")
+    answer = api(acme.token("read")).get(f"{job.path}/attestation")
 
     assert answer.status_code == 404
     assert "initialized" in answer.json["detail"]

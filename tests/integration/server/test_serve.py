@@ -23,11 +23,11 @@ def free_port():
 
 @pytest.fixture
 def serve(tmp_path):
-    """Return a function that starts the server over one data folder and waits for its greeting."""
+    """Return a function that starts the server over one data folder."""
     started = []
 
-    def serve(stdout=subprocess.PIPE):
-        port = free_port()
+    def serve(stdout=subprocess.PIPE, port=None):
+        port = port or free_port()
         env = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.getcwd(),
@@ -52,7 +52,7 @@ def serve(tmp_path):
 
 
 def greeting(process):
-    return [process.stdout.readline().decode() for _ in range(3)]
+    return [process.stdout.readline().decode() for _ in range(4)]
 
 
 def get(url, token):
@@ -78,6 +78,7 @@ def test_r6_a_fresh_server_puts_the_token_into_a_private_file_and_nowhere_else(s
     assert lines == [
         f"Chainloop control plane: {url}\n",
         f"  listening on {url.removeprefix('http://')}\n",
+        f"  API reference: {url}/docs\n",
         f"  administrator's token: {path}\n",
     ]
     assert status == 0
@@ -86,6 +87,34 @@ def test_r6_a_fresh_server_puts_the_token_into_a_private_file_and_nowhere_else(s
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     rest = process.stdout.read().decode() + (tmp_path / "log-0").read_text()
     assert token not in "".join(lines) + rest
+
+
+def test_a_second_server_of_the_same_folder_is_refused_and_the_first_named(serve, tmp_path):
+    first, url = serve()
+    greeting(first)
+
+    second, _ = serve()
+
+    assert second.wait(timeout=20) == 1
+    assert second.stdout.read() == b""
+    port = url.rpartition(":")[2]
+    assert (tmp_path / "log-1").read_text().startswith(
+        f"error: the data folder {tmp_path / 'data'} is in use by process {first.pid} (serving on 127.0.0.1 port {port})\n"
+    )
+    stop(first)
+
+
+def test_a_port_in_use_is_one_clear_error_and_nothing_is_made(serve, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        process, _ = serve(port=port)
+
+        assert process.wait(timeout=20) == 2
+    assert (tmp_path / "log-0").read_text() == (
+        f"error: port {port} of 127.0.0.1 is in use\nhint: choose another with PORT=\n"
+    )
+    assert not (tmp_path / "data" / "chainloop.db").exists()
 
 
 def test_the_log_is_one_json_object_per_line(serve, tmp_path):

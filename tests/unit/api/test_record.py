@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
 import pytest
 
 from chainloop_ci.api.record import about, from_dict, nested, parse_request, schema, to_dict
+from chainloop_ci.api.runs import Artifact
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import RequestInvalidError
 
@@ -84,6 +85,20 @@ def test_a_pattern_covers_the_whole_text(name: str) -> None:
         parse_request(Cart, {**CART, "name": name})
 
 
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "2026-13-01T00:00:00Z"])
+def test_a_text_that_is_no_time_is_refused_at_its_place(time: str) -> None:
+    with pytest.raises(RequestInvalidError) as refusal:
+        parse_request(Cart, {**CART, "madeAt": time})
+
+    assert [finding.path for finding in refusal.value.findings] == ["/madeAt"]
+
+
+def test_a_time_of_any_zone_is_read_as_utc() -> None:
+    cart = parse_request(Cart, {**CART, "madeAt": "2026-01-31T13:00:00+01:00"})
+
+    assert cart.made_at == datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("document", [None, [], "cart", 3])
 def test_a_body_that_is_no_object_is_refused(document: object) -> None:
     with pytest.raises(RequestInvalidError):
@@ -97,3 +112,22 @@ def test_an_answer_with_unknown_fields_is_read() -> None:
 def test_an_answer_without_a_required_field_names_it() -> None:
     with pytest.raises(ValueError, match="Wheel: field sizeBytes is missing"):
         from_dict(Wheel, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("digest", 7),
+        ("digest", "sha256:0"),
+        ("filename", 7),
+        ("sizeBytes", "x"),
+        ("sizeBytes", True),
+        ("sizeBytes", 1.5),
+        ("createdAt", 7),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_by_name(field: str, value: object) -> None:
+    document = {"digest": "sha256:" + "0" * 64, "filename": "a", "sizeBytes": 1, "createdAt": "2026-01-01T00:00:00Z"}
+
+    with pytest.raises(ValueError, match=rf"Artifact\.{field}: "):
+        from_dict(Artifact, {**document, field: value})

@@ -304,3 +304,21 @@ def test_any_json_is_read_or_refused(content: object) -> None:
             read(raw(content))
         except ChainloopError as error:
             assert error.message
+
+
+@pytest.mark.parametrize("place", ["envelope", "signature"])
+def test_r9_an_extra_field_inside_the_envelope_is_read_from_a_file_and_not_stored(place: str) -> None:
+    changed = document()
+    envelope = changed["dsseEnvelope"]
+    (envelope if place == "envelope" else envelope["signatures"][0])["extra"] = 1
+
+    assert read_bundle(raw(changed)).payload == PAYLOAD
+    assert strict_codes(changed) == ["unknown-field"]
+
+
+def test_r9_a_hint_beside_a_certificate_is_not_stored() -> None:
+    changed = document()
+    changed["verificationMaterial"]["certificate"] = {"rawBytes": b64(b"DER")}
+
+    assert read_bundle(raw(changed)).hint == "hint"
+    assert strict_codes(changed) == ["verification-material"]

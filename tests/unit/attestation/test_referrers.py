@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chainloop_ci.attestation.reader import read_statement
-from chainloop_ci.attestation.referrers import Edge, extract
+from chainloop_ci.attestation.referrers import extract
 from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.attestation.view import MaterialView
 from chainloop_ci.digests import sha256_digest
@@ -14,7 +14,7 @@ BUNDLE = sha256_digest(b"bundle")
 
 
 def test_the_attestation_its_commit_and_its_materials_are_nodes() -> None:
-    nodes, _ = extract(VIEW, BUNDLE)
+    nodes = extract(VIEW, BUNDLE)
 
     assert [node.key for node in nodes] == [
         (BUNDLE, "ATTESTATION"),
@@ -25,7 +25,7 @@ def test_the_attestation_its_commit_and_its_materials_are_nodes() -> None:
 
 
 def test_the_attestation_s_node_says_what_it_is_about() -> None:
-    nodes, _ = extract(VIEW, BUNDLE)
+    nodes = extract(VIEW, BUNDLE)
 
     assert nodes[0].metadata == {
         "name": "build",
@@ -42,30 +42,21 @@ def test_the_attestation_s_node_says_what_it_is_about() -> None:
     assert nodes[0].annotations == {"owner": "ann"}
 
 
-def test_every_edge_has_its_opposite() -> None:
-    nodes, edges = extract(VIEW, BUNDLE)
-
-    assert len(edges) == 2 * (len(nodes) - 1)
-    assert {Edge(edge.target, edge.source) for edge in edges} == set(edges)
-    assert all((BUNDLE, "ATTESTATION") in (edge.source, edge.target) for edge in edges)
-
-
 def test_equal_materials_are_one_node_and_those_without_digest_none() -> None:
     one = MaterialView("a", "ARTIFACT", sha256_digest(b"same"))
     view = replace(
         VIEW, materials=(one, replace(one, name="b"), MaterialView("c", "STRING")), subjects=VIEW.subjects[:1]
     )
 
-    nodes, edges = extract(view, BUNDLE)
+    nodes = extract(view, BUNDLE)
 
     assert [node.kind for node in nodes] == ["ATTESTATION", "ARTIFACT"]
-    assert len(edges) == 2
 
 
 def test_one_digest_of_two_kinds_is_two_nodes() -> None:
     digest = sha256_digest(b"same")
     view = replace(VIEW, materials=(MaterialView("a", "ARTIFACT", digest), MaterialView("b", "SARIF", digest)))
 
-    nodes, _ = extract(view, BUNDLE)
+    nodes = extract(view, BUNDLE)
 
     assert {node.kind for node in nodes if node.digest == digest} == {"ARTIFACT", "SARIF"}

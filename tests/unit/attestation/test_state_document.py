@@ -29,8 +29,9 @@ def through_json(state: CraftingState) -> dict[str, Any]:
         replace(full_state(), finished_at=FINISHED, dry_run=True),
         minimal_state(contract=Contract(schema=ContractSchema.V1)),
         minimal_state(env={"A": "1"}, materials={"a": material("a", size_bytes=0, inline=b"")}),
+        minimal_state(materials={"a": material("a"), "b": material("b")}).without_material("a"),
     ],
-    ids=["minimal", "full", "finished", "v1", "empty-values"],
+    ids=["minimal", "full", "finished", "v1", "empty-values", "removed"],
 )
 def test_a_state_comes_back_as_it_was_saved(state: CraftingState) -> None:
     assert from_document(through_json(state)) == state
@@ -177,3 +178,9 @@ def test_materials_keep_their_type() -> None:
 
     assert state.materials["app-image"].type is MaterialType.CONTAINER_IMAGE
     assert state.materials["digest-only"].skip_upload
+
+
+def test_a_digest_of_a_removed_material_that_is_none_breaks_the_state() -> None:
+    found = broken(chainloopCi__removed={"gone": "sha256:0"})
+
+    assert found == [("invalid-field", "/chainloopCi/removed/gone")]

@@ -219,3 +219,14 @@ def test_r10_bytes_that_are_no_text_are_refused_by_name(state: CraftingState) ->
 def test_the_builder_is_named_by_version_and_digest_of_its_files() -> None:
     assert builder_id("1.2.3", Digest("sha256:" + "a" * 64)) == "chainloop.dev/cli/1.2.3@sha256:" + "a" * 64
     assert builder_id("1.2.3", None) == "chainloop.dev/cli/1.2.3"
+
+
+def test_r10_an_annotation_that_is_one_of_ours_but_for_case_is_refused_before_anything_is_signed() -> None:
+    entry = replace(material("app"), annotations={"Chainloop.material.name": "other"})
+
+    with pytest.raises(StatementInvalidError) as caught:
+        rendered(minimal_state().with_material(entry))
+
+    assert [(finding.code, str(finding.path).split("/")[1]) for finding in caught.value.findings] == [
+        ("json-case-variant", "predicate")
+    ]

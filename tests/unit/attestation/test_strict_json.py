@@ -117,10 +117,6 @@ def test_everything_that_is_wrong_is_listed_with_its_pointer() -> None:
     ]
 
 
-def test_keys_that_differ_in_case_are_read_where_the_caller_allows_it() -> None:
-    assert parse_strict(b'{"a": 1, "A": 2}', allow_case_variants=True) == {"a": 1, "A": 2}
-
-
 def test_the_deepest_nesting_that_is_allowed_is_read() -> None:
     raw = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
 
@@ -170,3 +166,17 @@ _documents = st.recursive(
 def test_what_json_writes_is_read_back(document: object) -> None:
     assert parse_strict(json.dumps(document).encode()) == document
     assert parse_strict(json.dumps(document, ensure_ascii=False).encode()) == document
+
+
+def test_r10_depth_is_what_counts_and_not_the_number_of_brackets() -> None:
+    deepest = b"[" * (MAX_DEPTH - 1) + b"[],[]" + b"]" * (MAX_DEPTH - 1)
+    deeper = b"[" * (MAX_DEPTH - 1) + b"[],[[]]" + b"]" * (MAX_DEPTH - 1)
+
+    assert isinstance(parse_strict(deepest), list)
+    with pytest.raises(JsonInvalidError) as caught:
+        parse_strict(deeper)
+    assert [finding.code for finding in caught.value.findings] == ["json-depth"]
+
+
+def test_a_document_of_exactly_the_limit_is_read() -> None:
+    assert parse_strict(b"[1, 2]", max_bytes=6) == [1, 2]

@@ -20,28 +20,26 @@ def signed(key: MacKey, *, hint: str | None = None, payload: bytes = PAYLOAD) ->
 
 
 def test_a_signature_by_a_given_key_holds() -> None:
-    verified = check_signature(signed(ANN), [BOB, ANN])
-
-    assert (verified.key, verified.signature_index) == (ANN, 0)
+    assert check_signature(signed(ANN), [BOB, ANN]) == ANN
 
 
 @pytest.mark.parametrize("hint", ["", "anything", BOB.hint, EVE.hint])
 def test_a_hint_never_keeps_a_key_from_being_tried(hint: str) -> None:
-    assert check_signature(signed(ANN, hint=hint), [ANN]).key == ANN
+    assert check_signature(signed(ANN, hint=hint), [ANN]) == ANN
 
 
 def test_a_key_id_never_keeps_a_key_from_being_tried() -> None:
     bundle = signed(ANN)
     named = replace(bundle, signatures=(Signature(bundle.signatures[0].value, "somebody else"),))
 
-    assert check_signature(named, [ANN]).key == ANN
+    assert check_signature(named, [ANN]) == ANN
 
 
 def test_one_good_signature_among_strangers_is_enough() -> None:
     bundle = signed(ANN)
     mixed = replace(bundle, signatures=(Signature(b"\x00stranger"), *bundle.signatures))
 
-    assert check_signature(mixed, [ANN]).signature_index == 1
+    assert check_signature(mixed, [ANN]) == ANN
 
 
 def test_t22_no_signature_is_nothing_to_verify() -> None:

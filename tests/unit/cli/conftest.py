@@ -100,7 +100,7 @@ def operate(tmp_path: Path, stub: StubServer) -> Callable[..., Result]:
 
     def invoke(*arguments: str | Path, typed: str | None = None, env: Mapping[str, str] | None = None) -> Result:
         """`typed` is what a person answers at a terminal; None: there is nobody."""
-        out, err = Screen(), Screen(terminal=typed is not None)
+        out, err = Screen(terminal=typed is not None), Screen(terminal=typed is not None)
         world = World(
             env={
                 "XDG_CONFIG_HOME": str(tmp_path / "config"),

@@ -108,3 +108,38 @@ def test_an_unknown_name_is_an_error_with_the_name(operate, stub) -> None:
 
     assert result.status == 1
     assert "no API token 'nobody'" in result.err
+    assert "api-token list" in result.err
+
+
+def test_revoking_again_succeeds_and_says_so(operate, stub) -> None:
+    stub.replies = [page(token(revokedAt="2022-11-04T00:00:00Z"))]
+
+    result = operate("organization", "api-token", "revoke", "ci", typed="")
+
+    assert (result.status, len(stub.seen)) == (0, 1)
+    assert "token was revoked already" in result.err
+
+
+def test_with_json_the_log_says_which_field_is_the_secret(operate, stub) -> None:
+    stub.replies = [reply({"token": token(), "secret": SECRET}, 201)]
+
+    result = operate("organization", "api-token", "create", "--name", "ci", "--role", "read", "-o", "json")
+
+    assert result.json["secret"] == SECRET
+    assert "the secret is in the field `secret`, shown this once" in result.err
+
+
+def test_a_workflow_may_be_named_with_its_project(operate, stub) -> None:
+    stub.replies = [reply({"token": token(), "secret": SECRET}, 201)]
+
+    operate("organization", "api-token", "create", "--name", "ci", "--workflow", "bedrock/release")
+
+    sent = json.loads(stub.seen[0].body)
+    assert (sent["project"], sent["workflow"], sent["role"]) == ("bedrock", "release", "attest")
+
+
+def test_a_workflow_without_a_project_is_refused_with_what_to_type(operate, stub) -> None:
+    result = operate("organization", "api-token", "create", "--name", "ci", "--workflow", "release")
+
+    assert (result.status, stub.seen) == (2, [])
+    assert "add --project, or write --workflow PROJECT/release" in result.err

@@ -147,3 +147,21 @@ def test_an_absent_artifact_is_not_found(operate, stub) -> None:
 def test_what_cannot_be_meant_is_refused(operate, stub, words: tuple[str, ...]) -> None:
     assert operate("artifact", "download", *words).status == 2
     assert stub.seen == []
+
+
+def test_an_empty_file_is_refused_here(operate, stub, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+
+    result = operate("artifact", "upload", "-f", "empty")
+
+    assert (result.status, stub.seen) == (1, [])
+    assert "ERR empty: file is empty" in result.err
+    assert "hint: " in result.err
+
+
+def test_a_folder_is_refused_here(operate, stub, tmp_path: Path) -> None:
+    result = operate("artifact", "upload", "-f", ".")
+
+    assert (result.status, stub.seen) == (1, [])
+    assert "expected a file, found a folder" in result.err
+    assert "pack the folder" in result.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 
@@ -9,8 +10,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chainloop_ci.errors import AttestationRefusedError, Finding, UnreachableError
-from tests.unit.crafting.memory import CONTRACT, revision_of
+from chainloop_ci.cli.main import run
+from chainloop_ci.errors import AttestationRefusedError, Finding, NotAuthenticatedError, UnreachableError
+from tests.unit.cli.conftest import Screen, TestWorld
+from tests.unit.crafting.memory import CONTRACT, NOW, revision_of
 
 URL = {"CHAINLOOP_CONTROL_PLANE_API": "https://cp.test"}
 
@@ -47,6 +50,20 @@ def att(chainloop, plane, private_pem, tmp_path):
         )
 
     return att
+
+
+@pytest.fixture
+def world_of(plane, private_pem, tmp_path):
+    """Return what makes the world of one invocation, for tests whose streams are special."""
+
+    def make(*, stdout) -> TestWorld:
+        env = URL | {"CHAINLOOP_SIGNING_KEY": private_pem, "XDG_STATE_HOME": str(tmp_path / "state")}
+        env["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+        world = TestWorld(env=env, cwd=tmp_path, stdin=Screen(), stdout=stdout, stderr=Screen(), now=lambda: NOW)
+        world.plane = plane
+        return world
+
+    return make
 
 
 @pytest.fixture
@@ -162,10 +179,23 @@ def test_graceful_exit_ends_with_0_and_says_so(att, plane) -> None:
     assert "WRN ended with 0, as --graceful-exit asks status=6" in done.err
 
 
-def test_graceful_exit_is_not_for_a_second_init(att) -> None:
+def test_graceful_exit_is_not_for_a_second_init_and_says_so(att) -> None:
     att("init")
 
-    assert att("init", "--graceful-exit").status == 1
+    done = att("init", "--graceful-exit")
+
+    assert done.status == 1
+    assert "WRN --graceful-exit is not for this error" in done.err
+
+
+def test_the_help_of_graceful_exit_says_what_it_is_not_for(att) -> None:
+    assert "not for wrong options or a second init" in " ".join(att("init", "--help").out.split())
+
+
+def test_a_graceful_exit_that_is_no_truth_value_is_a_usage_error(att, plane) -> None:
+    plane.failures["get_crafting_context"] = [UnreachableError("https://cp.test gave no answer")]
+
+    assert att("init", env={"CHAINLOOP_GRACEFUL_EXIT": "maybe"}).status == 2
 
 
 def test_graceful_exit_is_not_for_add(att) -> None:
@@ -180,6 +210,28 @@ def test_add_says_what_it_added(att) -> None:
     assert "INF material added to attestation name=commit" in done.err
     [material] = done.json
     assert (material["name"], material["value"], material["Set"]) == ("commit", "deadbeef", True)
+
+
+def test_a_misspelt_material_can_be_taken_out_again(att) -> None:
+    att("init")
+    added = att("add", "--name", "comit", "--value", "deadbeef")
+
+    done = att("remove", "--name", "comit", "-o", "json")
+
+    assert "WRN the contract does not know the material comit" in added.err
+    assert "did_you_mean=commit" in added.err
+    assert done.status == 0
+    assert [entry["name"] for entry in done.json] == ["comit"]
+    assert "comit" not in att("status").out
+
+
+def test_removing_what_was_not_added_is_an_error(att) -> None:
+    att("init")
+
+    done = att("remove", "--name", "commit")
+
+    assert done.status == 1
+    assert "hint: added are: none" in done.err
 
 
 def test_add_reports_the_upload(att) -> None:
@@ -298,6 +350,64 @@ def test_a_bundle_that_cannot_be_written_is_said_before_anything_is_sent(att, co
     assert plane.bundles == []
 
 
+def test_a_bundle_does_not_go_to_stdout(att, complete, plane) -> None:
+    done = att("push", "--bundle", "-")
+
+    assert done.status == 2
+    assert "stdout holds the signed envelope" in done.err
+    assert plane.bundles == []
+
+
+def test_a_bundle_is_not_written_over_the_state(att, tmp_path, plane) -> None:
+    place = ("--local-state-path", "state.json")
+    att("init", *place)
+    att("add", "--name", "commit", "--value", "deadbeef", *place)
+    att("add", "--name", "binary", "--value", "app.bin", *place)
+
+    assert att("push", "--bundle", "state.json", *place).status == 2
+    assert plane.bundles == []
+    assert att("push", *place).status == 0
+
+
+def test_a_refused_push_leaves_no_bundle_in_the_workspace(att, complete, plane, tmp_path) -> None:
+    plane.failures["store_attestation"] = [AttestationRefusedError("refused")]
+
+    assert att("push", "--bundle", "out.json").status != 0
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_a_dry_run_says_that_it_writes_no_bundle(att, tmp_path) -> None:
+    att("init", "--dry-run")
+
+    done = att("push", "--bundle", "out.json")
+
+    assert "WRN a dry run has no bundle" in done.err
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_a_second_push_says_what_the_first_one_pushed(att, complete) -> None:
+    pushed = att("push", "-o", "json").json
+
+    done = att("push")
+
+    assert done.status == 1
+    assert f"the last one was pushed (run {pushed['attestationID']}, digest {pushed['digest']})" in done.err
+
+
+def test_a_push_whose_result_cannot_be_shown_still_says_that_it_was_pushed(complete, world_of, plane) -> None:
+    class Full(Screen):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    world = world_of(stdout=Full())
+
+    status = run(["attestation", "push"], world)
+
+    assert (status, len(plane.bundles)) == (1, 1), world.stderr.getvalue()
+    assert "INF Attestation pushed!" in world.stderr.getvalue()
+    assert "ERR the result cannot be written to stdout: No space left on device" in world.stderr.getvalue()
+
+
 def test_r5_push_without_a_key_ends_with_5_and_says_what_to_do(att, complete, plane) -> None:
     done = att("push", env={"CHAINLOOP_SIGNING_KEY": ""})
 
@@ -371,6 +481,47 @@ def test_reset_ends_the_run(att, plane) -> None:
     assert done.status == 0
     assert plane.names.count("cancel_run") == 1
     assert att("status").status == 1
+
+
+@pytest.mark.parametrize(("trigger", "became"), [("failure", "error"), ("cancellation", "canceled")])
+def test_reset_says_what_the_run_became(att, trigger, became) -> None:
+    att("init")
+
+    done = att("reset", "--trigger", trigger, "-o", "json")
+
+    assert f"state={became} trigger={trigger}" in done.err
+    assert done.json["state"] == became
+
+
+def test_reset_of_a_dry_run_names_no_run(att) -> None:
+    att("init", "--dry-run")
+
+    assert 'INF Attestation forgotten here run="dry run"' in att("reset").err
+
+
+def test_with_a_revoked_token_reset_names_the_way_out_and_force_takes_it(att, plane) -> None:
+    att("init")
+    plane.failures["cancel_run"] = [NotAuthenticatedError("revoked"), NotAuthenticatedError("revoked")]
+
+    refused = att("reset")
+    forced = att("reset", "--force")
+
+    assert refused.status == 5
+    assert "reset --force" in refused.err
+    assert forced.status == 0
+    assert "WRN the control plane was not told" in forced.err
+    assert att("init").status == 0
+
+
+@pytest.mark.parametrize("command", [["reset"], ["reset", "--force"], ["init", "--replace"], ["status"]])
+def test_a_file_that_is_no_state_is_never_destroyed(att, tmp_path, command) -> None:
+    (tmp_path / "README.md").write_text("# Mine\n")
+
+    done = att(*command, "--local-state-path", "README.md")
+
+    assert done.status == 1
+    assert "a file that chainloop did not write" in done.err
+    assert (tmp_path / "README.md").read_text() == "# Mine\n"
 
 
 def test_reset_with_nothing_to_reset_is_a_warning(att) -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.answers import organization, page
+from chainloop_ci.cli.main import run
+from tests.unit.cli.answers import organization, page, problem
+from tests.unit.cli.conftest import Screen, TestWorld
 
 URL = "https://chainloop.example.com"
 
@@ -26,6 +28,57 @@ def test_save_keeps_what_was_typed_and_nobody_else_reads_it(operate, file: Path)
     )  # fmt: skip
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert "clp_typed" not in result.out + result.err
+
+
+def test_save_reads_a_token_from_standard_input(tmp_path: Path) -> None:
+    world = TestWorld(
+        env={"XDG_CONFIG_HOME": str(tmp_path)},
+        cwd=tmp_path,
+        stdin=Screen(typed="clp_piped\n"),
+        stdout=Screen(),
+        stderr=Screen(),
+    )
+
+    status = run(["config", "save", "--token", "-"], world)
+
+    assert status == 0
+    assert (tmp_path / "chainloop" / "config.toml").read_text() == 'token = "clp_piped"\n'
+
+
+def test_save_of_an_empty_standard_input_is_refused(operate, file: Path) -> None:
+    assert operate("config", "save", "--token", "-").status == 2
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("named", ["flag", "variable"])
+def test_a_configuration_file_that_was_named_must_be_there(operate, tmp_path: Path, named: str) -> None:
+    absent = str(tmp_path / "absent.toml")
+    words, env = (["--config", absent], {}) if named == "flag" else ([], {"CHAINLOOP_CONFIG": absent})
+
+    result = operate("organization", "list", *words, env=env)
+
+    assert result.status == 1
+    assert f"there is no configuration file {absent}" in result.err
+    assert "CHAINLOOP_CONFIG" in result.err
+
+
+def test_save_makes_the_file_that_was_named(operate, tmp_path: Path) -> None:
+    assert operate("config", "save", "--org", "acme", "--config", tmp_path / "new.toml").status == 0
+    assert (tmp_path / "new.toml").exists()
+
+
+def test_a_refused_token_names_its_origin_when_another_one_is_kept(operate, stub) -> None:
+    stub.replies = [problem(401, "not-authenticated", "the token is not known")]
+    alone = operate("organization", "list")
+    operate("config", "save", "--token", "clp_the-token")
+    same = operate("organization", "list")
+    operate("config", "save", "--token", "clp_another")
+
+    other = operate("organization", "list")
+
+    assert [result.status for result in (alone, same, other)] == [5, 5, 5]
+    assert not any("was not used" in result.err for result in (alone, same))
+    assert "the token came from CHAINLOOP_TOKEN; another one (token in " in other.err
 
 
 def test_save_does_not_keep_what_only_the_environment_says(operate, file: Path) -> None:

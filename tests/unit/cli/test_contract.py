@@ -185,6 +185,24 @@ def test_update_is_not_made_over_somebody_else_s(operate, stub, write) -> None:
     assert (result.status, "newest revision is 4" in result.err) == (1, True)
 
 
+@pytest.mark.parametrize(("verb", "requests"), [("apply", 1), ("update", 2)])
+def test_a_revision_may_be_expected(operate, stub, write, verb: str, requests: int) -> None:
+    stub.replies = [reply(LISTED), problem(412, "precondition-failed", "the newest revision is 3", hint="read it")]
+    stub.replies = stub.replies[-requests:]
+
+    result = operate("workflow", "contract", verb, "-f", write(V2), "--if-revision", "2")
+
+    assert (result.status, stub.seen[-1].headers["If-Match"]) == (1, '"2"')
+    assert "newest revision is 3" in result.err
+
+
+def test_a_contract_without_materials_is_a_sentence(operate, write) -> None:
+    result = operate("workflow", "contract", "lint", write("schemaVersion: v1\n"))
+
+    assert (result.status, result.out) == (0, "")
+    assert "INF the contract asks for no materials" in result.err
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 

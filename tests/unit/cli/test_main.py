@@ -20,6 +20,39 @@ def test_version_prints_the_version(chainloop) -> None:
     assert chainloop("version", "-o", "json").json["version"] == __version__
 
 
+def test_the_version_option_prints_the_version_too(chainloop) -> None:
+    assert chainloop("--version").out == chainloop("version").out
+
+
+@pytest.mark.parametrize(("words", "shown"), [([], "chainloop"), (["att", "init"], "chainloop attestation init")])
+def test_help_as_a_command_shows_the_help(chainloop, words, shown) -> None:
+    done = chainloop("help", *words)
+
+    assert done.status == 0
+    assert done.out.startswith(f"Usage: {shown} ")
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["version", "more"]])
+def test_help_of_what_is_no_command_is_a_usage_error(chainloop, words) -> None:
+    assert chainloop("help", *words).status == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["attestaton", "init"], "chainloop attestation"),
+        (["att", "pusch"], "chainloop attestation push"),
+        (["init"], "chainloop attestation init"),
+        (["help", "att", "innit"], "chainloop attestation init"),
+    ],
+)
+def test_an_unknown_command_gets_the_one_that_was_meant(chainloop, typed, meant) -> None:
+    done = chainloop(*typed)
+
+    assert done.status == 2
+    assert f"did you mean `{meant}`?" in done.err
+
+
 def test_global_options_are_accepted_before_and_after_the_command(chainloop) -> None:
     assert chainloop("-o", "json", "version").json == chainloop("version", "-o", "json").json
 
@@ -34,6 +67,8 @@ def test_help_imports_no_command_module() -> None:
 
     imported = {name.removeprefix("chainloop_ci.") for name in eval(done.stderr)}
     allowed = {
+        "api",
+        "api.words",
         "cli",
         "errors",
         "digests",
@@ -86,7 +121,12 @@ def test_a_line_that_cannot_be_read_ends_with_2_and_names_the_help(chainloop, ar
 
 @pytest.mark.parametrize(
     "arguments",
-    [["version", "-----BEGIN PRIVATE KEY-----\nMIG"], ["version", "clp_abc"], ["version", "--tok", "clp_abc"]],
+    [
+        ["version", "-----BEGIN PRIVATE KEY-----\nMIG"],
+        ["version", "clp_abc"],
+        ["version", "--tok", "clp_abc"],
+        ["clp_abc"],
+    ],
 )
 def test_a_secret_at_a_wrong_place_is_not_repeated(chainloop, arguments) -> None:
     done = chainloop(*arguments)
@@ -100,6 +140,32 @@ def test_with_json_a_line_that_cannot_be_read_is_a_document(chainloop) -> None:
 
     assert done.json["error"]["code"] == "usage"
     assert done.json["exitCode"] == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices and pipes as POSIX has them")
+@pytest.mark.parametrize(
+    ("line", "status", "said"),
+    [
+        ("chainloop --help > /dev/full", 1, "ERR the result cannot be written to stdout: No space left on device"),
+        ("chainloop > /dev/full", 1, "ERR the result cannot be written to stdout: No space left on device"),
+        ("chainloop nonsense -o json > /dev/full", 2, "ERR there is no command 'nonsense'"),
+        ("chainloop version 1< /dev/null", 1, "ERR the result cannot be written to stdout: Bad file descriptor"),
+        ("chainloop --help | true; exit ${PIPESTATUS[0]}", 141, ""),
+        ("chainloop version >&-", 0, ""),
+        ("chainloop nonsense 2>&-", 2, ""),
+        ("chainloop nonsense 2> /dev/full", 2, ""),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_no_defect(line, status, said) -> None:
+    # `true` has ended long before Python has started: nobody reads that pipe.
+    program = f'chainloop() {{ {sys.executable} -m chainloop_ci "$@"; }}; '
+
+    done = subprocess.run(["bash", "-c", program + line], capture_output=True, text=True, check=False)
+
+    assert done.returncode == status
+    assert done.stderr.startswith(said)
+    assert "defect" not in done.stderr
+    assert "Exception ignored" not in done.stderr
 
 
 def test_a_defect_is_one_line_without_a_traceback(chainloop) -> None:

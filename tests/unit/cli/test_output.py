@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
+import sys
+from pathlib import Path
 
 import pytest
 
 from chainloop_ci.cli.output import Output
-from chainloop_ci.errors import ContractNotMetError, Finding
+from chainloop_ci.cli.table import Table
+from chainloop_ci.errors import ContractNotMetError, Finding, OutputUnwritableError
 from tests.unit.cli.conftest import Screen
 
 ERROR = ContractNotMetError(
@@ -43,6 +49,36 @@ def test_no_colour_is_obeyed(env) -> None:
     output.warning("look")
 
     assert output.stderr.getvalue() == "WRN look\n"
+
+
+class Failing(Screen):
+    """A stream that takes nothing."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, text: str) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), BrokenPipeError()])
+def test_a_result_that_cannot_be_written_is_an_error(error) -> None:
+    output = Output(Failing(error), Screen(), {})
+
+    with pytest.raises(OutputUnwritableError) as caught:
+        output.text("result")
+
+    assert caught.value.abandoned is isinstance(error, BrokenPipeError)
+
+
+def test_a_log_line_that_cannot_be_written_stops_nothing() -> None:
+    output = Output(Screen(), Failing(OSError(errno.ENOSPC, "No space left on device")), {})
+
+    output.error(ERROR, 3)
+    output.text("result")
+
+    assert output.stdout.getvalue() == "result\n"
 
 
 def test_an_error_shows_all_findings_and_what_to_do() -> None:
@@ -102,6 +138,58 @@ def test_debug_lines_need_debug() -> None:
     loud.debug("x")
 
     assert (quiet.stderr.getvalue(), loud.stderr.getvalue()) == ("", "DBG x\n")
+
+
+def test_with_debug_an_error_says_where_it_was_raised_and_of_what() -> None:
+    output = make(debug=True)
+
+    try:
+        try:
+            Path("/nonexistent/secret-file").read_text()
+        except OSError as cause:
+            raise ERROR from cause
+    except ContractNotMetError as error:
+        output.error(error, 3)
+
+    log = output.stderr.getvalue()
+    assert re.search(r"^DBG raised code=contract-not-met exit_status=3 at=unit/cli/test_output.py:\d+$", log, re.M)
+    assert re.search(r'^DBG caused by type=FileNotFoundError reason="No such file or directory" at=\S+:\d+$', log, re.M)
+    assert "secret-file" not in log
+
+
+def test_a_table_is_as_wide_as_the_terminal_and_whole_elsewhere() -> None:
+    table = Table([("a" * 100,)])
+    narrow, piped = make({"COLUMNS": "40"}, terminal=True), make({"COLUMNS": "40"})
+
+    narrow.table(table)
+    piped.table(table)
+
+    assert {len(line) for line in narrow.stdout.getvalue().splitlines()} == {40}
+    assert "a" * 100 in piped.stdout.getvalue()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals of this kind")
+def test_a_terminal_says_itself_how_wide_it_is() -> None:
+    import pty
+    import termios
+
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        termios.tcsetwinsize(slave, (24, 50))
+        Output(terminal, terminal, {}).table(Table([("a" * 100,)]))
+    shown = os.read(master, 10_000).decode()
+    os.close(master)
+
+    assert {len(line) for line in shown.splitlines()} == {50}
+
+
+@pytest.mark.parametrize("env", [{}, {"COLUMNS": "wide"}, {"COLUMNS": "0"}])
+def test_a_terminal_that_says_no_width_gets_the_table_whole(env) -> None:
+    output = make(env, terminal=True)
+
+    output.table(Table([("a" * 200,)]))
+
+    assert "a" * 200 in output.stdout.getvalue()
 
 
 def test_t46_a_message_cannot_forge_a_line() -> None:

@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+import server.model.run_filters
 from chainloop_ci.attestation.bundle import render_bundle
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
+from chainloop_ci.cli.run_filters import STATE_WORDS
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.signing.generate import generate_key
 from chainloop_ci.signing.keys import load_signing_key
@@ -93,10 +95,62 @@ def test_every_filter_reaches_the_control_plane(operate, stub) -> None:
     )  # fmt: skip
 
     assert dict(parse_qsl(urlsplit(stub.seen[0].path).query)) == {
-        "workflow": "release", "project": "bedrock", "state": "SUCCEEDED", "commit": "6417e22", "digest": DIGEST,
+        "workflow": "release", "project": "bedrock", "state": "succeeded", "commit": "6417e22", "digest": DIGEST,
         "runner": "GITHUB_ACTION", "token": "ci", "since": "2022-11-07T00:00:00Z", "until": "2022-11-07T23:00:00Z",
         "limit": "5", "cursor": "c",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--state", "sucess"), ("initialized, success, error, canceled, expired, succeeded", "did you mean success?")),
+        (("--runner", "GITHUB"), ("GITHUB_ACTION, GITLAB_PIPELINE", "did you mean GITHUB_ACTION?")),
+        (("--commit", "abc"), ("7 hexadecimal digits", "git rev-parse")),
+        (("--digest", "sha256:short"), ("sha256:<64", "copy the digest")),
+        (("--limit", "500"), ("at most 200, found 500", "--next")),
+    ],
+)
+def test_a_filter_that_fits_nothing_is_a_usage_error_with_what_fits(operate, stub, words, said) -> None:
+    result = operate("workflow", "run", "list", *words)
+
+    assert (result.status, stub.seen) == (2, [])
+    assert [text for text in said if text not in result.err] == []
+
+
+def test_the_words_of_states_are_those_of_the_control_plane() -> None:
+    assert tuple(server.model.run_filters.STATE_WORDS) == STATE_WORDS
+
+
+def test_states_and_runners_are_taken_in_any_case(operate, stub) -> None:
+    stub.replies = [page()]
+
+    operate("workflow", "run", "list", "--state", "Failed", "--runner", "github_action")
+
+    assert dict(parse_qsl(urlsplit(stub.seen[0].path).query)) == {"state": "failed", "runner": "GITHUB_ACTION"}
+
+
+@pytest.mark.parametrize(("words", "said"), [((), "no runs yet"), (("--project", "x"), "no run fits these options")])
+def test_an_empty_list_is_a_sentence(operate, stub, words, said) -> None:
+    stub.replies = [page()]
+
+    result = operate("workflow", "run", "list", *words)
+
+    assert (result.status, result.out, result.err) == (0, "", f"INF {said}\n")
+
+
+def test_an_empty_list_as_json_is_a_list(operate, stub) -> None:
+    stub.replies = [page()]
+
+    assert operate("workflow", "run", "list", "-o", "json").json == {"items": []}
+
+
+def test_a_list_fits_a_terminal(operate, stub) -> None:
+    stub.replies = [page(run())]
+
+    lines = operate("workflow", "run", "ls", typed="", env={"COLUMNS": "80"}).out.splitlines()
+
+    assert {len(line) for line in lines} == {80}
 
 
 def test_a_moment_that_cannot_be_read_is_refused(operate, stub) -> None:
@@ -151,6 +205,18 @@ def test_r12_describe_shows_what_the_control_plane_found_out_and_why(operate, st
     assert "the job's word" in out
 
 
+def test_r11_describe_shows_what_was_checked_of_each_material(operate, stub) -> None:
+    why = "not checked: a material of type ARTIFACT may hold anything"
+    material = {"name": "cli-linux-amd64", "type": "ARTIFACT", "digest": "sha256:" + "c" * 64, "stored": "cas"}
+    stub.replies = [detail(materials=[{**material, "contentCheck": why}]), RAW] * 2 + [reply(revision())]
+
+    shown = operate("workflow", "run", "describe", RUN).out
+    document = operate("workflow", "run", "describe", RUN, "-o", "json").json
+
+    assert why in shown
+    assert [item["contentCheck"] for item in document["attestation"]["materials"]] == [why, ""]
+
+
 def test_r15_describe_shows_refused_attestations_with_every_finding(operate, stub) -> None:
     refusal = {
         "at": "2022-11-07T15:05:00Z", "code": "attestation-refused", "bundleDigest": DIGEST,
@@ -173,6 +239,36 @@ def test_describe_finds_a_run_by_its_attestation_and_not_by_a_material(operate, 
     assert (result.status, stub.seen[1].path) == (0, f"/api/v1/workflow-runs/{RUN}")
 
 
+REFUSED = problem(403, "not-allowed", "this needs a token with one of the roles admin, instance, operate, read")
+SHOWN = {"name": "cli", "type": "ARTIFACT", "digest": DIGEST, "filename": "cli.tar", "contentCheck": "not checked"}
+
+
+def test_r1_describe_with_a_job_s_token_shows_the_run_and_says_what_is_left_out(operate, stub) -> None:
+    stub.replies = [detail(materials=[SHOWN], env={"GITHUB_ACTOR": "migmartri"}), REFUSED]
+
+    result = operate("workflow", "run", "describe", RUN)
+
+    assert result.status == 0
+    assert result.err.startswith("WRN the attestation itself is left out: this needs a token with one of the roles")
+    assert f"cli.tar@{DIGEST}" in result.out
+    assert "GITHUB_ACTOR" in result.out
+
+
+def test_r1_describe_as_json_with_a_job_s_token_has_no_attestation(operate, stub) -> None:
+    stub.replies = [detail(), REFUSED, reply(revision())]
+
+    result = operate("workflow", "run", "describe", RUN, "-o", "json")
+
+    assert (result.status, result.json["attestation"]) == (0, None)
+
+
+@pytest.mark.parametrize("words", [("-o", "statement"), ("-o", "attestation"), ("--verify", "--key", PUBLIC)])
+def test_r1_what_needs_the_attestation_is_refused_where_it_may_not_be_read(operate, stub, words) -> None:
+    stub.replies = [detail(), REFUSED]
+
+    assert operate("workflow", "run", "describe", RUN, *words).status == 5
+
+
 @pytest.mark.parametrize(
     "words", [(), ("--id", RUN, "--digest", DIGEST), ("--digest", "sha256:short"), (RUN, "--digest", DIGEST)]
 )
@@ -180,6 +276,31 @@ def test_describe_needs_one_name_of_the_run(operate, stub, words: tuple[str, ...
     result = operate("workflow", "run", "describe", *words)
 
     assert (result.status, stub.seen) == (2, [])
+
+
+@pytest.mark.parametrize("words", [("--id", "1"), ("1",), ("--id", "release")])
+def test_what_is_no_id_is_not_asked_for(operate, stub, words: tuple[str, ...]) -> None:
+    result = operate("workflow", "run", "describe", *words)
+
+    assert (result.status, stub.seen) == (2, [])
+    assert f"found {words[-1]!r}" in result.err
+    assert "workflow run list" in result.err
+
+
+def test_an_id_in_capitals_is_the_same_id(operate, stub) -> None:
+    stub.replies = [detail(), RAW]
+
+    assert operate("workflow", "run", "describe", RUN.upper()).status == 0
+    assert stub.seen[0].path == f"/api/v1/workflow-runs/{RUN}"
+
+
+def test_a_key_that_is_a_folder_is_refused_with_what_is_taken(operate, stub) -> None:
+    stub.replies = [detail(), RAW]
+
+    result = operate("workflow", "run", "describe", RUN, "--verify", "--key", ".")
+
+    assert result.status == 1
+    assert "hint: --key takes the path of a PEM file" in result.err
 
 
 def test_describe_as_json_is_a_superset_of_the_go_product_s_document(operate, stub, corpus: Path) -> None:

@@ -54,3 +54,42 @@ def test_a_table_without_rows_is_still_a_table() -> None:
 
 def test_t46_a_cell_is_one_line() -> None:
     assert len(Table([("a\nb\x1b[2J",)]).render().splitlines()) == 3
+
+
+def test_on_a_narrow_terminal_cells_are_folded_and_nothing_is_lost() -> None:
+    run_id, url = "a6ec0229-7796-46fc-8df2-a03f4bddab47", "https://github.com/chainloop-dev/bedrock/actions/runs/3411"
+    table = Table([(run_id, "release", "07 Nov 22 15:03 UTC", url)], header=("ID", "Workflow", "Created at", "Run URL"))
+
+    lines = table.render(60).splitlines()
+
+    columns = list(zip(*(line.strip("│").split("│") for line in lines[3:-1]), strict=True))
+    assert {len(line) for line in lines} == {60}
+    assert ["".join(cell.strip() for cell in column) for column in (columns[0], columns[3])] == [run_id, url]
+    assert " ".join(cell.strip() for cell in columns[2] if cell.strip()) == "07 Nov 22 15:03 UTC"
+    assert columns[1][0] == " release  "
+
+
+def test_rows_of_folded_first_cells_are_separated() -> None:
+    lines = Table([("a" * 10, "b"), ("c" * 10, "d")], header=("Name", "X")).render(14).splitlines()
+
+    assert lines[3:] == [
+        "│ aaaaaa │ b │",
+        "│ aaaa   │   │",
+        "├────────┼───┤",
+        "│ cccccc │ d │",
+        "│ cccc   │   │",
+        "└────────┴───┘",
+    ]
+
+
+def test_a_table_that_fits_is_not_changed() -> None:
+    table = Table([("commit", "STRING")], title="Materials", header=("Name", "Type"))
+
+    assert table.render(80) == table.render()
+
+
+def test_a_title_is_folded_too() -> None:
+    lines = Table([("a", "b")], title="Verification by the control plane").render(20).splitlines()
+
+    assert lines[1:3] == ["│ Verification by  │", "│ the control      │"]
+    assert {len(line) for line in lines} == {20}

@@ -65,6 +65,7 @@ def test_a_refused_registration_leaves_no_files(operate, stub, tmp_path: Path) -
 
     assert result.status == 5
     assert list(tmp_path.iterdir()) == []
+    assert "the same command can be repeated" in result.err
 
 
 def test_a_registration_whose_answer_was_lost_keeps_the_files(operate, stub, tmp_path: Path) -> None:
@@ -73,8 +74,33 @@ def test_a_registration_whose_answer_was_lost_keeps_the_files(operate, stub, tmp
     result = operate(*CREATE)
 
     assert result.status == 6
-    assert (tmp_path / "release.key").exists()
-    assert "organization key add" in result.err
+    assert {path.name for path in tmp_path.iterdir()} == {"release.key", "release.pub"}
+    assert (
+        "`chainloop organization key add --name release --public-key release.pub --workflow bedrock/release`"
+        in result.err
+    )
+
+
+def test_both_halves_in_one_file_are_refused(operate, stub, tmp_path: Path) -> None:
+    result = operate(*CREATE, "--private-key", "k", "--public-key", "k")
+
+    assert (result.status, stub.seen, list(tmp_path.iterdir())) == (2, [], [])
+
+
+def test_when_the_second_file_cannot_be_written_the_first_is_taken_away(operate, stub, tmp_path: Path) -> None:
+    result = operate(*CREATE, "--public-key", "absent/k.pub")
+
+    assert (result.status, stub.seen, list(tmp_path.iterdir())) == (1, [], [])
+    assert "make the folder" in result.err
+    assert "--public-key" in result.err
+
+
+@pytest.mark.parametrize("reference", [".", "absent.pub", "/dev/null"])
+def test_a_key_that_is_no_file_is_refused_with_what_is_taken(operate, stub, reference: str) -> None:
+    result = operate("organization", "key", "add", "--name", "x", "--organization-wide", "--public-key", reference)
+
+    assert (result.status, stub.seen) == (1, [])
+    assert "--public-key takes the path of a PEM file, env://NAME" in result.err
 
 
 @pytest.mark.parametrize(
@@ -137,3 +163,28 @@ def test_retire_and_revoke_take_a_name_or_an_id(operate, stub, verb: str, named:
 
     assert (result.status, stub.seen[1].path) == (0, f"/api/v1/verification-keys/{DIGEST}/{verb}")
     assert f"INF key {verb}d name=release" in result.err
+
+
+@pytest.mark.parametrize(
+    ("verb", "ended", "said"),
+    [
+        ("retire", {"retiredAt": "2022-11-04T00:00:00Z"}, "key was retired already"),
+        ("retire", {"revokedAt": "2022-11-04T00:00:00Z"}, "key was revoked already"),
+        ("revoke", {"revokedAt": "2022-11-04T00:00:00Z"}, "key was revoked already"),
+    ],
+)
+def test_ending_a_key_again_succeeds_and_changes_nothing(operate, stub, verb: str, ended: dict, said: str) -> None:
+    stub.replies = [page(key(**ended))]
+
+    result = operate("organization", "key", verb, "release", typed="")
+
+    assert (result.status, len(stub.seen)) == (0, 1)
+    assert said in result.err
+
+
+def test_a_list_without_keys_is_a_sentence(operate, stub) -> None:
+    stub.replies = [page()]
+
+    result = operate("organization", "key", "list")
+
+    assert (result.out, result.err) == ("", "INF no keys yet\n")

@@ -122,3 +122,16 @@ def test_a_value_that_is_no_possible_path_is_no_file(make) -> None:
 
 def test_the_builder_names_the_version() -> None:
     assert builder_id().startswith("chainloop.dev/cli/")
+
+
+@pytest.mark.parametrize(
+    ("env", "given", "expected"),
+    [
+        ({"CHAINLOOP_LOCAL_STATE_PATH": "variable.json"}, {"local_state_path": "own.json"}, "own.json"),
+        ({"CHAINLOOP_LOCAL_STATE_PATH": "variable.json", "CI": "true"}, {}, "variable.json"),
+    ],
+)
+def test_the_option_wins_over_the_variable_and_that_over_the_runners_folder(make, env, given, expected) -> None:
+    world = make({**env, "RUNNER_TEMP": "/elsewhere", "GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "1"}, **given)
+
+    assert world.state().path == world.cwd / expected

@@ -117,3 +117,8 @@ def test_what_is_no_page_is_a_fault_of_the_server(document: object) -> None:
 def test_a_record_that_lacks_something_is_a_fault_of_the_server(document: object) -> None:
     with pytest.raises(ServerFaultError, match="Thing"):
         record(Thing, document)
+
+
+def test_a_field_of_another_kind_is_a_fault_of_the_server() -> None:
+    with pytest.raises(ServerFaultError, match=r"not the Thing .* Thing\.someName: expected str, found int"):
+        record(Thing, {"someName": 7})

@@ -65,7 +65,7 @@ def test_two_requests_share_a_connection(client: HttpClient, stub: StubServer) -
 
 @pytest.mark.parametrize("url", ["http://cp.example", "http://10.0.0.1:8080", "http://localhost.example"])
 def test_r23_a_token_is_not_sent_over_http_to_another_machine(url: str) -> None:
-    with pytest.raises(UsageError, match="readable"):
+    with pytest.raises(UsageError, match="not sent over http"):
         HttpClient(Address(url, TOKEN)).json("GET", "whoami")
 
 
@@ -277,3 +277,22 @@ def test_compression_is_not_asked_for(client: HttpClient, stub: StubServer) -> N
     client.json("GET", "whoami")
 
     assert stub.seen[0].headers["Accept-Encoding"] == "identity"
+
+
+def test_each_request_leaves_a_trace_without_secrets(stub: StubServer, patience: Patience) -> None:
+    stub.replies = [Reply(404, b"{}", {"X-Request-Id": "req-7"}), Reply(cut=0)]
+    seen: list[tuple[str, dict[str, object]]] = []
+    client = HttpClient(Address(stub.url, TOKEN), patience, lambda message, **facts: seen.append((message, facts)))
+
+    with pytest.raises(ServerFaultError):
+        client.json("POST", "things", {"secret": "s3cret"}, query={"x": 1})
+    with pytest.raises(UnreachableError):
+        client.json("POST", "things")
+
+    (answered, facts), (lost, reason) = seen
+    assert (answered, facts["method"], facts["url"]) == ("answered", "POST", f"{stub.url}/api/v1/things?x=1")
+    assert (facts["status"], facts["request"]) == (404, "req-7")
+    assert str(facts["after"]).endswith("s")
+    assert (lost, "reason" in reason) == ("no answer", True)
+    assert TOKEN not in str(seen)
+    assert "s3cret" not in str(seen)

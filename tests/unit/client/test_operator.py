@@ -82,13 +82,28 @@ def test_a_name_is_looked_for_on_every_page(operator: Operator, stub: StubServer
     assert "cursor=2" in stub.seen[1].path
 
 
-def test_a_revoked_token_is_found_by_its_id_only(operator: Operator, stub: StubServer) -> None:
+@pytest.mark.parametrize("named", ["a", "id-of-a"])
+def test_a_revoked_token_is_found_too(operator: Operator, stub: StubServer, named: str) -> None:
     stub.replies = [listed(token("a", revokedAt="2026-11-20T00:00:00Z"))]
 
-    with pytest.raises(NotFoundError, match="API token 'a'"):
-        operator.find_token("a")
+    assert operator.find_token(named).revoked_at is not None
 
-    assert operator.find_token("id-of-a").name == "a"
+
+@pytest.mark.parametrize(
+    ("find", "said"),
+    [
+        (lambda operator: operator.find_token("x"), "organization api-token list"),
+        (lambda operator: operator.find_key("x"), "organization key list"),
+        (lambda operator: operator.find_workflow("x", None), "workflow list"),
+    ],
+)
+def test_what_is_not_there_comes_with_the_list_of_what_is(operator: Operator, stub: StubServer, find, said) -> None:
+    stub.replies = [listed()]
+
+    with pytest.raises(NotFoundError, match=r"there is no .* 'x'") as caught:
+        find(operator)
+
+    assert said in str(caught.value.hint)
 
 
 def test_a_name_that_several_have_must_be_narrowed(operator: Operator, stub: StubServer) -> None:

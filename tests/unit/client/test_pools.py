@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.client.http import Address, HttpClient, Patience
-from chainloop_ci.client.pools import proxy_for, require_protected, shown
-from chainloop_ci.errors import ConfigInvalidError, UnreachableError, UsageError
+from chainloop_ci.client.pools import proxy_for, shown
+from chainloop_ci.errors import ConfigInvalidError, UnreachableError
 from tests.unit.stub_server import Reply, stub_server
 
 CP = "https://cp.example:8443/x"
@@ -69,18 +69,6 @@ def test_no_proxy_names_networks() -> None:
 
 def test_a_url_is_shown_without_its_password() -> None:
     assert shown("http://user:secret@proxy:3128/") == "http://proxy:3128/"
-
-
-@pytest.mark.parametrize("url", ["https://cp.example", "http://127.0.0.1", "http://[::1]:5", "http://localhost:1"])
-def test_r23_tls_and_loopback_are_protected(url: str) -> None:
-    require_protected(url, insecure=False)
-
-
-def test_r23_http_needs_insecure() -> None:
-    require_protected("http://cp.example", insecure=True)
-
-    with pytest.raises(UsageError, match="would travel readable"):
-        require_protected("http://cp.example", insecure=False)
 
 
 def test_a_proxy_of_another_protocol_is_refused_without_its_password() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.contract.document import to_document
+from chainloop_ci.contract.limits import MAX_MATERIAL_NAME
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import Annotation, ContractFormat, ContractSchema, MaterialType, RunnerType
 from chainloop_ci.digests import sha256_digest
@@ -365,3 +366,52 @@ def test_the_given_format_wins_over_the_file_name():
 
 def test_the_file_name_decides_over_the_content():
     assert only_finding(b"schemaVersion: v1", filename="c.json").code == "json-syntax"
+
+
+def test_a_gate_on_an_embedded_policy_is_refused():
+    policy = "{apiVersion: chainloop.dev/v1, kind: Policy, metadata: {name: p}, spec: {type: SARIF, embedded: x}}"
+
+    findings = findings_of(v2(f"policies:\n  attestation:\n    - {{gate: true, embedded: {policy}}}"))
+
+    assert "gate-not-supported" in [finding.code for finding in findings]
+
+
+@pytest.mark.parametrize("default", ['""', "x"])
+def test_a_required_input_with_any_default_is_refused(default):
+    policy = (
+        "{apiVersion: chainloop.dev/v1, kind: Policy, metadata: {name: p}, "
+        f"spec: {{inputs: [{{name: level, required: true, default: {default}}}]}}}}"
+    )
+
+    findings = findings_of(v2(f"policies:\n  attestation:\n    - {{embedded: {policy}}}"))
+
+    assert "required-with-default" in [finding.code for finding in findings]
+
+
+def test_an_annotation_that_stands_twice_in_one_material_is_refused():
+    annotations = "[{name: owner}, {name: owner}]"
+
+    finding = only_finding(v2(f"materials: [{{type: STRING, name: a, annotations: {annotations}}}]"))
+
+    assert (finding.code, finding.path) == ("duplicate-annotation", "/spec/materials/0/annotations/1/name")
+
+
+def test_a_material_has_the_same_longest_name_as_at_add_and_at_the_store():
+    assert load(v2(f"materials: [{{type: STRING, name: {'a' * MAX_MATERIAL_NAME}}}]")).contract.materials
+
+    finding = only_finding(v2(f"materials: [{{type: STRING, name: {'a' * (MAX_MATERIAL_NAME + 1)}}}]"))
+
+    assert finding.path == "/spec/materials/0/name"
+    assert str(MAX_MATERIAL_NAME) in finding.message
+
+
+@pytest.mark.parametrize(("annotations", "asks"), [("[{name: tier, value: gold}]", False), ("[{name: tier}]", True)])
+def test_r37_only_an_annotation_without_a_value_asks_for_something(annotations, asks):
+    assert load(v2(f"annotations: {annotations}")).contract.has_requirements is asks
+
+
+@pytest.mark.parametrize("name", ["chainloop.x", "Chainloop.x"])
+def test_a_reserved_annotation_is_refused_in_every_case(name):
+    findings = findings_of(v2(f"annotations: [{{name: {name}}}]"))
+
+    assert "reserved-annotation" in [finding.code for finding in findings]

@@ -90,3 +90,17 @@ def test_r24_a_short_secret_inside_a_longer_value_is_not_looked_for():
 
 def test_r24_empty_values_are_equal_to_nothing():
     assert check_variables({"EMPTY": ""}, secret_values({"GITHUB_TOKEN": ""})) == ()
+
+
+def test_r24_eight_characters_are_a_secret_and_seven_are_not():
+    assert secret_values({"NPM_TOKEN": "12345678", "GH_TOKEN": "1234567"}) == {"12345678"}
+
+
+def test_r24_a_secret_of_sixteen_characters_is_found_inside_a_value_and_one_of_fifteen_is_not():
+    assert is_secret_value("x" + "a" * 16 + "x", ["a" * 16])
+    assert not is_secret_value("x" + "a" * 15 + "x", ["a" * 15])
+
+
+@pytest.mark.parametrize("length", [8, 15])
+def test_r24_spaces_around_a_short_secret_do_not_hide_it(length):
+    assert is_secret_value(f" {'a' * length} ", ["a" * length])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chainloop_ci.contract.nodes import MAX_BYTES, place_of, plain
+from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
+from chainloop_ci.contract.nodes import place_of, plain
 from chainloop_ci.contract.yaml12 import MAX_ALIASES, read_yaml
 from chainloop_ci.errors import ContractInvalidError, LimitExceededError
 
@@ -183,4 +184,4 @@ def test_t25_too_many_values_are_refused():
 
 def test_more_than_a_mebibyte_is_refused_with_the_limit():
     with pytest.raises(LimitExceededError, match="1048576"):
-        read_yaml(b"a" * (MAX_BYTES + 1))
+        read_yaml(b"a" * (MAX_CONTRACT_BYTES + 1))

@@ -75,7 +75,7 @@ class MemoryStore:
 
     def create(self, state: CraftingState, *, replace: bool = False) -> CraftingState | None:
         if self.state is not None and not replace and self.state.session.ci.job_key == state.session.ci.job_key:
-            raise AlreadyInitializedError("already being crafted")
+            raise AlreadyInitializedError(self.state.pin.name, self.state.initialized_at)
         previous, self.state, self.bundle = self.state, state, None
         self.saves += 1
         return previous
@@ -90,6 +90,9 @@ class MemoryStore:
 
     def clear(self) -> None:
         self.state, self.bundle = None, None
+
+    def finish(self, run_id: str, digest: Digest) -> None:
+        self.clear()
 
     def save_bundle(self, raw: bytes, *, signed: CraftingState | None = None) -> None:
         if signed is not None and self.load().materials != signed.materials:
@@ -126,6 +129,7 @@ class MemoryPlane:
         self.runs: dict[str, RunRequest] = {}
         self.blobs: dict[str, bytes] = {}
         self.bundles: list[bytes] = []
+        self.cancellations: list[tuple[str, str | None, str, str]] = []
         self.failures: dict[str, list[Exception]] = {}
         """Errors that the next calls of a method end with."""
 
@@ -192,7 +196,9 @@ class MemoryPlane:
 
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         self._called("cancel_run", (run_id, request.trigger))
-        return self.put_run(run_id, self.runs[run_id])
+        self.cancellations.append((run_id, handle, request.trigger, request.reason))
+        ended = RunState.ERROR if request.trigger == "failure" else RunState.CANCELED
+        return replace(self.put_run(run_id, self.runs[run_id]), state=ended)
 
     def store_attestation(self, run_id: str, handle: str, bundle: bytes) -> Stored:
         self.bundles.append(bundle)
@@ -256,13 +262,19 @@ class MemoryFiles:
 
     def __init__(self, **files: bytes) -> None:
         self.files = {name.replace("_", "."): raw for name, raw in files.items()}
+        self.on_open: Callable[[], None] = lambda: None
+        """What others do meanwhile."""
 
     def open_file(self, path: str) -> BinaryIO:
         if path not in self.files:
             raise FileUnreadableError(f"there is no file {path}")
+        self.on_open()
         return io.BytesIO(self.files[path])
 
     def file_exists(self, path: str) -> bool:
+        return path in self.files
+
+    def is_file(self, path: str) -> bool:
         return path in self.files
 
 

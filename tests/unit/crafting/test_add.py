@@ -4,10 +4,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.contract.limits import MAX_MATERIAL_NAME
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.add import REPLACES_ANNOTATION, WORTH_ASKING_BYTES, Add, AddRequest
 from chainloop_ci.crafting.content import ContentReader
@@ -119,7 +121,7 @@ def test_the_type_of_the_contract_wins_with_a_warning(bench) -> None:
     assert any("--kind is not used" in warning for warning in bench.notes.warnings)
 
 
-@pytest.mark.parametrize("name", ["Upper", "under_score", "-a", "a-", "a" * 64, "a\n"])
+@pytest.mark.parametrize("name", ["Upper", "under_score", "-a", "a-", "a" * 254, "a\n"])
 def test_a_bad_name_is_refused_before_any_type_is_tried(bench, name) -> None:
     with pytest.raises(UsageError, match="lowercase letters, numbers, and hyphens"):
         bench.add("absent.bin", name)
@@ -199,6 +201,77 @@ def test_r17_a_replacement_is_recorded_with_job_time_and_both_digests(bench) -> 
     kept = bench.store.state.materials["binary"]
     assert kept.digest == "sha256:" + hashlib.sha256(b"other").hexdigest()
     assert kept.annotations[REPLACES_ANNOTATION] == f"{first.digest} at 2026-11-20T12:00:00Z by none"
+
+
+def test_r17_other_bytes_are_a_replacement_also_after_a_removal(bench) -> None:
+    first = bench.add("app.bin", "binary")
+    bench.store.state = bench.store.state.without_material("binary")
+    bench.files.files["app.bin"] = b"other"
+
+    with pytest.raises(MaterialConflictError, match="already added with other content"):
+        bench.add("app.bin", "binary")
+    replaced = bench.add("app.bin", "binary", replace=True)
+
+    assert bench.plane.names == ["upload_stream", "upload_stream"]
+    assert replaced.digest != first.digest
+    assert first.digest in bench.store.state.materials["binary"].annotations[REPLACES_ANNOTATION]
+
+
+def test_r17_the_same_bytes_come_back_after_a_removal(bench) -> None:
+    first = bench.add("app.bin", "binary")
+    bench.store.state = bench.store.state.without_material("binary")
+
+    assert bench.add("app.bin", "binary") == first
+
+
+def test_a_misspelt_name_is_a_warning_with_the_name_that_was_meant_and_the_way_back(bench) -> None:
+    bench.add("deadbeef", "comit", type=MaterialType.STRING)
+
+    [warning] = bench.notes.warnings
+    assert "the contract does not know the material comit" in warning
+    assert "'did_you_mean': 'commit'" in warning
+    assert "chainloop attestation remove --name comit" in warning
+
+
+def test_an_unknown_name_is_a_warning_with_the_open_entries_that_would_fit(bench) -> None:
+    bench.add("deadbeef", "something-else", type=MaterialType.STRING)
+
+    assert "'would_fit': 'commit'" in bench.notes.warnings[0]
+
+
+def test_a_material_without_a_name_that_would_fit_is_a_warning(bench) -> None:
+    bench.add("sbom.json")
+
+    assert "'would_fit': 'sbom'" in bench.notes.warnings[0]
+
+
+def test_a_material_without_a_name_that_fits_nowhere_is_no_warning(bench) -> None:
+    bench.add("deadbeef", "commit")
+
+    bench.add("deadbeef", type=MaterialType.STRING)
+
+    assert bench.notes.warnings == []
+
+
+def test_a_contract_without_materials_knows_no_unknown_ones(begun, plane, notes) -> None:
+    nothing = b"apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: none}\nspec: {}\n"
+
+    Bench(begun(nothing), plane, notes).add("deadbeef", "anything")
+
+    assert notes.warnings == []
+
+
+def test_a_text_that_is_the_name_of_a_file_is_a_warning(bench) -> None:
+    bench.add("app.bin", "commit")
+
+    assert "a STRING attests the text itself: app.bin" in bench.notes.warnings[0]
+
+
+def test_a_wrong_file_gets_a_hint(bench) -> None:
+    with pytest.raises(MaterialRejectedError) as caught:
+        bench.add("wrong.json", "sbom")
+
+    assert "CycloneDX" in str(caught.value.hint)
 
 
 def test_r17_other_annotations_need_replace(bench) -> None:
@@ -301,3 +374,25 @@ def test_nothing_is_added_before_init_was_answered(bench) -> None:
 
     with pytest.raises(StateMissingError, match="never answered to init"):
         bench.add("deadbeef", "commit")
+
+
+@pytest.mark.parametrize("length", [100, MAX_MATERIAL_NAME])
+def test_a_name_as_long_as_in_a_contract_is_taken(bench, length) -> None:
+    assert bench.add("deadbeef", "a" * length).name == "a" * length
+
+
+def test_a_longer_name_than_in_a_contract_is_refused(bench) -> None:
+    with pytest.raises(UsageError, match="the name of a material"):
+        bench.add("deadbeef", "a" * (MAX_MATERIAL_NAME + 1))
+
+
+def test_a_material_is_not_put_into_another_dry_run_that_was_begun_meanwhile(begun, plane, notes) -> None:
+    first = begun(dry_run=True)
+    bench = Bench(first, plane, notes)
+    second = replace(first, initialized_at=NOW + timedelta(seconds=1))
+    bench.files.on_open = lambda: setattr(bench.store, "state", second)
+
+    with pytest.raises(ConflictError, match="another attestation was begun here"):
+        bench.add("app.bin", "binary")
+
+    assert bench.store.state == second

@@ -35,3 +35,9 @@ def test_a_value_of_the_contract_wins_over_a_given_one_and_that_over_a_kept_one(
 def test_declared_annotations_without_a_value_are_all_named() -> None:
     with pytest.raises(ContractNotMetError, match="one, two"):
         require_material_annotations("sbom", (Annotation("one"), Annotation("two")), {})
+
+
+@pytest.mark.parametrize("name", ["chainloop.x", "Chainloop.x"])
+def test_a_reserved_name_is_refused_in_every_case(name) -> None:
+    with pytest.raises(UsageError, match="reserved"):
+        parse_annotations([f"{name}=1"])

@@ -17,6 +17,7 @@ from chainloop_ci.errors import (
     NotAllowedError,
     NotFoundError,
     RunnerMismatchError,
+    SecretVariableError,
     ServerFaultError,
     StateBrokenError,
     UnreachableError,
@@ -139,6 +140,35 @@ def test_a_second_init_of_the_same_job_is_refused_before_anybody_is_asked(make, 
         make()(InitRequest(NAMED))
 
     assert plane.calls == []
+
+
+def test_a_dry_run_does_not_stop_a_real_init(make, store, plane, notes) -> None:
+    make()(InitRequest(NAMED, dry_run=True))
+
+    state = make()(InitRequest(NAMED))
+
+    assert not state.dry_run
+    assert store.state == state
+    assert "cancel_run" not in plane.names
+    assert any("the dry run that was here is replaced" in warning for warning in notes.warnings)
+
+
+@pytest.mark.parametrize("first", [InitRequest(NAMED), InitRequest(NAMED, dry_run=True)])
+def test_a_dry_run_replaces_nothing_by_itself(make, first) -> None:
+    make()(first)
+
+    with pytest.raises(AlreadyInitializedError):
+        make()(InitRequest(NAMED, dry_run=True))
+
+
+def test_replace_names_the_way_out_when_the_old_run_cannot_be_ended(make, plane) -> None:
+    make()(InitRequest(NAMED))
+    plane.failures["cancel_run"] = [NotAllowedError("another workflow's run")]
+
+    with pytest.raises(NotAllowedError) as caught:
+        make()(InitRequest(NAMED, replace=True))
+
+    assert "reset --force" in str(caught.value.hint)
 
 
 def test_r17_replace_ends_the_old_run_as_superseded(make, plane) -> None:
@@ -359,3 +389,15 @@ def test_annotations_of_the_contract_win(make, plane, notes) -> None:
 
     assert state.annotations == {"tier": "gold", "owner": "me"}
     assert any("tier" in warning for warning in notes.warnings)
+
+
+def test_r24_init_refuses_a_secret_in_the_allow_list(make, store, plane) -> None:
+    plane.revision = revision_of(CONTRACT + b"  envAllowList: [COPY]\n")
+
+    with pytest.raises(SecretVariableError) as caught:
+        make({"NPM_TOKEN": "npm_abcdefgh", "COPY": "npm_abcdefgh"})(InitRequest(NAMED))
+
+    assert [finding.path for finding in caught.value.findings] == ["COPY"]
+    assert "npm_abcdefgh" not in f"{caught.value.message} {caught.value.findings}"
+    assert "put_run" not in plane.names
+    assert store.state is None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chainloop_ci.attestation.bundle import read_bundle
+from chainloop_ci.attestation.bundle import MAX_BUNDLE_BYTES, read_bundle
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.push import Push
@@ -14,6 +14,8 @@ from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
     AttestationRefusedError,
     ContractNotMetError,
+    FileUnwritableError,
+    LimitExceededError,
     ServerFaultError,
     SigningKeyMissingError,
     StateMissingError,
@@ -28,6 +30,23 @@ def complete(state: CraftingState) -> CraftingState:
     return state.with_material(commit).with_material(binary)
 
 
+class MemoryBundleFile:
+    """A file for the bundle that is in memory; `check` and `write` end with what stands in `failures`."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.failures: dict[str, Exception] = {}
+
+    def check(self) -> None:
+        if "check" in self.failures:
+            raise self.failures["check"]
+
+    def write(self, raw: bytes) -> None:
+        if "write" in self.failures:
+            raise self.failures["write"]
+        self.written.append(raw)
+
+
 class Bench:
     """Everything that a `push` needs."""
 
@@ -36,7 +55,7 @@ class Bench:
         self.plane = plane
         self.notes = notes
         self.signer: FakeSigner | None = FakeSigner()
-        self.written: list[bytes] = []
+        self.bundle_file = MemoryBundleFile()
 
     @property
     def push(self) -> Push:
@@ -47,7 +66,7 @@ class Bench:
             builder_id=lambda: "chainloop.dev/cli/1.0.0",
             now=lambda: NOW,
             report=self.notes,
-            write_bundle=self.written.append,
+            bundle_file=self.bundle_file,
         )
 
     def _signer(self) -> FakeSigner:
@@ -64,7 +83,7 @@ def bench(begun: Callable[..., CraftingState], plane: MemoryPlane, notes: Notes)
 def test_push_stores_what_it_signed_and_forgets_it(bench) -> None:
     pushed = bench.push({})
 
-    assert bench.plane.bundles == [pushed.bundle] == bench.written
+    assert bench.plane.bundles == [pushed.bundle] == bench.bundle_file.written
     assert pushed.digest == sha256_digest(pushed.bundle)
     assert bench.store.state is None
 
@@ -141,6 +160,38 @@ def test_annotations_that_come_after_the_signature_are_not_used_with_a_warning(b
     assert any("signed without the annotations" in warning for warning in bench.notes.warnings)
 
 
+@pytest.mark.parametrize("error", [AttestationRefusedError("no"), UnreachableError("no answer")])
+def test_only_what_is_stored_is_written_to_the_bundle_s_file(bench, error) -> None:
+    bench.plane.failures["store_attestation"] = [error]
+
+    with pytest.raises(type(error)):
+        bench.push({})
+
+    assert bench.bundle_file.written == []
+
+
+def test_a_place_that_takes_no_bundle_is_found_out_before_anything_is_signed(bench) -> None:
+    bench.bundle_file.failures["check"] = FileUnwritableError("there is no such folder")
+
+    with pytest.raises(FileUnwritableError):
+        bench.push({})
+
+    assert bench.store.bundle is None
+    assert bench.plane.calls == []
+
+
+def test_a_bundle_that_cannot_be_written_after_the_store_is_written_by_the_next_push(bench) -> None:
+    bench.bundle_file.failures["write"] = FileUnwritableError("the disk is full")
+    with pytest.raises(FileUnwritableError):
+        bench.push({})
+    bench.bundle_file.failures.clear()
+
+    pushed = bench.push({})
+
+    assert bench.plane.bundles == [pushed.bundle, pushed.bundle]
+    assert bench.bundle_file.written == [pushed.bundle]
+
+
 def test_a_refused_attestation_keeps_state_and_bundle(bench) -> None:
     bench.plane.failures["store_attestation"] = [AttestationRefusedError("no")]
 
@@ -192,3 +243,16 @@ def test_nothing_is_pushed_before_init_was_answered(bench) -> None:
 
     with pytest.raises(StateMissingError, match="never answered to init"):
         bench.push({})
+
+
+def test_a_bundle_that_the_control_plane_would_not_take_is_neither_kept_nor_sent(begun, plane, notes) -> None:
+    large = CraftedMaterial(
+        "large", MaterialType.ARTIFACT, sha256_digest(b"z"), NOW, filename="z", inline=b"z" * MAX_BUNDLE_BYTES
+    )
+    bench = Bench(complete(begun(cas="inline")).with_material(large), plane, notes)
+
+    with pytest.raises(LimitExceededError, match=f"at most {MAX_BUNDLE_BYTES} are stored"):
+        bench.push({})
+
+    assert bench.store.load_bundle() is None
+    assert "store_attestation" not in plane.names

@@ -2,28 +2,43 @@ from __future__ import annotations
 
 import pytest
 
+from chainloop_ci.api.runs import RunRequest
+from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.crafting.reset import Reset
-from chainloop_ci.errors import NotFoundError, RunEndedError, StateBrokenError, UnreachableError
-from tests.unit.crafting.memory import RUN_ID, MemoryStore
+from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import (
+    NotAuthenticatedError,
+    NotFoundError,
+    RunEndedError,
+    StateBrokenError,
+    StateForeignError,
+    UnreachableError,
+    UsageError,
+)
+from chainloop_ci.runners.types import CiIdentity
+from tests.unit.crafting.memory import RUN_ID, WORKFLOW_ID, MemoryStore
+
+REFUSALS = [NotAuthenticatedError("the token was revoked", hint="get another one"), UnreachableError("no answer")]
 
 
 @pytest.fixture
 def reset(begun, plane, notes):
     plane.failures["cancel_run"] = []
     store = MemoryStore(begun())
+    plane.runs[RUN_ID] = RunRequest(
+        WORKFLOW_ID, 1, sha256_digest(b"contract"), RunnerType.GENERIC, "0" * 64, CiIdentity(provider="none")
+    )
     made = Reset(store=store, control_plane=lambda state: plane, report=notes)
     made.store = store
     return made
 
 
-def test_reset_ends_the_run_and_forgets_it(reset, plane) -> None:
-    plane.cancel_run = lambda run_id, handle, request: plane.calls.append(
-        (run_id, handle, request.trigger, request.reason)
-    )
+@pytest.mark.parametrize(("trigger", "became"), [("cancellation", "canceled"), ("failure", "error")])
+def test_reset_ends_the_run_forgets_it_and_says_what_became_of_it(reset, plane, trigger, became) -> None:
+    ended = reset(trigger, "stopped by hand")
 
-    reset("cancellation", "stopped by hand")
-
-    assert plane.calls == [(RUN_ID, "handle", "cancellation", "stopped by hand")]
+    assert plane.cancellations == [(RUN_ID, "handle", trigger, "stopped by hand")]
+    assert ended.run_state == became
     assert reset.store.state is None
 
 
@@ -35,6 +50,52 @@ def test_a_run_that_is_unknown_or_ended_is_a_warning(reset, plane, notes, error)
 
     assert len(notes.warnings) == 1
     assert reset.store.state is None
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+def test_a_control_plane_that_refuses_keeps_the_state_and_the_way_out_is_named(reset, plane, error) -> None:
+    plane.failures["cancel_run"] = [error]
+
+    with pytest.raises(type(error)) as caught:
+        reset("failure", "")
+
+    assert reset.store.state is not None
+    assert "reset --force" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+def test_with_force_the_state_goes_whatever_the_control_plane_says(reset, plane, notes, error) -> None:
+    plane.failures["cancel_run"] = [error]
+
+    ended = reset("failure", "", force=True)
+
+    assert ended.run_state == ""
+    assert reset.store.state is None
+    assert "the control plane was not told" in notes.warnings[0]
+
+
+def test_with_force_the_state_goes_without_any_address(begun, notes) -> None:
+    def nowhere(state):
+        raise UsageError("the address of the control plane is not known")
+
+    store = MemoryStore(begun())
+
+    Reset(store=store, control_plane=nowhere, report=notes)("failure", "", force=True)
+
+    assert store.state is None
+
+
+def test_a_file_of_somebody_else_is_never_removed(begun, plane, notes) -> None:
+    class Foreign(MemoryStore):
+        def find(self):
+            raise StateForeignError("a file that chainloop did not write")
+
+    store = Foreign(begun())
+
+    with pytest.raises(StateForeignError):
+        Reset(store=store, control_plane=lambda state: plane, report=notes)("failure", "", force=True)
+
+    assert store.state is not None
 
 
 def test_the_state_stays_while_the_control_plane_does_not_answer(reset, plane) -> None:

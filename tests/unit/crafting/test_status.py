@@ -41,3 +41,9 @@ def test_an_incomplete_attestation_is_refused_with_all_findings(begun) -> None:
         require_compliant(begun())
 
     assert len(caught.value.findings) == 2
+
+
+def test_r37_a_contract_that_asks_for_nothing_is_neither_met_nor_unmet(begun) -> None:
+    nothing = b"apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: demo}\nspec: {}\n"
+
+    assert get_status(begun(nothing)).compliant is None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
-from chainloop_ci.errors import Finding, MaterialRejectedError
-from chainloop_ci.materials.rejection import cap_findings, rejected, require_not_empty
+from chainloop_ci.errors import Finding
+from chainloop_ci.materials.rejection import cap_findings, rejected
 
 
 def test_a_rejection_names_what_was_expected_and_what_was_found():
@@ -27,12 +25,3 @@ def test_the_twenty_first_finding_is_counted():
     findings = [Finding("x", str(number)) for number in range(21)]
 
     assert cap_findings(findings, 21)[-1].message == "and 1 more"
-
-
-def test_empty_content_is_refused_by_the_name_of_its_kind():
-    with pytest.raises(MaterialRejectedError, match="the artifact is empty"):
-        require_not_empty("artifact", 0)
-
-
-def test_one_byte_is_enough():
-    require_not_empty("artifact", 1)

@@ -18,8 +18,6 @@ from chainloop_ci.runners.registry import (
     enforce,
     find_runner,
     probe_paths,
-    resolve_allow_list,
-    resolve_env,
     resolve_variables,
 )
 from chainloop_ci.runners.systems.generic import GENERIC
@@ -101,7 +99,7 @@ def test_no_path_is_probed_twice():
 
 def test_all_missing_runner_variables_stand_in_one_error():
     with pytest.raises(VariablesMissingError) as caught:
-        resolve_env(GITHUB_ACTION, HostFacts({**GITHUB, "GITHUB_ACTOR": ""}))
+        resolve_variables(GITHUB_ACTION, HostFacts({**GITHUB, "GITHUB_ACTOR": ""}), ())
 
     missing = [finding.path for finding in caught.value.findings]
     assert missing == ["GITHUB_ACTOR", "GITHUB_REPOSITORY_OWNER", "GITHUB_SHA", "RUNNER_OS"]
@@ -115,7 +113,7 @@ def test_only_the_runners_own_variables_are_taken_and_empty_optional_ones_left_o
         **{"GITHUB_HEAD_REF": "", "HOME": "/home/ana", "GITHUB_TOKEN": "ghs_0123456789"},
     }
 
-    found = resolve_env(GITHUB_ACTION, HostFacts(env))
+    found, _ = resolve_variables(GITHUB_ACTION, HostFacts(env), ())
 
     assert list(found) == [
         *("GITHUB_ACTOR", "GITHUB_REPOSITORY", "GITHUB_REPOSITORY_OWNER", "GITHUB_RUN_ID", "GITHUB_SHA", "RUNNER_OS")
@@ -123,18 +121,20 @@ def test_only_the_runners_own_variables_are_taken_and_empty_optional_ones_left_o
 
 
 def test_the_generic_runner_has_no_variables():
-    assert resolve_env(GENERIC, HostFacts({"HOME": "/home/ana"})) == {}
+    assert resolve_variables(GENERIC, HostFacts({"HOME": "/home/ana"}), ()) == ({}, {})
 
 
 def test_the_allow_list_is_resolved_in_its_order():
     env = {"B": "2", "A": "1", "C": "3"}
 
-    assert list(resolve_allow_list(("B", "A"), env, GENERIC).items()) == [("B", "2"), ("A", "1")]
+    _, found = resolve_variables(GENERIC, HostFacts(env), ("B", "A"))
+
+    assert list(found.items()) == [("B", "2"), ("A", "1")]
 
 
 def test_all_missing_names_of_the_allow_list_stand_in_one_error():
     with pytest.raises(VariablesMissingError) as caught:
-        resolve_allow_list(("ONE", "SET", "TWO"), {"SET": "x", "TWO": ""}, GENERIC)
+        resolve_variables(GENERIC, HostFacts({"SET": "x", "TWO": ""}), ("ONE", "SET", "TWO"))
 
     assert [finding.path for finding in caught.value.findings] == ["ONE", "TWO"]
 
@@ -157,7 +157,7 @@ def test_r24_names_of_secrets_are_refused_all_at_once_and_without_their_values()
     env = {"NPM_TOKEN": "npm_abcdefgh", "PATH": "/bin", "DB_PASSWORD": "correct horse"}
 
     with pytest.raises(SecretVariableError) as caught:
-        resolve_allow_list(("NPM_TOKEN", "PATH", "DB_PASSWORD", "CHAINLOOP_ANYTHING"), env, GENERIC)
+        resolve_variables(GENERIC, HostFacts(env), ("NPM_TOKEN", "PATH", "DB_PASSWORD", "CHAINLOOP_ANYTHING"))
 
     assert [finding.path for finding in caught.value.findings] == ["NPM_TOKEN", "DB_PASSWORD", "CHAINLOOP_ANYTHING"]
     text = f"{caught.value.message} {caught.value.hint} {caught.value.findings}"
@@ -169,7 +169,7 @@ def test_r24_an_innocent_name_with_the_value_of_a_secret_is_refused_by_name():
     env = {"COPY": "npm_abcdefgh", "NPM_TOKEN": "npm_abcdefgh"}
 
     with pytest.raises(SecretVariableError) as caught:
-        resolve_allow_list(("COPY",), env, GENERIC)
+        resolve_variables(GENERIC, HostFacts(env), ("COPY",))
 
     assert [finding.path for finding in caught.value.findings] == ["COPY"]
     assert "npm_abcdefgh" not in f"{caught.value.message} {caught.value.findings}"
@@ -178,4 +178,4 @@ def test_r24_an_innocent_name_with_the_value_of_a_secret_is_refused_by_name():
 def test_r24_a_short_value_that_a_setting_has_too_is_no_secret():
     env = {"DEBUG": "true", "CHAINLOOP_API_INSECURE": "true"}
 
-    assert resolve_allow_list(("DEBUG",), env, GENERIC) == {"DEBUG": "true"}
+    assert resolve_variables(GENERIC, HostFacts(env), ("DEBUG",)) == ({}, {"DEBUG": "true"})

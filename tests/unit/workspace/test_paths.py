@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -173,3 +174,32 @@ def test_a_file_that_may_not_be_read_is_named(workspace):
 
     with pytest.raises(FileUnreadableError, match="may not be read"):
         open_material("sbom.json", root=workspace)
+
+
+@posix
+def test_r22_system_folders_are_refused_even_inside_the_widest_workspace():
+    with pytest.raises(PathRefusedError, match="system folder"):
+        open_material("proc/self/environ", root=Path("/"))
+
+
+@posix
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a writable /dev/shm")
+def test_r22_a_link_in_a_system_folder_is_refused_though_it_leads_to_an_ordinary_file(workspace):
+    link = Path("/dev/shm") / f"chainloop-test-{os.getpid()}"
+    link.symlink_to(workspace / "sbom.json")
+
+    try:
+        with pytest.raises(PathRefusedError, match="system folder"):
+            open_material(link)
+    finally:
+        link.unlink()
+
+
+@posix
+def test_r22_a_file_that_a_link_replaces_after_the_check_is_not_read(workspace):
+    checked = resolve_inside(workspace, "sbom.json")
+    checked.unlink()
+    checked.symlink_to(workspace.parent / "secret")
+
+    with pytest.raises(OSError, match="symbolic"):
+        os.close(paths._open_real(checked))

@@ -166,3 +166,14 @@ def test_the_longer_ending_wins_and_the_nearest_folder_before_it(tmp_path):
 
     assert find_project_file(tmp_path) == tmp_path / ".chainloop.yaml"
     assert find_project_file(tmp_path / "inner") == tmp_path / "inner" / ".chainloop.yml"
+
+
+@pytest.mark.parametrize("name", ["chainloop.x", "Chainloop.x"])
+def test_a_reserved_annotation_is_refused_in_every_case(tmp_path, name):
+    path = tmp_path / ".chainloop.yml"
+    path.write_text(f"attestations: [{{name: build, annotations: {{{name}: x}}}}]")
+
+    with pytest.raises(ConfigInvalidError, match="reserved") as caught:
+        load_project_file(path)
+
+    assert [finding.code for finding in caught.value.findings] == ["reserved-annotation"]

@@ -103,3 +103,10 @@ def test_other_tools_have_no_scan_types(check):
 
 def test_an_empty_object_is_refused_by_name(refuse):
     assert refuse(b"{}").message == "expected a SARIF 2.1.0 log (JSON), found an empty JSON object ({})"
+
+
+def test_one_rule_of_several_with_the_tag_is_enough_to_know_checkmarx(check):
+    scan = run("other", "Reflected_XSS (sast)", tags=("checkmarx",))
+    scan["tool"]["driver"]["rules"].append({"id": "s", "properties": {"tags": ["lint"]}})
+
+    assert check(log(scan)).annotations["chainloop.material.scan.types"] == "sast"

@@ -101,3 +101,15 @@ def test_several_packages_that_nothing_describes_have_no_main_component(check, d
 @pytest.mark.parametrize("member", ["packages", "relationships", "creationInfo", "documentDescribes"])
 def test_not_strict_takes_members_of_a_wrong_type(check, document, member):
     assert check(raw(document, **{member: 7}), strict=False).warnings
+
+
+def test_what_another_element_describes_is_not_the_main_component(check, document):
+    relation = {
+        "spdxElementId": "SPDXRef-lib",
+        "relationshipType": "DESCRIBES",
+        "relatedSpdxElement": "SPDXRef-lib",
+    }
+
+    checked = check(raw(document, relationships=[relation]))
+
+    assert checked.main_component is None

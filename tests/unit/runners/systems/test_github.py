@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chainloop_ci.runners.registry import resolve_env
+from chainloop_ci.runners.registry import resolve_variables
 from chainloop_ci.runners.systems.github import GITHUB_ACTION
 from chainloop_ci.runners.types import CiIdentity, HostFacts
 
@@ -103,4 +103,4 @@ def test_the_environment_is_what_the_runner_claims(variable, expected):
 def test_what_compatible_runners_and_some_events_leave_out_is_not_required(absent):
     env = {name: value for name, value in ENV.items() if name != absent}
 
-    assert absent not in resolve_env(GITHUB_ACTION, HostFacts(env))
+    assert absent not in resolve_variables(GITHUB_ACTION, HostFacts(env), ())[0]

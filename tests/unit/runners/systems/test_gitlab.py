@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chainloop_ci.runners.registry import resolve_env
+from chainloop_ci.runners.registry import resolve_variables
 from chainloop_ci.runners.systems.gitlab import GITLAB_PIPELINE
 from chainloop_ci.runners.types import CiIdentity, HostFacts
 
@@ -65,7 +65,7 @@ def test_the_run_url_is_that_of_the_job():
 
 
 def test_a_pipeline_without_a_users_mail_has_all_that_is_required():
-    found = resolve_env(GITLAB_PIPELINE, HostFacts(ENV))
+    found, _ = resolve_variables(GITLAB_PIPELINE, HostFacts(ENV), ())
 
     assert "GITLAB_USER_EMAIL" not in found
     assert found["CI_PROJECT_PATH"] == "acme/api"

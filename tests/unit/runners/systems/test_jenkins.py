@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainloop_ci.runners.registry import resolve_env
+from chainloop_ci.runners.registry import resolve_variables
 from chainloop_ci.runners.systems.jenkins import JENKINS_JOB
 from chainloop_ci.runners.types import CiIdentity, HostFacts
 
@@ -36,7 +36,9 @@ def test_an_agent_that_knows_only_job_and_build_is_enough():
     env = {"BUILD_URL": ENV["BUILD_URL"], "JOB_NAME": "api"}
 
     assert JENKINS_JOB.detect(HostFacts(env))
-    assert resolve_env(JENKINS_JOB, HostFacts(env)) == {"JOB_NAME": "api", "BUILD_URL": ENV["BUILD_URL"]}
+    found, _ = resolve_variables(JENKINS_JOB, HostFacts(env), ())
+
+    assert found == {"JOB_NAME": "api", "BUILD_URL": ENV["BUILD_URL"]}
     assert JENKINS_JOB.ci(HostFacts(env)).run_id == ENV["BUILD_URL"]
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chainloop_ci.api.runs import RunState
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import NotAllowedError, RunEndedError
 from chainloop_ci.runners.types import CiIdentity
-from server.model.runs import CancelTrigger, Run, RunNames
+from server.model.runs import Run, RunNames
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LIFE = timedelta(hours=6)

@@ -7,6 +7,8 @@ CLIENT_ONLY = {
     "error",
     "path-refused",
     "file-unreadable",
+    "file-unwritable",
+    "output-unwritable",
     "config-invalid",
     "variables-missing",
     "image-unresolved",
@@ -16,6 +18,7 @@ CLIENT_ONLY = {
     "state-missing",
     "state-unwritable",
     "state-broken",
+    "state-foreign",
 }
 """Codes of the command line, which the server never raises."""
 

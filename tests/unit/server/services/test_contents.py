@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from chainloop_ci.api.runs import ContentPlace
 from chainloop_ci.attestation.view import MaterialView
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.materials.registry import get_kind
 from server.cas.blobs import Incoming
-from server.model.material_claims import Place, PlacedMaterial
+from server.model.material_claims import PlacedMaterial
 from server.services.contents import MAX_CHECKED_BYTES, TOO_LARGE, TOO_MUCH, ContentReport, Contents
 
 SBOM = b'{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1}'
@@ -36,11 +37,11 @@ def placed(
     content: bytes,
     *,
     size: int | None = None,
-    place: Place = Place.CAS,
+    place: ContentPlace = ContentPlace.CAS,
     annotations: dict[str, str] | None = None,
 ) -> PlacedMaterial:
     view = MaterialView(
-        "thing", kind.value, sha256_digest(content), annotations=annotations or {}, uploaded=place is Place.CAS
+        "thing", kind.value, sha256_digest(content), annotations=annotations or {}, uploaded=place is ContentPlace.CAS
     )
     return PlacedMaterial(0, view, get_kind(kind), place, len(content) if size is None else size)
 
@@ -86,7 +87,7 @@ def test_many_documents_of_one_attestation_do_not_hold_a_worker_for_ever() -> No
 
 @pytest.mark.parametrize("kind", [MaterialType.CONTAINER_IMAGE, MaterialType.EVIDENCE])
 def test_what_is_not_stored_is_recorded_as_such(kind: MaterialType) -> None:
-    report = check(MemoryBlobs(), placed(kind, b"", place=Place.NOT_STORED))
+    report = check(MemoryBlobs(), placed(kind, b"", place=ContentPlace.NOT_STORED))
 
     assert [(entry.stored, entry.content_check) for entry in report.materials] == [("not stored", "not stored")]
 
@@ -113,3 +114,24 @@ def test_r11_a_statement_that_says_it_was_lenient_is_checked_so_and_the_warnings
 
     assert report.findings == ()
     assert report.materials[0].content_check.startswith("checked leniently, as the job asked, with warnings: ")
+
+
+ENVELOPE = b'{"id": "e-1", "schema": "https://example.com/s", "data": {"ok": true}}'
+
+
+def test_r11_what_a_small_file_says_of_itself_is_derived_again() -> None:
+    told = {"chainloop.material.evidence.id": "e-1"}
+
+    report = check(MemoryBlobs(ENVELOPE), placed(MaterialType.EVIDENCE, ENVELOPE, annotations=told))
+
+    assert report.findings == ()
+
+
+def test_r11_a_lie_about_what_a_small_file_says_of_itself_is_named() -> None:
+    told = {"chainloop.material.evidence.id": "e-2"}
+
+    report = check(MemoryBlobs(ENVELOPE), placed(MaterialType.EVIDENCE, ENVELOPE, annotations=told))
+
+    assert [(finding.code, finding.path) for finding in report.findings] == [
+        ("annotation-differs", "/predicate/materials/0/annotations/chainloop.material.evidence.id")
+    ]

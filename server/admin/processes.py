@@ -1,0 +1,179 @@
+"""Gunicorn's master and workers, made to stop when they are told to, whatever they are doing just then.
+
+With gunicorn's own, an idle server may live on until its workers are killed after `CHAINLOOP_SHUTDOWN_SECONDS`:
+a worker that is told to stop between its fork and its own signal handlers never hears of it, and a connection on which
+nothing was asked is waited for like a request in progress. And clients that send slowly hold its threads (T30).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import signal
+import socket
+import time
+from collections import deque
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
+
+from server.admin.connections import Connection, Head
+
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+"""The signals that end a server: Ctrl-C and SIGTERM after the requests in progress, SIGQUIT at once."""
+
+
+HEAD_SECONDS = 10.0
+"""The whole head of a request must have come so long after its connection, or after its first byte on a used one."""
+LINGER_SECONDS = 2.0
+"""A connection that we end stays readable so long, so that a client still sending can read why."""
+DRAIN_SECONDS = 0.1
+"""A body that nobody read is waited for so long in a thread; then the connection ends instead."""
+MAX_LINGERING = 256
+
+_SPENT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
+"""Why there may be nothing to accept: another worker was faster, or the client is gone."""
+
+
+class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """The process that holds the socket and the data folder."""
+
+    def spawn_worker(self) -> Any:
+        """Fork a worker; signals wait until it has handlers of its own, since those it inherits would swallow them."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def handle_int(self) -> None:
+        """Stop like on SIGTERM; a second Ctrl-C does not wait for the requests in progress."""
+        self.handle_term()
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A process that answers requests, several at once, and waits for none of its clients in a thread (T30)."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._lingering: deque[Connection] = deque()
+
+    def init_signals(self) -> None:
+        """Take the signals that came since the fork."""
+        super().init_signals()
+        # A terminal sends Ctrl-C to the workers too: the master decides, and tells them.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def run(self) -> None:
+        """Answer until told to stop; then end, without taking the interpreter apart, which may take seconds."""
+        super().run()
+        self.log.info("Worker exiting (pid: %s)", self.pid)
+        os._exit(0)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """End at once; the interpreter's own way out would wait for the threads of requests in progress."""
+        os._exit(0)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new connection; when there are too many, the oldest that asks nothing goes, never the newest."""
+        try:
+            client, address = listener.accept()
+        except OSError as error:
+            if error.errno not in _SPENT:
+                raise
+            return
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname(), self._linger))
+        if self.nr_conns >= self.worker_connections:
+            self._displace()
+
+    def enqueue_req(self, connection: Connection) -> None:
+        """Give a thread to a connection whose next request's head is there whole; any other waits without one."""
+        head = connection.receive_head()
+        if head is not Head.PARTIAL:
+            self._settle(connection, head)
+            return
+        connection.timeout = time.monotonic() + HEAD_SECONDS
+        self.pending_conns.append(connection)
+        self._watch(connection, self.on_pending_socket_readable)
+
+    def on_pending_socket_readable(self, connection: Connection, client: socket.socket) -> None:
+        """Take more of a head; the deadline stays where it was."""
+        head = connection.receive_head()
+        if head is not Head.PARTIAL:
+            self.poller.unregister(client)
+            self.pending_conns.remove(connection)
+            self._settle(connection, head)
+
+    def handle_request(self, request: Any, connection: Connection) -> Any:
+        """Answer a request."""
+        connection.sock.begin_request()
+        return super().handle_request(request, connection)
+
+    def murder_pending(self) -> None:
+        """Close connections on which nothing was asked in time: once the worker is stopping, all of them."""
+        if not self.alive:
+            for connection in self.pending_conns:
+                connection.timeout = 0.0
+        super().murder_pending()
+        now = time.monotonic()
+        while self._lingering and self._lingering[0].timeout <= now:
+            self._end(self._lingering.popleft())
+
+    def _keepalive_after(self, connection: Connection, keepalive: bool) -> bool:
+        deadline = time.monotonic() + DRAIN_SECONDS
+        return keepalive and bool(connection.parser.finish_body(deadline=deadline))
+
+    def _settle(self, connection: Connection, head: Head) -> None:
+        if head is Head.WHOLE:
+            super().enqueue_req(connection)
+            return
+        self.nr_conns -= 1
+        if head is Head.TOO_LONG:
+            connection.refuse_head()
+        else:
+            connection.close()
+
+    def _displace(self) -> None:
+        for waiting in (self.pending_conns, self.keepalived_conns):
+            if waiting:
+                self.nr_conns -= 1
+                self._end(waiting.popleft())
+                return
+
+    def _linger(self, connection: Connection) -> None:
+        """Say that nothing more comes, and take what the client still sends: closing at once could cut the answer."""
+        try:
+            connection.sock.setblocking(False)
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            connection.close()
+            return
+        connection.timeout = time.monotonic() + LINGER_SECONDS
+        self._lingering.append(connection)
+        self._watch(connection, self._drain)
+        if len(self._lingering) > MAX_LINGERING:
+            self._end(self._lingering.popleft())
+
+    def _drain(self, connection: Connection, client: socket.socket) -> None:
+        try:
+            ended = not client.recv(64 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            self._lingering.remove(connection)
+            self._end(connection)
+
+    def _watch(self, connection: Connection, react: Any) -> None:
+        self.poller.register(connection.sock, selectors.EVENT_READ, partial(react, connection))
+
+    def _end(self, connection: Connection) -> None:
+        self.poller.unregister(connection.sock)
+        connection.close()

@@ -1,0 +1,38 @@
+import os
+
+import pytest
+
+from chainloop_ci.errors import ConflictError
+from server.admin.folder_lock import LOCK_NAME, hold_folder
+from server.config import ServerConfig
+
+
+@pytest.fixture
+def config(tmp_path):
+    return ServerConfig(data=tmp_path)
+
+
+def test_a_folder_in_use_is_refused_and_its_holder_named(config):
+    with hold_folder(config, "serving on 127.0.0.1 port 8080"), pytest.raises(ConflictError) as refusal:
+        with hold_folder(config, "migrating"):
+            pass
+
+    assert refusal.value.message == (
+        f"the data folder {config.data} is in use by process {os.getpid()} (serving on 127.0.0.1 port 8080)"
+    )
+    assert "DATA=" in refusal.value.hint
+
+
+def test_a_folder_is_free_again_afterwards(config):
+    with hold_folder(config, "serving"):
+        pass
+
+    with hold_folder(config, "migrating"):
+        assert (config.data / LOCK_NAME).read_text() == f"process {os.getpid()} (migrating)\n"
+
+
+def test_what_a_process_that_ended_left_behind_holds_nothing(config):
+    (config.data / LOCK_NAME).write_text("process 1 (serving)\n")
+
+    with hold_folder(config, "serving"):
+        pass
