@@ -27,24 +27,42 @@ class _ConstantFoundError(ValueError):
     """NaN or Infinity was met: Python's reader takes them, JSON does not have them."""
 
 
+class _RepeatedKeyError(ValueError):
+    """A member was met twice: which of the two counts differs from reader to reader."""
+
+
 def _refuse_constant(name: str) -> object:
     raise _ConstantFoundError(name)
+
+
+def _refuse_repeated(members: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(members)
+    if len(document) != len(members):
+        seen: set[str] = set()
+        for name, _ in members:
+            if name in seen:
+                raise _RepeatedKeyError(name)
+            seen.add(name)
+    return document
 
 
 def read_object(raw: bytes, expected: str) -> JsonObject:
     """Return the JSON object that `raw` holds; `expected` is what the error calls it, with its article.
 
     Raises:
-        MaterialRejectedError: not text, not UTF-8, not JSON, not an object; a syntax error has line and column.
+        MaterialRejectedError: not text, not UTF-8, not JSON, not an object, or with a member twice in one object; a
+            syntax error has line and column.
     """
     text = _decode(raw, expected)
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated)
         _require_whole_characters(text, document, expected)
     except json.JSONDecodeError as error:
         raise _not_json(raw, expected, error) from error
     except _ConstantFoundError as error:
         raise _constant(text, expected, str(error)) from error
+    except _RepeatedKeyError as error:
+        raise _repeated(expected, str(error)) from error
     except RecursionError as error:
         raise rejected(expected, "JSON that is nested too deeply to be read") from error
     except ValueError as error:
@@ -98,6 +116,16 @@ def _constant(text: str, expected: str, name: str) -> MaterialRejectedError:
     start = place.start() if place else 0
     line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
     return _syntax_error(expected, "broken JSON", line, column, f"{name} is not a JSON value")
+
+
+def _repeated(expected: str, name: str) -> MaterialRejectedError:
+    finding = Finding("json-duplicate-key", f"the member {shorten(name)} stands twice in one object")
+    return rejected(
+        expected,
+        f"JSON in which {finding.message}",
+        hint="repair what writes the document: readers differ in which of the two they take",
+        findings=[finding],
+    )
 
 
 def _syntax_error(expected: str, found: str, line: int, column: int, reason: str) -> MaterialRejectedError:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.errors import Finding, MaterialRejectedError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _MAX_OPTIONS = 8
 _MAX_MESSAGE = 300
+_MAX_PIECES = 3
+"""Broken pieces of a large document that are listed: one that violates alternatives takes long and says little."""
+_DEEP = "violations deep in a large document, where they are not listed"
 _ALTERNATIVES = ("oneOf", "anyOf")
 
 
@@ -89,8 +93,9 @@ def find_violations(schema: SchemaFile, document: object, expected: str) -> Viol
     Raises:
         MaterialRejectedError: nested more deeply than the checker follows; `expected` names the document.
     """
+    validator = _compile(schema)
     try:
-        if _compile(schema).is_valid(document):
+        if validator.is_valid(document):
             return Violations()
         if is_small(document):
             return Violations(tuple(_list_violations(schema, Slice(document))))
@@ -113,8 +118,8 @@ def refuse_violations(expected: str, schema: SchemaFile, violations: Violations)
     if violations.are_all:
         listed = cap_findings(findings, count)
     else:
-        more = "more that are not listed" if findings else "deep in a large document, where they are not listed"
-        listed = (*findings, Finding("more-findings", f"violations {more}"))
+        more = "and more, which are not listed" if findings else _DEEP
+        listed = (*findings, Finding("more-findings", more))
     return rejected(
         f"{expected} that fits the schema of {schema.title}",
         f"{least}{max(1, count)} violation{'s' if count > 1 else ''}",
@@ -128,13 +133,15 @@ def warn_of_violations(violations: Violations) -> tuple[str, ...]:
     listed = [f"schema: {violation.to_finding()}" for violation in violations.listed[:MAX_FINDINGS]]
     if violations.are_all:
         return cap_warnings(listed, len(violations.listed))
-    return (*listed, "there are more violations in this large document" if listed else "schema: violations deep inside")
+    return (*listed, "there are more violations in this large document" if listed else f"schema: {_DEEP}")
 
 
 def _first(schema: SchemaFile, document: object) -> Iterator[Violation]:
     """Yield the first violations of a large document, one more than are ever listed."""
     seen: set[tuple[str, Path]] = set()
-    for piece in slices(document):
+    validator = _compile(schema)
+    broken = (piece for piece in slices(document) if not validator.is_valid(piece.document))
+    for piece in islice(broken, _MAX_PIECES):
         for violation in _list_violations(schema, piece):
             key = (violation.keyword, violation.path)
             if key not in seen:
@@ -145,10 +152,7 @@ def _first(schema: SchemaFile, document: object) -> Iterator[Violation]:
 
 
 def _list_violations(schema: SchemaFile, piece: Slice) -> Iterator[Violation]:
-    validator = _compile(schema)
-    if validator.is_valid(piece.document):
-        return
-    for error in validator.iter_errors(piece.document):
+    for error in _compile(schema).iter_errors(piece.document):
         path = piece.locate(tuple(error.instance_path))
         if path is not None:
             yield Violation(error, path, piece)

@@ -34,6 +34,8 @@ LINGER_SECONDS = 2.0
 DRAIN_SECONDS = 0.1
 """A body that nobody read is waited for so long in a thread; then the connection ends instead."""
 MAX_LINGERING = 256
+STOP_SECONDS = 1.0
+"""A worker that stops keeps used connections so long: a client may be sending its next request just then."""
 
 _SPENT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 """Why there may be nothing to accept: another worker was faster, or the client is gone."""
@@ -114,6 +116,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer a request."""
         connection.sock.begin_request()
         return super().handle_request(request, connection)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(min(deadline, time.monotonic() + STOP_SECONDS))
 
     def murder_pending(self) -> None:
         """Close connections on which nothing was asked in time: once the worker is stopping, all of them."""

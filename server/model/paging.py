@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,6 +16,7 @@ from chainloop_ci.api.paging import Page
 from chainloop_ci.errors import Finding, RequestInvalidError
 
 T = TypeVar("T")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 Key = tuple[str | int, ...]
 """The sort key of a row; the next page begins behind it."""
 
@@ -73,6 +75,9 @@ def _parse(cursor: str, binding: str) -> Key | None:
         found, *key = json.loads(raw)
     except (ValueError, binascii.Error, TypeError, RecursionError):
         return None
-    # A cursor's integers are sequence numbers: 63 bits, or the database driver would refuse them.
-    fits = all(isinstance(part, str) or (type(part) is int and abs(part) < 2**63) for part in key)
+    # What the database driver would refuse: halves of surrogate pairs, and integers of more than 63 bits.
+    fits = all(
+        (isinstance(part, str) and not _SURROGATE.search(part)) or (type(part) is int and abs(part) < 2**63)
+        for part in key
+    )
     return tuple(key) if found == binding and fits else None

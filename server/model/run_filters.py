@@ -17,6 +17,7 @@ STATE_WORDS = {
     "cancelled": RunState.CANCELED,
 }
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 
 
@@ -71,9 +72,12 @@ def parse_moment(name: str, text: str) -> datetime:
     from chainloop_ci.attestation.times import parse_time
 
     try:
-        return parse_time(text)
+        moment = parse_time(text)
     except (ValueError, OverflowError):
         raise _invalid(name, f"expected a time like 2026-01-31T12:00:00Z, found {text[:40]!r}") from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise _invalid(name, f"expected a time from {_FIRST_YEAR} to {_LAST_YEAR}, found {text[:40]!r}")
+    return moment
 
 
 def _invalid(name: str, message: str) -> RequestInvalidError:

@@ -55,7 +55,9 @@ def _list_revisions(call: Call) -> Any:
 
 
 def _get_revision(call: Call) -> Any:
-    return call.services.contracts.get_revision(call.principal, call.path["name"], int(call.path["revision"]))
+    # No revision has a number that the database cannot hold; the largest it can hold is not there either.
+    revision = min(int(call.path["revision"]), 2**63 - 1)
+    return call.services.contracts.get_revision(call.principal, call.path["name"], revision)
 
 
 def _expected_revision() -> int | None:

@@ -6,6 +6,7 @@ import json
 
 import structlog
 from flask import Flask, Response, g, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from chainloop_ci.api.limits import PROBLEM_MEDIA_TYPE
@@ -64,6 +65,7 @@ def install_problems(app: Flask) -> None:
     """Answer every error of `app` with a problem."""
     app.register_error_handler(ChainloopError, _refuse)
     app.register_error_handler(HTTPException, _translate)
+    app.register_error_handler(ParseException, _refuse_body)
     app.register_error_handler(Exception, _confess)
 
 
@@ -84,6 +86,11 @@ def _refuse(error: ChainloopError) -> Response:
     g.problem_code = error.code
     findings = problem_findings(error.findings)
     return problem_response(_problem(error.code, status, error.message[:MAX_TEXT], error.hint, findings))
+
+
+def _refuse_body(error: Exception) -> Response:
+    """Answer a body whose chunks cannot be told apart; gunicorn finds out only while a route reads it."""
+    return problem_response(_problem("request-invalid", 400, f"the body cannot be read: {str(error)[:200]}"))
 
 
 def _translate(error: HTTPException) -> Response:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import MaterialRejectedError
-from chainloop_ci.materials.archive import iter_members
+from chainloop_ci.materials.archive import ArchiveLimits, iter_members
 from chainloop_ci.materials.content_form import form_of, name_form, wide_encoding_of
 from chainloop_ci.materials.rejection import rejected
 from chainloop_ci.materials.types import Checked, Form, MaterialKind, MaterialSource
-from chainloop_ci.materials.xml_document import outline_xml
+from chainloop_ci.materials.xml_document import MAX_ELEMENTS, outline_xml
 
 _EXPECTED = "a JUnit report (XML, or a zip or tar.gz of XML files)"
 _SUITE = frozenset({"testsuite"})
+_LIMITS = ArchiveLimits(max_bytes=64 * 1024**2, ratio_floor_bytes=4 * 1024**2)
+"""Everything that comes out is parsed, so less may come out than of other archives."""
 _FORMS = (Form.XML, Form.ZIP, Form.GZIP)
 
 
@@ -30,10 +32,11 @@ def _check(raw: bytes, strict: bool) -> Checked:
 
 
 def _require_suite_in_archive(raw: bytes, form: Form) -> None:
-    files = suites = 0
-    for name, chunks in iter_members(raw, form, ".xml", _EXPECTED):
-        outline = outline_xml(chunks, _SUITE, _EXPECTED, name)
+    files = suites = elements = 0
+    for name, chunks in iter_members(raw, form, ".xml", _EXPECTED, _LIMITS):
+        outline = outline_xml(chunks, _SUITE, _EXPECTED, name, max_elements=MAX_ELEMENTS - elements)
         files += 1
+        elements += outline.elements
         suites += sum(outline.counts.values())
     if not files:
         raise rejected(_EXPECTED, f"{form.value} without any .xml file")

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "
-HALF_A_BODY = b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+HALF_A_BODY = (
+    b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+)
 
 
 @pytest.fixture
@@ -73,3 +75,13 @@ def test_a_refused_client_that_is_still_sending_can_read_why(connect: Any) -> No
     connection = connect(head + b"Content-Length: 400000\r\n\r\n" + b"x" * 300_000)
 
     assert read_to_end(connection).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("size", [b"zz", b"-1"])
+def test_t42_a_chunk_without_a_size_is_refused(size: bytes, connect: Any, tenant: Any) -> None:
+    head = "POST /api/v1/artifacts HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+    head += f"Authorization: Bearer {tenant.admin_token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    connection = connect(head.encode() + size + b"\r\nx\r\n0\r\n\r\n")
+
+    assert read_to_end(connection).startswith(b"HTTP/1.1 400 ")

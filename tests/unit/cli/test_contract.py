@@ -92,7 +92,7 @@ def test_lint_warns_of_what_is_not_implemented_yet(operate, write) -> None:
 
 @pytest.mark.parametrize(
     ("words", "status", "said"),
-    [((), 2, "which file"), (("absent.yaml",), 1, "absent.yaml"), (("/dev/zero",), 1, "/dev/zero")],
+    [((), 2, "which file"), (("absent.yaml",), 1, "absent.yaml"), (("/dev/null",), 1, "/dev/null")],
 )
 def test_lint_of_no_file_says_so(operate, words: tuple[str, ...], status: int, said: str) -> None:
     result = operate("workflow", "contract", "lint", *words)

@@ -40,6 +40,7 @@ def test_a_whole_surrogate_pair_is_a_character():
         (b'{"a": 1}\n{"a": 2}', "broken JSON (line 2, column 1: Extra data)"),
         (b'{"NaN": "NaN",\n "b": NaN}', "broken JSON (line 2, column 7: NaN is not a JSON value)"),
         (b"[-Infinity]", "broken JSON (line 1, column 2: -Infinity is not a JSON value)"),
+        (b'{"a": {"b": 1, "b": 1}}', 'JSON in which the member "b" stands twice in one object'),
         (b"[]", "an empty JSON array ([])"),
         (b"[1]", "a JSON array"),
         (b"12", "a JSON integer"),

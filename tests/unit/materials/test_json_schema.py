@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from importlib.resources import files
 
 import pytest
@@ -32,7 +33,7 @@ def sbom(**members: object) -> dict[str, object]:
 
 
 def messages(schema: SchemaFile, document: object) -> list[str]:
-    return [str(violation.to_finding()) for violation in find_violations(schema, document, "a thing")]
+    return [str(violation.to_finding()) for violation in find_violations(schema, document, "a thing").listed]
 
 
 def test_a_document_that_fits_has_no_violation():
@@ -87,6 +88,42 @@ def test_more_than_twenty_warnings_are_counted():
     violations = find_violations(CYCLONEDX, sbom(components=[{"type": "library"}] * 25), "a thing")
 
     assert warn_of_violations(violations)[-1] == "and 6 more warnings"
+
+
+def test_t30_violations_of_a_large_document_are_not_all_made_into_objects():
+    violations = find_violations(CYCLONEDX, sbom(components=[{}] * 50_000), "a thing")
+
+    error = refuse_violations("a thing", CYCLONEDX, violations)
+
+    assert len(violations.listed) == 21
+    assert error.message.endswith("found at least 21 violations")
+    assert [len(error.findings), error.findings[-1].message] == [21, "and more, which are not listed"]
+    assert warn_of_violations(violations)[-1] == "there are more violations in this large document"
+
+
+def test_t30_memory_for_a_large_broken_document_stays_small():
+    document = sbom(components=[{}] * 200_000)
+    find_violations(CYCLONEDX, sbom(), "a thing")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    find_violations(CYCLONEDX, document, "a thing")
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
+
+
+def test_the_one_violation_of_a_large_document_is_found_where_it_is():
+    components = [{"type": "library", "name": str(number)} for number in range(20_000)]
+    components[17_321]["type"] = "nope"
+
+    [found] = messages(CYCLONEDX, sbom(components=components))
+
+    assert found.startswith('/components/17321/type: expected one of "application"')
+
+
+def test_t30_alternatives_of_a_large_document_are_told_by_their_first_piece():
+    [found] = messages(CYCLONEDX, sbom(metadata={"licenses": [{}] * 50_000}))
+
+    assert found.startswith("/metadata/licenses/0: ")
 
 
 def test_a_message_never_carries_a_whole_array():

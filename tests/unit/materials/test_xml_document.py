@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chainloop_ci.errors import MaterialRejectedError
-from chainloop_ci.materials.xml_document import outline_xml
+from chainloop_ci.materials.xml_document import MAX_DEPTH, outline_xml
 
 WANTED = frozenset({"b"})
 BOMB = b"""<!DOCTYPE a [<!ENTITY x "xxxxxxxxxx"><!ENTITY y "&x;&x;&x;&x;&x;&x;">]>\n<a>&y;</a>"""
@@ -50,5 +50,20 @@ def test_nothing_at_all_is_refused():
     assert "no element found" in refused(b"").message
 
 
-def test_a_very_deep_document_is_read():
-    assert outline_xml([b"<b>" * 100_000, b"</b>" * 100_000], WANTED, "some XML").counts == {"b": 100_000}
+def test_t27_elements_that_are_nested_too_deeply_are_refused():
+    assert outline_xml([b"<b>" * MAX_DEPTH, b"</b>" * MAX_DEPTH], WANTED, "some XML").counts == {"b": MAX_DEPTH}
+    assert "nested more than 1000 deep" in refused(b"<b>" * (MAX_DEPTH + 1)).message
+
+
+def test_t27_reading_ends_with_the_last_element_that_is_allowed():
+    read: list[bytes] = []
+
+    def chunks():
+        for chunk in (b"<a>", b"<b/><b/><b/>", b"never read"):
+            read.append(chunk)
+            yield chunk
+
+    with pytest.raises(MaterialRejectedError, match=r"more than 1000000 elements \(x.xml\)"):
+        outline_xml(chunks(), WANTED, "some XML", "x.xml", max_elements=3)
+
+    assert read == [b"<a>", b"<b/><b/><b/>"]

@@ -26,9 +26,9 @@ def refuse(refuse):
     return partial(refuse, TYPE)
 
 
-def make_zip(**files: bytes) -> bytes:
+def make_zip(method: int = zipfile.ZIP_STORED, **files: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in files.items():
             archive.writestr(f"reports/{name}.xml", content)
     return buffer.getvalue()
@@ -103,3 +103,28 @@ def test_anything_else_is_refused_by_name(refuse, raw, found):
 
 def test_an_archive_without_xml_files_is_refused(refuse):
     assert "a zip archive without any .xml file" in refuse(make_zip()).message
+
+
+@pytest.mark.parametrize("pack", [lambda xml: make_zip(zipfile.ZIP_DEFLATED, a=xml), lambda xml: make_tar(a=xml)])
+def test_t27_a_bomb_is_refused_before_much_of_it_is_parsed(refuse, pack):
+    raw = pack(b"<testsuite>" + b" " * 30_000_000 + b"</testsuite>")
+
+    assert "unpacks to more than 100 times its size" in refuse(raw).message
+
+
+def test_t30_a_report_of_too_many_elements_is_refused(refuse):
+    raw = b"<testsuite>" + b"<a/>" * 1_000_000 + b"</testsuite>"
+
+    assert "more than 1000000 elements" in refuse(raw).message
+
+
+def test_t30_elements_of_an_archive_are_counted_together(refuse):
+    half = b"<testsuite>" + b"<a/>" * 500_000 + b"</testsuite>"
+
+    assert "more than 1000000 elements (reports/b.xml)" in refuse(make_zip(a=half, b=half)).message
+
+
+def test_t27_an_archive_holds_at_most_64_mib(refuse):
+    raw = make_zip(a=b"<testsuite>" + b"x" * 65 * 1024**2 + b"</testsuite>")
+
+    assert "an archive that holds more than 67108864 bytes" in refuse(raw).message

@@ -184,3 +184,23 @@ MEMBERS = st.fixed_dictionaries(
 def test_not_strict_never_fails_on_members_of_a_wrong_type(members):
     assert SBOM_CYCLONEDX_JSON.check is not None
     assert SBOM_CYCLONEDX_JSON.check(sbom(**members), False).annotations is not None
+
+
+MANY = [{**LIBRARY, "name": str(number), "bom-ref": str(number)} for number in range(3_000)]
+
+
+def test_the_same_component_twice_is_a_warning_in_a_large_document_too(check):
+    checked = check(sbom(components=[LIBRARY, *MANY, LIBRARY], vulnerabilities=[{"cwes": None}]))
+
+    assert checked.warnings
+
+
+def test_twins_that_share_a_bom_ref_are_refused_in_a_large_document_too(refuse):
+    assert "at least 1 violation" in refuse(sbom(components=[*MANY, MANY[0]])).message
+
+
+def test_t30_a_large_document_of_nothing_but_violations_is_told_by_the_first(check, refuse):
+    raw = sbom(components=[{}] * 50_000)
+
+    assert "at least 20 violations" in refuse(raw).message
+    assert len(check(raw, strict=False).warnings) == 21

@@ -113,3 +113,18 @@ def test_what_another_element_describes_is_not_the_main_component(check, documen
     checked = check(raw(document, relationships=[relation]))
 
     assert checked.main_component is None
+
+
+CHECKSUM = {"algorithm": "SHA1", "checksumValue": "0" * 40}
+FILES = [{"SPDXID": f"SPDXRef-{number}", "fileName": "a", "checksums": [CHECKSUM]} for number in range(4_000)]
+
+
+def test_unknown_members_of_a_large_document_are_a_warning_too(check, document):
+    checked = check(raw(document, files=[*FILES, {**FILES[0], "colour": "red"}]))
+
+    assert "red" not in "".join(checked.warnings)
+    assert "colour" in checked.warnings[0]
+
+
+def test_a_large_document_with_a_violation_is_refused(refuse, document):
+    assert refuse(raw(document, files=[*FILES, {"colour": "red"}])).findings[0].path == "/files/4000"
