@@ -97,9 +97,10 @@ def test_a_second_server_of_the_same_folder_is_refused_and_the_first_named(serve
 
     assert second.wait(timeout=20) == 1
     assert second.stdout.read() == b""
-    port = url.rpartition(":")[2]
-    assert (tmp_path / "log-1").read_text().startswith(
-        f"error: the data folder {tmp_path / 'data'} is in use by process {first.pid} (serving on 127.0.0.1 port {port})\n"
+    holder = f"process {first.pid} (serving on 127.0.0.1 port {url.rpartition(':')[2]})"
+    said = (tmp_path / "log-1").read_text()
+    assert said.startswith(
+        f"error: the data folder {tmp_path / 'data'} is in use by {holder}\nhint: stop that one first"
     )
     stop(first)
 

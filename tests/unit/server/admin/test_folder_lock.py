@@ -13,9 +13,12 @@ def config(tmp_path):
 
 
 def test_a_folder_in_use_is_refused_and_its_holder_named(config):
-    with hold_folder(config, "serving on 127.0.0.1 port 8080"), pytest.raises(ConflictError) as refusal:
-        with hold_folder(config, "migrating"):
-            pass
+    with (
+        hold_folder(config, "serving on 127.0.0.1 port 8080"),
+        pytest.raises(ConflictError) as refusal,
+        hold_folder(config, "migrating"),
+    ):
+        pytest.fail("the folder was taken twice")
 
     assert refusal.value.message == (
         f"the data folder {config.data} is in use by process {os.getpid()} (serving on 127.0.0.1 port 8080)"
