@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.errors import ContractInvalidError, NotFoundError, ServerFaultError
+from server.model.contracts import StoredRevision
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.services.contract_documents import load_contract
@@ -54,6 +55,19 @@ def get_pinned_contract(connection: Connection, run: Run) -> Contract:
         ServerFaultError: the revision is gone, or this version cannot read it any more.
     """
     stored = contracts.find_revision(connection, run.organization_id, run.contract_id, run.contract_revision)
+    return _read_pinned(run, stored)
+
+
+def list_with_requirements(connection: Connection, found: Sequence[Run]) -> dict[tuple[str, int], bool]:
+    """Return, for each revision that runs of one organization are pinned to, whether it asks for anything (R37)."""
+    if not found:
+        return {}
+    first_of = {(run.contract_id, run.contract_revision): run for run in found}
+    stored = contracts.find_revisions(connection, found[0].organization_id, first_of)
+    return {key: _read_pinned(run, stored.get(key)).has_requirements for key, run in first_of.items()}
+
+
+def _read_pinned(run: Run, stored: StoredRevision | None) -> Contract:
     if stored is None:
         raise ServerFaultError(f"revision {run.contract_revision} of the contract of workflow run {run.id} is gone")
     try:
@@ -62,9 +76,3 @@ def get_pinned_contract(connection: Connection, run: Run) -> Contract:
         raise ServerFaultError(
             f"this version cannot read revision {run.contract_revision} of contract {run.names.contract}: {error}"
         ) from error
-
-
-def list_with_requirements(connection: Connection, found: Iterable[Run]) -> dict[tuple[str, int], bool]:
-    """Return, for each revision that the runs are pinned to, whether it asks for anything (R37)."""
-    first_of = {(run.contract_id, run.contract_revision): run for run in found}
-    return {key: get_pinned_contract(connection, run).has_requirements for key, run in first_of.items()}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, tuple_, update
 
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
@@ -60,14 +61,25 @@ def find_revision(
     connection: Connection, organization_id: str, contract_id: str, revision: int
 ) -> StoredRevision | None:
     """Return a revision with its bytes, or None."""
+    return find_revisions(connection, organization_id, [(contract_id, revision)]).get((contract_id, revision))
+
+
+def find_revisions(
+    connection: Connection, organization_id: str, wanted: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], StoredRevision]:
+    """Return those of the revisions that there are, with their bytes, by contract id and number."""
+    pairs = list(wanted)
     query = (
         select(contract_revisions, contracts.c.name, contracts.c.latest_revision)
         .join(contracts, contracts.c.id == _REVISIONS.contract_id)
-        .where(_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
-        .where(_REVISIONS.revision == revision)
+        .where(_REVISIONS.organization_id == organization_id)
+        # SQLite uses the index for single columns only.
+        .where(_REVISIONS.contract_id.in_([contract_id for contract_id, _ in pairs]))
+        .where(_REVISIONS.revision.in_([revision for _, revision in pairs]))
+        .where(tuple_(_REVISIONS.contract_id, _REVISIONS.revision).in_(pairs))
     )
-    row = connection.execute(query).first()
-    return _revision(row) if row else None
+    found = map(_revision, connection.execute(query))
+    return {(revision.contract_id, revision.revision): revision for revision in found}
 
 
 def list_revisions(

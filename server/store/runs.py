@@ -47,6 +47,7 @@ _CI = (
     "head_sha",
     "pull_request",
 )
+_CI_COLUMNS = tuple((name, f"ci_{name}") for name in _CI)
 
 
 def find(connection: Connection, organization_id: str, run_id: str) -> Run | None:
@@ -119,15 +120,17 @@ def select_runs() -> Select[Any]:
 
 def to_run(row: Row[Any]) -> Run:
     """Return the record of a row of `select_runs`."""
+    # A dictionary of its own answers faster than the row, and a page asks thousands of times.
+    values = dict(zip(row._fields, row, strict=True))
     return Run(
-        **{name: getattr(row, name) for name in _PLAIN},
+        **{name: values[name] for name in _PLAIN},
         sequence=row.sequence,
         state=RunState(row.state),
         state_location=StateLocation(row.state_location),
         contract_digest=Digest(row.contract_digest),
         request_digest=Digest(row.request_digest),
         attestation_digest=Digest(row.attestation_digest) if row.attestation_digest else None,
-        ci=CiIdentity(row.ci_provider, **{name: getattr(row, f"ci_{name}") for name in _CI}),
+        ci=CiIdentity(row.ci_provider, **{name: values[column] for name, column in _CI_COLUMNS}),
         created_at=from_text(row.created_at),
         last_accepted_at=from_text(row.last_accepted_at),
         expires_at=from_text(row.expires_at),

@@ -1,6 +1,8 @@
 import pytest
 from sqlalchemy import event
 
+from tests.integration.server.jobs import EMPTY_CONTRACT, Job, put_contract
+
 
 @pytest.fixture
 def statements(services):
@@ -87,3 +89,24 @@ def test_lists_by_name_go_up(api, acme, clock, path):
     names = read_all(api(acme.token("admin")), path)
 
     assert names == sorted(names)
+
+
+def test_a_page_of_runs_asks_the_database_as_often_for_many_contracts_as_for_one(api, acme, key, statements):
+    def begin(workflow, name):
+        contract = EMPTY_CONTRACT.replace(b"app-build", name.encode())
+        put_contract(api, acme, contract, name)
+        job = Job(api(acme.token("attest")), acme, key, contract=contract, workflow=workflow)
+        assert job.begin().status_code == 201
+
+    def ask():
+        statements.clear()
+        listed = api(acme.token("read")).get("/workflow-runs").json["items"]
+        return len(listed), len(statements)
+
+    begin("app/build", "app-build")
+    ask()  # the first request of a token writes down that it was used
+    one = ask()
+    begin("app/deploy", "app-deploy")
+    begin("other/build", "other-build")
+
+    assert (one[0], ask()) == (1, (3, one[1]))
