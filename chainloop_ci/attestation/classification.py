@@ -52,7 +52,7 @@ def _fits(part: str, name: str) -> bool:
 _MADE, _CHECKED, _DECLARED = Origin.SERVER_MADE, Origin.SERVER_CHECKED, Origin.TENANT_DECLARED
 
 _MATERIAL = f"predicate/materials/[]/annotations/{MATERIAL_PREFIX}"
-_SAID = "what the stored content says of it, where that says anything and is checked"
+_SAID = "exactly what the stored content says, where that is checked"
 
 RULES: tuple[Rule, ...] = (
     Rule("_type", _CHECKED, "one value is accepted"),
@@ -62,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     Rule("subject/[]/digest/sha1", _DECLARED, "the commit, until the forge corroborates it (R30)"),
     Rule(f"subject/[]/annotations/{MATERIAL_PREFIX}name", _CHECKED, "an output material of the contract revision"),
     Rule(f"subject/[]/annotations/{MATERIAL_PREFIX}type", _CHECKED, "the type that the contract revision asks for"),
+    Rule(f"subject/[]/annotations/{MATERIAL_PREFIX}*", _CHECKED, "a copy of the material's, and worth what that is"),
     Rule("subject/[]/annotations/*", _DECLARED, "description"),
     Rule("subject/[]/annotations/remotes/[]/*", _DECLARED, "description of the commit"),
     Rule("predicate/annotations/*", _DECLARED, "the job gives the values, except those that the contract fixes"),

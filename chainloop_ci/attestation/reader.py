@@ -224,8 +224,12 @@ def _read_material(fields: Fields, outputs: set[str | None]) -> MaterialView:
         digest=fields.child("digest").digest("sha256", prefix="sha256:"),
         filename=fields.text("name") or None,
         content=fields.binary("content"),
-        annotations={key: value for key, value in shown.items() if key not in (_NAME, _TYPE, _CAS, _INLINE)},
-        # Only the JSON true counts: a user's own annotation of that name is a text.
+        # Only the JSON true counts as storage; a text of that name says nothing and stays an annotation.
+        annotations={
+            key: value
+            for key, value in shown.items()
+            if key not in (_NAME, _TYPE) and not (key in (_CAS, _INLINE) and isinstance(notes.value(key), bool))
+        },
         uploaded=notes.value(_CAS) is True,
         inline=notes.value(_INLINE) is True,
         output=name in outputs,

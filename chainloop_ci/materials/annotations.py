@@ -19,6 +19,21 @@ VULNERABILITIES_REPORT = _PREFIX + "sbom.vulnerabilities_report"
 SCAN_TYPES = _PREFIX + "scan.types"
 EVIDENCE_ID = _PREFIX + "evidence.id"
 EVIDENCE_SCHEMA = _PREFIX + "evidence.schema"
+FACTS = frozenset(
+    (
+        TOOL_NAME,
+        TOOL_VERSION,
+        TOOLS,
+        MAIN_COMPONENT_NAME,
+        MAIN_COMPONENT_TYPE,
+        MAIN_COMPONENT_VERSION,
+        VULNERABILITIES_REPORT,
+        SCAN_TYPES,
+        EVIDENCE_ID,
+        EVIDENCE_SCHEMA,
+    )
+)
+"""What is derived from content, and nothing else: whoever checks the content finds exactly these again (R11)."""
 VALIDATION = _PREFIX + "validation"
 """Set to `LENIENT` when violations of the published schema were only warnings: signed, so that whoever checks the
 content again does the same and says so."""

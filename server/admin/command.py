@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,13 +15,18 @@ import chainloop_ci
 from chainloop_ci.errors import ChainloopError, ConfigInvalidError
 from server.admin import data_folder, operator_tokens
 from server.admin.doctor import Diagnosis, diagnose
+from server.cas.registry import open_back_ends
 from server.config import ServerConfig
 from server.model.names import require_name
+from server.services.orphans import remove_orphans
 from server.wiring import World
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+
+_AGE = re.compile(r"([0-9]{1,5})([dhm])\Z")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 _SETTINGS = """
 settings (environment):
@@ -75,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         "doctor", parents=[shared], help="check database, attestations and blobs; exit 1: broken"
     )
     doctor.add_argument("-o", "--output", choices=("table", "json"), default="table", help="form of the findings")
+    gc = commands.add_parser("gc", parents=[shared], help="remove stored content that belongs to no organization")
+    gc.add_argument(
+        "--older-than", metavar="AGE", type=_age, default=timedelta(days=7), help="such as 12h; default: 7d"
+    )
+    gc.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     token = commands.add_parser("token", parents=[shared], help="make, list or revoke the operator's instance tokens")
     token.add_argument("action", choices=("create", "list", "revoke"), help="what to do")
     token.add_argument("--name", default="operator", help="name of the token (operator)")
@@ -101,6 +113,23 @@ def _doctor(config: ServerConfig, options: argparse.Namespace) -> int:
     return EXIT_OK if diagnosis.healthy else EXIT_FAILED
 
 
+def _gc(config: ServerConfig, options: argparse.Namespace) -> int:
+    database = data_folder.open_current(config)
+    before = World().now() - options.older_than
+    back_ends = open_back_ends(config.blobs_path)
+    removed = remove_orphans(database, back_ends, written_before=before, dry_run=options.dry_run)
+    count, size = len(removed), sum(blob.size_bytes for blob in removed)
+    _say(f"{'would remove' if options.dry_run else 'removed'} {count} blob{'' if count == 1 else 's'}, {size} bytes")
+    return EXIT_OK
+
+
+def _age(text: str) -> timedelta:
+    match = _AGE.match(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"expected a number and d, h or m, such as 7d, found {text[:20]!r}")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
 def _token(config: ServerConfig, options: argparse.Namespace) -> int:
     database = data_folder.open_current(config)
     require_name("token", options.name)
@@ -125,19 +154,22 @@ def _openapi(config: ServerConfig, _: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-_COMMANDS = {"serve": _serve, "migrate": _migrate, "doctor": _doctor, "token": _token, "openapi": _openapi}
+_COMMANDS = {"serve": _serve, "migrate": _migrate, "doctor": _doctor, "gc": _gc, "token": _token, "openapi": _openapi}
 
 
 def _as_json(diagnosis: Diagnosis) -> str:
-    checks = [{"name": check.name, "problems": list(check.problems)} for check in diagnosis.checks]
+    checks = [
+        {"name": check.name, "problems": list(check.problems), "warnings": list(check.warnings)}
+        for check in diagnosis.checks
+    ]
     return json.dumps({"healthy": diagnosis.healthy, "checks": checks, "counts": diagnosis.counts}, indent=2)
 
 
 def _as_table(diagnosis: Diagnosis) -> str:
     lines = []
     for check in diagnosis.checks:
-        lines.append(f"{'FAIL' if check.problems else 'ok':<5} {check.name}")
-        lines += [f"      {problem}" for problem in check.problems]
+        lines.append(f"{'FAIL' if check.problems else 'warn' if check.warnings else 'ok':<5} {check.name}")
+        lines += [f"      {text}" for text in (*check.problems, *check.warnings)]
     lines += [f"{count:>9} {table}" for table, count in diagnosis.counts.items()]
     return "\n".join(lines)
 

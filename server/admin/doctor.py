@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import ChainloopError
-from server.cas.registry import BACK_ENDS
+from server.cas.registry import BACK_ENDS, open_back_ends
 from server.config import ServerConfig
+from server.services.orphans import list_orphans
 from server.store import checks, schema
 from server.store.database import Database
 
@@ -25,6 +26,8 @@ class Check:
     name: str
     problems: tuple[str, ...] = ()
     """Empty: all is well."""
+    warnings: tuple[str, ...] = ()
+    """What is no fault but worth looking at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,15 @@ def diagnose(config: ServerConfig, database: Database) -> Diagnosis:
         wanted = {back_end.name: checks.list_blobs(connection, back_end.name) for back_end in BACK_ENDS}
     bundles = Check("attestation digests", tuple(altered[:MAX_EXAMPLES]))
     blobs = Check("stored blobs", tuple(_broken_blobs(config, wanted)))
-    return Diagnosis((Check("schema"), file, runs, missing, bundles, blobs), counts)
+    unknown = Check("unknown blobs", warnings=tuple(_unknown_blobs(config, database)))
+    return Diagnosis((Check("schema"), file, runs, missing, bundles, blobs, unknown), counts)
+
+
+def _unknown_blobs(config: ServerConfig, database: Database) -> Iterator[str]:
+    """Count what an upload left that never became an artifact; `gc` removes it after a time of grace (R8)."""
+    sizes = [blob.size_bytes for _, blob in list_orphans(database, open_back_ends(config.blobs_path))]
+    if sizes:
+        yield f"{len(sizes)} with {sum(sizes)} bytes belong to no organization; `python -m server gc` removes them"
 
 
 def _broken_blobs(config: ServerConfig, wanted: Mapping[CasBackend, list[Digest]]) -> Iterator[str]:

@@ -18,6 +18,8 @@ _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM_LENGTH = 43
 _CHECK_LENGTH = 6
 _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECK_LENGTH}}}\Z")
+# Looks ahead, so that letters before a token cannot hide it.
+_INSIDE = re.compile(rf"(?=({PREFIX}[0-9A-Za-z]{{{_RANDOM_LENGTH + _CHECK_LENGTH}}}))")
 
 
 def render_token(randomness: bytes) -> str:
@@ -31,6 +33,11 @@ def render_token(randomness: bytes) -> str:
 def is_token(text: str) -> bool:
     """Tell whether `text` has a token's form and checksum."""
     return _FORM.match(text) is not None and _checksum(text[:-_CHECK_LENGTH]) == text[-_CHECK_LENGTH:]
+
+
+def holds_token(text: str) -> bool:
+    """Tell whether a token stands somewhere in `text`."""
+    return any(is_token(match[1]) for match in _INSIDE.finditer(text))
 
 
 def token_sha256(text: str) -> str:

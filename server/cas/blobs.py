@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +34,13 @@ class Incoming(Protocol):
             StoreFullError: there is no space; nothing of the blob remains.
         """
 
+    def sync(self) -> None:
+        """Bring what was written to the disk, so that `keep` has little left to wait for.
+
+        Raises:
+            StoreFullError: there is no space; nothing of the blob remains.
+        """
+
     def keep(self) -> Digest:
         """Make what was written a blob that survives power loss, and return its digest.
 
@@ -41,6 +49,15 @@ class Incoming(Protocol):
         Raises:
             StoreFullError: there is no space; nothing of the blob remains.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBlob:
+    """A blob that is in a back end."""
+
+    digest: Digest
+    size_bytes: int
+    written_at: datetime
 
 
 class Blobs(Protocol):
@@ -57,6 +74,12 @@ class Blobs(Protocol):
         Raises:
             BlobCorruptError: the content is gone, or is no longer what its name says.
         """
+
+    def list_kept(self) -> Iterator[KeptBlob]:
+        """Return every blob, in no order; those that come and go meanwhile may be missing."""
+
+    def remove(self, digest: Digest) -> None:
+        """Remove a blob; one that is gone already is no fault. Whether anybody needs it is decided before."""
 
 
 @dataclass(frozen=True, slots=True)

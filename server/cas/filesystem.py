@@ -9,22 +9,25 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from chainloop_ci.api.limits import MAX_BLOB_BYTES
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest, digest_of_hex, hex_of
-from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming
+from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming, KeptBlob
 from server.errors import BlobCorruptError, StoreFullError
 
 STALE_SECONDS = 3600
 """A temporary file that nobody wrote to for this long belongs to a process that is gone."""
 
+_NAME = re.compile(r"[0-9a-f]{64}\Z")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -61,6 +64,19 @@ class FilesystemBlobs:
         except FileNotFoundError as error:
             raise _corrupt(digest, "is missing in the store") from error
         return _checked(file, digest)
+
+    def list_kept(self) -> Iterator[KeptBlob]:
+        """Return every blob, in no order; those that come and go meanwhile may be missing."""
+        for path in self._folder.glob("??/??/*"):
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                if _NAME.match(path.name):
+                    written_at = datetime.fromtimestamp(facts.st_mtime, UTC)
+                    yield KeptBlob(digest_of_hex(path.name), facts.st_size, written_at)
+
+    def remove(self, digest: Digest) -> None:
+        """Remove a blob; one that is gone already is no fault. Whether anybody needs it is decided before."""
+        self._path(digest).unlink(missing_ok=True)
 
     def _path(self, digest: Digest) -> Path:
         name = hex_of(digest)
@@ -101,10 +117,13 @@ class _IncomingFile:
         self._hash.update(block)
         self._size += len(block)
 
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
     def keep(self) -> Digest:
         digest = self.digest
         target = self._place(digest)
-        os.fsync(self._file.fileno())
+        self.sync()
         _make_folders(target.parent)
         self._path.replace(target)
         _sync_folder(target.parent)

@@ -22,9 +22,9 @@ from chainloop_ci.errors import ContractUnsupportedError, Finding, limit_finding
 from chainloop_ci.materials.registry import get_kind
 from chainloop_ci.materials.types import MaterialKind, MaterialSource
 from server.model.claims import check_fixed_annotations
+from server.model.material_notes import SIZE, check_notes
 
 _NAME = re.compile(NAME_PATTERN.removesuffix("$") + r"\Z")
-_SIZE = f"annotations/{MATERIAL_PREFIX}size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class PlacedMaterial:
     place: ContentPlace
     size_bytes: int | None = None
     """Of the stored content."""
+    is_hidden: bool = False
+    """The run only refers to the content and may not read it: nothing that is found there is told (R7)."""
 
     @property
     def path(self) -> str:
@@ -62,11 +64,12 @@ def check_materials(view: StatementView, contract: Contract) -> tuple[Finding, .
 
 
 def place_materials(
-    view: StatementView, contract: Contract, stored: Mapping[Digest, int]
+    view: StatementView, contract: Contract, stored: Mapping[Digest, int], referenced: frozenset[Digest] = frozenset()
 ) -> tuple[tuple[PlacedMaterial, ...], tuple[Finding, ...]]:
     """Return where each material's content is, and everything that is missing or does not fit its digest or size.
 
-    `stored` are the sizes of the blobs that this run uploaded or refers to.
+    `stored` are the sizes of the blobs that this run uploaded or refers to, `referenced` those of them that it did not
+    upload.
     """
     placed: list[PlacedMaterial] = []
     findings: list[Finding] = []
@@ -78,7 +81,9 @@ def place_materials(
         size = len(entry.content or b"") if inline else stored.get(entry.digest)
         in_store = ContentPlace.CAS if entry.uploaded and size is not None else ContentPlace.NOT_STORED
         place = ContentPlace.INLINE if inline else in_store
-        material = PlacedMaterial(index, entry, kind, place, None if place is ContentPlace.NOT_STORED else size)
+        known_size = None if place is ContentPlace.NOT_STORED else size
+        is_hidden = place is ContentPlace.CAS and entry.digest in referenced
+        material = PlacedMaterial(index, entry, kind, place, known_size, is_hidden)
         placed.append(material)
         findings += _check_place(material, contract, stored)
     return tuple(placed), tuple(findings)
@@ -95,6 +100,7 @@ def _check_form(index: int, entry: MaterialView, contract: Contract) -> Iterator
     if entry.digest is None:
         message = f"the material {entry.name[:80]} has no sha256 digest"
         yield Finding("digest-missing", message, path=f"{path}/digest/sha256")
+    yield from check_notes(path, entry, _find_kind(entry.type))
     declared = contract.find_material(entry.name)
     if declared:
         yield from check_fixed_annotations(f"{path}/annotations", declared.annotations, entry.annotations)
@@ -150,8 +156,9 @@ def _check_upload(material: PlacedMaterial, stored: Mapping[Digest, int]) -> Ite
 def _check_size(material: PlacedMaterial) -> Iterator[Finding]:
     said, found = material.view.size_bytes, material.size_bytes
     if said is not None and found is not None and said != found:
-        message = f"material {material.view.name} says it has {said} bytes, its content has {found}"
-        yield _finding(material, "size-differs", message, _SIZE)
+        truth = "another size" if material.is_hidden else found
+        message = f"material {material.view.name} says it has {said} bytes, its content has {truth}"
+        yield _finding(material, "size-differs", message, f"annotations/{SIZE}")
 
 
 def _may_skip(name: str, contract: Contract) -> bool:

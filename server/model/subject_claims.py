@@ -9,11 +9,10 @@ from itertools import chain
 
 from chainloop_ci.attestation.subject import GIT_HEAD, WORKFLOW_PREFIX
 from chainloop_ci.attestation.view import MaterialView, StatementView, SubjectView
-from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.types import Contract, MaterialType
 from chainloop_ci.errors import Finding, limit_findings
+from server.model.material_notes import check_copied_notes
 
-_TYPE = MATERIAL_PREFIX + "type"
 _DIGESTS = {"sha256": re.compile(r"[0-9a-f]{64}\Z"), "sha1": re.compile(r"[0-9a-f]{40}\Z")}
 
 
@@ -61,6 +60,4 @@ def _check_subject(at: int, subject: SubjectView, view: StatementView) -> Iterat
     if subject.name != (material.filename or ""):
         message = f"expected the material's file name {material.filename!r}, found {subject.name[:80]!r}"
         yield Finding("subject-mismatch", message, path=f"{path}/name")
-    if subject.annotations.get(_TYPE, material.type) != material.type:
-        message = f"expected the material's type {material.type}, found {subject.annotations[_TYPE][:80]!r}"
-        yield Finding("subject-mismatch", message, path=f"{path}/annotations/{_TYPE}")
+    yield from check_copied_notes(path, subject.annotations, material)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -13,7 +14,14 @@ from sqlalchemy import Connection
 from chainloop_ci.api.access import Role
 from chainloop_ci.api.runs import Artifact
 from chainloop_ci.digests import Digest, parse_digest
-from chainloop_ci.errors import ConflictError, Finding, NotAllowedError, NotFoundError, RequestInvalidError
+from chainloop_ci.errors import (
+    ChainloopError,
+    ConflictError,
+    Finding,
+    NotAllowedError,
+    NotFoundError,
+    RequestInvalidError,
+)
 from server.cas.blobs import BLOCK_BYTES, Blobs, Incoming
 from server.model.organizations import StoredOrganization
 from server.model.principal import OPERATORS, Principal
@@ -102,8 +110,9 @@ class Artifacts:
         with admission.blobs.receive() as incoming:
             _copy(upload.source, incoming, admission.limits)
             _require_whole(incoming, upload)
-            incoming.keep()
-        return self._record(principal, upload, incoming, admission.organization)
+            # The bytes reach the disk before the database is held for writing; only the name is given within.
+            incoming.sync()
+            return self._keep(principal, upload, incoming, admission)
 
     def refer(self, principal: Principal, run_id: str, digest: str, handle: str | None, filename: str) -> None:
         """Give a run a reference to content that its organization has; it gets no right to read it (R7).
@@ -187,31 +196,59 @@ class Artifacts:
             run_left_bytes=max(0, of_run - run.stored_bytes) if run else 0,
         )
 
+    def _keep(
+        self, principal: Principal, upload: Upload, incoming: Incoming, admission: _Admission
+    ) -> tuple[Artifact, bool]:
+        """Write down whose the blob is and keep it, both or neither: no blob stays that no row knows (R8)."""
+        was_named = False
+        try:
+            with self._database.write() as connection:
+                recorded = self._record(connection, principal, upload, incoming, admission.organization)
+                was_named = True
+                incoming.keep()
+        except BaseException:
+            if was_named:
+                # What cannot be removed now is an orphan that `gc` finds; the first error is the one to tell.
+                with suppress(ChainloopError):
+                    self._drop_unknown(admission, incoming.digest)
+            raise
+        return recorded
+
+    def _drop_unknown(self, admission: _Admission, digest: Digest) -> None:
+        """Remove a blob that was kept although its row was not, unless somebody has it."""
+        with self._database.write() as connection:
+            if not artifacts.is_held(connection, admission.organization.cas_backend, digest):
+                admission.blobs.remove(digest)
+
     def _record(
-        self, principal: Principal, upload: Upload, incoming: Incoming, organization: StoredOrganization
+        self,
+        connection: Connection,
+        principal: Principal,
+        upload: Upload,
+        incoming: Incoming,
+        organization: StoredOrganization,
     ) -> tuple[Artifact, bool]:
         """Write down whose the blob is. What was decided before the body came is decided again: time has passed."""
         now, filename = self._now(), clean_filename(upload.filename)
-        with self._database.write() as connection:
-            run = self._require_run(connection, principal, upload)
-            present = organizations.find(connection, principal.organization_id) or organization
-            known = artifacts.find(connection, principal.organization_id, incoming.digest)
-            self._limits(present, run, is_known=known is not None).require_fit(incoming.size_bytes)
-            artifact = known or StoredArtifact(
-                organization_id=principal.organization_id,
-                digest=incoming.digest,
-                size_bytes=incoming.size_bytes,
-                filename=filename,
-                backend=organization.cas_backend,
-                created_at=now,
-                created_by=principal.token_id,
-            )
-            if known is None:
-                artifacts.add(connection, artifact)
-            if run is not None:
-                entry = RunArtifact(run.id, run.organization_id, artifact.digest, True, filename, now)
-                is_new = artifacts.add_to_run(connection, entry)
-                runs.save(connection, run.with_upload(incoming.size_bytes if is_new else 0, now))
+        run = self._require_run(connection, principal, upload)
+        present = organizations.find(connection, principal.organization_id) or organization
+        known = artifacts.find(connection, principal.organization_id, incoming.digest)
+        self._limits(present, run, is_known=known is not None).require_fit(incoming.size_bytes)
+        artifact = known or StoredArtifact(
+            organization_id=principal.organization_id,
+            digest=incoming.digest,
+            size_bytes=incoming.size_bytes,
+            filename=filename,
+            backend=organization.cas_backend,
+            created_at=now,
+            created_by=principal.token_id,
+        )
+        if known is None:
+            artifacts.add(connection, artifact)
+        if run is not None:
+            entry = RunArtifact(run.id, run.organization_id, artifact.digest, True, filename, now)
+            is_new = artifacts.add_to_run(connection, entry)
+            runs.save(connection, run.with_upload(incoming.size_bytes if is_new else 0, now))
         return artifact.api(), known is None
 
     def _find(self, connection: Connection, principal: Principal, digest: str) -> tuple[Artifact, str | bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,16 +27,18 @@ from chainloop_ci.errors import (
     limit_findings,
 )
 from chainloop_ci.signing.public_keys import PublicKey, load_public_key
+from server.auth.token_text import holds_token
 from server.cas.blobs import Blobs
 from server.model.claims import check_claims
 from server.model.keys import StoredKey
 from server.model.material_claims import check_materials, place_materials
 from server.model.runs import Run
+from server.model.secret_claims import check_secrets
 from server.model.signers import SignatureVerdict, judge_signature
 from server.model.subject_claims import check_subjects
 from server.model.verdicts import judge
 from server.services.contents import Contents
-from server.store.artifacts import StoredArtifact
+from server.store.artifacts import HeldArtifact
 from server.store.attestations import StoredMaterial
 
 
@@ -47,7 +50,7 @@ class Held:
     contract: Contract
     keys: Sequence[StoredKey]
     """All keys of the organization."""
-    artifacts: Mapping[Digest, StoredArtifact]
+    artifacts: Mapping[Digest, HeldArtifact]
     """What the run uploaded or refers to."""
     accept_unsigned: bool
 
@@ -101,9 +104,14 @@ def rederive(raw: bytes, held: Held, back_ends: Mapping[str, Blobs], now: dateti
 def _compare(
     bundle: Bundle, view: StatementView, verdict: SignatureVerdict, held: Held, back_ends: Mapping[str, Blobs]
 ) -> Accepted | Refused:
-    sizes = {digest: artifact.size_bytes for digest, artifact in held.artifacts.items()}
-    placed, misplaced = place_materials(view, held.contract, sizes)
-    locations = {digest: artifact.backend for digest, artifact in held.artifacts.items()}
+    leaks = check_secrets(view, lambda text: _is_secret(text, held.run))
+    if leaks:
+        # Alone: other findings show what they found.
+        return Refused(AttestationRefusedError.code, leaks)
+    sizes = {digest: artifact.stored.size_bytes for digest, artifact in held.artifacts.items()}
+    referenced = frozenset(digest for digest, artifact in held.artifacts.items() if not artifact.uploaded)
+    placed, misplaced = place_materials(view, held.contract, sizes, referenced)
+    locations = {digest: artifact.stored.backend for digest, artifact in held.artifacts.items()}
     report = Contents(back_ends, locations).check(placed)
     findings = limit_findings(
         chain(
@@ -136,6 +144,11 @@ def _refuse_signer(verdict: SignatureVerdict, accept_unsigned: bool) -> Refused 
     if verdict.finding and (verdict.is_final or not accept_unsigned):
         return Refused(SignerNotTrustedError.code, (verdict.finding,))
     return None
+
+
+def _is_secret(text: str, run: Run) -> bool:
+    digest = hashlib.sha256(text.strip().encode("utf-8", "surrogatepass")).hexdigest()
+    return digest == run.handle_sha256 or holds_token(text)
 
 
 def _judge_signature(bundle: Bundle, run: Run, keys: Sequence[StoredKey], now: datetime) -> SignatureVerdict:

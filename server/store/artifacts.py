@@ -34,6 +34,15 @@ class StoredArtifact:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldArtifact:
+    """A blob that a run may count on."""
+
+    stored: StoredArtifact
+    uploaded: bool
+    """True: this run uploaded the bytes; False: it only refers to them, and gets to know nothing of them (R7)."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunArtifact:
     """A row of `run_artifacts`."""
 
@@ -51,6 +60,12 @@ def find(connection: Connection, organization_id: str, digest: str) -> StoredArt
     own = artifacts.c.organization_id == organization_id
     row = connection.execute(select(artifacts).where(own, artifacts.c.digest == digest)).first()
     return _record(row) if row else None
+
+
+def is_held(connection: Connection, backend: str, digest: str) -> bool:
+    """Tell whether any organization has the blob in that back end: then its bytes have to stay."""
+    held = (artifacts.c.digest == digest) & (artifacts.c.backend == backend)
+    return connection.execute(select(artifacts.c.digest).where(held).limit(1)).first() is not None
 
 
 def add(connection: Connection, artifact: StoredArtifact) -> None:
@@ -94,10 +109,10 @@ def add_to_run(connection: Connection, entry: RunArtifact) -> bool:
     return True
 
 
-def list_of_run(connection: Connection, organization_id: str, run_id: str) -> dict[Digest, StoredArtifact]:
+def list_of_run(connection: Connection, organization_id: str, run_id: str) -> dict[Digest, HeldArtifact]:
     """Return the blobs that a run uploaded or refers to, by digest."""
     query = (
-        select(artifacts)
+        select(artifacts, run_artifacts.c.uploaded)
         .join(
             run_artifacts,
             (run_artifacts.c.digest == artifacts.c.digest)
@@ -105,7 +120,7 @@ def list_of_run(connection: Connection, organization_id: str, run_id: str) -> di
         )
         .where(run_artifacts.c.organization_id == organization_id, run_artifacts.c.run_id == run_id)
     )
-    return {Digest(row.digest): _record(row) for row in connection.execute(query)}
+    return {Digest(row.digest): HeldArtifact(_record(row), bool(row.uploaded)) for row in connection.execute(query)}
 
 
 def is_within(connection: Connection, reach: Reach, digest: str, *, uploaded_only: bool) -> bool:

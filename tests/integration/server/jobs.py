@@ -31,6 +31,9 @@ from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import MaterialType, RunnerType
 from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import MaterialRejectedError
+from chainloop_ci.materials.registry import get_kind
+from chainloop_ci.materials.types import Checked
 from chainloop_ci.runners.types import CiIdentity
 from chainloop_ci.signing.public_keys import PublicKey, wrap_public_key
 from tests.integration.server.conftest import EPOCH, Api, Tenant
@@ -155,9 +158,12 @@ class Job:
         )
 
     def add_file(self, name: str, kind: MaterialType, content: bytes, filename: str, **facts: Any) -> None:
-        """Upload a file and list it among the materials."""
+        """Upload a file and list it among the materials, with the facts that its content holds."""
         answer = self.upload(content, filename)
         assert answer.status_code in (200, 201), answer.text
+        checked = derive(kind, content)
+        facts["annotations"] = {**checked.annotations, **facts.get("annotations", {})}
+        facts.setdefault("main_component", checked.main_component)
         self.materials[name] = CraftedMaterial(
             name,
             kind,
@@ -246,6 +252,17 @@ class Job:
 def digest(content: bytes) -> Digest:
     """Return the digest of content."""
     return sha256_digest(content)
+
+
+def derive(kind: MaterialType, content: bytes) -> Checked:
+    """Return what an honest client finds in a file; nothing in one that it would refuse."""
+    entry = get_kind(kind)
+    try:
+        if entry.check:
+            return entry.check(content, False)
+        return Checked(entry.describe_small(content) if entry.describe_small else {})
+    except MaterialRejectedError:
+        return Checked()
 
 
 def put_contract(api: Any, tenant: Tenant, raw: bytes = CONTRACT, name: str = "app-build") -> None:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event, update
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.attestation.state import CraftedMaterial
 from chainloop_ci.contract.types import MaterialType
-from chainloop_ci.errors import RequestInvalidError
+from chainloop_ci.errors import ChainloopError, RequestInvalidError
 from server.app import create_app
 from server.cas.filesystem import STALE_SECONDS
+from server.errors import QuotaExceededError, StoreFullError
 from server.model.principal import Principal
 from server.services.artifacts import Upload
-from server.store import organizations
+from server.store import organizations, tables
 from server.wiring import Services, build_services
 from tests.integration.server.conftest import EPOCH, Api, Tenant
 from tests.integration.server.jobs import (
@@ -28,6 +31,7 @@ from tests.integration.server.jobs import (
     SBOM,
     Job,
     Key,
+    derive,
     digest,
     put_contract,
     register_key,
@@ -395,6 +399,7 @@ def inline_job(job: Job) -> Job:
             filename=f"{name}.dat",
             size_bytes=len(content),
             inline=content,
+            main_component=derive(kind, content).main_component,
             output=name == "binary",
         )
     answer = job.push()
@@ -458,3 +463,92 @@ def test_a_material_that_the_contract_does_not_know_is_stored_too(api: Any, acme
     job.add_file("extra", MaterialType.ARTIFACT, b"x", "x.bin")
 
     assert job.push().status_code == 201
+
+
+class During:
+    """A body; something happens while it comes."""
+
+    def __init__(self, *events: Any) -> None:
+        self.blocks = [CONTENT, b""]
+        self.events = list(events)
+
+    def read(self, size: int, /) -> bytes:
+        while self.events:
+            self.events.pop()()
+        return self.blocks.pop(0)
+
+
+def job_principal(services: Services, acme: Tenant) -> Principal:
+    return services.authenticator.authenticate(f"Bearer {acme.token('attest', 'workflow')}", None, "")
+
+
+def test_r8_an_upload_for_a_run_that_ends_meanwhile_leaves_no_blob(services: Services, job: Job, acme: Tenant) -> None:
+    job.begin()
+    cancel = partial(job.api.post, f"{job.path}/cancel", json={"trigger": "failure"}, headers=job.headers)
+
+    with pytest.raises(ChainloopError, match="ended"):
+        services.artifacts.upload(
+            job_principal(services, acme), Upload(During(cancel), run_id=job.run_id, handle=job.handle)
+        )
+
+    assert stored_files(services) == []
+
+
+def test_r8_uploads_side_by_side_that_are_over_the_quota_together_leave_no_blob(
+    services: Services, operator: Any, api: Any, acme: Tenant
+) -> None:
+    with services.database.write() as connection:
+        connection.execute(update(tables.organizations).values(quota_bytes=len(CONTENT) + 5))
+    other = partial(operator.post, "/artifacts", data=b"another", headers=OCTETS)
+
+    with pytest.raises(QuotaExceededError):
+        services.artifacts.upload(_principal(services), Upload(During(other)))
+
+    assert stored_files(services) == [digest(b"another").removeprefix("sha256:")]
+
+
+def fail_next_commit(services: Services) -> None:
+    """Let the disk be full when the next transaction ends."""
+    engine = services.database.engine
+
+    def fail(_: Connection) -> None:
+        event.remove(engine, "commit", fail)
+        raise StoreFullError
+
+    event.listen(engine, "commit", fail)
+
+
+def test_r8_a_row_that_cannot_be_written_leaves_no_blob(services: Services, acme: Tenant) -> None:
+    principal = _principal(services)
+
+    with pytest.raises(StoreFullError):
+        services.artifacts.upload(principal, Upload(FailingAtTheEnd(services)))
+
+    assert stored_files(services) == []
+
+
+def test_r8_a_blob_that_others_have_stays_when_a_row_cannot_be_written(
+    services: Services, acme: Tenant, rival: Tenant, api: Any
+) -> None:
+    principal = _principal(services)
+    api(rival.token("operate")).post("/artifacts", data=CONTENT, headers=OCTETS)
+
+    with pytest.raises(StoreFullError):
+        services.artifacts.upload(principal, Upload(FailingAtTheEnd(services)))
+
+    assert api(rival.token("read")).get(PATH).data == CONTENT
+    assert api(acme.token("read")).get(PATH).status_code == 404
+
+
+class FailingAtTheEnd(During):
+    """A body after which the next commit fails."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self.services = services
+
+    def read(self, size: int, /) -> bytes:
+        block = super().read(size)
+        if not block:
+            fail_next_commit(self.services)
+        return block

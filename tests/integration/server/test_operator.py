@@ -1,6 +1,9 @@
+import hashlib
 import json
+import os
 import sqlite3
 import stat
+import time
 
 import pytest
 
@@ -215,3 +218,59 @@ def test_help_is_shown(command, capsys):
 
     assert caught.value.code == 0
     assert "usage: python -m server" in capsys.readouterr().out
+
+
+def leave_blob(folder, content, *, days=0):
+    """Put a blob there that no row knows, as a process that died in an upload would."""
+    name = hashlib.sha256(content).hexdigest()
+    path = folder / "blobs" / name[:2] / name[2:4] / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    moment = time.time() - days * 86_400
+    os.utime(path, (moment, moment))
+    return path
+
+
+def test_r8_doctor_counts_blobs_that_no_row_knows_and_is_content(run, served):
+    leave_blob(served, b"12345")
+
+    status, out, _ = run("doctor")
+
+    assert status == 0
+    assert "warn  unknown blobs\n      1 with 5 bytes belong to no organization" in out
+
+
+def test_r8_gc_removes_old_blobs_that_no_row_knows(run, served):
+    old, young = leave_blob(served, b"old", days=8), leave_blob(served, b"young", days=6)
+
+    status, out, _ = run("gc")
+
+    assert (status, out) == (0, "removed 1 blob, 3 bytes\n")
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_r8_gc_keeps_what_an_organization_has(run, served):
+    kept = leave_blob(served, b"kept", days=100)
+    execute(served, "INSERT INTO organizations VALUES ('o', 'acme', '2026', 0, 60, 0, 0, 'filesystem')")
+    execute(served, "INSERT INTO artifacts VALUES ('o', ?, 4, 'f', 'filesystem', '2026', 't')", f"sha256:{kept.name}")
+
+    _, out, _ = run("gc", "--older-than", "0m")
+
+    assert (out, kept.exists()) == ("removed 0 blobs, 0 bytes\n", True)
+
+
+def test_gc_of_a_dry_run_only_counts(run, served):
+    old = leave_blob(served, b"old", days=8)
+
+    _, out, _ = run("gc", "--dry-run")
+
+    assert (out, old.exists()) == ("would remove 1 blob, 3 bytes\n", True)
+
+
+@pytest.mark.parametrize("age", ["7", "d", "-1d", "1y", "999999d"])
+def test_gc_names_an_age_that_it_cannot_read(run, capsys, age):
+    with pytest.raises(SystemExit) as ended:
+        run("gc", f"--older-than={age}")
+
+    assert ended.value.code == 2
+    assert "expected a number and d, h or m" in capsys.readouterr().err

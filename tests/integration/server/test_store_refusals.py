@@ -15,10 +15,11 @@ from werkzeug.test import TestResponse
 
 from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
+from chainloop_ci.attestation.state import CraftedMaterial
 from chainloop_ci.contract.types import MaterialType
 from server.store.tables import metadata
 from server.wiring import Services
-from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.conftest import EPOCH, Clock, Tenant
 from tests.integration.server.jobs import Job, Key, digest, put_contract, register_key
 
 Document = dict[str, Any]
@@ -276,6 +277,163 @@ def test_r11_the_subjects_are_the_run_the_commit_and_the_outputs(
     services: Services, honest: Job, lie: Lie, path: str, code: str
 ) -> None:
     assert_refused(services, honest, honest.key.bundle(honest.payload(lie)), path, code)
+
+
+SIZE = "chainloop.material.size"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("chainloop.material.tool.name", "trivy", "annotation-differs"),
+        (SIZE, "99999999999999999999", "size-differs"),
+        (SIZE, "LIE", "size-differs"),
+        (SIZE, " 1", "size-differs"),
+        (SIZE, "0138", "size-differs"),
+        ("chainloop.material.signature.verified", "true", "annotation-reserved"),
+        ("chainloop.material.cas.inline", "true", "annotation-reserved"),
+        ("chainloop.material.image.tag", "v1", "annotation-reserved"),
+        ("chainloop.policy", "passed", "annotation-reserved"),
+    ],
+)
+def test_r13_a_fact_that_nobody_derived_is_refused(
+    services: Services, honest: Job, name: str, value: str, code: str
+) -> None:
+    bundle = honest.key.bundle(honest.payload(put(*MATERIALS, SBOM, "annotations", name, value=value)))
+
+    assert_refused(services, honest, bundle, f"/predicate/materials/2/annotations/{name}", code)
+
+
+def test_r13_a_fact_that_the_statement_leaves_out_is_refused(services: Services, honest: Job) -> None:
+    name = "chainloop.material.sbom.main_component.version"
+    bundle = honest.key.bundle(honest.payload(drop(*MATERIALS, SBOM, "annotations", name)))
+
+    assert_refused(services, honest, bundle, f"/predicate/materials/{SBOM}/annotations/{name}", "annotation-differs")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(SIZE, "1"), ("chainloop.material.cas", False), ("chainloop.material.tool.name", "trivy")]
+)
+def test_r13_a_subject_says_of_a_material_what_the_material_says(
+    services: Services, honest: Job, name: str, value: object
+) -> None:
+    bundle = honest.key.bundle(honest.payload(put("subject", 2, "annotations", name, value=value)))
+
+    assert_refused(services, honest, bundle, f"/subject/2/annotations/{name}", "subject-mismatch")
+
+
+@pytest.mark.parametrize("wrap", ["{}", " {}\n", "https://x:{}@example.com"])
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        (("predicate", "env", "HARMLESS"), "/predicate/env/HARMLESS"),
+        (("predicate", "annotations", "team"), "/predicate/annotations/team"),
+        ((*MATERIALS, UNIT, "annotations", "note"), "/predicate/materials/3/annotations/note"),
+        (("subject", 2, "annotations", "note"), "/subject/2/annotations/note"),
+    ],
+)
+def test_r24_t07_an_api_token_is_refused_wherever_it_stands(
+    services: Services, honest: Job, acme: Tenant, place: tuple[str | int, ...], path: str, wrap: str
+) -> None:
+    secret = acme.token("admin")
+    bundle = honest.key.bundle(honest.payload(put(*place, value=wrap.format(secret))))
+
+    answer = assert_refused(services, honest, bundle, path, "secret-value")
+
+    assert secret not in answer.text
+
+
+def test_r24_t07_the_handle_of_the_run_is_refused(services: Services, honest: Job) -> None:
+    bundle = honest.key.bundle(honest.payload(put("predicate", "env", "HARMLESS", value=honest.handle)))
+
+    answer = assert_refused(services, honest, bundle, "/predicate/env/HARMLESS", "secret-value")
+
+    assert honest.handle not in answer.text
+
+
+def test_r24_t07_a_text_that_holds_a_token_is_refused(services: Services, honest: Job, acme: Tenant) -> None:
+    honest.add_string("version", acme.token("read"))
+
+    bundle = honest.key.bundle(honest.payload())
+
+    assert_refused(services, honest, bundle, "/predicate/materials/4/content", "secret-value")
+
+
+def test_r24_a_variable_whose_name_is_a_token_is_not_repeated(services: Services, honest: Job, acme: Tenant) -> None:
+    secret = acme.token("read")
+    bundle = honest.key.bundle(honest.payload(put("predicate", "env", secret, value="x")))
+
+    answer = assert_refused(services, honest, bundle, "/predicate/env", "secret-value")
+
+    assert secret not in answer.text
+
+
+def test_t30_violations_of_a_large_document_make_a_small_refusal(services: Services, job: Job) -> None:
+    job.begin()
+    job.add_everything()
+    head = b'{"bomFormat":"CycloneDX","specVersion":"1.5","version":1,"components":['
+    job.add_file("sbom", MaterialType.SBOM_CYCLONEDX_JSON, head + b",".join([b"{}"] * 100_000) + b"]}", "sbom.json")
+
+    bundle = job.key.bundle(job.payload())
+    answer = assert_refused(services, job, bundle, "/predicate/materials/2", "material-rejected")
+
+    assert len(answer.json["findings"]) == 22
+
+
+def referred(job: Job, api: Any, acme: Tenant, kind: MaterialType, raw: bytes, **notes: Any) -> Job:
+    """Return a run that refers to content of its organization which it may not read."""
+    job.begin()
+    job.add_everything()
+    answer = api(acme.token("operate")).post(
+        "/artifacts", data=raw, headers={"Content-Type": "application/octet-stream"}
+    )
+    assert job.api.post(f"{job.path}/artifacts/{digest(raw)}", headers=job.headers).status_code == 204
+    assert answer.status_code == 201
+    assert job.api.get(f"/artifacts/{digest(raw)}").status_code == 403
+    job.materials["m"] = CraftedMaterial("m", kind, digest(raw), EPOCH, filename="s", uploaded=True, **notes)
+    return job
+
+
+SECRET_EVIDENCE = json.dumps({"id": "TOP-SECRET-ID-42", "schema": "s", "data": {"x": 1}}).encode()
+SECRET_SBOM = json.dumps(
+    {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "serialNumber": "password=hunter2"}
+).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "notes"),
+    [
+        (MaterialType.EVIDENCE, SECRET_EVIDENCE, {"annotations": {"chainloop.material.evidence.id": "x"}}),
+        (MaterialType.EVIDENCE, SECRET_EVIDENCE, {}),
+        (MaterialType.EVIDENCE, SECRET_EVIDENCE, {"size_bytes": 1}),
+        (MaterialType.SBOM_CYCLONEDX_JSON, SECRET_SBOM, {}),
+        (MaterialType.SARIF, SECRET_SBOM, {}),
+    ],
+)
+def test_r7_a_refusal_tells_nothing_of_content_that_the_run_only_refers_to(
+    job: Job, api: Any, acme: Tenant, kind: MaterialType, raw: bytes, notes: dict[str, Any]
+) -> None:
+    referred(job, api, acme, kind, raw, **notes)
+
+    answer = job.push()
+
+    assert answer.status_code == 422
+    told = answer.text + job.api.get(job.path).text
+    words = ("TOP-SECRET", "hunter2", "serialNumber", "evidence", f"has {len(raw)}")
+    assert [word for word in words if word in told] == []
+
+
+def test_r7_a_check_that_passes_tells_nothing_of_content_that_the_run_only_refers_to(
+    job: Job, api: Any, acme: Tenant
+) -> None:
+    lenient = {"chainloop.material.validation": "lenient"}
+    referred(job, api, acme, MaterialType.SBOM_CYCLONEDX_JSON, SECRET_SBOM, annotations=lenient)
+
+    answer = job.push()
+
+    assert answer.status_code == 201, answer.text
+    told = answer.text + job.api.get(job.path).text
+    assert [word for word in ("hunter2", "serialNumber") if word in told] == []
 
 
 def test_r11_a_text_file_signed_as_sbom_is_refused_by_name(services: Services, job: Job) -> None:

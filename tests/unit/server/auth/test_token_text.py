@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.auth.token_text import is_token, render_token, token_sha256
+from server.auth.token_text import holds_token, is_token, render_token, token_sha256
 
 TOKEN = render_token(bytes(range(32)))
 
@@ -47,3 +47,14 @@ def test_what_is_stored_says_nothing_about_the_token():
 
     assert re.fullmatch(r"[0-9a-f]{64}", stored)
     assert token_sha256("any \udcff text") != stored
+
+
+def test_a_token_is_found_inside_a_text():
+    token = render_token(bytes(range(32)))
+
+    assert all(map(holds_token, (token, f"x{token}", f"Bearer {token}\n", f"clp_{token}", f"{token}{token}")))
+
+
+@pytest.mark.parametrize("text", ["", "clp_", "clp_" + "a" * 49, "no token at all"])
+def test_a_text_without_a_token_holds_none(text):
+    assert not holds_token(text)

@@ -138,6 +138,23 @@ def test_no_space_while_a_blob_comes_in_is_a_full_store(blobs: Blobs, tmp_path: 
     assert files(tmp_path) == []
 
 
+def test_r8_kept_blobs_are_listed_with_their_sizes_and_nothing_else_is(blobs: Blobs, tmp_path: Path) -> None:
+    keep(blobs, CONTENT)
+    (tmp_path / "incoming" / "half").write_bytes(b"half")
+    (tmp_path / NAME[:2] / NAME[2:4] / "stray").write_bytes(b"no blob")
+
+    assert [(blob.digest, blob.size_bytes) for blob in blobs.list_kept()] == [(DIGEST, len(CONTENT))]
+
+
+def test_a_blob_is_removed_and_once_more_is_no_fault(blobs: Blobs) -> None:
+    keep(blobs, CONTENT)
+
+    blobs.remove(DIGEST)
+    blobs.remove(DIGEST)
+
+    assert list(blobs.list_kept()) == []
+
+
 FILL = """
 import sys, os
 from pathlib import Path

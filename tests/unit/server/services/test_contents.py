@@ -10,7 +10,7 @@ from chainloop_ci.attestation.view import MaterialView
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.materials.registry import get_kind
-from server.cas.blobs import Incoming
+from server.cas.blobs import Incoming, KeptBlob
 from server.model.material_claims import PlacedMaterial
 from server.services.contents import MAX_CHECKED_BYTES, TOO_LARGE, TOO_MUCH, ContentReport, Contents
 
@@ -23,6 +23,12 @@ class MemoryBlobs:
     def __init__(self, *contents: bytes) -> None:
         self.contents = {sha256_digest(content): content for content in contents}
         self.read_digests: list[Digest] = []
+
+    def list_kept(self) -> Iterator[KeptBlob]:
+        raise NotImplementedError
+
+    def remove(self, digest: Digest) -> None:
+        raise NotImplementedError
 
     def receive(self) -> AbstractContextManager[Incoming]:
         raise NotImplementedError
@@ -39,11 +45,12 @@ def placed(
     size: int | None = None,
     place: ContentPlace = ContentPlace.CAS,
     annotations: dict[str, str] | None = None,
+    is_hidden: bool = False,
 ) -> PlacedMaterial:
     view = MaterialView(
         "thing", kind.value, sha256_digest(content), annotations=annotations or {}, uploaded=place is ContentPlace.CAS
     )
-    return PlacedMaterial(0, view, get_kind(kind), place, len(content) if size is None else size)
+    return PlacedMaterial(0, view, get_kind(kind), place, len(content) if size is None else size, is_hidden)
 
 
 def check(blobs: MemoryBlobs, *materials: PlacedMaterial) -> ContentReport:
@@ -67,14 +74,38 @@ def test_r11_content_that_is_not_what_its_type_says_is_named(content: bytes) -> 
     assert {finding.path for finding in report.findings} == {"/predicate/materials/0"}
 
 
-def test_r11_a_larger_document_is_recorded_as_not_checked_and_not_read() -> None:
-    blobs = MemoryBlobs()
+def test_r11_a_larger_document_is_recorded_as_not_checked() -> None:
+    beginning = b'{"this is": "no JSON'
 
-    report = check(blobs, placed(MaterialType.SBOM_CYCLONEDX_JSON, SBOM, size=MAX_CHECKED_BYTES + 1))
+    report = check(
+        MemoryBlobs(beginning), placed(MaterialType.SBOM_CYCLONEDX_JSON, beginning, size=MAX_CHECKED_BYTES + 1)
+    )
 
     assert [entry.content_check for entry in report.materials] == [TOO_LARGE]
     assert TOO_LARGE == "not checked: larger than 16 MiB"
-    assert blobs.read_digests == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "beginning"),
+    [
+        (MaterialType.SBOM_CYCLONEDX_JSON, b"PK\x03\x04"),
+        (MaterialType.SBOM_SPDX_JSON, b"[{}]"),
+        (MaterialType.SARIF, b"\x7fELF"),
+        (MaterialType.JUNIT_XML, b"{}"),
+    ],
+)
+def test_r11_a_larger_document_that_begins_like_something_else_is_refused(kind: MaterialType, beginning: bytes) -> None:
+    report = check(MemoryBlobs(beginning), placed(kind, beginning, size=MAX_CHECKED_BYTES + 1))
+
+    assert [finding.code for finding in report.findings][:1] == ["material-rejected"]
+    assert report.materials[0].content_check == f"not checked: refused as {kind}"
+
+
+@pytest.mark.parametrize("beginning", [b"<a/>", b"PK\x03\x04", b"\x1f\x8b", "<a/>".encode("utf-16")])
+def test_a_larger_report_in_any_of_its_forms_is_not_refused(beginning: bytes) -> None:
+    report = check(MemoryBlobs(beginning), placed(MaterialType.JUNIT_XML, beginning, size=MAX_CHECKED_BYTES + 1))
+
+    assert report.findings == ()
 
 
 def test_many_documents_of_one_attestation_do_not_hold_a_worker_for_ever() -> None:
@@ -116,11 +147,12 @@ def test_r11_a_statement_that_says_it_was_lenient_is_checked_so_and_the_warnings
     assert report.materials[0].content_check.startswith("checked leniently, as the job asked, with warnings: ")
 
 
+SCHEMA = "https://example.com/s"
 ENVELOPE = b'{"id": "e-1", "schema": "https://example.com/s", "data": {"ok": true}}'
 
 
 def test_r11_what_a_small_file_says_of_itself_is_derived_again() -> None:
-    told = {"chainloop.material.evidence.id": "e-1"}
+    told = {"chainloop.material.evidence.id": "e-1", "chainloop.material.evidence.schema": SCHEMA}
 
     report = check(MemoryBlobs(ENVELOPE), placed(MaterialType.EVIDENCE, ENVELOPE, annotations=told))
 
@@ -128,10 +160,64 @@ def test_r11_what_a_small_file_says_of_itself_is_derived_again() -> None:
 
 
 def test_r11_a_lie_about_what_a_small_file_says_of_itself_is_named() -> None:
-    told = {"chainloop.material.evidence.id": "e-2"}
+    told = {"chainloop.material.evidence.id": "e-2", "chainloop.material.evidence.schema": SCHEMA}
 
     report = check(MemoryBlobs(ENVELOPE), placed(MaterialType.EVIDENCE, ENVELOPE, annotations=told))
 
     assert [(finding.code, finding.path) for finding in report.findings] == [
         ("annotation-differs", "/predicate/materials/0/annotations/chainloop.material.evidence.id")
     ]
+
+
+TOLD = SBOM[:-1] + b', "metadata": {"component": {"type": "library", "name": "left"}}}'
+NAME, TYPE = "chainloop.material.sbom.main_component.name", "chainloop.material.sbom.main_component.type"
+
+
+@pytest.mark.parametrize(
+    ("said", "differing"),
+    [
+        ({NAME: "left", TYPE: "library"}, []),
+        ({NAME: "left"}, [TYPE]),
+        ({NAME: "right", TYPE: "library"}, [NAME]),
+        ({NAME: "left", TYPE: "library", "chainloop.material.tool.name": "trivy"}, ["chainloop.material.tool.name"]),
+        ({NAME: "left", TYPE: "library", "own": "note", "chainloop.material.size": "9"}, []),
+    ],
+)
+def test_r13_facts_of_a_document_are_exactly_those_of_its_content(said: dict[str, str], differing: list[str]) -> None:
+    report = check(MemoryBlobs(TOLD), placed(MaterialType.SBOM_CYCLONEDX_JSON, TOLD, annotations=said))
+
+    assert [finding.path for finding in report.findings] == [
+        f"/predicate/materials/0/annotations/{name}" for name in differing
+    ]
+
+
+def test_r13_facts_of_a_large_file_that_nobody_derives_are_refused() -> None:
+    said = {"chainloop.material.evidence.id": "x"}
+
+    report = check(MemoryBlobs(), placed(MaterialType.EVIDENCE, b"", size=2 * 1024**2, annotations=said))
+
+    assert [finding.code for finding in report.findings] == ["annotation-differs"]
+
+
+@pytest.mark.parametrize("content", [TOLD, BROKEN, b"secret words"])
+def test_r7_nothing_is_told_of_content_that_the_run_only_refers_to(content: bytes) -> None:
+    material = placed(MaterialType.SBOM_CYCLONEDX_JSON, content, is_hidden=True)
+
+    report = check(MemoryBlobs(content), material)
+
+    [finding] = report.findings
+    assert finding.path == "/predicate/materials/0"
+    assert finding.message in (
+        "the content that material thing refers to has other facts than the statement",
+        "material thing (SBOM_CYCLONEDX_JSON): the content that the run refers to does not fit its type",
+    )
+
+
+def test_r7_warnings_about_content_that_the_run_only_refers_to_are_not_told() -> None:
+    lenient = {"chainloop.material.validation": "lenient"}
+
+    report = check(
+        MemoryBlobs(BROKEN), placed(MaterialType.SBOM_CYCLONEDX_JSON, BROKEN, annotations=lenient, is_hidden=True)
+    )
+
+    assert report.materials[0].content_check == "checked leniently, as the job asked"
