@@ -81,6 +81,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """End at once; the interpreter's own way out would wait for the threads of requests in progress."""
         os._exit(0)
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """React to what has happened on the connections that are still watched."""
+        for key, _ in self.poller.select(timeout):
+            # One reaction may close another's connection (`_displace`), whose number a new one may have by then.
+            if self.poller.get_map().get(key.fd) is key:
+                key.data(key.fileobj)
+
     def accept(self, listener: socket.socket) -> None:
         """Take a new connection; when there are too many, the oldest that asks nothing goes, never the newest."""
         try:

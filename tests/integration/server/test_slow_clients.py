@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import socket
 import urllib.request
+from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +33,11 @@ def connect(control_plane: Any) -> Iterator[Any]:
         yield connect
 
 
+def workers_of(control_plane: Any) -> str:
+    master = control_plane.process_id
+    return Path(f"/proc/{master}/task/{master}/children").read_text()
+
+
 def read_to_end(connection: socket.socket) -> bytes:
     return b"".join(iter(lambda: connection.recv(65536), b""))
 
@@ -51,6 +59,24 @@ def test_t30_more_connections_than_there_is_room_for_displace_the_idle_ones(conn
 
     with urllib.request.urlopen(f"{control_plane.url}/healthz", timeout=5) as answer:
         assert answer.status == 200
+
+
+def test_t30_a_connection_that_speaks_while_it_is_displaced_ends_no_process(connect: Any, control_plane: Any) -> None:
+    processes = workers_of(control_plane)
+    open_ones: deque[socket.socket] = deque()
+
+    for _ in range(4000):
+        open_ones.append(connect(HALF_A_HEAD))
+        if len(open_ones) > 1200:
+            # These are the next to go: they say something in the moment in which they are closed.
+            for oldest in list(islice(open_ones, 150, 350, 25)):
+                with suppress(OSError):
+                    oldest.send(b"a")
+            open_ones.popleft().close()
+
+    with urllib.request.urlopen(f"{control_plane.url}/healthz", timeout=10) as answer:
+        assert answer.status == 200
+    assert workers_of(control_plane) == processes
 
 
 def test_a_head_that_comes_in_pieces_is_answered(connect: Any) -> None:
