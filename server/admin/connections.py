@@ -7,7 +7,6 @@ Here the head is collected by the poller, which waits for hundreds of clients at
 from __future__ import annotations
 
 import errno
-import json
 import os
 import socket
 import time
@@ -18,11 +17,8 @@ from typing import Any
 from gunicorn.http import get_parser
 from gunicorn.workers.gthread import TConn
 
-from chainloop_ci.api.limits import PROBLEM_MEDIA_TYPE
-from chainloop_ci.api.problems import TYPE_PREFIX
+from server.admin.malformed import HEAD_TOO_LARGE, MAX_HEAD_BYTES, render_malformed
 
-MAX_HEAD_BYTES = 32 * 1024
-"""Request line and header fields together."""
 STALL_SECONDS = 30.0
 """A request is given up when not a byte of its body comes, or a block of its answer is not taken, for this long."""
 SLOW_BODY_SECONDS = 20.0
@@ -31,19 +27,6 @@ MIN_BODY_BYTES_PER_SECOND = 4 * 1024
 
 _READ_BYTES = 16 * 1024
 _HEAD_END = b"\r\n\r\n"
-_TOO_LONG = json.dumps(
-    {
-        "type": f"{TYPE_PREFIX}head-too-large",
-        "title": "Head too large",
-        "status": 431,
-        "detail": f"request line and header fields may have {MAX_HEAD_BYTES} bytes together",
-        "code": "head-too-large",
-    }
-).encode()
-_REFUSAL = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
-    b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (PROBLEM_MEDIA_TYPE.encode(), len(_TOO_LONG), _TOO_LONG)
-)
 
 
 class Head(Enum):
@@ -127,9 +110,9 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         return Head.WHOLE
 
     def refuse_head(self) -> None:
-        """Answer a head that is too long, and end."""
+        """Answer a head that is too long, without waiting, and end."""
         try:
-            self.sock.send(_REFUSAL)
+            self.sock.send(render_malformed(HEAD_TOO_LARGE))
         except OSError:
             self.close()
         else:

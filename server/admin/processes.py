@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -21,7 +22,9 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
+from server.admin.companion import Companion
 from server.admin.connections import Connection, Head
+from server.admin.malformed import find_malformed, render_malformed
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 """The signals that end a server: Ctrl-C and SIGTERM after the requests in progress, SIGQUIT at once."""
@@ -42,7 +45,27 @@ _SPENT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """The process that holds the socket and the data folder."""
+    """The process that holds the socket and the data folder, and looks after the workers and the dispatcher."""
+
+    def __init__(self, app: Any, companion: Companion) -> None:
+        self._companion = companion
+        super().__init__(app)
+
+    def manage_workers(self) -> None:
+        """Start what does not run; asked about once a second."""
+        super().manage_workers()
+        self._companion.tend(self._release)
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the workers and the dispatcher."""
+        self._companion.ask_to_end()
+        super().stop(graceful)
+        self._companion.end(at_once=not graceful)
+
+    def _release(self) -> None:
+        """Let go of the socket, in the dispatcher's process."""
+        for listener in self.LISTENERS:
+            listener.close()
 
     def spawn_worker(self) -> Any:
         """Fork a worker; signals wait until it has handlers of its own, since those it inherits would swallow them."""
@@ -123,6 +146,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer a request."""
         connection.sock.begin_request()
         return super().handle_request(request, connection)
+
+    def handle_error(self, request: Any, client: socket.socket, address: Any, error: Exception) -> None:
+        """Answer a request that is no HTTP like every other refusal."""
+        malformed = find_malformed(error)
+        if malformed is None:
+            super().handle_error(request, client, address, error)
+            return
+        self.log.warning("malformed request from %s: %s", address[0] if address else "-", malformed.code)
+        # Whoever sends such requests may be gone.
+        with suppress(OSError):
+            client.sendall(render_malformed(malformed))
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(min(deadline, time.monotonic() + STOP_SECONDS))

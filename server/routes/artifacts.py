@@ -93,6 +93,7 @@ _UPLOAD = Endpoint(
     raw_body=OCTETS,
     max_body_bytes=None,
     status=201,
+    is_repeatable=True,
     query=(_FILENAME, _RUN),
     headers=(HANDLE,),
 )

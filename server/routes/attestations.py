@@ -49,6 +49,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         raw_body=BUNDLE_MEDIA_TYPE,
         max_body_bytes=MAX_BUNDLE_BYTES,
         status=201,
+        is_repeatable=True,
         headers=(REQUIRED_HANDLE,),
     ),
     Endpoint(

@@ -110,6 +110,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Store a contract's exact bytes; a new revision is made only when they differ.",
         _TAG,
         answer=ContractRevision,
+        status=201,
+        is_repeatable=True,
         raw_body=", ".join(_FORMATS),
         max_body_bytes=MAX_CONTRACT_BYTES,
         query=(Query("description", "For people.", {"type": "string", "maxLength": 500}),),

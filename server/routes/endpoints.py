@@ -89,6 +89,8 @@ class Endpoint:
     """The record of the answer; for a list, of its items."""
     body: type | None = None
     status: int = 200
+    is_repeatable: bool = False
+    """What is new is answered with `status`, what was there already with 200."""
     is_list: bool = False
     """The answer is `{items, nextCursor}`."""
     query: tuple[Query, ...] = ()

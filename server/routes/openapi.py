@@ -31,12 +31,14 @@ _PROBLEMS = {
     409: "It does not fit what is there now.",
     412: "`If-Match` names a revision that is no longer the newest.",
     413: "The body is over its limit, which the answer says.",
+    414: "The address is too long.",
     415: "The body has another media type.",
     422: "The request or what it carries is wrong; `findings` lists everything.",
+    431: "The header fields are too large.",
     503: "The store is busy; repeat the request after `Retry-After` seconds.",
     507: "The store or the quota is full; reading goes on.",
 }
-_ALWAYS = (400, 401, 403, 404, 422, 503)
+_ALWAYS = (400, 401, 403, 404, 414, 422, 431, 503)
 _WRITES = (409, 413, 415, 507)
 
 
@@ -149,8 +151,7 @@ def _request_body(endpoint: Endpoint) -> dict[str, Any] | None:
 
 
 def _answers(endpoint: Endpoint) -> dict[str, Any]:
-    # What is put is new (201), or was there already (200).
-    statuses = {200, 201} if endpoint.method == "PUT" else {endpoint.status}
+    statuses = {endpoint.status, *((200,) if endpoint.is_repeatable else ())}
     return {str(status): _answer(endpoint) for status in sorted(statuses)}
 
 

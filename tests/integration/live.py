@@ -88,7 +88,7 @@ class Tenant:
         self.folder = folder
         self.organization = f"org-{uuid.uuid4().hex[:12]}"
         self._http = urllib3.PoolManager(retries=False)
-        self._instance = instance_token
+        self.instance_token = instance_token
         self.call("POST", "/organizations", {"name": self.organization}, token=instance_token, organization="")
         created = self.call(
             "POST",
