@@ -7,21 +7,39 @@ from collections.abc import Iterable, Sequence
 from chainloop_ci.contract.secret_names import check_variables, secret_values
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.errors import (
-    ContractUnsupportedError,
     Finding,
     RunnerMismatchError,
     SecretVariableError,
     VariablesMissingError,
 )
+from chainloop_ci.runners.repository_url import without_credentials
+from chainloop_ci.runners.systems.azure import AZURE_PIPELINE
+from chainloop_ci.runners.systems.circleci import CIRCLECI_BUILD
+from chainloop_ci.runners.systems.dagger import DAGGER_PIPELINE
 from chainloop_ci.runners.systems.generic import GENERIC
 from chainloop_ci.runners.systems.github import GITHUB_ACTION
 from chainloop_ci.runners.systems.gitlab import GITLAB_PIPELINE
 from chainloop_ci.runners.systems.jenkins import JENKINS_JOB
-from chainloop_ci.runners.types import Env, HostFacts, Runner
+from chainloop_ci.runners.systems.sandbox import CHAINLOOP_SANDBOX
+from chainloop_ci.runners.systems.teamcity import TEAMCITY_PIPELINE
+from chainloop_ci.runners.systems.tekton import TEKTON_PIPELINE
+from chainloop_ci.runners.types import Env, EnvVar, HostFacts, Runner
 
-RUNNERS: tuple[Runner, ...] = (GITHUB_ACTION, GITLAB_PIPELINE, JENKINS_JOB, GENERIC)
-"""The first match wins. A system that runs inside another one's job stands before it; GENERIC matches everything and
-stays last."""
+RUNNERS: tuple[Runner, ...] = (
+    CHAINLOOP_SANDBOX,
+    DAGGER_PIPELINE,
+    TEKTON_PIPELINE,
+    GITHUB_ACTION,
+    GITLAB_PIPELINE,
+    AZURE_PIPELINE,
+    CIRCLECI_BUILD,
+    TEAMCITY_PIPELINE,
+    JENKINS_JOB,
+    GENERIC,
+)
+"""The first match wins. A system that runs inside another one's job stands before it: the sandbox and Dagger are begun
+by such a job, and a Tekton step may be handed the variables of the forge that started it. Jenkins is recognised by the
+plainest names and stands behind the other hosts; GENERIC matches everything and stays last."""
 
 
 def discover(facts: HostFacts) -> Runner:
@@ -35,9 +53,9 @@ def ambiguous(facts: HostFacts) -> tuple[RunnerType, ...]:
     return tuple(match for match in matches[1:] if match is not RunnerType.GENERIC)
 
 
-def find_runner(kind: RunnerType) -> Runner | None:
-    """Return the entry of `kind`; None when this version has none."""
-    return next((runner for runner in RUNNERS if runner.type is kind), None)
+def get_runner(kind: RunnerType) -> Runner:
+    """Return the entry of `kind`; every type has one."""
+    return next(runner for runner in RUNNERS if runner.type is kind)
 
 
 def enforce(required: RunnerType | None, facts: HostFacts) -> Runner:
@@ -45,18 +63,11 @@ def enforce(required: RunnerType | None, facts: HostFacts) -> Runner:
 
     Raises:
         RunnerMismatchError: `required` names another runner type.
-        ContractUnsupportedError: this version cannot recognise the runner type that `required` names.
     """
     discovered = discover(facts)
     if required in (None, RunnerType.GENERIC, discovered.type):
         return discovered
-    if find_runner(required) is None:
-        known = ", ".join(runner.type for runner in RUNNERS if runner is not GENERIC)
-        raise ContractUnsupportedError(
-            f"the contract requires runner {required}, which this version does not recognise (it knows {known})",
-            hint="update chainloop, or ask for a contract revision with one of these runners or with none",
-        )
-    raise RunnerMismatchError(required, discovered.type)
+    raise RunnerMismatchError(required, discovered.type, ambiguous(facts))
 
 
 def probe_paths() -> tuple[str, ...]:
@@ -75,37 +86,51 @@ def resolve_variables(
         VariablesMissingError: with every missing name of both.
     """
     _require_no_secrets(allow_list, facts.env)
-    _require_none(_missing_runner_names(runner, facts.env), _missing(allow_list, facts.env), runner)
-    return _runner_values(runner, facts.env), {name: facts.env[name] for name in allow_list}
+    own = {**runner.derived(facts), **{name: value for name, value in facts.env.items() if value}}
+    _require_none(_missing_of_runner(runner, own), _missing_of_contract(allow_list, facts.env))
+    return _runner_values(runner, own), {name: facts.env[name] for name in allow_list}
 
 
 def _runner_values(runner: Runner, env: Env) -> dict[str, str]:
-    return {variable.name: env[variable.name] for variable in runner.env_vars if env.get(variable.name)}
+    return {variable.name: _recorded(variable, env) for variable in runner.env_vars if env.get(variable.name)}
 
 
-def _missing(names: Iterable[str], env: Env) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in names if not env.get(name)))
+def _recorded(variable: EnvVar, env: Env) -> str:
+    value = env[variable.name]
+    return without_credentials(value) if variable.address else value
 
 
-def _missing_runner_names(runner: Runner, env: Env) -> tuple[str, ...]:
-    return _missing((variable.name for variable in runner.env_vars if variable.required), env)
+def _missing_of_runner(runner: Runner, env: Env) -> list[Finding]:
+    reason = f"every {runner.title} has it"
+    return [
+        _missing_finding(variable.name, reason, variable.remedy)
+        for variable in runner.env_vars
+        if variable.required and not env.get(variable.name)
+    ]
 
 
-def _require_none(of_runner: Sequence[str], of_contract: Sequence[str], runner: Runner) -> None:
-    findings = [_missing_finding(name, f"every {runner.title} sets it") for name in of_runner]
-    findings += [_missing_finding(name, "the contract's envAllowList asks for it") for name in of_contract]
+def _missing_of_contract(allow_list: Iterable[str], env: Env) -> list[Finding]:
+    reason = "the contract's envAllowList asks for it"
+    return [_missing_finding(name, reason, "") for name in dict.fromkeys(allow_list) if not env.get(name)]
+
+
+def _require_none(of_runner: Sequence[Finding], of_contract: Sequence[Finding]) -> None:
+    findings = [*of_runner, *of_contract]
     if not findings:
         return
-    names = dict.fromkeys(finding.path for finding in findings)
+    names = dict.fromkeys(str(finding.path) for finding in findings)
+    remedies = dict.fromkeys(finding.hint for finding in findings if finding.hint)
     raise VariablesMissingError(
-        f"environment variables that must be set are empty: {', '.join(map(str, names))}",
-        hint="set them in the environment of this step",
+        f"environment variables that must be set are empty: {', '.join(names)}",
+        hint="; ".join(("set them in the environment of this step", *remedies)),
         findings=findings,
     )
 
 
-def _missing_finding(name: str, reason: str) -> Finding:
-    return Finding("missing-variable", f"environment variable {name} is empty; {reason}", path=name)
+def _missing_finding(name: str, reason: str, remedy: str) -> Finding:
+    return Finding(
+        "missing-variable", f"environment variable {name} is empty; {reason}", path=name, hint=remedy or None
+    )
 
 
 def _require_no_secrets(names: Sequence[str], env: Env) -> None:

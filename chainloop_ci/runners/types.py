@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.records import record
 
 Env = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Pod:
+    """What Kubernetes says of the pod that the job runs in."""
+
+    namespace: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@record
 class HostFacts:
-    """What the shell knows of the machine that the job runs on."""
+    """What the shell knows of the machine that the job runs on; `env` and `existing_paths` suffice to recognise it."""
 
     env: Env
     existing_paths: frozenset[str] = frozenset()
     """Those of the registry's `probe_paths` that exist."""
     event: Mapping[str, object] = field(default_factory=dict)
     """The parsed event document (`GITHUB_EVENT_PATH`); empty when there is none."""
+    pod: Pod = field(default_factory=Pod)
+    """Empty outside Kubernetes, and as far as Kubernetes did not answer."""
+    job_index: str | None = None
+    """The matrix leg, when the pipeline tells it by an option: most systems have no variable for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EnvVar:
     """A variable of the runner that is recorded in the attestation."""
 
     name: str
     required: bool = True
+    address: bool = False
+    """It holds a repository's address, which is recorded without credentials."""
+    remedy: str = ""
+    """What to do when it is required and empty, if there is more to say than «set it»."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CiIdentity:
     """What the CI system says of the job: claimed, until somebody else confirms it (R30)."""
 
@@ -57,7 +74,7 @@ class CiIdentity:
         return (self.provider, self.server_url, self.repository, self.run_id, attempt, self.job, self.job_index)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Runner:
     """One CI system. Each runner type has exactly one entry in `registry.RUNNERS`."""
 
@@ -70,6 +87,10 @@ class Runner:
     environment: Callable[[HostFacts], str] = lambda facts: "unknown"
     """`managed`, `self-hosted` or `unknown`: claimed, since it is read from the environment."""
     env_vars: tuple[EnvVar, ...] = ()
+    derived: Callable[[HostFacts], Env] = lambda facts: {}
+    """Variables of `env_vars` that are made from other facts where the environment leaves them out."""
     probe_paths: tuple[str, ...] = ()
+    asks_pod: bool = False
+    """Whether `HostFacts.pod` says something to this entry."""
     scratch_variables: tuple[str, ...] = ()
     """Variables that name the job's own temporary folder (RUNNER_TEMP), for the local state file."""

@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from chainloop_ci.runners.registry import probe_paths
-from chainloop_ci.runners.types import Env, HostFacts
-from chainloop_ci.workspace.event import EventDocument, read_event
+from chainloop_ci.runners.registry import discover, probe_paths
+from chainloop_ci.runners.types import Env, HostFacts, Pod
+
+ReadPod = Callable[[Env, Callable[[str], None]], Pod]
 
 
-def collect_facts(env: Env, *, cwd: Path, notify: Callable[[str], None] | None = None) -> HostFacts:
-    """Return the environment, those of the registry's paths that exist, and the event document.
+def look_around(env: Env) -> HostFacts:
+    """Return what it takes to recognise the runner: the environment and those of the registry's paths that exist."""
+    return HostFacts(env=env, existing_paths=frozenset(path for path in probe_paths() if os.path.lexists(path)))
 
-    `notify` is told why an event document could not be used; it is never a reason to stop.
+
+def collect_facts(
+    env: Env,
+    *,
+    cwd: Path,
+    job_index: str | None = None,
+    notify: Callable[[str], None] | None = None,
+    read_pod: ReadPod | None = None,
+) -> HostFacts:
+    """Return everything that a job's identity may be made of: the event document and the pod too.
+
+    `notify` is told why the document or the pod could not be used; it is never a reason to stop. Kubernetes is asked,
+    by `read_pod`, only where the runner says that it makes something of the answer.
     """
-    event = _read_event(env, cwd)
-    if event.notice and notify:
-        notify(event.notice)
+    tell = notify or (lambda message: None)
+    seen = look_around(env)
     return HostFacts(
         env=env,
-        existing_paths=frozenset(path for path in probe_paths() if os.path.lexists(path)),
-        event=event.document,
+        existing_paths=seen.existing_paths,
+        event=_read_event(env, cwd, tell),
+        pod=(read_pod or _read_pod)(env, tell) if discover(seen).asks_pod else Pod(),
+        job_index=job_index or None,
     )
 
 
-def _read_event(env: Env, cwd: Path) -> EventDocument:
+def _read_event(env: Env, cwd: Path, notify: Callable[[str], None]) -> Mapping[str, object]:
+    from chainloop_ci.workspace.event import read_event
+
     path = env.get("GITHUB_EVENT_PATH")
-    return read_event(cwd / path) if path else EventDocument()
+    if not path:
+        return {}
+    found = read_event(cwd / path)
+    if found.notice:
+        notify(found.notice)
+    return found.document
+
+
+def _read_pod(env: Env, notify: Callable[[str], None]) -> Pod:
+    from chainloop_ci.workspace.facts_kubernetes import ServiceAccount, read_pod
+
+    return read_pod(env, ServiceAccount(), notify)

@@ -1,17 +1,14 @@
-"""GitHub Actions. Sources: GitHub Docs, "Variables reference" and "Events that trigger workflows"; reference 4.1."""
+"""GitHub Actions. Sources: GitHub Docs, "Variables reference", "Events that trigger workflows"; reference 4.1, 15."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.runners.commits import github_head, github_pull_request
 from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
+from chainloop_ci.runners.values import identifier, link, number, origin, server, text
 
-_PULL_REQUEST_EVENTS = frozenset(
-    {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"}
-)
-_PULL_REQUEST_REF = re.compile(r"refs/pull/([0-9]+)/")
+_PUBLIC = "https://github.com"
+_API_PATH = "/api/v3"
 
 
 def _detect(facts: HostFacts) -> bool:
@@ -21,44 +18,25 @@ def _detect(facts: HostFacts) -> bool:
 
 def _server_url(env: Env) -> str:
     # Not always github.com: GitHub Enterprise Server sets its own address.
-    return (env.get("GITHUB_SERVER_URL") or "https://github.com").rstrip("/")
+    return server(env.get("GITHUB_SERVER_URL")) or _server_of_api(env) or _PUBLIC
+
+
+def _server_of_api(env: Env) -> str | None:
+    """Return the server of an API: `https://HOST/api/v3` on an own server, `https://api.HOST` on GitHub's."""
+    api = server(env.get("GITHUB_API_URL"))
+    if api is None:
+        return None
+    if api.endswith(_API_PATH):
+        return api.removesuffix(_API_PATH)
+    scheme, _, host = (origin(api) or "").partition("://")
+    return f"{scheme}://{host.removeprefix('api.')}"
 
 
 def _run_url(facts: HostFacts) -> str | None:
-    repository, run_id = facts.env.get("GITHUB_REPOSITORY"), facts.env.get("GITHUB_RUN_ID")
+    repository, run_id = text(facts.env, "GITHUB_REPOSITORY"), identifier(facts.env, "GITHUB_RUN_ID")
     if not repository or not run_id:
         return None
-    return f"{_server_url(facts.env)}/{repository}/actions/runs/{run_id}"
-
-
-def _pull_request(facts: HostFacts) -> Mapping[str, object]:
-    found = facts.event.get("pull_request")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _head_sha(facts: HostFacts) -> str | None:
-    if facts.env.get("GITHUB_EVENT_NAME") not in _PULL_REQUEST_EVENTS:
-        return facts.env.get("GITHUB_SHA") or None
-    # R31: in these events GITHUB_SHA is the test merge commit or the base branch. Without the event document the
-    # head is unknown, and unknown is what is said.
-    head = _pull_request(facts).get("head")
-    sha = head.get("sha") if isinstance(head, Mapping) else None
-    return sha if isinstance(sha, str) and sha else None
-
-
-def _pull_request_number(facts: HostFacts) -> str | None:
-    if facts.env.get("GITHUB_EVENT_NAME") not in _PULL_REQUEST_EVENTS:
-        return None
-    number = _pull_request(facts).get("number")
-    if isinstance(number, int) and not isinstance(number, bool):
-        return str(number)
-    match = _PULL_REQUEST_REF.match(facts.env.get("GITHUB_REF", ""))
-    return match[1] if match else None
-
-
-def _attempt(env: Env) -> int | None:
-    text = env.get("GITHUB_RUN_ATTEMPT", "")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return link(f"{_server_url(facts.env)}/{repository}/actions/runs/{run_id}")
 
 
 def _ci(facts: HostFacts) -> CiIdentity:
@@ -66,17 +44,17 @@ def _ci(facts: HostFacts) -> CiIdentity:
     return CiIdentity(
         provider="github",
         server_url=_server_url(env),
-        repository=env.get("GITHUB_REPOSITORY") or None,
-        run_id=env.get("GITHUB_RUN_ID") or None,
-        run_attempt=_attempt(env),
-        job=env.get("GITHUB_JOB") or None,
-        # No variable holds the matrix leg (`strategy.job-index`): the action passes it as an option.
-        job_index=None,
-        runner_name=env.get("RUNNER_NAME") or None,
-        event=env.get("GITHUB_EVENT_NAME") or None,
-        ref=env.get("GITHUB_REF") or None,
-        head_sha=_head_sha(facts),
-        pull_request=_pull_request_number(facts),
+        repository=text(env, "GITHUB_REPOSITORY"),
+        run_id=identifier(env, "GITHUB_RUN_ID"),
+        run_attempt=number(env, "GITHUB_RUN_ATTEMPT"),
+        job=text(env, "GITHUB_JOB"),
+        # No variable holds the matrix leg (`strategy.job-index`).
+        job_index=facts.job_index,
+        runner_name=text(env, "RUNNER_NAME"),
+        event=identifier(env, "GITHUB_EVENT_NAME"),
+        ref=text(env, "GITHUB_REF"),
+        head_sha=github_head(facts),
+        pull_request=github_pull_request(facts),
     )
 
 

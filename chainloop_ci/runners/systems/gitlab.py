@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.runners.commits import gitlab_head
 from chainloop_ci.runners.types import CiIdentity, EnvVar, HostFacts, Runner
+from chainloop_ci.runners.values import digits, identifier, link, server, text
 
 
 def _detect(facts: HostFacts) -> bool:
@@ -11,31 +13,26 @@ def _detect(facts: HostFacts) -> bool:
 
 
 def _run_url(facts: HostFacts) -> str | None:
-    return facts.env.get("CI_JOB_URL") or None
-
-
-def _head_sha(facts: HostFacts) -> str | None:
-    # R31: in merged-results pipelines and merge trains CI_COMMIT_SHA is a merge commit that no branch has.
-    return facts.env.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or facts.env.get("CI_COMMIT_SHA") or None
+    return link(facts.env.get("CI_JOB_URL"))
 
 
 def _ci(facts: HostFacts) -> CiIdentity:
     env = facts.env
     return CiIdentity(
         provider="gitlab",
-        server_url=env.get("CI_SERVER_URL", "").rstrip("/") or None,
-        repository=env.get("CI_PROJECT_PATH") or None,
-        run_id=env.get("CI_PIPELINE_ID") or None,
+        server_url=server(env.get("CI_SERVER_URL")),
+        repository=text(env, "CI_PROJECT_PATH"),
+        run_id=identifier(env, "CI_PIPELINE_ID"),
         # GitLab counts no attempts: a retried job keeps its pipeline and its name and gets a new id, so the id,
         # not the name, is what tells it from the job before.
         run_attempt=None,
-        job=env.get("CI_JOB_ID") or None,
-        job_index=env.get("CI_NODE_INDEX") or None,
-        runner_name=env.get("CI_RUNNER_DESCRIPTION") or None,
-        event=env.get("CI_PIPELINE_SOURCE") or None,
-        ref=env.get("CI_COMMIT_REF_NAME") or None,
-        head_sha=_head_sha(facts),
-        pull_request=env.get("CI_MERGE_REQUEST_IID") or None,
+        job=identifier(env, "CI_JOB_ID"),
+        job_index=facts.job_index or identifier(env, "CI_NODE_INDEX"),
+        runner_name=text(env, "CI_RUNNER_DESCRIPTION"),
+        event=identifier(env, "CI_PIPELINE_SOURCE"),
+        ref=text(env, "CI_COMMIT_REF_NAME"),
+        head_sha=gitlab_head(env),
+        pull_request=digits(env.get("CI_MERGE_REQUEST_IID")),
     )
 
 
@@ -49,8 +46,8 @@ GITLAB_PIPELINE = Runner(
         # A bot, a group token or a private profile has no mail (reference 15), a legacy trigger no user at all.
         EnvVar("GITLAB_USER_EMAIL", required=False),
         EnvVar("GITLAB_USER_LOGIN", required=False),
-        EnvVar("CI_SERVER_URL"),
-        EnvVar("CI_PROJECT_URL"),
+        EnvVar("CI_SERVER_URL", address=True),
+        EnvVar("CI_PROJECT_URL", address=True),
         EnvVar("CI_COMMIT_SHA"),
         EnvVar("CI_JOB_URL"),
         EnvVar("CI_PIPELINE_URL"),
@@ -65,7 +62,7 @@ GITLAB_PIPELINE = Runner(
         EnvVar("CI_MERGE_REQUEST_DESCRIPTION", required=False),
         EnvVar("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", required=False),
         EnvVar("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", required=False),
-        EnvVar("CI_MERGE_REQUEST_PROJECT_URL", required=False),
+        EnvVar("CI_MERGE_REQUEST_PROJECT_URL", required=False, address=True),
         EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
     ),
     # GitLab Runner's own folder beside the checkout; it is not in the documented list but every executor sets it.

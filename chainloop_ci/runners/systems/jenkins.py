@@ -3,42 +3,51 @@
 from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.runners.repository_url import without_credentials
 from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
+from chainloop_ci.runners.values import commit, identifier, link, repository, server, text
 
 
 def _detect(facts: HostFacts) -> bool:
     # Not by JENKINS_HOME: that is the controller's folder, and agents may lack the variable.
-    return bool(facts.env.get("BUILD_URL") and facts.env.get("JOB_NAME"))
+    return bool(facts.env.get("BUILD_URL") and (facts.env.get("JOB_NAME") or facts.env.get("JENKINS_URL")))
 
 
 def _run_url(facts: HostFacts) -> str | None:
-    return facts.env.get("BUILD_URL") or None
+    return link(facts.env.get("BUILD_URL"))
 
 
 def _head_sha(env: Env) -> str | None:
     # R31: a multibranch job that builds the merge of a pull request has a merge commit in GIT_COMMIT that exists
     # nowhere else. Its name says so only when a job builds both forms; otherwise the claim is left to be corroborated.
+    # The plugins that build pull requests in ordinary jobs tell the head by variables of their own.
     change = env.get("CHANGE_ID")
-    if change and env.get("BRANCH_NAME") == f"PR-{change}-merge":
-        return None
-    return env.get("GIT_COMMIT") or None
+    merged = bool(change) and env.get("BRANCH_NAME") == f"PR-{change}-merge"
+    return commit(
+        env.get("ghprbActualCommit"),
+        env.get("gitlabMergeRequestLastCommit"),
+        None if merged else env.get("GIT_COMMIT"),
+    )
+
+
+def _pull_request(env: Env) -> str | None:
+    return identifier(env, "CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid")
 
 
 def _ci(facts: HostFacts) -> CiIdentity:
     env = facts.env
     return CiIdentity(
         provider="jenkins",
-        server_url=env.get("JENKINS_URL", "").rstrip("/") or None,
-        repository=without_credentials(env.get("GIT_URL", "")) or None,
+        server_url=server(env.get("JENKINS_URL")),
+        repository=repository(env.get("GIT_URL")),
         # Builds are numbered per job; the address is unique where a plugin hides the number.
-        run_id=env.get("BUILD_NUMBER") or env.get("BUILD_ID") or env.get("BUILD_URL") or None,
+        run_id=identifier(env, "BUILD_NUMBER", "BUILD_ID", "BUILD_URL"),
         run_attempt=None,
-        job=env.get("JOB_NAME") or None,
-        runner_name=env.get("NODE_NAME") or None,
-        ref=env.get("GIT_BRANCH") or env.get("BRANCH_NAME") or None,
+        job=text(env, "JOB_NAME"),
+        job_index=facts.job_index,
+        runner_name=text(env, "NODE_NAME"),
+        ref=text(env, "GIT_BRANCH", "BRANCH_NAME"),
         head_sha=_head_sha(env),
-        pull_request=env.get("CHANGE_ID") or None,
+        pull_request=_pull_request(env),
     )
 
 

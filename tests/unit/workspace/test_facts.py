@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from chainloop_ci.workspace.facts import collect_facts
+import pytest
+
+from chainloop_ci.runners.types import Pod
+from chainloop_ci.workspace.facts import collect_facts, look_around
 
 
 def test_the_event_document_is_found_from_the_current_folder(tmp_path):
@@ -29,3 +32,24 @@ def test_without_an_event_there_is_nothing_to_tell(tmp_path):
     facts = collect_facts({}, cwd=tmp_path, notify=notices.append)
 
     assert (facts.event, notices) == ({}, [])
+
+
+def test_looking_around_takes_only_what_recognises_a_runner(tmp_path):
+    facts = look_around({"GITHUB_EVENT_PATH": str(tmp_path / "absent")})
+
+    assert (facts.event, facts.pod) == ({}, Pod())
+
+
+def test_kubernetes_is_asked_only_where_the_runner_makes_something_of_it(tmp_path):
+    asked: list[object] = []
+
+    facts = collect_facts(
+        {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, cwd=tmp_path, read_pod=lambda *given: asked.append(given)
+    )
+
+    assert (facts.pod, asked) == (Pod(), [])
+
+
+@pytest.mark.parametrize(("typed", "expected"), [("3", "3"), ("", None), (None, None)])
+def test_the_matrix_leg_that_was_typed_is_a_fact(tmp_path, typed, expected):
+    assert collect_facts({}, cwd=tmp_path, job_index=typed).job_index == expected

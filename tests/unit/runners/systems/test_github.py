@@ -63,13 +63,35 @@ def test_r31_without_a_usable_event_document_the_head_is_unknown_and_never_the_m
     assert (found.head_sha, found.pull_request) == (None, "17")
 
 
+def test_r31_a_merge_queues_commit_is_a_head_of_its_own():
+    env = {**ENV, "GITHUB_EVENT_NAME": "merge_group", "GITHUB_REF": f"refs/heads/gh-readonly-queue/main/pr-17-{HEAD}"}
+
+    found = GITHUB_ACTION.ci(HostFacts(env, event={"merge_group": {"head_sha": MERGE}}))
+
+    assert (found.event, found.head_sha, found.pull_request) == ("merge_group", MERGE, None)
+
+
+def test_a_build_of_a_tag():
+    found = GITHUB_ACTION.ci(HostFacts({**ENV, "GITHUB_REF": "refs/tags/v1.0.0"}))
+
+    assert (found.ref, found.head_sha) == ("refs/tags/v1.0.0", MERGE)
+
+
+def test_a_re_run_is_the_same_run_and_job_with_the_next_attempt():
+    first, again = (GITHUB_ACTION.ci(HostFacts({**ENV, "GITHUB_RUN_ATTEMPT": attempt})) for attempt in ("1", "2"))
+
+    assert (first.run_id, first.job) == (again.run_id, again.job)
+    assert (first.run_attempt, again.run_attempt) == (1, 2)
+    assert first.job_key != again.job_key
+
+
 def test_the_event_document_of_a_push_is_not_asked_for_a_pull_request():
     found = GITHUB_ACTION.ci(HostFacts(ENV, event=PULL_REQUEST))
 
     assert (found.head_sha, found.pull_request) == (MERGE, None)
 
 
-@pytest.mark.parametrize("attempt", ["", "x", "-1", "²"])
+@pytest.mark.parametrize("attempt", ["", "x", "-1", "²", "1" * 30])
 def test_an_attempt_that_is_no_number_is_unknown(attempt):
     assert GITHUB_ACTION.ci(HostFacts({**ENV, "GITHUB_RUN_ATTEMPT": attempt})).run_attempt is None
 
@@ -84,6 +106,27 @@ def test_the_run_url_without_a_server_is_on_the_public_one():
     env = {name: value for name, value in ENV.items() if name != "GITHUB_SERVER_URL"}
 
     assert GITHUB_ACTION.run_url(HostFacts(env)) == "https://github.com/acme/api/actions/runs/3411479373"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            {"GITHUB_SERVER_URL": "https://ghes.test", "GITHUB_API_URL": "https://other.test/api/v3"},
+            "https://ghes.test",
+        ),
+        ({"GITHUB_SERVER_URL": "", "GITHUB_API_URL": "https://ghes.test/api/v3"}, "https://ghes.test"),
+        ({"GITHUB_SERVER_URL": "", "GITHUB_API_URL": "https://api.acme.ghe.com"}, "https://acme.ghe.com"),
+        ({"GITHUB_SERVER_URL": "", "GITHUB_API_URL": "https://api.github.com/"}, "https://github.com"),
+        ({"GITHUB_SERVER_URL": "", "GITHUB_API_URL": ""}, "https://github.com"),
+        ({"GITHUB_SERVER_URL": "nonsense", "GITHUB_API_URL": "nonsense"}, "https://github.com"),
+    ],
+)
+def test_the_server_is_told_by_its_own_address_or_by_that_of_its_api(variables, expected):
+    facts = HostFacts({**ENV, **variables})
+
+    assert GITHUB_ACTION.ci(facts).server_url == expected
+    assert str(GITHUB_ACTION.run_url(facts)).startswith(f"{expected}/acme/api/")
 
 
 @pytest.mark.parametrize("missing", ["GITHUB_REPOSITORY", "GITHUB_RUN_ID"])

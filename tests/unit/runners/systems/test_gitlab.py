@@ -54,6 +54,23 @@ def test_the_commit_of_a_detached_merge_request_pipeline_is_its_own():
     assert GITLAB_PIPELINE.ci(HostFacts(env)).head_sha == COMMIT
 
 
+@pytest.mark.parametrize("kind", ["merged_result", "merge_train"])
+def test_r31_without_the_source_branchs_head_a_merge_commit_is_not_taken_for_it(kind):
+    env = {**ENV, "CI_MERGE_REQUEST_IID": "17", "CI_MERGE_REQUEST_EVENT_TYPE": kind}
+
+    assert GITLAB_PIPELINE.ci(HostFacts(env)).head_sha is None
+
+
+def test_a_build_of_a_tag():
+    found = GITLAB_PIPELINE.ci(HostFacts({**ENV, "CI_COMMIT_REF_NAME": "v1.0.0", "CI_COMMIT_TAG": "v1.0.0"}))
+
+    assert (found.ref, found.head_sha) == ("v1.0.0", COMMIT)
+
+
+def test_a_leg_of_a_parallel_job_is_told_apart():
+    assert GITLAB_PIPELINE.ci(HostFacts({**ENV, "CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "4"})).job_index == "2"
+
+
 def test_a_retried_job_is_another_job():
     first, again = (GITLAB_PIPELINE.ci(HostFacts({**ENV, "CI_JOB_ID": job})) for job in ("91", "92"))
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from chainloop_ci.errors import VariablesMissingError
 from chainloop_ci.runners.registry import resolve_variables
 from chainloop_ci.runners.systems.jenkins import JENKINS_JOB
 from chainloop_ci.runners.types import CiIdentity, HostFacts
 
-COMMIT = "a" * 40
+COMMIT, HEAD = "a" * 40, "b" * 40
 ENV = {
     "BUILD_NUMBER": "7",
     "BUILD_URL": "https://jenkins.test/job/api/7/",
@@ -40,6 +43,42 @@ def test_an_agent_that_knows_only_job_and_build_is_enough():
 
     assert found == {"JOB_NAME": "api", "BUILD_URL": ENV["BUILD_URL"]}
     assert JENKINS_JOB.ci(HostFacts(env)).run_id == ENV["BUILD_URL"]
+
+
+def test_a_job_that_lost_its_name_is_recognised_by_its_controller_and_the_name_asked_for():
+    env = {"BUILD_URL": ENV["BUILD_URL"], "JENKINS_URL": ENV["JENKINS_URL"]}
+
+    assert JENKINS_JOB.detect(HostFacts(env))
+    with pytest.raises(VariablesMissingError) as caught:
+        resolve_variables(JENKINS_JOB, HostFacts(env), ())
+
+    assert [finding.path for finding in caught.value.findings] == ["JOB_NAME"]
+
+
+def test_a_build_of_a_tag():
+    found = JENKINS_JOB.ci(HostFacts({**ENV, "GIT_BRANCH": "v1.0.0", "BRANCH_NAME": "v1.0.0", "TAG_NAME": "v1.0.0"}))
+
+    assert (found.ref, found.head_sha) == ("v1.0.0", COMMIT)
+
+
+def test_a_build_that_is_started_again_is_a_new_build():
+    first, again = (JENKINS_JOB.ci(HostFacts({**ENV, "BUILD_NUMBER": number})) for number in ("7", "8"))
+
+    assert first.job_key != again.job_key
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        {"ghprbPullId": "17", "ghprbActualCommit": HEAD},
+        {"gitlabMergeRequestIid": "17", "gitlabMergeRequestLastCommit": HEAD},
+    ],
+    ids=["ghprb", "gitlab"],
+)
+def test_r31_a_plugin_that_builds_pull_requests_tells_their_head(plugin):
+    found = JENKINS_JOB.ci(HostFacts({**ENV, **plugin}))
+
+    assert (found.pull_request, found.head_sha) == ("17", HEAD)
 
 
 def test_the_number_of_a_change_request_is_its_pull_request():
