@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 DATA ?= $(or $(CHAINLOOP_DATA),.data)
+TOOLS := $(or $(CHAINLOOP_TOOLS),$(HOME)/.cache/chainloop-tools)
+export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help demo serve test lint format bench lock clean
+.PHONY: help demo serve test lint format bench fuzz tools lock clean
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
@@ -46,12 +48,21 @@ format: $(VENV)/.installed-dev ## Format the code
 bench: $(VENV)/.installed-dev ## Print ratios of our times against a baseline in the same run
 	@$(BIN)/python -m bench $(ARGS)
 
+SECONDS ?= 60
+fuzz: $(VENV)/.installed-dev $(VENV)/.installed-fuzz ## Fuzz every parser that reads foreign bytes (SECONDS=60 for each)
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+tools: ## Install the programs that some tests compare with (cue, cosign) into TOOLS
+	@PYTHON=$(PYTHON) CHAINLOOP_TOOLS=$(TOOLS) .ci/install-tools
+
 lock: $(VENV)/.installed-dev ## Resolve requirements/*.txt again from pyproject.toml
-	@for name in client server demo dev; do \
+	@for name in client server demo dev fuzz; do \
 	  group=$$( [ $$name = client ] || echo --group $$name ); \
 	  $(BIN)/uv pip compile pyproject.toml $$group --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/$$name.txt; \
 	done
+	@$(BIN)/uv pip compile --group tools --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/tools.txt
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .demo .data dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .demo .data .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import secrets
 import shutil
 import socket
 from collections.abc import Iterator
@@ -28,6 +29,28 @@ def corpus() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the corpus of real documents is not here: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def content_checker() -> Iterator[Any]:
+    """Return what looks at documents in child processes; one for all tests of a process, as a server has it."""
+    from server.content_check.checker import ContentChecker
+
+    checker = ContentChecker(1024**3)
+    yield checker
+    checker.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the seed of the property tests, unless it was given; parallel workers get the one that was chosen."""
+    if getattr(config.option, "hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how to repeat the property tests."""
+    return f"property tests: repeat with --hypothesis-seed={config.option.hypothesis_seed}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 
 from chainloop_ci.attestation.dsse import (
@@ -25,6 +25,7 @@ from chainloop_ci.attestation.fields import Fields
 from chainloop_ci.attestation.strict_json import parse_strict
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import BundleInvalidError, Finding, Findings, JsonInvalidError, limit_findings
+from chainloop_ci.records import record
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 """The bundle form that is written, and the only one that the control plane stores."""
@@ -66,7 +67,7 @@ _KNOWN_FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bundle:
     """A bundle as it was read; `raw` is what is stored, sent and hashed, never a new rendering."""
 
@@ -83,7 +84,7 @@ class Bundle:
     digest: Digest
     """sha256 of `raw`: the attestation's id."""
     deviations: tuple[Finding, ...] = ()
-    """What the strict reader would refuse."""
+    """What the strict reader refuses besides; that nobody signed is not among them (R4)."""
 
     @property
     def envelope(self) -> Envelope:
@@ -139,19 +140,16 @@ def read_bundle_strict(raw: bytes, *, allow_unsigned: bool = False, max_bytes: i
         LimitExceededError: more than `max_bytes`.
     """
     bundle, broken = _Parser(raw, max_bytes).parse()
-    findings = limit_findings(chain(broken, bundle.deviations, _signature_count(bundle, allow_unsigned)))
+    findings = limit_findings(chain(broken, bundle.deviations, _missing_signature(bundle, allow_unsigned)))
     if findings:
         raise _refusal(f"expected a bundle {MEDIA_TYPE} with exactly one signature", findings)
     return bundle
 
 
-def _signature_count(bundle: Bundle, allow_unsigned: bool) -> list[Finding]:
-    count = len(bundle.signatures)
-    if count == 1 or (count == 0 and allow_unsigned):
+def _missing_signature(bundle: Bundle, allow_unsigned: bool) -> list[Finding]:
+    if bundle.signatures or allow_unsigned:
         return []
-    return [
-        Finding("signature-count", f"expected exactly one signature, found {count}", path="/dsseEnvelope/signatures")
-    ]
+    return [Finding("signature-count", "expected exactly one signature, found 0", path="/dsseEnvelope/signatures")]
 
 
 def _refusal(expected: str, findings: Sequence[Finding]) -> BundleInvalidError:
@@ -246,6 +244,9 @@ class _Parser:
                 found.append(Signature(value, self._name(entry, "keyid")))
             else:
                 self._deviate("empty-signature", "expected a signature, found nothing", f"{entry.path}/sig")
+        if len(found) > 1:
+            message = f"expected exactly one signature, found {len(found)}"
+            self._deviate("signature-count", message, f"{envelope.path}/signatures")
         return tuple(found)
 
     def _signature(self, entry: Fields) -> bytes:

@@ -13,10 +13,10 @@ the control plane stands behind it once the attestation is stored:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from chainloop_ci.contract.annotations import MATERIAL_PREFIX
+from chainloop_ci.records import record
 
 Path = tuple[str, ...]
 """Names from the root to a leaf; items of a list are called `[]`."""
@@ -30,7 +30,7 @@ class Origin(StrEnum):
     TENANT_DECLARED = "tenant-declared"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """Origin of the leaves that a pattern covers."""
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from chainloop_ci.records import record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """The only payload type that an attestation has."""
 
-_ALPHABETS = re.compile(r"[A-Za-z0-9+/_-]*={0,2}\Z")
+_ALPHABETS = r"[A-Za-z0-9+/_-]*={0,2}\Z"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """One signature of an envelope."""
 
@@ -25,7 +27,7 @@ class Signature:
     """A hint that nobody has signed: it may order the tries, it never excludes a key."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Envelope:
     """A payload with its signatures."""
 
@@ -69,7 +71,7 @@ def decode_base64_either(text: str) -> bytes:
     Raises:
         ValueError: anything else, a mixture of the two included.
     """
-    if not _ALPHABETS.match(text):
+    if not re.match(_ALPHABETS, text):
         raise ValueError("not base64")
     if "-" in text or "_" in text:
         if "+" in text or "/" in text:

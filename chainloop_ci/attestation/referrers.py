@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chainloop_ci.attestation.subject import GIT_HEAD
 from chainloop_ci.attestation.view import MaterialView, StatementView
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 
 ATTESTATION = MaterialType.ATTESTATION.value
 """Kind of a node that is an attestation, named by the digest of its bundle."""
@@ -17,7 +18,7 @@ GIT_HEAD_COMMIT = "GIT_HEAD_COMMIT"
 """Kind of a node that is a commit, named `sha1:<hash>`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """Something that has a digest. One of each (digest, kind) exists."""
 

@@ -7,16 +7,17 @@ Its document form is the reference's CraftingState (reference section 1.4: `sche
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from chainloop_ci.contract.types import Contract, MaterialType, RunnerType
 from chainloop_ci.digests import Digest
 from chainloop_ci.materials.types import MainComponent
+from chainloop_ci.records import record
 from chainloop_ci.runners.types import CiIdentity
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkflowPin:
     """The workflow, the run and the contract revision that the attestation is bound to."""
 
@@ -35,7 +36,7 @@ class WorkflowPin:
     project_version_prerelease: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remote:
     """A git remote; credentials are removed from its URL."""
 
@@ -43,7 +44,7 @@ class Remote:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GitHead:
     """The commit that is built: a pull request's head commit, not the merge commit (R31)."""
 
@@ -56,7 +57,7 @@ class GitHead:
     remotes: tuple[Remote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageReference:
     """A resolved container image."""
 
@@ -67,7 +68,7 @@ class ImageReference:
     has_latest_tag: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CraftedMaterial:
     """A material that was added."""
 
@@ -92,7 +93,7 @@ class CraftedMaterial:
     skip_upload: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunnerFacts:
     """The runner as it was discovered at init."""
 
@@ -105,7 +106,7 @@ class RunnerFacts:
     workflow_file_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CasPin:
     """The CAS back end that this run's content goes to."""
 
@@ -116,7 +117,7 @@ class CasPin:
     fallback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Session:
     """What only this implementation needs to go on with a run; never part of the statement, `ci` excepted."""
 
@@ -129,7 +130,7 @@ class Session:
     latest_contract_revision: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CraftingState:
     """One attestation in the making. Changed by `replace()` and saved whole."""
 

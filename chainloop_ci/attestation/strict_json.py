@@ -23,11 +23,12 @@ MAX_DOCUMENT_BYTES = 32 * 1024 * 1024
 
 _MAX_INTEGER_CHARACTERS = len(str(-MAX_INTEGER))
 
+# Patterns are compiled at their first use: every command loads this module, few read JSON of others.
 # The closing quote is optional: an unterminated string is then consumed once, and the scan stays linear.
-_STRING_OR_BRACKET = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-_PART = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]', re.DOTALL)
-_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_STRING_OR_BRACKET = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]'
+_PART = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]'
+_SURROGATE_ESCAPE = r"\\u[dD][89a-fA-F]"
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_parts: int | None = None) -> object:
@@ -45,7 +46,7 @@ def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_parts: 
     _require_depth(text)
     reader = _Reader()
     document = reader.read(text)
-    if reader.suspicious or _SURROGATE_ESCAPE.search(text):
+    if reader.suspicious or re.search(_SURROGATE_ESCAPE, text):
         findings = limit_findings(_flaws(document, ""))
         if findings:
             raise _refusal(findings)
@@ -157,7 +158,7 @@ def _flaws(value: object, path: str) -> Iterator[Finding]:
 
 
 def _surrogates(text: str, path: str) -> Iterator[Finding]:
-    if _SURROGATE.search(text):
+    if re.search(_SURROGATE, text):
         yield Finding("json-surrogate", f"{_shown(text)} holds half of a surrogate pair", path=path or "/")
 
 
@@ -175,7 +176,7 @@ def _require_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return
     depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
+    for match in re.finditer(_STRING_OR_BRACKET, text):
         first = text[match.start()]
         if first in "[{":
             depth += 1
@@ -191,7 +192,7 @@ def _require_few(text: str, limit: int) -> None:
     if sum(map(text.count, '",[{')) <= limit:
         return
     # Texts hold commas and brackets too: one text is one part.
-    if next(islice(_PART.finditer(text), limit, None), None) is not None:
+    if next(islice(re.finditer(_PART, text), limit, None), None) is not None:
         raise LimitExceededError(f"expected a JSON document of at most {limit} texts, commas and brackets, found more")
 
 

@@ -6,16 +6,17 @@ Everything here is what the statement says. Whether it is true is for the reader
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from chainloop_ci.attestation.state import GitHead
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 from chainloop_ci.runners.types import CiIdentity
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SubjectView:
     """A subject of the statement."""
 
@@ -27,7 +28,7 @@ class SubjectView:
     """The material that this subject is; None for the workflow and the commit."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MaterialView:
     """A material of the statement."""
 
@@ -55,7 +56,7 @@ class MaterialView:
         return self.content.decode("utf-8", "replace") if self.content is not None and self.type == "STRING" else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunnerView:
     """The runner, by the statement's word."""
 
@@ -67,7 +68,7 @@ class RunnerView:
     workflow_file_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolicyView:
     """The policies' outcome, by the statement's word."""
 
@@ -80,7 +81,7 @@ class PolicyView:
     bypassed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StatementView:
     """A statement with predicate v0.1 or v0.2."""
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from chainloop_ci.attestation.bundle import Bundle, pae, read_bundle, read_bundle_strict, render_bundle
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, Signature, encode_pae
@@ -15,7 +18,7 @@ from chainloop_ci.attestation.verification import check_signature
 from chainloop_ci.errors import SignatureInvalidError, SignerNotTrustedError
 from chainloop_ci.signing.generate import SIGNING_ALGORITHMS, generate_key
 from chainloop_ci.signing.keys import Signer, load_signing_key
-from chainloop_ci.signing.public_keys import KeyAlgorithm, PublicKey, load_public_key
+from chainloop_ci.signing.public_keys import KeyAlgorithm, PublicKey, load_public_key, wrap_public_key
 
 PAYLOAD = b'{"_type":"https://in-toto.io/Statement/v1"}'
 
@@ -109,6 +112,19 @@ def test_a_bundle_signed_by_a_certificate_is_not_trusted(corpus: Path, with_key:
 
     with pytest.raises(SignerNotTrustedError, match="certificate that nobody here trusts"):
         check_signature(read_bundle((folder / "bundle-file-ca.json").read_bytes()), keys)
+
+
+def test_the_published_signature_of_the_dsse_protocol_holds() -> None:
+    """DSSE v1.0, protocol.md, «Test Vectors»: the key as coordinates, the signature as two numbers side by side."""
+    x = 46950820868899156662930047687818585632848591499744589407958293238635476079160
+    y = 5640078356564379163099075877009565129882514886557779369047442380624545832820
+    key = wrap_public_key(EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key())
+    raw = b64decode("A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA==")
+    signature = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+
+    assert key.verify(signature, encode_pae("http://example.com/HelloWorld", b"hello world"))
+    assert not key.verify(signature, encode_pae("http://example.com/HelloWorld", b"hello worle"))
+    assert not key.verify(signature, encode_pae("http://example.com/HelloWorle", b"hello world"))
 
 
 @pytest.mark.real("openssl")
