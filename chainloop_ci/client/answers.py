@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from chainloop_ci import errors
 from chainloop_ci.api.paging import Page
 from chainloop_ci.errors import ChainloopError, Finding, ServerFaultError
+from chainloop_ci.records import record
 
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """A whole answer."""
 
@@ -41,6 +41,10 @@ BY_CODE: Mapping[str, type[ChainloopError]] = {
     # What only the control plane itself can raise.
     "store-busy": errors.UnreachableError,
     "store-full": errors.ServerFaultError,
+    "store-unusable": errors.UnreachableError,
+    "checker-busy": errors.UnreachableError,
+    "checker-unavailable": errors.UnreachableError,
+    "backup-invalid": errors.ServerFaultError,
     "schema-mismatch": errors.ServerFaultError,
     "blob-corrupt": errors.ServerFaultError,
     "quota-exceeded": errors.LimitExceededError,
@@ -104,7 +108,7 @@ def read_json(answer: Answer) -> Any:
         raise _not_ours(answer, answer.request) from error
 
 
-def record(cls: type[R], document: Any) -> R:
+def read_record(cls: type[R], document: Any) -> R:
     """Return the record in an answer.
 
     Raises:
@@ -130,7 +134,7 @@ def page(cls: type[R], document: Any) -> Page[R]:
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
         raise ServerFaultError(f"the control plane's answer is not a list of {cls.__name__}")
     cursor = document.get("nextCursor")
-    return Page(tuple(record(cls, item) for item in document["items"]), None if cursor is None else str(cursor))
+    return Page(tuple(read_record(cls, item) for item in document["items"]), None if cursor is None else str(cursor))
 
 
 def _problem(answer: Answer) -> Mapping[str, Any] | None:

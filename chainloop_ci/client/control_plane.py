@@ -9,7 +9,7 @@ from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE, HANDLE_HEADER
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import Artifact, CancelRequest, CraftingContext, RunRequest, Stored, WorkflowRun
 from chainloop_ci.api.workflows import ContractRevision, Workflow, WorkflowRequest
-from chainloop_ci.client.answers import record
+from chainloop_ci.client.answers import read_record
 from chainloop_ci.client.http import HttpClient
 from chainloop_ci.client.transfers import HashedUpload, Progress
 from chainloop_ci.digests import Digest
@@ -26,22 +26,22 @@ class ControlPlane:
 
     def whoami(self) -> WhoAmI:
         """Return what the server knows of the token."""
-        return record(WhoAmI, self.http.json("GET", "whoami"))
+        return read_record(WhoAmI, self.http.json("GET", "whoami"))
 
     def get_crafting_context(self, workflow: str | None, project: str | None, revision: int | None) -> CraftingContext:
         """Return all that a job needs to begin; names may be left out when the token is bound to a workflow."""
         query = {"workflow": workflow, "project": project, "contractRevision": revision}
-        return record(CraftingContext, self.http.json("GET", "crafting-context", query=query))
+        return read_record(CraftingContext, self.http.json("GET", "crafting-context", query=query))
 
     def put_run(self, run_id: str, request: RunRequest) -> WorkflowRun:
         """Create the run; a repeated request gets the same answer, so a lost one makes one run."""
-        return record(WorkflowRun, self.http.json("PUT", f"workflow-runs/{run_id}", to_dict(request)))
+        return read_record(WorkflowRun, self.http.json("PUT", f"workflow-runs/{run_id}", to_dict(request)))
 
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         """End a run that will not be pushed."""
         path = f"workflow-runs/{run_id}/cancel"
         answer = self.http.json("POST", path, to_dict(request), headers=_handle(handle), repeat=True)
-        return record(WorkflowRun, answer)
+        return read_record(WorkflowRun, answer)
 
     def store_attestation(self, run_id: str, handle: str, bundle: bytes) -> Stored:
         """Store the exact bytes of a bundle; the same bytes again get the same answer."""
@@ -52,7 +52,7 @@ class ControlPlane:
             headers=_handle(handle),
             media_type=BUNDLE_MEDIA_TYPE,
         )
-        return record(Stored, answer)
+        return read_record(Stored, answer)
 
     def upload_stream(
         self,
@@ -82,7 +82,7 @@ class ControlPlane:
             # The same bytes make the same artifact: sending them again changes nothing.
             repeat=upload.repeatable,
         )
-        return _same(record(Artifact, answer), upload.digest)
+        return _same(read_record(Artifact, answer), upload.digest)
 
     def put_artifact(
         self, digest: Digest, raw: bytes, filename: str, *, run_id: str | None, handle: str | None
@@ -100,7 +100,7 @@ class ControlPlane:
             headers=_handle(handle),
             media_type=_OCTETS,
         )
-        return _same(record(Artifact, answer), digest)
+        return _same(read_record(Artifact, answer), digest)
 
     def reference_artifact(self, run_id: str, handle: str, digest: Digest, filename: str) -> bool:
         """Tell whether the organization already has `digest`, and refer the run to it (R7)."""
@@ -113,7 +113,7 @@ class ControlPlane:
 
     def create_workflow(self, request: WorkflowRequest) -> Workflow:
         """Create a workflow, and its project when it is new."""
-        return record(Workflow, self.http.json("POST", "workflows", to_dict(request)))
+        return read_record(Workflow, self.http.json("POST", "workflows", to_dict(request)))
 
     def put_contract(
         self,
@@ -143,7 +143,7 @@ class ControlPlane:
             # A lost answer to a guarded request that is sent again would look like somebody else's revision.
             repeat=not headers,
         )
-        return record(ContractRevision, answer)
+        return read_record(ContractRevision, answer)
 
 
 def _handle(handle: str | None) -> dict[str, str]:

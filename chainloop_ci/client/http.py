@@ -17,6 +17,7 @@ from chainloop_ci.api.address import require_safe_url
 from chainloop_ci.api.limits import ORGANIZATION_HEADER, PROBLEM_MEDIA_TYPE
 from chainloop_ci.client.answers import Answer, error_of, read_json
 from chainloop_ci.errors import NotAuthenticatedError, ServerFaultError, UnreachableError
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -51,7 +52,7 @@ class Options(TypedDict, total=False):
     size_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Address:
     """Where the control plane is and what is shown to it."""
 
@@ -71,7 +72,10 @@ class Address:
 
 @dataclass(slots=True)
 class Patience:
-    """How long the network may keep a command waiting in all; every byte of progress starts the count again."""
+    """How long the network may keep a command waiting in all; progress starts the count again.
+
+    Progress is an answer, a piece of an upload, or a block of a download; `countdown` says what is too slow to be one.
+    """
 
     limit_seconds: float = PATIENCE_SECONDS
     clock: Callable[[], float] = time.monotonic
@@ -179,6 +183,8 @@ class HttpClient:
         """
         headers = self._headers(None, media_type="", accept=f"*/*, {PROBLEM_MEDIA_TYPE}", size_bytes=None)
         with self._respond("GET", self.url_of(path, None), None, headers, repeat=True) as response:
+            if self._pool is not None:
+                self._pool.expect_download(self.patience.limit_seconds)
             yield dict(response.headers), self._blocks(response)
 
     def url_of(self, path: str, query: Query | None = None) -> str:
@@ -269,6 +275,7 @@ class HttpClient:
                     self._watched(body) if callable(body) else body,
                     headers,
                     timeout_seconds=max(self.patience.remaining(), 0.05),
+                    window_seconds=self.patience.limit_seconds,
                 )
         except Lost as lost:
             self._trace("no answer", method=method, url=url, after=self._since(began), reason=lost.reason)
@@ -318,7 +325,7 @@ class HttpClient:
         except Lost as lost:
             raise UnreachableError(
                 f"{self.base_url}: the connection was lost after {received} bytes of the answer ({lost.reason})",
-                hint="try again; a proxy on the way may cut long answers",
+                hint="try again; a proxy on the way may cut or hold up long answers",
             ) from lost
 
     def _unreachable(self, lost: Any, attempts: int) -> UnreachableError:

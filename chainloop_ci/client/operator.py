@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import IO, Any, TypeVar
 
 from chainloop_ci.api.access import (
@@ -18,20 +18,23 @@ from chainloop_ci.api.access import (
     TokenRotation,
     VerificationKey,
 )
+from chainloop_ci.api.audit import Activity, AuditEntry
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.referrers import ReferrerGraph
 from chainloop_ci.api.runs import RunDetail, WorkflowRun
 from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
-from chainloop_ci.client.answers import page, record
+from chainloop_ci.client.answers import page, read_record
 from chainloop_ci.client.control_plane import ControlPlane
 from chainloop_ci.client.transfers import Progress, Received, file_name, receive
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import DigestMismatchError, NotFoundError, UsageError
+from chainloop_ci.records import record
 
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paging:
     """Which page of a list."""
 
@@ -39,7 +42,7 @@ class Paging:
     cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunFilter:
     """Which runs; None is any. Names are the query's."""
 
@@ -51,6 +54,18 @@ class RunFilter:
     digest: str | None = None
     runner: str | None = None
     token: str | None = None
+    since: str | None = None
+    """RFC 3339, as `until`."""
+    until: str | None = None
+
+
+@record
+class AuditFilter:
+    """Which audit records; None is any. Names are the query's."""
+
+    token: str | None = None
+    """Id or name."""
+    action: str | None = None
     since: str | None = None
     """RFC 3339, as `until`."""
     until: str | None = None
@@ -71,15 +86,17 @@ class Operator(ControlPlane):
 
     def create_organization(self, request: OrganizationRequest) -> Organization:
         """Create an organization; needs an instance token."""
-        return record(Organization, self.http.json("POST", "organizations", to_dict(request)))
+        return read_record(Organization, self.http.json("POST", "organizations", to_dict(request)))
 
     def get_organization(self, name: str) -> Organization:
         """Return an organization."""
-        return record(Organization, self.http.json("GET", f"organizations/{name}"))
+        return read_record(Organization, self.http.json("GET", f"organizations/{name}"))
 
     def update_organization(self, name: str, settings: OrganizationSettings) -> Organization:
         """Change what `settings` names."""
-        return record(Organization, self.http.json("PATCH", f"organizations/{name}", to_dict(settings), repeat=True))
+        return read_record(
+            Organization, self.http.json("PATCH", f"organizations/{name}", to_dict(settings), repeat=True)
+        )
 
     def list_tokens(self, paging: Paging) -> Page[ApiToken]:
         """Return API tokens, without secrets."""
@@ -87,15 +104,15 @@ class Operator(ControlPlane):
 
     def create_token(self, request: TokenRequest) -> CreatedToken:
         """Create an API token; the answer alone has its secret."""
-        return record(CreatedToken, self.http.json("POST", "api-tokens", to_dict(request)))
+        return read_record(CreatedToken, self.http.json("POST", "api-tokens", to_dict(request)))
 
     def rotate_token(self, token_id: str, rotation: TokenRotation) -> CreatedToken:
         """Give a token a new secret."""
-        return record(CreatedToken, self.http.json("POST", f"api-tokens/{token_id}/rotate", to_dict(rotation)))
+        return read_record(CreatedToken, self.http.json("POST", f"api-tokens/{token_id}/rotate", to_dict(rotation)))
 
     def revoke_token(self, token_id: str) -> ApiToken:
         """End a token and its open runs."""
-        return record(ApiToken, self.http.json("POST", f"api-tokens/{token_id}/revoke", repeat=True))
+        return read_record(ApiToken, self.http.json("POST", f"api-tokens/{token_id}/revoke", repeat=True))
 
     def find_token(self, name_or_id: str) -> ApiToken:
         """Return the token with that id or name, a revoked one too: names are not used again.
@@ -110,21 +127,31 @@ class Operator(ControlPlane):
             "chainloop organization api-token list",
         )
 
+    def list_activity(
+        self, token_id: str, paging: Paging, *, since: str | None = None, until: str | None = None
+    ) -> Page[Activity]:
+        """Return what a token did, newest first."""
+        return self._list(Activity, f"api-tokens/{token_id}/activity", paging, since=since, until=until)
+
+    def list_audit(self, wanted: AuditFilter, paging: Paging) -> Page[AuditEntry]:
+        """Return audit records, newest first."""
+        return self._list(AuditEntry, "audit-records", paging, **asdict(wanted))
+
     def list_keys(self, paging: Paging) -> Page[VerificationKey]:
         """Return verification keys, retired and revoked ones too."""
         return self._list(VerificationKey, "verification-keys", paging)
 
     def add_key(self, request: KeyRequest) -> VerificationKey:
         """Register a verification key."""
-        return record(VerificationKey, self.http.json("POST", "verification-keys", to_dict(request)))
+        return read_record(VerificationKey, self.http.json("POST", "verification-keys", to_dict(request)))
 
     def retire_key(self, key_id: Digest) -> VerificationKey:
         """Accept no new attestations of a key; those before stay good."""
-        return record(VerificationKey, self.http.json("POST", f"verification-keys/{key_id}/retire", repeat=True))
+        return read_record(VerificationKey, self.http.json("POST", f"verification-keys/{key_id}/retire", repeat=True))
 
     def revoke_key(self, key_id: Digest) -> VerificationKey:
         """Trust nothing of a key any more."""
-        return record(VerificationKey, self.http.json("POST", f"verification-keys/{key_id}/revoke", repeat=True))
+        return read_record(VerificationKey, self.http.json("POST", f"verification-keys/{key_id}/revoke", repeat=True))
 
     def find_key(self, name_or_id: str) -> VerificationKey:
         """Return the key with that id or name.
@@ -155,7 +182,7 @@ class Operator(ControlPlane):
             UsageError: several projects have one of that name.
         """
         if is_id(name_or_id):
-            return record(Workflow, self.http.json("GET", f"workflows/{name_or_id}"))
+            return read_record(Workflow, self.http.json("GET", f"workflows/{name_or_id}"))
         return _only(
             "workflow",
             name_or_id,
@@ -166,7 +193,7 @@ class Operator(ControlPlane):
 
     def update_workflow(self, workflow_id: str, change: WorkflowChange) -> Workflow:
         """Change what `change` names."""
-        return record(Workflow, self.http.json("PATCH", f"workflows/{workflow_id}", to_dict(change), repeat=True))
+        return read_record(Workflow, self.http.json("PATCH", f"workflows/{workflow_id}", to_dict(change), repeat=True))
 
     def delete_workflow(self, workflow_id: str) -> None:
         """Delete a workflow that has no runs."""
@@ -178,7 +205,7 @@ class Operator(ControlPlane):
 
     def get_contract(self, name: str) -> Contract:
         """Return a contract without its content."""
-        return record(Contract, self.http.json("GET", f"contracts/{name}"))
+        return read_record(Contract, self.http.json("GET", f"contracts/{name}"))
 
     def find_contract(self, name: str) -> Contract | None:
         """Return a contract without its content, None when there is none."""
@@ -189,7 +216,7 @@ class Operator(ControlPlane):
 
     def get_contract_revision(self, name: str, revision: int) -> ContractRevision:
         """Return one revision with its bytes."""
-        return record(ContractRevision, self.http.json("GET", f"contracts/{name}/revisions/{revision}"))
+        return read_record(ContractRevision, self.http.json("GET", f"contracts/{name}/revisions/{revision}"))
 
     def delete_contract(self, name: str) -> None:
         """Delete a contract that no workflow uses."""
@@ -199,12 +226,11 @@ class Operator(ControlPlane):
 
     def list_runs(self, wanted: RunFilter, paging: Paging) -> Page[WorkflowRun]:
         """Return runs, newest first."""
-        filters = {name: getattr(wanted, name) for name in RunFilter.__slots__}
-        return self._list(WorkflowRun, "workflow-runs", paging, **filters)
+        return self._list(WorkflowRun, "workflow-runs", paging, **asdict(wanted))
 
     def get_run(self, run_id: str) -> RunDetail:
         """Return a run with everything that the server knows of it."""
-        return record(RunDetail, self.http.json("GET", f"workflow-runs/{run_id}"))
+        return read_record(RunDetail, self.http.json("GET", f"workflow-runs/{run_id}"))
 
     def get_run_by_digest(self, digest: Digest) -> RunDetail:
         """Return the run whose attestation has that digest.
@@ -232,6 +258,11 @@ class Operator(ControlPlane):
             raise DigestMismatchError(digest, sha256_digest(raw), "they are not shown")
         return raw
 
+    def discover(self, digest: str, kind: str | None, depth: int, paging: Paging) -> ReferrerGraph:
+        """Return what has a digest, what it refers to and what refers to it, up to `depth` steps away."""
+        query = {"kind": kind, "depth": depth, "limit": paging.limit, "cursor": paging.cursor}
+        return read_record(ReferrerGraph, self.http.json("GET", f"referrers/{digest}", query=query))
+
     @contextmanager
     def artifact(self, digest: Digest) -> Iterator[Download]:
         """Begin to download an artifact."""
@@ -248,7 +279,7 @@ class Operator(ControlPlane):
             paging = Paging(limit=200, cursor=found.next_cursor)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Download:
     """An artifact on its way."""
 

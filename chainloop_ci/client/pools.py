@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -18,10 +17,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from chainloop_ci.api.address import is_loopback
+from chainloop_ci.client.certificates import explain_tls, trust
+from chainloop_ci.client.countdown import MIN_BYTES, Countdown, response_class
 from chainloop_ci.errors import ConfigInvalidError
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
+    from urllib3.response import HTTPResponse
 
     from chainloop_ci.client.http import Address
 
@@ -30,6 +32,7 @@ _LONGEST_CONNECT_SECONDS = 4.0
 """For each of a host's addresses; a host may have several that swallow packets."""
 _SEND_SECONDS = 18.0
 """For one piece of a body on its way into the socket."""
+_AGAIN = "try again"
 
 
 class Lost(Exception):
@@ -47,7 +50,9 @@ class Pool:
 
     def __init__(self, address: Address) -> None:
         self._proxy = proxy_for(address.url, address.env)
-        self._manager = _manager(address, self._proxy)
+        self._countdown = Countdown()
+        self._manager = _manager(address, self._proxy, self._countdown)
+        self._address = address
         self._host = urlsplit(address.url).netloc
         # A proxy answers only when it has reached the other side.
         self._connect_seconds = _LONGEST_CONNECT_SECONDS * (2 if self._proxy else 1)
@@ -60,15 +65,20 @@ class Pool:
         headers: Mapping[str, str],
         *,
         timeout_seconds: float,
+        window_seconds: float,
     ) -> BaseHTTPResponse:
         """Send one request; return the answer with its body still unread. `body`: bytes, pieces of bytes, or None.
+
+        Head and body come within `timeout_seconds`; a body of more than `MIN_BYTES` gets `window_seconds` for each
+        next `MIN_BYTES`.
 
         Raises:
             Lost: no answer.
         """
         timeout = urllib3.Timeout(connect=min(self._connect_seconds, timeout_seconds / 2), read=timeout_seconds)
+        self._countdown.begin(timeout_seconds)  # a proxy answers before the request is sent
         try:
-            return self._manager.request(
+            response = self._manager.request(
                 method,
                 url,
                 body=body,
@@ -80,7 +90,35 @@ class Pool:
                 decode_content=False,
             )
         except faults.HTTPError as error:
-            raise _lost(error, self._host, self._proxy) from error
+            raise self._lost(error) from error
+        self._countdown.begin_body(window_seconds)
+        return response
+
+    def expect_download(self, window_seconds: float) -> None:
+        """Let the body that comes next have a time of its own, apart from that of its head."""
+        self._countdown.begin(window_seconds)
+        self._countdown.begin_body(window_seconds)
+
+    def _lost(self, error: faults.HTTPError) -> Lost:
+        through = f" (the proxy {shown(self._proxy)} from the environment is used)" if self._proxy else ""
+        if isinstance(error, faults.ProxyError):
+            return Lost(
+                f"the proxy {shown(self._proxy or '')} does not let the connection through: "
+                f"{_why(error.original_error)}",
+                "check HTTPS_PROXY and its user and password, or name the host in NO_PROXY",
+            )
+        if isinstance(error, faults.SSLError):
+            reason, hint = explain_tls(_why(error), _verification(error), self._address)
+            return Lost(reason, hint + through, temporary=False)
+        if isinstance(error, faults.NameResolutionError):
+            return Lost(
+                f"the host name {self._host} is not known",
+                f"check --control-plane (CHAINLOOP_CONTROL_PLANE_API){through}",
+            )
+        return Lost(
+            _why(error),
+            f"check that the control plane runs at this address and that this machine may reach it{through}",
+        )
 
 
 def blocks(response: BaseHTTPResponse) -> Iterator[bytes]:
@@ -91,8 +129,12 @@ def blocks(response: BaseHTTPResponse) -> Iterator[bytes]:
     """
     try:
         yield from response.stream(BLOCK_BYTES, decode_content=False)
+    except (faults.ReadTimeoutError, TimeoutError) as error:
+        raise Lost(
+            f"the rest came too slowly: less than {MIN_BYTES // 1024} KiB before the deadline", _AGAIN
+        ) from error
     except (faults.HTTPError, OSError) as error:
-        raise Lost(_why(error), "try again") from error
+        raise Lost(_why(error), _AGAIN) from error
 
 
 def proxy_for(url: str, env: Mapping[str, str]) -> str | None:
@@ -128,12 +170,12 @@ def _in_network(host: str, entry: str) -> bool:
         return False
 
 
-def _manager(address: Address, proxy: str | None) -> urllib3.PoolManager:
+def _manager(address: Address, proxy: str | None, countdown: Countdown) -> urllib3.PoolManager:
     options: dict[str, Any] = {"num_pools": 2, "maxsize": 2}
     if address.url.startswith("https:"):
-        options["ssl_context"] = _certificates(address)
+        options["ssl_context"] = trust(address)
     manager = _proxy_manager(proxy, options) if proxy else urllib3.PoolManager(**options)
-    manager.pool_classes_by_scheme = {"http": _PatientPool, "https": _PatientTlsPool}
+    manager.pool_classes_by_scheme = _pool_classes(countdown)
     return manager
 
 
@@ -156,69 +198,59 @@ def shown(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _certificates(address: Address) -> ssl.SSLContext:
-    """Trust what the system (or `SSL_CERT_FILE`) trusts, and the given CA besides."""
-    bundle = address.env.get("SSL_CERT_FILE") or None
-    try:
-        context = ssl.create_default_context(cafile=bundle)
-        if "-----BEGIN" in address.ca:
-            context.load_verify_locations(cadata=address.ca)
-        elif address.ca:
-            context.load_verify_locations(cadata=Path(address.ca).read_text(encoding="ascii"))
-    except (OSError, ValueError) as error:
-        named = "--control-plane-ca" if bundle is None or address.ca else f"SSL_CERT_FILE {bundle}"
-        raise ConfigInvalidError(
-            f"{named} holds no certificates that can be read: {_why(error)}",
-            hint="give the path of a PEM file, or the PEM text itself",
-        ) from error
-    return context
+def _pool_classes(countdown: Countdown) -> dict[str, type[HTTPConnectionPool]]:
+    """Return pools whose connections read under a countdown, and whose sends may take longer than their connect."""
+
+    class Connection(HTTPConnection):
+        response_class = staticmethod(response_class(countdown))  # type: ignore[assignment]  # http.client calls it
+
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(_SEND_SECONDS)
+
+        def request(self, *arguments: Any, **options: Any) -> None:
+            if self.sock is not None:  # used again: urllib3 would take the time of a connect for each send
+                self.timeout = _SEND_SECONDS
+            super().request(*arguments, **options)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 overrides http.client's
+            countdown.begin(float(self.timeout or _SEND_SECONDS))
+            return super().getresponse()
+
+    class TlsConnection(HTTPSConnection):
+        response_class = staticmethod(response_class(countdown))  # type: ignore[assignment]  # http.client calls it
+
+        def connect(self) -> None:
+            super().connect()
+            self.sock.settimeout(_SEND_SECONDS)
+
+        def request(self, *arguments: Any, **options: Any) -> None:
+            if self.sock is not None:  # used again: urllib3 would take the time of a connect for each send
+                self.timeout = _SEND_SECONDS
+            super().request(*arguments, **options)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 overrides http.client's
+            countdown.begin(float(self.timeout or _SEND_SECONDS))
+            return super().getresponse()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = TlsConnection
+
+    return {"http": PlainPool, "https": TlsPool}
 
 
-class _PatientConnection(HTTPConnection):
-    """A connection whose sends may take longer than its connect: one timeout serves both in urllib3."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(_SEND_SECONDS)
-
-
-class _PatientTlsConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.sock.settimeout(_SEND_SECONDS)
-
-
-class _PatientPool(HTTPConnectionPool):
-    ConnectionCls = _PatientConnection
-
-
-class _PatientTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _PatientTlsConnection
-
-
-def _lost(error: faults.HTTPError, host: str, proxy: str | None) -> Lost:
-    through = f" (the proxy {shown(proxy)} from the environment is used)" if proxy else ""
-    cause: BaseException = error
-    if isinstance(error, faults.ProxyError):
-        return Lost(
-            f"the proxy {shown(proxy or '')} does not let the connection through: {_why(error.original_error)}",
-            "check HTTPS_PROXY and its user and password, or name the host in NO_PROXY",
-        )
-    if isinstance(error, faults.SSLError):
-        return Lost(
-            f"no trusted TLS connection: {_why(cause)}",
-            "a private certificate authority is named with --control-plane-ca or SSL_CERT_FILE; a server without TLS "
-            "has an http:// address" + through,
-            temporary=False,
-        )
-    if isinstance(error, faults.NameResolutionError):
-        return Lost(
-            f"the host name {host} is not known", f"check --control-plane (CHAINLOOP_CONTROL_PLANE_API){through}"
-        )
-    return Lost(
-        _why(cause),
-        f"check that the control plane runs at this address and that this machine may reach it{through}",
-    )
+def _verification(error: BaseException) -> ssl.SSLCertVerificationError | None:
+    """Return what the TLS library says about a certificate, however deep urllib3 has wrapped it."""
+    seen: BaseException | None = error
+    for _ in range(8):
+        if seen is None or isinstance(seen, ssl.SSLCertVerificationError):
+            return seen
+        inner = next((argument for argument in seen.args if isinstance(argument, BaseException)), None)
+        seen = seen.__cause__ or inner or seen.__context__
+    return None
 
 
 def _why(error: BaseException) -> str:

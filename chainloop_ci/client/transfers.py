@@ -6,11 +6,11 @@ import hashlib
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import IO, BinaryIO
 
 from chainloop_ci.digests import Digest, digest_of_hex
 from chainloop_ci.errors import DigestMismatchError, FileUnreadableError
+from chainloop_ci.records import record
 
 BLOCK_BYTES = 1024 * 1024
 _PIECE_BYTES = 256 * 1024
@@ -114,7 +114,7 @@ def _fill(
         ready.put(error)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Received:
     """What was downloaded."""
 

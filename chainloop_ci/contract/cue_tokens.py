@@ -21,7 +21,10 @@ _PATTERNS = (
 )
 _TOKEN = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS))
 _MAX_TOKENS = 6 * MAX_NODES
-_FULL_CUE = "full CUE is read by the `cue` program: install it, or export the contract: cue export --out json FILE"
+_FULL_CUE = (
+    "full CUE is read by the `cue` program: install it (or name it with CHAINLOOP_CUE), or export the contract: "
+    "cue export --out json FILE > contract.json"
+)
 _ENDS_A_LINE = frozenset(("text", "number", "name"))
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\s\S])")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "/": "/", "\\": "\\", '"': '"'}

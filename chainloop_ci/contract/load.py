@@ -6,7 +6,7 @@ The schema is chosen by the header first and only that schema's errors are repor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,8 +22,10 @@ from chainloop_ci.contract.types import Contract, ContractFormat, ContractSchema
 from chainloop_ci.contract.yaml12 import read_yaml
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import ContractInvalidError, Finding
+from chainloop_ci.records import record
 
 EvaluateCue = Callable[[bytes], bytes]
+"""Turns full CUE into JSON; raises `ContractInvalidError` or `LimitExceededError`."""
 
 _READERS = {ContractFormat.JSON: read_json, ContractFormat.YAML: read_yaml, ContractFormat.CUE: read_cue}
 _EXTENSIONS = {
@@ -37,7 +39,7 @@ _BEYOND_SUBSET = frozenset(("cue-unsupported", "cue-syntax", "cue-conflict"))
 _OVER_LIMIT = frozenset(("too-deep", "too-many-values"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoadedContract:
     """A valid contract and the bytes to store."""
 
@@ -67,8 +69,24 @@ def load(
         ContractInvalidError: with every error, in the order of the text (the first `MAX_FINDINGS`).
         LimitExceededError: more than 1 MiB.
     """
-    wanted = format or _format_of(filename)
-    raw, found, tree = _read(raw, wanted, evaluate_cue)
+    read, found, tree = _read(raw, format or _format_of(filename), evaluate_cue)
+    if read == raw:
+        return _judge(read, found, tree, implemented)
+    try:
+        judged = _judge(read, found, tree, implemented)
+    except ContractInvalidError as error:
+        raise _invalid(_unplaced(error.findings)) from error
+    return replace(judged, warnings=tuple(_unplaced(judged.warnings)))
+
+
+def _unplaced(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings about exported JSON: its lines and columns are those of a text that nobody has seen."""
+    return [replace(finding, line=None, column=None) for finding in findings]
+
+
+def _judge(
+    raw: bytes, found: ContractFormat, tree: Tree, implemented: frozenset[MaterialType] | None
+) -> LoadedContract:
     form = _choose_schema(tree)
     schema = contract_schema(form)
     root, findings = normalise(tree.root, schema)
@@ -96,7 +114,10 @@ def _read(
         if wanted is not ContractFormat.CUE or evaluate is None or error.findings[0].code not in _BEYOND_SUBSET:
             raise
     exported = evaluate(raw)
-    return exported, ContractFormat.JSON, read_json(exported)
+    try:
+        return exported, ContractFormat.JSON, read_json(exported)
+    except ContractInvalidError as error:
+        raise _invalid(_unplaced(error.findings)) from error
 
 
 def _read_any(raw: bytes, evaluate: EvaluateCue | None) -> tuple[bytes, ContractFormat, Tree]:

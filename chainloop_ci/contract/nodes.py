@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.errors import ContractInvalidError, Finding, LimitExceededError
+from chainloop_ci.records import record
 
 MAX_DEPTH = 64
 """Deepest nesting of lists and mappings."""
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tree:
     """A document as it was read."""
 

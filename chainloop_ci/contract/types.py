@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from chainloop_ci.records import record
 
 
 class MaterialType(StrEnum):
@@ -85,7 +87,7 @@ class ContractFormat(StrEnum):
     CUE = "cue"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Annotation:
     """A name with a value; an empty value must be supplied when crafting."""
 
@@ -93,7 +95,7 @@ class Annotation:
     value: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractMaterial:
     """One material that an attestation must, or may, carry."""
 
@@ -114,7 +116,7 @@ class ContractMaterial:
         return not self.optional and self.group is None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contract:
     """A parsed contract. The bytes it came from are what is stored and pinned, never this record."""
 

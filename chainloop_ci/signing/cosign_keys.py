@@ -10,9 +10,10 @@ import binascii
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from chainloop_ci.errors import SigningKeyInvalidError
+from chainloop_ci.records import record
 from chainloop_ci.signing.pem import PemBlock, render_block
 
 LABELS = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
@@ -26,7 +27,7 @@ _COST, _BLOCK_SIZE, _PARALLEL = 65536, 8, 1
 _SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 32, 24, 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Sealed:
     """The JSON inside the PEM block."""
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainloop_ci.digests import Digest
-from chainloop_ci.errors import FileUnreadableError, SigningKeyInvalidError, SigningKeyMissingError
+from chainloop_ci.errors import SigningKeyInvalidError, SigningKeyMissingError
 from chainloop_ci.signing import cosign_keys
 from chainloop_ci.signing.passwords import PASSWORD_VARIABLE, ReadPassword
 from chainloop_ci.signing.pem import PemBlock, find_blocks
 from chainloop_ci.signing.public_keys import MAX_KEY_BYTES, PublicKey, curve_name, wrap_public_key
+from chainloop_ci.small_files import read_small_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -77,7 +78,8 @@ def load_signing_key(reference: str, *, read_password: ReadPassword, env: Mappin
     Raises:
         SigningKeyMissingError: the reference is empty.
         SigningKeyInvalidError: nothing there, no private key, a kind that cannot sign here, no or a wrong password.
-        FileUnreadableError: the path is a folder or may not be read.
+        FileUnreadableError: the path is a folder, may not be read, or is a pipe that nobody fills in time.
+        PathRefusedError: the path is a device, a socket or a file of /proc (R22).
     """
     text, warnings = _resolve(reference.strip(), env)
     key = _require_supported(_decrypt(_private_block(text), read_password))
@@ -136,24 +138,19 @@ def _is_path(reference: str) -> bool:
 
 
 def _from_file(path: Path) -> tuple[str, tuple[str, ...]]:
-    try:
-        with path.open("rb") as stream:
-            facts = os.fstat(stream.fileno())
-            raw = stream.read(MAX_KEY_BYTES + 1)
-    except OSError as error:
-        raise FileUnreadableError(f"the signing key {str(path)!r} cannot be read: {error.strerror}") from error
-    if len(raw) > MAX_KEY_BYTES:
+    file = read_small_file(path, "the signing key", MAX_KEY_BYTES)
+    if len(file.raw) > MAX_KEY_BYTES:
         raise SigningKeyInvalidError(f"expected a signing key of at most {MAX_KEY_BYTES} bytes in {str(path)!r}")
-    text = raw.decode("utf-8", "replace")
-    return (text if find_blocks(text) else _from_base64(text) or text), _mode_warnings(path, facts)
+    text = file.raw.decode("utf-8", "replace")
+    return (text if find_blocks(text) else _from_base64(text) or text), _mode_warnings(path, file.mode)
 
 
-def _mode_warnings(path: Path, facts: os.stat_result) -> tuple[str, ...]:
+def _mode_warnings(path: Path, mode: int) -> tuple[str, ...]:
     # On Windows the bits say nothing; pipes (`--key <(…)`) belong to the process.
-    if os.name != "posix" or not stat.S_ISREG(facts.st_mode) or not facts.st_mode & 0o077:
+    if os.name != "posix" or not stat.S_ISREG(mode) or not mode & 0o077:
         return ()
-    mode = stat.S_IMODE(facts.st_mode)
-    return (f"the signing key {str(path)!r} can be read by others (mode {mode:04o}): run chmod 600 on it",)
+    bits = stat.S_IMODE(mode)
+    return (f"the signing key {str(path)!r} can be read by others (mode {bits:04o}): run chmod 600 on it",)
 
 
 def _from_base64(text: str) -> str | None:

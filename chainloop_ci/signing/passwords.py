@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chainloop_ci.errors import FileUnreadableError, LimitExceededError
+from chainloop_ci.small_files import read_small_file
 
 PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - a name, not a password
 """Environment variable that holds the password."""
@@ -36,11 +37,7 @@ def password_reader(
 
 
 def _read_file(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAX_PASSWORD_BYTES + 1)
-    except OSError as error:
-        raise FileUnreadableError(f"the password file {str(path)!r} cannot be read: {error.strerror}") from error
+    raw = read_small_file(path, "the password file", MAX_PASSWORD_BYTES).raw
     if len(raw) > MAX_PASSWORD_BYTES:
         raise LimitExceededError(f"expected a password of at most {MAX_PASSWORD_BYTES} bytes in {str(path)!r}")
     try:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from chainloop_ci.records import record
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,60})-----(.*?)-----END \1-----", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PemBlock:
     """One block, its lines without indentation."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from chainloop_ci import errors
-from chainloop_ci.client.answers import BY_CODE, Answer, error_of, page, read_json, record
+from chainloop_ci.client.answers import BY_CODE, Answer, error_of, page, read_json, read_record
 from chainloop_ci.errors import ChainloopError, ServerFaultError
 from server import errors as server_errors
 
@@ -116,9 +116,9 @@ def test_what_is_no_page_is_a_fault_of_the_server(document: object) -> None:
 @pytest.mark.parametrize("document", [None, [], {}, "x"])
 def test_a_record_that_lacks_something_is_a_fault_of_the_server(document: object) -> None:
     with pytest.raises(ServerFaultError, match="Thing"):
-        record(Thing, document)
+        read_record(Thing, document)
 
 
 def test_a_field_of_another_kind_is_a_fault_of_the_server() -> None:
     with pytest.raises(ServerFaultError, match=r"not the Thing .* Thing\.someName: expected str, found int"):
-        record(Thing, {"someName": 7})
+        read_record(Thing, {"someName": 7})

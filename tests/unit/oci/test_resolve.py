@@ -18,7 +18,8 @@ from chainloop_ci.errors import (
     ServerFaultError,
     UnreachableError,
 )
-from chainloop_ci.oci import MAX_ATTEMPTS, MAX_MANIFEST_BYTES, resolve_image
+from chainloop_ci.oci.registry import MAX_ATTEMPTS, MAX_MANIFEST_BYTES
+from chainloop_ci.oci.resolve import resolve_image
 
 HEX = "a" * 64
 DIGEST = f"sha256:{HEX}"

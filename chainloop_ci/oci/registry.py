@@ -1,0 +1,210 @@
+"""One conversation with a registry about one repository. Source: OCI distribution specification 1.1.
+
+`oras` is the client; what it lacks is here: timeouts, bounded retries and fresh tokens. It is loaded when a registry is
+asked.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from chainloop_ci import errors
+from chainloop_ci.digests import Digest, is_digest, parse_digest, sha256_digest
+from chainloop_ci.oci.login import Login
+from chainloop_ci.oci.realm import is_local, require_realm
+
+PATIENCE_SECONDS = 18.0
+"""Longest wait for one registry in all, retries included."""
+MAX_ATTEMPTS = 4
+MAX_MANIFEST_BYTES = 8 * 1024 * 1024
+_CONNECT_SECONDS = 4.0
+_MAX_REDIRECTS = 3
+PUSH_FIRST = (
+    "push the image before this step, or build it with `--output type=oci,dest=image.tar` and give that file: "
+    "an image that no registry has is attested from its OCI layout"
+)
+"""What to do about an image that is only in the engine that built it."""
+
+
+class Registry:
+    """One conversation with one registry about one repository."""
+
+    def __init__(self, name: str, login: Login | None, tried: str, pause: Callable[[float], None]) -> None:
+        self.name = name
+        self.host = name.partition("/")[0]
+        self.scheme = "http" if is_local(self.host) else "https"
+        self._login = login
+        self._tried = tried
+        self._pause = pause
+        self._ends = time.monotonic() + PATIENCE_SECONDS
+        self._authorization: str | None = None
+
+    def digest_of(self, tag: str) -> Digest:
+        """Return the digest of the manifest or index that `tag` names."""
+        from oras import defaults
+
+        url = f"{self.scheme}://{self.host}/v2/{self.name.partition('/')[2]}/manifests/{tag}"
+        headers = {"Accept": ", ".join(defaults.default_manifest_accepted_media_types)}
+        answer = self._client.do_request(url, "HEAD", headers=headers)
+        named = answer.headers.get("Docker-Content-Digest", "")
+        if answer.status_code == 200 and is_digest(named):
+            return parse_digest(named)
+        if answer.status_code in (200, 400, 405, 501):
+            # No usable header, or no HEAD: the digest is that of the bytes.
+            answer = self._client.do_request(url, "GET", headers=headers, stream=True)
+        if answer.status_code == 200:
+            return sha256_digest(_read(answer, MAX_MANIFEST_BYTES))
+        raise self._refusal(answer.status_code, tag)
+
+    def find_digest(self, tag: str) -> Digest | None:
+        """Return the digest of `tag`, None when there is none or it cannot be found out."""
+        try:
+            return self.digest_of(tag)
+        except errors.ChainloopError:
+            return None
+
+    @cached_property
+    def _client(self) -> Any:
+        """Return oras' client, whose requests all come back to `_converse`."""
+        import ssl
+
+        from oras.provider import Registry
+        from requests.adapters import HTTPAdapter
+
+        converse = self._converse
+
+        class SystemTrust(HTTPAdapter):
+            def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+                super().init_poolmanager(*arguments, ssl_context=ssl.create_default_context(), **options)
+
+        class Bounded(Registry):  # type: ignore[misc]  # oras has no types
+            """oras retries everything for two minutes, without a timeout; this one does neither."""
+
+            def do_request(self, url: str, method: str = "GET", *body: Any, **options: Any) -> Any:
+                return converse(method, url, options.get("headers") or {}, options.get("stream", False))
+
+        client = Bounded(hostname=self.host, insecure=self.scheme == "http")
+        client.session.mount("https://", SystemTrust())  # the machine's own authorities count as well
+        # Any authenticator of our own keeps requests from reading ~/.netrc.
+        client.session.auth = lambda request: request
+        client.session.trust_env = not is_local(self.host)
+        return client
+
+    def _converse(self, method: str, url: str, headers: dict[str, str], stream: bool) -> Any:
+        """Ask; when the registry wants to know who asks, log in, once more with a fresh token."""
+        answer = self._follow(method, url, headers, stream)
+        if answer.status_code == 401:
+            self._authorization = self._log_in(answer.headers.get("WWW-Authenticate", ""))
+            answer = self._follow(method, url, headers, stream)
+        return answer
+
+    def _follow(self, method: str, url: str, headers: dict[str, str], stream: bool) -> Any:
+        for _ in range(_MAX_REDIRECTS):
+            own = urlsplit(url)[:2] == (self.scheme, self.host)
+            known = {"Authorization": self._authorization} if own and self._authorization else {}
+            answer = self._send(method, url, {**headers, **known}, stream=stream)
+            target = urljoin(url, answer.headers.get("Location", ""))
+            if answer.status_code not in (301, 302, 303, 307, 308):
+                return answer
+            if urlsplit(target).scheme != "https" and not is_local(urlsplit(target).netloc):
+                break
+            url = target
+        raise errors.ServerFaultError(f"the registry {self.host} redirects too often, or to plain http")
+
+    def _send(self, method: str, url: str, headers: dict[str, str], **options: Any) -> Any:
+        from requests import exceptions
+
+        why = ""
+        for attempt in range(MAX_ATTEMPTS):
+            left = max(self._ends - time.monotonic(), 0.05)
+            timeout = (min(_CONNECT_SECONDS, left / 2), left)
+            wait = 0.3 * 2**attempt * (0.5 + random.random())  # noqa: S311 - only spreads the retries of many jobs
+            try:
+                answer = self._client.session.request(
+                    method, url, headers=headers, timeout=timeout, allow_redirects=False, **options
+                )
+                if answer.status_code < 500 and answer.status_code != 429:
+                    return answer
+                asked = str(answer.headers.get("Retry-After", ""))
+                wait = max(wait, float(asked) if asked.isascii() and asked.isdigit() else 0.0)
+                why = f"it answers with {answer.status_code}"
+            except exceptions.RequestException as error:
+                why = f"no connection ({type(error).__name__})"
+                if isinstance(error, exceptions.SSLError):
+                    break  # a certificate does not get better
+            if attempt + 1 == MAX_ATTEMPTS or time.monotonic() + wait >= self._ends:
+                break
+            self._pause(wait)
+        raise self._unreachable(url, why)
+
+    def _log_in(self, challenge: str) -> str | None:
+        """Return the `Authorization` that the challenge asks for."""
+        login, kind = self._login, challenge.strip().lower()
+        if "bearer " in kind:
+            named = dict(re.findall(r'(\w+)="([^"]*)"', challenge[kind.index("bearer ") :]))
+            return f"Bearer {self._fetch_token(named, login)}"
+        if "basic" in kind and login is not None and not login.identity:
+            return login.basic
+        raise self._refusal(401)
+
+    def _fetch_token(self, challenge: Mapping[str, str], login: Login | None) -> str:
+        realm = challenge.get("realm", "")
+        require_realm(self.host, realm, with_login=login is not None)
+        path = self.name.partition("/")[2]
+        query = {"service": challenge.get("service", ""), "scope": challenge.get("scope") or f"repository:{path}:pull"}
+        if login is not None and login.identity:
+            form = {**query, "grant_type": "refresh_token", "client_id": "chainloop-ci", "refresh_token": login.secret}
+            answer = self._send("POST", realm, {}, data=form, stream=True)
+        else:
+            headers = {"Authorization": login.basic} if login else {}
+            answer = self._send("GET", realm, headers, params=query, stream=True)
+        if answer.status_code != 200:
+            raise self._refusal(401)
+        try:
+            document = json.loads(_read(answer, 1024 * 1024))
+            token = str(document.get("token") or document["access_token"])
+        except (ValueError, KeyError, AttributeError) as error:
+            raise errors.ServerFaultError(f"{urlsplit(realm).netloc} answered a login without a token") from error
+        return token
+
+    def _refusal(self, status: int, tag: str = "") -> errors.ChainloopError:
+        if status in (401, 403):
+            return errors.RegistryLoginError(
+                f"the registry {self.host} does not let us read {self.name}; tried: {self._tried}",
+                hint=f"check the name; for a private image run `docker login {self.host}` (or podman's) before, or "
+                "give --registry-server, --registry-username and --registry-password; many registries answer like "
+                f"this for an image that does not exist: {PUSH_FIRST}",
+            )
+        if status == 404:
+            return errors.ImageUnresolvedError(
+                f"the registry {self.host} knows no {self.name}:{tag} (tried: {self._tried})",
+                hint=f"check name and tag; {PUSH_FIRST}",
+            )
+        return errors.ServerFaultError(f"the registry {self.host} answered {self.name}:{tag} with {status}")
+
+    def _unreachable(self, url: str, reason: str) -> errors.UnreachableError:
+        return errors.UnreachableError(
+            f"the registry {urlsplit(url).netloc} gave no answer for {self.name}: {reason}",
+            hint="check the registry's name, its certificate, and HTTPS_PROXY; an image that is given as "
+            "name@sha256:<digest> needs no registry",
+        )
+
+
+def _read(answer: Any, limit: int) -> bytes:
+    from urllib3.exceptions import HTTPError
+
+    place = urlsplit(answer.url).netloc
+    try:
+        raw: bytes = answer.raw.read(limit + 1, decode_content=True)
+    except HTTPError as error:
+        raise errors.UnreachableError(f"the connection to {place} was lost ({type(error).__name__})") from error
+    if len(raw) > limit:
+        raise errors.ServerFaultError(f"{place} answered with more than {limit} bytes")
+    return raw
