@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chainloop_ci.contract.annotations import MATERIAL_PREFIX as _PREFIX
 from chainloop_ci.materials.types import MainComponent
+from chainloop_ci.records import record
 
 TOOL_NAME = _PREFIX + "tool.name"
 TOOL_VERSION = _PREFIX + "tool.version"
@@ -40,7 +40,7 @@ content again does the same and says so."""
 LENIENT = "lenient"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tool:
     """What wrote a document."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO
 
 from chainloop_ci.materials.rejection import rejected
 from chainloop_ci.materials.types import Form
+from chainloop_ci.records import record
 
 _CHUNK_BYTES = 64 * 1024
 _MIB = 1024 * 1024
@@ -21,7 +21,7 @@ _CENTRAL_HEADER = b"PK\x01\x02"
 _ENCRYPTED = 0x1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveLimits:
     """How much may come out of an archive."""
 
@@ -47,6 +47,15 @@ def iter_members(
     meter = _Meter(limits or ArchiveLimits(), len(raw), expected)
     with _refusing(expected):
         yield from _iter_zip(raw, suffix, meter) if form is Form.ZIP else _iter_tar(raw, suffix, meter)
+
+
+def prepare_archives() -> None:
+    """Import now what reading an archive imports."""
+    import gzip  # noqa: F401
+    import struct  # noqa: F401
+    import tarfile  # noqa: F401
+    import zipfile  # noqa: F401
+    import zlib  # noqa: F401
 
 
 class _Meter:

@@ -7,7 +7,8 @@ reference section 3.4; how a value is told from a plain text: reference section 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from chainloop_ci.records import record
 
 _DEFAULT_REGISTRY = "index.docker.io"
 _DEFAULT_REGISTRY_NAMES = ("", "docker.io", "registry-1.docker.io", _DEFAULT_REGISTRY)
@@ -21,7 +22,7 @@ _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _MAX_LENGTH = 512
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ImageName:
     """The parts of an image name; empty where nothing was written."""
 

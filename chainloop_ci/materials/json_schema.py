@@ -7,8 +7,8 @@ when it is first needed, once per process. References are answered from this pac
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from chainloop_ci.errors import Finding, MaterialRejectedError
 from chainloop_ci.materials.json_document import name_type, shorten
 from chainloop_ci.materials.json_slices import Path, Slice, is_small, slices
 from chainloop_ci.materials.rejection import MAX_FINDINGS, cap_findings, cap_warnings, rejected
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -29,7 +30,7 @@ _DEEP = "violations deep in a large document, where they are not listed"
 _ALTERNATIVES = ("oneOf", "anyOf")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SchemaFile:
     """A schema in `schemas/` and the files that it refers to by `<base><file name>`."""
 
@@ -44,7 +45,7 @@ class SchemaFile:
     """Returns the schema without the rules whose violation is only worth a warning; None: there are none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Violation:
     """One place where a document does not fit its schema."""
 
@@ -66,7 +67,7 @@ class Violation:
         return Finding("schema-violation", _describe(nearest), path=json_pointer(place))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Violations:
     """Where a document does not fit its schema."""
 
@@ -85,6 +86,14 @@ class Violations:
 def json_pointer(path: Sequence[str | int]) -> str:
     """Return the JSON pointer (RFC 6901) of `path`; the whole document is an empty text."""
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def prepare_schemas(schemas: Iterable[SchemaFile]) -> None:
+    """Compile `schemas` now: later nothing is imported and no file is read for them."""
+    for schema in schemas:
+        _compile(schema)
+        if schema.relax:
+            _compile_relaxed(schema)
 
 
 def find_violations(schema: SchemaFile, document: object, expected: str) -> Violations:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from chainloop_ci.records import record
+
 MAX_VALUES = 10_000
 """Values in a piece: members, items and what they hold."""
 _MAX_MEMBERS = 256
@@ -20,7 +22,7 @@ _FEW = 50
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slice:
     """A piece of a document: the way to one array of it, and some items of that array."""
 

@@ -5,8 +5,6 @@ Importing this module is cheap: parsers and schemas are loaded by the first chec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import ContractUnsupportedError, MaterialRejectedError
 from chainloop_ci.materials.content_form import form_of
@@ -27,6 +25,7 @@ from chainloop_ci.materials.types import (
     MaterialKind,
     MaterialSource,
 )
+from chainloop_ci.records import record
 
 # In the order in which a type is inferred (reference section 1.3).
 MATERIALS: tuple[MaterialKind, ...] = (
@@ -47,7 +46,7 @@ _KINDS = {kind.type: kind for kind in MATERIALS}
 _ARCHIVES = (Form.ZIP, Form.GZIP)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inferred:
     """The type that was found, and the check that found it, so that nobody checks twice."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.records import record
 
 
 class MaterialSource(StrEnum):
@@ -32,7 +33,7 @@ class Form(StrEnum):
     GZIP = "gzip-compressed data"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MainComponent:
     """What an SBOM is about."""
 
@@ -41,7 +42,7 @@ class MainComponent:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """What a check found in a document that it accepts."""
 
@@ -54,7 +55,7 @@ class Checked:
 Check = Callable[[bytes, bool], Checked]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MaterialKind:
     """How one material type is handled. Each implemented type has exactly one entry in `registry.MATERIALS`."""
 
@@ -73,6 +74,8 @@ class MaterialKind:
     """DOCUMENT only: what the first bytes must look like before the type is considered at all."""
     marker: bytes = b""
     """DOCUMENT only: bytes in every JSON or XML document of this type, searched before anything is parsed."""
+    prepare: Callable[[], None] | None = None
+    """Loads all that the checks import and read, for whoever may not open files later; None: nothing."""
 
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024

@@ -58,7 +58,8 @@ def outline_xml(
 
     Raises:
         MaterialRejectedError: broken XML, with line and column; a DTD, entity or external reference in it; more than
-            `max_elements` elements (what is left of `MAX_ELEMENTS` for this file), or too many inside each other.
+            `max_elements` elements (what is left of `MAX_ELEMENTS` for this file), or too many inside each other; an
+            encoding that the reader does not know.
     """
     from xml.etree.ElementTree import ParseError
 
@@ -80,7 +81,18 @@ def outline_xml(
     except DefusedXmlException as error:
         line, column = parser.parser.CurrentLineNumber, parser.parser.CurrentColumnNumber + 1
         raise _refuse(expected, "XML with a document type declaration", file, line, column, "refused") from error
+    except (LookupError, ValueError) as error:
+        # Python's codecs are asked for the encoding that the document names, and raise what they like.
+        raise rejected(
+            expected, f"XML in an encoding that cannot be read{f' ({file})' if file else ''}", hint="write it as UTF-8"
+        ) from error
     return outline
+
+
+def prepare_xml() -> None:
+    """Import now what reading XML imports."""
+    import defusedxml.common
+    import defusedxml.ElementTree  # noqa: F401
 
 
 def _refuse(expected: str, found: str, file: str, line: int, column: int, reason: str) -> MaterialRejectedError:

@@ -1,4 +1,4 @@
-"""CONTAINER_IMAGE: an image that lives in a registry. Source: reference sections 3.3 and 3.4."""
+"""CONTAINER_IMAGE: an image in a registry, or in an OCI layout on disk. Source: reference sections 3.3 and 3.4."""
 
 from __future__ import annotations
 

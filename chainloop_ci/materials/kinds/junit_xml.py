@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import MaterialRejectedError
-from chainloop_ci.materials.archive import ArchiveLimits, iter_members
+from chainloop_ci.materials.archive import ArchiveLimits, iter_members, prepare_archives
 from chainloop_ci.materials.content_form import form_of, name_form, wide_encoding_of
 from chainloop_ci.materials.rejection import rejected
 from chainloop_ci.materials.types import Checked, Form, MaterialKind, MaterialSource
-from chainloop_ci.materials.xml_document import MAX_ELEMENTS, outline_xml
+from chainloop_ci.materials.xml_document import MAX_ELEMENTS, outline_xml, prepare_xml
 
 _EXPECTED = "a JUnit report (XML, or a zip or tar.gz of XML files)"
 _SUITE = frozenset({"testsuite"})
@@ -52,6 +52,11 @@ def _no_suites(found: str) -> MaterialRejectedError:
     )
 
 
+def _prepare() -> None:
+    prepare_archives()
+    prepare_xml()
+
+
 JUNIT_XML = MaterialKind(
     type=MaterialType.JUNIT_XML,
     source=MaterialSource.DOCUMENT,
@@ -59,4 +64,5 @@ JUNIT_XML = MaterialKind(
     check=_check,
     forms=_FORMS,
     marker=b"<testsuite",
+    prepare=_prepare,
 )

@@ -25,6 +25,7 @@ from chainloop_ci.materials.json_document import (
 from chainloop_ci.materials.json_schema import (
     SchemaFile,
     find_violations,
+    prepare_schemas,
     refuse_violations,
     warn_of_violations,
 )
@@ -113,4 +114,5 @@ SARIF = MaterialKind(
     check=_check,
     forms=(Form.JSON_OBJECT,),
     marker=b'"runs"',
+    prepare=lambda: prepare_schemas([_STRUCTURE]),
 )

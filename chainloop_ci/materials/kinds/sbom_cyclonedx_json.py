@@ -30,6 +30,7 @@ from chainloop_ci.materials.json_schema import (
     find_violations,
     fits_relaxed,
     json_pointer,
+    prepare_schemas,
     refuse_violations,
     warn_of_violations,
 )
@@ -183,4 +184,5 @@ SBOM_CYCLONEDX_JSON = MaterialKind(
     check=_check,
     forms=(Form.JSON_OBJECT,),
     marker=b'"CycloneDX"',
+    prepare=lambda: prepare_schemas(_SCHEMAS.values()),
 )

@@ -25,6 +25,7 @@ from chainloop_ci.materials.json_schema import (
     SchemaFile,
     find_violations,
     fits_relaxed,
+    prepare_schemas,
     refuse_violations,
     warn_of_violations,
 )
@@ -125,4 +126,5 @@ SBOM_SPDX_JSON = MaterialKind(
     check=_check,
     forms=(Form.JSON_OBJECT,),
     marker=b'"spdxVersion"',
+    prepare=lambda: prepare_schemas(_SCHEMAS.values()),
 )

@@ -67,3 +67,11 @@ def test_t27_reading_ends_with_the_last_element_that_is_allowed():
         outline_xml(chunks(), WANTED, "some XML", "x.xml", max_elements=3)
 
     assert read == [b"<a>", b"<b/><b/><b/>"]
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "shift_jis", "idna", "base64", "punycode", "undefined"])
+def test_an_encoding_that_cannot_be_read_is_refused(encoding):
+    raw = f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode()
+
+    with pytest.raises(MaterialRejectedError, match="an encoding that cannot be read"):
+        outline_xml([raw], frozenset(), "a report")
