@@ -1,11 +1,10 @@
-"""`/metrics`: for Prometheus, with the bearer of a reader, one organization each."""
+"""`/metrics`: for Prometheus, with the bearer of a reader: one organization each, or the server for its operator."""
 
 from __future__ import annotations
 
 from flask import Flask, Response
 
-from chainloop_ci.api.limits import ORGANIZATION_HEADER
-from chainloop_ci.errors import UsageError
+from chainloop_ci.api.access import Role
 from server.model.principal import READERS
 from server.routes.register import authenticated
 from server.services.metrics import MEDIA_TYPE
@@ -17,12 +16,9 @@ def install_metrics(app: Flask, services: Services) -> None:
 
     @app.get("/metrics")
     def metrics() -> Response:
-        """Answer with the metrics of the token's organization."""
+        """Answer with the metrics of the token's organization; for an instance token that names none, the server's."""
         principal = authenticated(services)
         principal.require_role(READERS)
-        if not principal.organization_id:
-            raise UsageError(
-                "an instance token must say which organization's metrics it means",
-                hint=f"add a header `{ORGANIZATION_HEADER}: <name>`",
-            )
-        return Response(services.metrics.render(principal), content_type=MEDIA_TYPE)
+        is_server = principal.role is Role.INSTANCE and not principal.organization_id
+        text = services.server_metrics.render() if is_server else services.metrics.render(principal)
+        return Response(text, content_type=MEDIA_TYPE)

@@ -48,8 +48,11 @@ STATUS_OF_CODE: dict[str, int] = {
     "statement-invalid": 422,
     "blob-corrupt": 500,
     "server-fault": 500,
+    "checker-busy": 503,
+    "checker-unavailable": 503,
     "schema-mismatch": 503,
     "store-busy": 503,
+    "store-unusable": 503,
     "unreachable": 503,
     "quota-exceeded": 507,
     "store-full": 507,
@@ -83,9 +86,17 @@ def _refuse(error: ChainloopError) -> Response:
     status = STATUS_OF_CODE.get(error.code)
     if status is None:
         return _confess(error)
+    if status >= 500:
+        _log.warning("failed", code=error.code, cause=_cause(error), request_id=g.get("request_id"))
     g.problem_code = error.code
     findings = problem_findings(error.findings)
     return problem_response(_problem(error.code, status, error.message[:MAX_TEXT], error.hint, findings))
+
+
+def _cause(error: ChainloopError) -> str:
+    """Return what the disk, the database or the system said, without the statement that it was said to."""
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    return str(cause or error.message)[:MAX_TEXT]
 
 
 def _refuse_body(error: Exception) -> Response:

@@ -33,10 +33,17 @@ def install_public(app: Flask, endpoints: tuple[Endpoint, ...], services: Servic
 
     @app.get("/readyz")
     def readyz() -> Response:
-        """Answer 200 when requests can be served and stored, else 503 with the reasons (R8)."""
-        findings = services.health.findings()
-        body = {"status": "not ready" if findings else "ready", "findings": [item.to_dict() for item in findings]}
-        return Response(json.dumps(body), 503 if findings else 200, mimetype="application/json")
+        """Answer 200 when requests can be served and stored, else 503 with the reasons (R8).
+
+        Warnings are what the operator should look at; no load balancer has to take the server out for them.
+        """
+        condition = services.health.look()
+        body = {
+            "status": "ready" if condition.is_ready else "not ready",
+            "findings": [item.to_dict() for item in condition.findings],
+            "warnings": [item.to_dict() for item in condition.warnings],
+        }
+        return Response(json.dumps(body), 200 if condition.is_ready else 503, mimetype="application/json")
 
     @app.get("/openapi.json")
     def openapi() -> Response:

@@ -11,7 +11,7 @@ from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequ
 from server.model.principal import ATTESTERS, EVERYBODY, READERS
 from server.model.run_filters import STATE_WORDS
 from server.routes.endpoints import PAGING, Answer, Call, Endpoint, Header, Query
-from server.services.runs import RunQuery
+from server.services.run_filters import RunQuery
 
 HANDLE = Header(HANDLE_HEADER, "The run handle: what shows that the job which began the run is asking (R14).")
 REQUIRED_HANDLE = Header(HANDLE.name, HANDLE.description, required=True)
@@ -21,7 +21,7 @@ _FILTERS = (
     Query("project", "Name of a project."),
     Query("state", f"One of {', '.join(STATE_WORDS)}, in any case."),
     Query("commit", "Head commit, at least its first 7 digits."),
-    Query("digest", "Digest of the attestation or of one of its materials."),
+    Query("digest", "Digest of the attestation, of one of its materials, or of what the run uploaded or refers to."),
     Query("runner", "Runner type, like GITHUB_ACTION."),
     Query("token", "Name or id of the token that began the run."),
     Query("since", "RFC 3339 time: begun then or later."),
@@ -64,6 +64,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answer=WorkflowRun,
         body=RunRequest,
         status=201,
+        is_repeatable=True,
     ),
     Endpoint(
         "GET",

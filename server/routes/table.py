@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.routes import (
     artifacts,
     attestations,
+    audit,
     contracts,
     keys,
     organizations,
@@ -19,6 +20,7 @@ from server.routes.endpoints import Endpoint
 ENDPOINTS: tuple[Endpoint, ...] = (
     *organizations.ENDPOINTS,
     *tokens.ENDPOINTS,
+    *audit.ENDPOINTS,
     *keys.ENDPOINTS,
     *projects.ENDPOINTS,
     *workflows.ENDPOINTS,

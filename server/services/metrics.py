@@ -1,4 +1,7 @@
-"""Prometheus metrics of one organization, read from the database: right on every worker (reference section 6.6)."""
+"""Prometheus metrics, read from the database and from what the workers share: right on every worker (reference 6.6).
+
+Two views: of an organization, for any of its readers; and of the whole server, for its operator.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from chainloop_ci.api.runs import RunState
 from server.model.durations import Bucket, bucket_of, cumulative, milliseconds
 from server.model.principal import Principal
+from server.services.metrics_counters import counter_families, store_families
+from server.services.metrics_families import MAX_SERIES, Families
 from server.store import metrics
 from server.store.database import Database
-from server.store.metrics import DurationBucket, LastRun, OverdueRun
+from server.store.metrics import CounterValue, DurationBucket, LastRun, OverdueRun, StoreUse
 
-MAX_SERIES = 1000
-"""Label sets of one metric of one organization; workflows that ran last come first, the rest is counted (T47)."""
 MAX_OVERDUE = 10_000
 """Overdue runs that are read one by one, until somebody writes down that they are expired."""
 
@@ -28,64 +31,81 @@ _Labels = tuple[str, str, str, str]
 
 
 class Metrics:
-    """Renders metrics."""
+    """Renders the metrics of an organization."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
 
     def render(self, principal: Principal) -> bytes:
-        """Return what the principal reaches, in Prometheus' text format 0.0.4."""
+        """Return what the principal reaches, in Prometheus' text format 0.0.4.
+
+        Counters of the organization as a whole are for tokens that reach the whole of it.
+        """
         now, reach = self._now(), principal.reach
         with self._database.read() as connection:
             last = metrics.list_last_runs(connection, reach, now=now, limit=MAX_SERIES + 1)
             counted = metrics.list_durations(connection, reach)
             overdue = metrics.list_overdue(connection, reach, now=now, limit=MAX_OVERDUE)
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Snapshot(principal.organization, last, [*counted, *map(_as_bucket, overdue)]))
-        return generate_latest(registry)
+            counters = metrics.list_counters(connection, reach.organization_id) if reach.is_whole else []
+            use = metrics.list_store_use(connection, reach.organization_id) if reach.is_whole else []
+        durations = [*counted, *map(_as_bucket, overdue)]
+        return render(_Organization(principal.organization, last, durations, counters, use))
 
 
-class _Snapshot(Collector):
+def render(collector: Collector) -> bytes:
+    """Return the metrics of one answer in Prometheus' text format 0.0.4, which escapes labels."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return generate_latest(registry)
+
+
+class _Organization(Collector):
     """What was read in one transaction, as metrics."""
 
-    def __init__(self, organization: str, last: list[LastRun], counted: Iterable[DurationBucket]) -> None:
+    def __init__(
+        self,
+        organization: str,
+        last: list[LastRun],
+        counted: Iterable[DurationBucket],
+        counters: list[CounterValue],
+        use: list[StoreUse],
+    ) -> None:
         self._organization = organization
         self._last = last
+        self._counters = counters
+        self._use = use
         self._series: dict[_Labels, list[Bucket]] = defaultdict(list)
         for entry in counted:
             self._series[entry.project, entry.workflow, entry.state, entry.runner_type].append(entry.bucket)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metric families."""
-        yield self._up()
-        yield self._durations()
-        dropped = GaugeMetricFamily("chainloop_metrics_series_dropped", "Series left out of this answer, per metric.")
-        dropped.add_sample(dropped.name, {"metric": "chainloop_workflow_up"}, max(0, len(self._last) - MAX_SERIES))
-        name = "chainloop_workflow_run_duration_seconds"
-        dropped.add_sample(dropped.name, {"metric": name}, max(0, len(self._series) - MAX_SERIES))
-        yield dropped
+        families = Families()
+        yield self._up(families)
+        yield self._durations(families)
+        yield from counter_families(families, self._counters)
+        yield from store_families(families, self._use)
+        yield families.dropped()
 
-    def _up(self) -> Metric:
-        family = GaugeMetricFamily(
+    def _up(self, families: Families) -> Metric:
+        return families.gauge(
             "chainloop_workflow_up",
             "1 when the workflow's last ended run is a success, else 0.",
-            labels=("org", "project", "workflow", "runner"),
+            ("org", "project", "workflow", "runner"),
+            [
+                ((self._organization, run.project, run.workflow, run.runner_type), float(run.succeeded))
+                for run in self._last
+            ],
         )
-        for run in self._last[:MAX_SERIES]:
-            family.add_metric((self._organization, run.project, run.workflow, run.runner_type), float(run.succeeded))
-        return family
 
-    def _durations(self) -> Metric:
-        family = HistogramMetricFamily(
+    def _durations(self, families: Families) -> Metric:
+        return families.histogram(
             "chainloop_workflow_run_duration_seconds",
             "How long runs lasted from init to their end.",
-            labels=("org", "project", "workflow", "status", "runner"),
+            ("org", "project", "workflow", "status", "runner"),
+            [((self._organization, *labels), *cumulative(buckets)) for labels, buckets in sorted(self._series.items())],
         )
-        for labels, buckets in sorted(self._series.items())[:MAX_SERIES]:
-            counts, total_seconds = cumulative(buckets)
-            family.add_metric((self._organization, *labels), counts, total_seconds)
-        return family
 
 
 def _as_bucket(run: OverdueRun) -> DurationBucket:

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select, text
 
 from chainloop_ci.api.runs import RunState
 from server.model.durations import Bucket
 from server.model.principal import Reach
 from server.store.reach import within
-from server.store.tables import projects, run_durations, workflow_runs, workflows
+from server.store.tables import (
+    artifacts,
+    counters,
+    organizations,
+    projects,
+    run_durations,
+    workflow_runs,
+    workflows,
+)
 from server.store.times import from_text, to_text
 
 
@@ -46,6 +54,70 @@ class OverdueRun:
     runner_type: str
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CounterValue:
+    """A row of `counters` with the name of its organization."""
+
+    organization: str
+    name: str
+    label: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUse:
+    """How much an organization stores."""
+
+    organization: str
+    used_bytes: int
+    quota_bytes: int
+    """0: no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreferenced:
+    """Uploads that no attestation was found to refer to (R8)."""
+
+    uploads: int
+    size_bytes: int
+
+
+def list_counters(connection: Connection, organization_id: str | None) -> list[CounterValue]:
+    """Return the counters of an organization; None: of all."""
+    query = (
+        select(organizations.c.name.label("organization"), counters.c.name, counters.c.label, counters.c.value)
+        .join(organizations, organizations.c.id == counters.c.organization_id)
+        .order_by(organizations.c.name, counters.c.name, counters.c.label)
+    )
+    if organization_id is not None:
+        query = query.where(counters.c.organization_id == organization_id)
+    return [CounterValue(row.organization, row.name, row.label, row.value) for row in connection.execute(query)]
+
+
+def list_store_use(connection: Connection, organization_id: str | None) -> list[StoreUse]:
+    """Return what an organization stores; None: all, those that store most first."""
+    own = organizations.c
+    query = select(own.name, own.used_bytes, own.quota_bytes).order_by(own.used_bytes.desc(), own.name)
+    if organization_id is not None:
+        query = query.where(own.id == organization_id)
+    return [StoreUse(row.name, row.used_bytes, row.quota_bytes) for row in connection.execute(query)]
+
+
+def count_unreferenced(connection: Connection, *, limit: int) -> Unreferenced:
+    """Count the uploads that no sweep has found in an attestation yet, but no more than `limit` of them."""
+    some = (
+        select(artifacts.c.size_bytes)
+        # As literal text: only so does SQLite see that the partial index fits.
+        .where(text("artifacts.referenced_at IS NULL"))
+        .order_by(artifacts.c.last_uploaded_at)
+        .limit(limit)
+        .subquery()
+    )
+    total = func.coalesce(func.sum(some.c.size_bytes), 0)
+    uploads, size_bytes = connection.execute(select(func.count(), total).select_from(some)).one()
+    return Unreferenced(int(uploads), int(size_bytes))
 
 
 def list_last_runs(connection: Connection, reach: Reach, *, now: datetime, limit: int) -> list[LastRun]:

@@ -6,6 +6,7 @@ import pytest
 from server.app import create_app
 from server.config import ServerConfig
 from server.services.health import Health
+from server.services.sweep_log import SweepLog
 from server.store import schema
 from server.wiring import build_services
 
@@ -20,16 +21,24 @@ def test_a_working_server_is_ready(client):
     assert (answer.status_code, answer.json["status"]) == (200, "ready")
 
 
-def test_r8_a_nearly_full_disk_is_said_and_passes_without_restart(services, tmp_path):
-    full = Health(services.database, tmp_path, min_free_bytes=2**62)
-    free = Health(services.database, tmp_path, min_free_bytes=0)
+def test_sweeps_that_are_late_are_a_warning_and_no_reason_to_take_the_server_out(client):
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json["findings"] == []
+    assert {warning["code"] for warning in answer.json["warnings"]} == {"sweep-late"}
+
+
+def test_r8_a_nearly_full_disk_is_said_and_passes_without_restart(services, tmp_path, clock):
+    full = Health(services.database, tmp_path, 2**62, SweepLog(services.database, clock))
+    free = Health(services.database, tmp_path, 0, SweepLog(services.database, clock))
 
     assert [finding.code for finding in full.findings()] == ["disk-nearly-full"]
     assert free.findings() == ()
 
 
-def test_a_data_folder_that_is_gone_is_said(services, tmp_path):
-    health = Health(services.database, tmp_path / "gone", min_free_bytes=0)
+def test_a_data_folder_that_is_gone_is_said(services, tmp_path, clock):
+    health = Health(services.database, tmp_path / "gone", 0, SweepLog(services.database, clock))
 
     assert [finding.code for finding in health.findings()] == ["data-folder-unreadable"]
 

@@ -1,0 +1,102 @@
+"""`docs/monitoring` as an operator uses it: what the dashboard and the alerts name is what the server says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from tests.integration.server.conftest import Tenant, bearer
+
+METRIC = re.compile(r"\bchainloop_[a-z_]+")
+
+
+@pytest.fixture
+def folder(project: Path) -> Path:
+    return project / "docs" / "monitoring"
+
+
+@pytest.fixture
+def known(client: FlaskClient, acme: Tenant, instance_token: str) -> set[str]:
+    """Return the names of all samples that the server's two views can have."""
+    views = (client.get("/metrics", headers=bearer(secret)).text for secret in (instance_token, acme.token("read")))
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", "\n".join(views), re.MULTILINE))
+    histograms = [name for name, kind in types.items() if kind == "histogram"]
+    return {*types, *(f"{name}_{part}" for name in histograms for part in ("bucket", "count", "sum"))}
+
+
+def expressions(document: Any) -> Iterator[str]:
+    """Yield every query of a dashboard or of alerts."""
+    if isinstance(document, list):
+        for item in document:
+            yield from expressions(item)
+    elif isinstance(document, dict):
+        for name, value in document.items():
+            if name in ("expr", "query") and isinstance(value, str):
+                yield value
+            else:
+                yield from expressions(value)
+
+
+def test_every_metric_of_the_dashboard_exists(folder: Path, known: set[str]) -> None:
+    dashboard = json.loads((folder / "grafana-dashboard.json").read_text())
+    named = {name for text in expressions(dashboard) for name in METRIC.findall(text)}
+
+    assert named <= known
+    assert len(named) > 15
+
+
+def test_every_metric_of_the_alerts_exists(folder: Path, known: set[str]) -> None:
+    alerts = yaml.safe_load((folder / "alerts.yml").read_text())
+    named = {name for text in expressions(alerts) for name in METRIC.findall(text)}
+
+    assert named <= known
+    assert len(named) > 8
+
+
+def test_every_metric_is_on_the_dashboard_or_in_the_guide(folder: Path, known: set[str], project: Path) -> None:
+    shown = (folder / "grafana-dashboard.json").read_text() + (project / "docs" / "operating.md").read_text()
+
+    missing = {name for name in known if name not in shown and not name.endswith(("_sum", "_count", "_bucket"))}
+
+    assert missing == set()
+
+
+def test_the_dashboard_can_be_imported(folder: Path) -> None:
+    dashboard = json.loads((folder / "grafana-dashboard.json").read_text())
+    panels = dashboard["panels"]
+
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    assert {variable["name"] for variable in dashboard["templating"]["list"]} == {"datasource", "org"}
+    for panel in panels:
+        assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
+        assert panel["type"] == "row" or panel["targets"]
+
+
+def test_alerts_say_what_is_the_matter(folder: Path) -> None:
+    groups = yaml.safe_load((folder / "alerts.yml").read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+
+    assert len({rule["alert"] for rule in rules}) == len(rules)
+    for rule in rules:
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
+        assert rule["annotations"]["summary"]
+
+
+def test_the_scrape_jobs_are_those_that_dashboard_and_alerts_mean(folder: Path) -> None:
+    scraping = yaml.safe_load((folder / "prometheus.yml").read_text())
+    jobs = {job["job_name"] for job in scraping["scrape_configs"]}
+    texts = (folder / "alerts.yml").read_text() + (folder / "grafana-dashboard.json").read_text().replace('\\"', '"')
+
+    assert set(re.findall(r'job="([^"]+)"', texts)) <= jobs
+    for job in scraping["scrape_configs"]:
+        assert job["metrics_path"] == "/metrics"
+        # A token in the file would end up in somebody's repository.
+        assert set(job["authorization"]) == {"type", "credentials_file"}
+    assert all((folder / name).is_file() for name in scraping["rule_files"])
