@@ -10,7 +10,7 @@ from server.routes.metrics import install_metrics
 from server.routes.problems import install_problems
 from server.routes.public import install_public
 from server.routes.register import install_converters, register
-from server.routes.request_log import install_request_log
+from server.routes.request_log import install_request_log, list_routes
 from server.routes.table import ENDPOINTS
 from server.wiring import Services
 
@@ -26,10 +26,15 @@ def create_app(services: Services) -> Flask:
     app.url_map.redirect_defaults = False
     install_converters(app)
     install_request_log(
-        app, new_id=services.world.new_id, monotonic=services.world.monotonic, proxies=services.config.trusted_proxies
+        app,
+        new_id=services.world.new_id,
+        monotonic=services.world.monotonic,
+        proxies=services.config.trusted_proxies,
+        process=services.process_metrics,
     )
     install_problems(app)
     install_public(app, ENDPOINTS, services)
     install_metrics(app, services)
     register(app, ENDPOINTS, services)
+    services.process_metrics.prepare(list_routes(app))
     return app

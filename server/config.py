@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,8 +25,17 @@ DEFAULT_WORKERS = 2
 DEFAULT_THREADS = 16
 MAX_THREADS = 64
 """Each thread may hold one database connection."""
+DEFAULT_MAX_OPEN_RUNS = 10_000
+DEFAULT_UPLOAD_GRACE = timedelta(hours=24)
+MIN_UPLOAD_GRACE = timedelta(minutes=1)
+MAX_UPLOAD_GRACE = timedelta(days=3650)
 DEFAULT_MIN_FREE_BYTES = 256 * 1024 * 1024
 DEFAULT_SHUTDOWN_SECONDS = 30
+DEFAULT_CHECK_MEMORY_BYTES = 1024 * 1024 * 1024
+MIN_CHECK_MEMORY_BYTES = 64 * 1024 * 1024
+
+_SPAN = re.compile(r"([0-9]{1,5})([mhd])\Z")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +60,18 @@ class ServerConfig:
     """CHAINLOOP_MAX_BLOB_BYTES: one artifact."""
     run_quota_bytes: int = 0
     """CHAINLOOP_RUN_QUOTA_BYTES: what one workflow run may upload (R8); 0 is no bound but the organization's."""
+    upload_grace: timedelta = DEFAULT_UPLOAD_GRACE
+    """CHAINLOOP_UPLOAD_GRACE: how long an upload is kept that no attestation refers to, after the last run that had it
+    has ended (R8)."""
+    max_open_runs: int = DEFAULT_MAX_OPEN_RUNS
+    """CHAINLOOP_MAX_OPEN_RUNS: of one token at once; 0 is no bound."""
     min_free_bytes: int = DEFAULT_MIN_FREE_BYTES
     """CHAINLOOP_MIN_FREE_BYTES: with less space than this /readyz reports the disk as nearly full."""
     shutdown_seconds: int = DEFAULT_SHUTDOWN_SECONDS
     """CHAINLOOP_SHUTDOWN_SECONDS: requests in progress get this long to end after SIGTERM."""
+    check_memory_bytes: int = DEFAULT_CHECK_MEMORY_BYTES
+    """CHAINLOOP_CHECK_MEMORY_BYTES: what content checks of one process may take together; documents over a twelfth of
+    it are not checked (R11)."""
 
     @property
     def database_path(self) -> Path:
@@ -90,7 +109,12 @@ class ServerConfig:
             threads=reader.read("CHAINLOOP_THREADS", _integer(1, MAX_THREADS), DEFAULT_THREADS),
             max_blob_bytes=reader.read("CHAINLOOP_MAX_BLOB_BYTES", _integer(1, 2**50), MAX_BLOB_BYTES),
             run_quota_bytes=reader.read("CHAINLOOP_RUN_QUOTA_BYTES", _integer(0, 2**50), 0),
+            upload_grace=reader.read("CHAINLOOP_UPLOAD_GRACE", _grace, DEFAULT_UPLOAD_GRACE),
+            max_open_runs=reader.read("CHAINLOOP_MAX_OPEN_RUNS", _integer(0, 10**9), DEFAULT_MAX_OPEN_RUNS),
             min_free_bytes=reader.read("CHAINLOOP_MIN_FREE_BYTES", _integer(0, 2**50), DEFAULT_MIN_FREE_BYTES),
+            check_memory_bytes=reader.read(
+                "CHAINLOOP_CHECK_MEMORY_BYTES", _integer(MIN_CHECK_MEMORY_BYTES, 2**50), DEFAULT_CHECK_MEMORY_BYTES
+            ),
             shutdown_seconds=reader.read("CHAINLOOP_SHUTDOWN_SECONDS", _integer(1, 3600), DEFAULT_SHUTDOWN_SECONDS),
         )
         reader.require_no_findings()
@@ -134,6 +158,25 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def parse_span(text: str) -> timedelta:
+    """Return a time span that is written like 90m, 24h or 7d.
+
+    Raises:
+        ValueError: says what is expected.
+    """
+    match = _SPAN.match(text)
+    if match is None:
+        raise ValueError("expected a number and d, h or m, such as 24h")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _grace(text: str) -> timedelta:
+    span = parse_span(text)
+    if not MIN_UPLOAD_GRACE <= span <= MAX_UPLOAD_GRACE:
+        raise ValueError("expected a time from 1m to 3650d, such as 24h")
+    return span
 
 
 def _address(text: str) -> str:

@@ -19,10 +19,27 @@ class StoreFullError(ChainloopError):
 
     code = "store-full"
 
-    def __init__(self) -> None:
+    def __init__(self, where: str = "the store", hint: str = "free space on the server's data folder") -> None:
+        super().__init__(f"{where} is full, nothing was written", hint=f"{hint}, then repeat")
+
+
+class StoreUnusableError(ChainloopError):
+    """The disk or the system does not let the store work at present; 503, and the cause stands in the log (R8)."""
+
+    code = "store-unusable"
+
+    def __init__(self, reason: str) -> None:
         super().__init__(
-            "the store is full, nothing was written", hint="free space on the server's data folder, then repeat"
+            f"the store cannot be used at present: {reason}",
+            hint="repeat the request later; the server's operator finds the cause in its log and with "
+            "`python -m server doctor`",
         )
+
+
+class BackupInvalidError(ChainloopError):
+    """A backup that is not whole, or that this server cannot restore; its findings name everything that is wrong."""
+
+    code = "backup-invalid"
 
 
 class QuotaExceededError(ChainloopError):
@@ -53,3 +70,27 @@ class BlobCorruptError(ChainloopError):
     """A stored blob no longer hashes to its name; it is not handed out."""
 
     code = "blob-corrupt"
+
+
+class CheckerBusyError(ChainloopError):
+    """Content checks hold all the memory or processor time that they may have; 503 with Retry-After (R11)."""
+
+    code = "checker-busy"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the documents cannot be checked at present: {reason}; nothing was stored",
+            hint="push again; the same bundle is sent, and it is safe",
+        )
+
+
+class CheckerUnavailableError(ChainloopError):
+    """The process that checks contents cannot be started or is gone; 503, nothing is stored unchecked (R11)."""
+
+    code = "checker-unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the documents cannot be checked at present: {reason}; nothing was stored",
+            hint="push again later; the server's operator finds the cause in its log",
+        )

@@ -12,17 +12,24 @@ from datetime import UTC, datetime
 from server.auth.authenticator import Authenticator
 from server.cas.registry import open_back_ends
 from server.config import ServerConfig
+from server.content_check.checker import ContentChecker
+from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
+from server.dispatcher.sweeps import Cleaners
 from server.services.artifacts import Artifacts
 from server.services.attestations import Attestations
+from server.services.audit import Audit
 from server.services.contracts import Contracts
 from server.services.crafting import Crafting
 from server.services.health import Health
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
+from server.services.metrics_process import ProcessMetrics
+from server.services.metrics_server import ServerMetrics
 from server.services.organizations import Organizations
 from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.runs import Runs
+from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
 from server.services.workflows import Workflows
 from server.store.database import Database, open_engine, sqlite_url
@@ -36,6 +43,8 @@ class World:
     monotonic: Callable[[], float] = time.monotonic
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    checker: ContentChecker | None = None
+    """None: one with the memory that the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,10 @@ class Services:
     attestations: Attestations
     artifacts: Artifacts
     referrers: Referrers
+    audit: Audit
     metrics: Metrics
+    process_metrics: ProcessMetrics
+    server_metrics: ServerMetrics
 
 
 def build_services(config: ServerConfig, world: World | None = None) -> Services:
@@ -69,12 +81,15 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     projects = Projects(database, now, new_id)
     contracts = Contracts(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
+    health = Health(database, config.data, config.min_free_bytes, SweepLog(database, now))
+    # Workers may overlap while one takes the place of another.
+    process = ProcessMetrics(2 * config.workers)
     return Services(
         config=config,
         world=world,
         database=database,
         authenticator=Authenticator(database, now),
-        health=Health(database, config.data, config.min_free_bytes),
+        health=health,
         organizations=Organizations(database, now, new_id),
         tokens=Tokens(database, now, new_id, world.random_bytes),
         keys=VerificationKeys(database, now),
@@ -82,8 +97,14 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         workflows=Workflows(database, now, new_id, projects=projects, contracts=contracts),
         contracts=contracts,
         crafting=Crafting(database, now, config.max_blob_bytes),
-        runs=Runs(database, now, new_id),
-        attestations=Attestations(database, now, new_id, back_ends=back_ends),
+        runs=Runs(database, now, new_id, max_open_runs=config.max_open_runs),
+        attestations=Attestations(
+            database,
+            now,
+            new_id,
+            back_ends=back_ends,
+            checker=world.checker or ContentChecker(config.check_memory_bytes, process.checked),
+        ),
         artifacts=Artifacts(
             database,
             now,
@@ -92,5 +113,22 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
             run_quota_bytes=config.run_quota_bytes,
         ),
         referrers=Referrers(database),
+        audit=Audit(database, now),
         metrics=Metrics(database, now),
+        process_metrics=process,
+        server_metrics=ServerMetrics(database, health, process),
     )
+
+
+def build_dispatcher(
+    config: ServerConfig,
+    world: World,
+    database: Database,
+    *,
+    holder: str,
+    is_stopping: Callable[[], bool] = lambda: False,
+    pause: Callable[[], object] = lambda: None,
+) -> Dispatcher:
+    """Return the dispatcher over the data folder of `config`; `holder` tells it from all others."""
+    cleaners = Cleaners(database, open_back_ends(config.blobs_path), world.now, config.upload_grace)
+    return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)

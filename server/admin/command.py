@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
 import chainloop_ci
-from chainloop_ci.errors import ChainloopError, ConfigInvalidError
-from server.admin import data_folder, operator_tokens
-from server.admin.doctor import Diagnosis, diagnose
-from server.cas.registry import open_back_ends
+from chainloop_ci.errors import ChainloopError, ConfigInvalidError, Finding
+from server.admin import backup_commands, data_folder, operator_tokens, sweep_commands
 from server.config import ServerConfig
 from server.model.names import require_name
-from server.services.orphans import remove_orphans
 from server.wiring import World
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
-
-_AGE = re.compile(r"([0-9]{1,5})([dhm])\Z")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
 _SETTINGS = """
 settings (environment):
@@ -39,7 +31,10 @@ settings (environment):
   CHAINLOOP_THREADS          requests at once per process (16)
   CHAINLOOP_MAX_BLOB_BYTES   largest artifact (17179869184)
   CHAINLOOP_RUN_QUOTA_BYTES  what one workflow run may upload (0: no bound but the organization's)
+  CHAINLOOP_UPLOAD_GRACE     how long an upload that no attestation refers to is kept: 90m, 24h, 7d (24h)
+  CHAINLOOP_MAX_OPEN_RUNS    runs that one token may have open at once (10000; 0: any number)
   CHAINLOOP_MIN_FREE_BYTES   free disk space below which /readyz warns (268435456)
+  CHAINLOOP_CHECK_MEMORY_BYTES memory of content checks of one process (1073741824)
   CHAINLOOP_SHUTDOWN_SECONDS time for requests in progress after SIGTERM or Ctrl-C (30)
 """
 
@@ -52,8 +47,12 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         config = ServerConfig.from_environment({**env, **{name: text for name, text in given.items() if text}})
         return _COMMANDS[options.command](config, options)
     except ChainloopError as error:
-        _complain(error.message, error.hint)
-        return EXIT_USAGE if isinstance(error, ConfigInvalidError) else EXIT_FAILED
+        if isinstance(error, ConfigInvalidError):
+            # Its message has all its findings.
+            _complain(error.message, error.hint)
+            return EXIT_USAGE
+        _complain(error.message, error.hint, error.findings)
+        return EXIT_FAILED
     except SQLAlchemyError as error:
         _complain(f"the database cannot be used: {getattr(error, 'orig', None) or type(error).__name__}", None)
         return EXIT_FAILED
@@ -77,16 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         "serve", parents=[shared], help="serve until SIGTERM or Ctrl-C; makes a new data folder"
     )
     serve.add_argument("--port", metavar="N", help="port to listen on; default: PORT, else 8080")
-    commands.add_parser("migrate", parents=[shared], help="bring the database to this server's version")
-    doctor = commands.add_parser(
-        "doctor", parents=[shared], help="check database, attestations and blobs; exit 1: broken"
-    )
-    doctor.add_argument("-o", "--output", choices=("table", "json"), default="table", help="form of the findings")
-    gc = commands.add_parser("gc", parents=[shared], help="remove stored content that belongs to no organization")
-    gc.add_argument(
-        "--older-than", metavar="AGE", type=_age, default=timedelta(days=7), help="such as 12h; default: 7d"
-    )
-    gc.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    backup_commands.add_commands(commands, shared)
+    sweep_commands.add_commands(commands, shared)
     token = commands.add_parser("token", parents=[shared], help="make, list or revoke the operator's instance tokens")
     token.add_argument("action", choices=("create", "list", "revoke"), help="what to do")
     token.add_argument("--name", default="operator", help="name of the token (operator)")
@@ -99,35 +90,6 @@ def _serve(config: ServerConfig, _: argparse.Namespace) -> int:
 
     serve(config)
     return EXIT_OK
-
-
-def _migrate(config: ServerConfig, _: argparse.Namespace) -> int:
-    before, after = data_folder.migrate(config)
-    _say(f"schema {after}: nothing to do" if before == after else f"schema {before or 'none'} -> {after}")
-    return EXIT_OK
-
-
-def _doctor(config: ServerConfig, options: argparse.Namespace) -> int:
-    diagnosis = diagnose(config, data_folder.open_existing(config))
-    _say(_as_json(diagnosis) if options.output == "json" else _as_table(diagnosis))
-    return EXIT_OK if diagnosis.healthy else EXIT_FAILED
-
-
-def _gc(config: ServerConfig, options: argparse.Namespace) -> int:
-    database = data_folder.open_current(config)
-    before = World().now() - options.older_than
-    back_ends = open_back_ends(config.blobs_path)
-    removed = remove_orphans(database, back_ends, written_before=before, dry_run=options.dry_run)
-    count, size = len(removed), sum(blob.size_bytes for blob in removed)
-    _say(f"{'would remove' if options.dry_run else 'removed'} {count} blob{'' if count == 1 else 's'}, {size} bytes")
-    return EXIT_OK
-
-
-def _age(text: str) -> timedelta:
-    match = _AGE.match(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"expected a number and d, h or m, such as 7d, found {text[:20]!r}")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _token(config: ServerConfig, options: argparse.Namespace) -> int:
@@ -154,29 +116,19 @@ def _openapi(config: ServerConfig, _: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-_COMMANDS = {"serve": _serve, "migrate": _migrate, "doctor": _doctor, "gc": _gc, "token": _token, "openapi": _openapi}
-
-
-def _as_json(diagnosis: Diagnosis) -> str:
-    checks = [
-        {"name": check.name, "problems": list(check.problems), "warnings": list(check.warnings)}
-        for check in diagnosis.checks
-    ]
-    return json.dumps({"healthy": diagnosis.healthy, "checks": checks, "counts": diagnosis.counts}, indent=2)
-
-
-def _as_table(diagnosis: Diagnosis) -> str:
-    lines = []
-    for check in diagnosis.checks:
-        lines.append(f"{'FAIL' if check.problems else 'warn' if check.warnings else 'ok':<5} {check.name}")
-        lines += [f"      {text}" for text in (*check.problems, *check.warnings)]
-    lines += [f"{count:>9} {table}" for table, count in diagnosis.counts.items()]
-    return "\n".join(lines)
+_COMMANDS = {
+    **backup_commands.COMMANDS,
+    **sweep_commands.COMMANDS,
+    "serve": _serve,
+    "token": _token,
+    "openapi": _openapi,
+}
 
 
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _complain(message: str, hint: str | None) -> None:
-    sys.stderr.write(f"error: {message}\n" + (f"hint: {hint}\n" if hint else ""))
+def _complain(message: str, hint: str | None, findings: Sequence[Finding] = ()) -> None:
+    listed = "".join(f"  {finding.message}\n" for finding in findings)
+    sys.stderr.write(f"error: {message}\n" + listed + (f"hint: {hint}\n" if hint else ""))

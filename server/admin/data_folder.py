@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from chainloop_ci.errors import ConfigInvalidError
-from server.admin.folder_lock import hold_folder
+from chainloop_ci.errors import ConfigInvalidError, ConflictError
 from server.config import ServerConfig
 from server.store import schema
 from server.store.database import Database, open_engine, sqlite_url
 
+RESTORING = ".restoring"
+"""Folder that lies in a data folder until everything of a backup is restored."""
 
-def make_folder(config: ServerConfig) -> None:
+
+def make_folder(config: ServerConfig, *, restoring: bool = False) -> None:
     """Make the data folder for its owner only.
 
     Raises:
         ConfigInvalidError: it cannot be made or written to.
+        ConflictError: a restore into it was interrupted, and this is not the next try.
     """
+    if not restoring:
+        _require_whole(config)
     probe = config.data / ".writable"
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,7 +42,9 @@ def open_existing(config: ServerConfig) -> Database:
 
     Raises:
         ConfigInvalidError: there is none.
+        ConflictError: a restore into it was interrupted.
     """
+    _require_whole(config)
     if not config.database_path.is_file():
         raise ConfigInvalidError(
             f"there is no database in {config.data}",
@@ -58,27 +65,6 @@ def open_current(config: ServerConfig) -> Database:
     return database
 
 
-def migrate(config: ServerConfig) -> tuple[str | None, str]:
-    """Bring the database to this server's version and return the version before and after.
-
-    With nothing to do it may run beside a server.
-
-    Raises:
-        ConflictError: there is something to do and the folder is being served.
-        SchemaMismatchError: a newer server has been at work on it.
-    """
-    make_folder(config)
-    database = open_database(config)
-    try:
-        before = schema.current_version(database.engine)
-        if before != schema.head_version():
-            with hold_folder(config, "migrating"):
-                schema.upgrade(database.engine)
-    finally:
-        database.engine.dispose()
-    return before, schema.head_version()
-
-
 def prepare(config: ServerConfig) -> Database:
     """Return the database of the data folder; a fresh one is made, another version is refused.
 
@@ -91,3 +77,11 @@ def prepare(config: ServerConfig) -> Database:
         schema.upgrade(database.engine)
     schema.require_current(database.engine)
     return database
+
+
+def _require_whole(config: ServerConfig) -> None:
+    if (config.data / RESTORING).exists():
+        raise ConflictError(
+            f"a restore into {config.data} was interrupted: only a part of the backup is there",
+            hint="run `python -m server restore` again: it begins anew",
+        )

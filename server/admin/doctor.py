@@ -1,22 +1,36 @@
-"""`python -m server doctor`: is everything that was acknowledged still there and still what it was?"""
+"""`python -m server doctor`: is everything that was acknowledged still there and still what it was?
+
+Nothing is changed, and the server may run meanwhile: what the database says is read at one moment, and what seems to be
+missing on the disk is asked for once more, since a sweep may have removed it in between.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
-from chainloop_ci.api.words import CasBackend
-from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ChainloopError
-from server.cas.registry import BACK_ENDS, open_back_ends
+from server.cas.blobs import Blobs
+from server.cas.filesystem import STALE_SECONDS
+from server.cas.registry import look_into_back_ends
 from server.config import ServerConfig
 from server.services.orphans import list_orphans
-from server.store import checks, schema
+from server.store import artifacts, checks, counter_checks, schema
 from server.store.database import Database
+from server.store.snapshots import count_rows
 
 MAX_EXAMPLES = 20
-"""Ids that one check shows."""
+"""Findings that one check shows."""
+MAX_SWEEP_AGE = timedelta(days=1)
+"""Sweeps are due every few minutes; one that succeeded longer ago than this does not run."""
+
+_RESTORE = "restore the last backup (`python -m server restore DIR`), and look after the disk"
+_REPORT = "the server does not write this by itself: keep a backup as it is, and report it with the server's log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,8 @@ class Check:
     """Empty: all is well."""
     warnings: tuple[str, ...] = ()
     """What is no fault but worth looking at."""
+    advice: str = ""
+    """What to do about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +59,97 @@ class Diagnosis:
         """Tell whether no check found a problem."""
         return not any(check.problems for check in self.checks)
 
+    def document(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        listed = [
+            {
+                "name": check.name,
+                "problems": list(check.problems),
+                "warnings": list(check.warnings),
+                "advice": check.advice if check.problems or check.warnings else "",
+            }
+            for check in self.checks
+        ]
+        return {"healthy": self.healthy, "checks": listed, "counts": self.counts}
 
-def diagnose(config: ServerConfig, database: Database) -> Diagnosis:
+
+def diagnose(config: ServerConfig, database: Database, *, now: datetime) -> Diagnosis:
     """Look at the whole data folder; nothing is changed."""
     try:
         schema.require_current(database.engine)
     except ChainloopError as error:
-        return Diagnosis((Check("schema", (error.message,)),))
-    file = Check("database file", tuple(checks.check_file(database.engine)))
+        return Diagnosis((Check("schema", (error.message,), advice=error.hint or ""),))
+    tables = Check("schema", _first(checks.check_tables(database.engine)), advice=_REPORT)
+    file = Check("database file", _first(checks.check_file(database.engine)), advice=_RESTORE)
+    inside, counts = _look_inside(database, now)
+    back_ends = look_into_back_ends(config.blobs_path)
+    return Diagnosis((tables, file, *inside, *_look_at_blobs(database, back_ends, now)), counts)
+
+
+def _look_inside(database: Database, now: datetime) -> tuple[tuple[Check, ...], dict[str, int]]:
+    """Check what one moment of the database says."""
     with database.read() as connection:
-        counts = checks.count_rows(connection)
-        runs = Check("run states", tuple(checks.illegal_runs(connection, limit=MAX_EXAMPLES)))
-        missing = Check("attestations of runs", tuple(checks.missing_attestations(connection, limit=MAX_EXAMPLES)))
-        altered = [digest for digest, raw in checks.list_bundles(connection) if sha256_digest(raw) != digest]
-        wanted = {back_end.name: checks.list_blobs(connection, back_end.name) for back_end in BACK_ENDS}
-    bundles = Check("attestation digests", tuple(altered[:MAX_EXAMPLES]))
-    blobs = Check("stored blobs", tuple(_broken_blobs(config, wanted)))
-    unknown = Check("unknown blobs", warnings=tuple(_unknown_blobs(config, database)))
-    return Diagnosis((Check("schema"), file, runs, missing, bundles, blobs, unknown), counts)
+        altered = (digest for digest, raw in checks.list_bundles(connection) if sha256_digest(raw) != digest)
+        found = (
+            Check("run states", _first(checks.illegal_runs(connection)), advice=_REPORT),
+            Check("attestations of runs", _first(checks.missing_attestations(connection)), advice=_RESTORE),
+            Check("attestation digests", _first(altered), advice=_RESTORE),
+            Check("counters", _first(counter_checks.check_counters(connection)), advice=_REPORT),
+            Check(
+                "quotas",
+                warnings=_first(counter_checks.check_quotas(connection)),
+                advice="raise it: `chainloop organization update --quota`, or leave it: uploads are refused until then",
+            ),
+            Check(
+                "sweeps",
+                warnings=_first(checks.late_sweeps(connection, before=now - MAX_SWEEP_AGE)),
+                advice="`python -m server serve` runs the dispatcher that sweeps; its log says why a sweep fails",
+            ),
+        )
+        return found, count_rows(connection)
 
 
-def _unknown_blobs(config: ServerConfig, database: Database) -> Iterator[str]:
-    """Count what an upload left that never became an artifact; `gc` removes it after a time of grace (R8)."""
-    sizes = [blob.size_bytes for _, blob in list_orphans(database, open_back_ends(config.blobs_path))]
-    if sizes:
-        yield f"{len(sizes)} with {sum(sizes)} bytes belong to no organization; `python -m server gc` removes them"
+def _look_at_blobs(database: Database, back_ends: Mapping[str, Blobs], now: datetime) -> tuple[Check, ...]:
+    """Check what lies in the back ends."""
+    orphans = [blob.size_bytes for _, blob in list_orphans(database, back_ends)]
+    unknown = f"{len(orphans)} with {sum(orphans)} bytes belong to no organization"
+    stale = now - timedelta(seconds=STALE_SECONDS)
+    left = [
+        upload.size_bytes
+        for blobs in back_ends.values()
+        for upload in blobs.list_unfinished()
+        if upload.written_at < stale
+    ]
+    unfinished = f"{len(left)} with {sum(left)} bytes were broken off"
+    return (
+        Check(
+            "stored blobs",
+            _first(_broken_blobs(database, back_ends)),
+            advice="upload those files again (the right bytes replace the stored ones), or restore the last backup",
+        ),
+        Check("unknown blobs", warnings=(unknown,) if orphans else (), advice="`python -m server gc` removes them"),
+        Check("unfinished uploads", warnings=(unfinished,) if left else (), advice="the next start removes them"),
+    )
 
 
-def _broken_blobs(config: ServerConfig, wanted: Mapping[CasBackend, list[Digest]]) -> Iterator[str]:
+def _broken_blobs(database: Database, back_ends: Mapping[str, Blobs]) -> Iterator[str]:
     """Read every blob to its end, which checks it against its name."""
-    for back_end in BACK_ENDS:
-        if back_end.open is None or not wanted[back_end.name]:
-            continue
-        blobs = back_end.open(config.blobs_path)
-        for digest in wanted[back_end.name]:
+    for name, blobs in back_ends.items():
+        with database.read() as connection:
+            wanted = checks.list_blobs(connection, name)
+        for digest in wanted:
             try:
                 deque(blobs.read(digest), maxlen=0)
             except ChainloopError as error:
-                yield error.message
+                with database.read() as connection:
+                    still_wanted = artifacts.is_held(connection, name, digest)
+                if still_wanted:
+                    yield error.message
+
+
+def _first(findings: Iterable[str]) -> tuple[str, ...]:
+    """Return the first findings, and how many there are beyond them."""
+    each = iter(findings)
+    shown = tuple(islice(each, MAX_EXAMPLES))
+    rest = sum(1 for _ in each)
+    return (*shown, f"and {rest} more") if rest else shown

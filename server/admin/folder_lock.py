@@ -4,36 +4,72 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from chainloop_ci.errors import ConflictError
 from server.config import ServerConfig
 
 LOCK_NAME = "in-use.lock"
 MAX_HOLDER_BYTES = 200
+ORPHANS_SECONDS = 10.0
+"""Workers and dispatcher whose master was killed notice it within a second, and end."""
+PAUSE_SECONDS = 0.05
+
+_HOLDER = re.compile(r"process ([0-9]{1,10}) ")
 
 
 @contextmanager
-def hold_folder(config: ServerConfig, use: str) -> Iterator[None]:
+def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None] = time.sleep) -> Iterator[None]:
     """Keep others from serving or migrating the data folder; `use` is what they are told.
 
-    The lock ends with this process and those that it forked, however they end: the file itself says nothing.
+    The lock ends with this process and those that it forked, however they end: the file only names its holder. When
+    that one was killed, those that it forked are waited for.
 
     Raises:
         ConflictError: another process has it; names that process.
     """
     with (config.data / LOCK_NAME).open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read(MAX_HOLDER_BYTES).decode(errors="replace").strip()
-            raise ConflictError(
-                f"the data folder {config.data} is in use by {holder or 'another process'}",
-                hint="stop that one first, or choose another folder with CHAINLOOP_DATA (make serve: DATA=)",
-            ) from None
+        end = time.monotonic() + ORPHANS_SECONDS
+        while not _try_lock(file):
+            holder = _read_holder(file)
+            if not _is_gone(holder) or time.monotonic() >= end:
+                raise ConflictError(
+                    f"the data folder {config.data} is in use by {holder or 'another process'}",
+                    hint="stop that one first, or choose another folder with CHAINLOOP_DATA (make serve: DATA=)",
+                )
+            pause(PAUSE_SECONDS)
         file.truncate(0)
         file.write(f"process {os.getpid()} ({use})\n".encode())
         file.flush()
         yield
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_holder(file: BinaryIO) -> str:
+    file.seek(0)
+    return file.read(MAX_HOLDER_BYTES).decode(errors="replace").strip()
+
+
+def _is_gone(holder: str) -> bool:
+    """Tell whether the process that wrote its name has ended; only others that it forked can hold the lock then."""
+    named = _HOLDER.match(holder)
+    if named is None:
+        return False
+    try:
+        os.kill(int(named[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False  # somebody else's, or no number of a process at all
+    return False

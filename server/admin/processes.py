@@ -8,6 +8,7 @@ nothing was asked is waited for like a request in progress. And clients that sen
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import selectors
 import signal
@@ -42,25 +43,37 @@ STOP_SECONDS = 1.0
 
 _SPENT = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED)
 """Why there may be nothing to accept: another worker was faster, or the client is gone."""
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""Why a connection cannot be taken: the process or the machine has no more open files (`ulimit -n`) or memory."""
+NO_ROOM_SECONDS = 0.05
+"""So long nothing is accepted when there is no room, and no connection that could make some."""
+NO_ROOM_LOG_SECONDS = 10.0
+"""A lack of room is logged once in this time: whoever causes it could otherwise fill the log."""
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """The process that holds the socket and the data folder, and looks after the workers and the dispatcher."""
 
-    def __init__(self, app: Any, companion: Companion) -> None:
+    def __init__(self, app: Any, companion: Companion | None = None) -> None:
+        """Without `companion` there are workers only."""
         self._companion = companion
+        self._is_stopping = False
         super().__init__(app)
 
     def manage_workers(self) -> None:
         """Start what does not run; asked about once a second."""
         super().manage_workers()
-        self._companion.tend(self._release)
+        if self._companion:
+            self._companion.tend(self._release)
 
     def stop(self, graceful: bool = True) -> None:
         """End the workers and the dispatcher."""
-        self._companion.ask_to_end()
+        self._is_stopping = True
+        if self._companion:
+            self._companion.ask_to_end()
         super().stop(graceful)
-        self._companion.end(at_once=not graceful)
+        if self._companion:
+            self._companion.end(at_once=not graceful)
 
     def _release(self) -> None:
         """Let go of the socket, in the dispatcher's process."""
@@ -75,9 +88,20 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    def signal(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal; gunicorn's own hears a second Ctrl-C while it stops, but no second SIGTERM."""
+        again = self._is_stopping and number == signal.SIGTERM
+        super().signal(signal.SIGINT if again else number, frame)
+
     def handle_int(self) -> None:
-        """Stop like on SIGTERM; a second Ctrl-C does not wait for the requests in progress."""
+        """Stop like on SIGTERM; a second signal of either kind does not wait for the requests in progress."""
         self.handle_term()
+
+
+def assign_column(master: Any, worker: Any) -> None:
+    """Give a worker that is about to be forked the first column of the shared numbers that no living one has."""
+    taken = {other.metrics_column for other in master.WORKERS.values()}
+    worker.metrics_column = next(column for column in itertools.count() if column not in taken)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -86,6 +110,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._lingering: deque[Connection] = deque()
+        self._log_room_at = 0.0
 
     def init_signals(self) -> None:
         """Take the signals that came since the fork."""
@@ -99,6 +124,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().run()
         self.log.info("Worker exiting (pid: %s)", self.pid)
         os._exit(0)
+
+    def is_parent_alive(self) -> bool:
+        """End at once when the master is gone: what is in progress would keep the next one from port and data."""
+        if not super().is_parent_alive():
+            os._exit(1)
+        return True
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """End at once; the interpreter's own way out would wait for the threads of requests in progress."""
@@ -116,7 +147,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             client, address = listener.accept()
         except OSError as error:
-            if error.errno not in _SPENT:
+            if error.errno in _NO_ROOM:
+                self._make_room(error)
+            elif error.errno not in _SPENT:
                 raise
             return
         self.nr_conns += 1
@@ -159,6 +192,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             client.sendall(render_malformed(malformed))
 
     def _cap_keepalive(self, deadline: float) -> None:
+        # The first that gunicorn does once a worker stops.
+        self._close_listeners()
         super()._cap_keepalive(min(deadline, time.monotonic() + STOP_SECONDS))
 
     def murder_pending(self) -> None:
@@ -185,12 +220,33 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         else:
             connection.close()
 
-    def _displace(self) -> None:
+    def _close_listeners(self) -> None:
+        """Take those who are connected already, and let go of the socket: others hear at once that nobody is there."""
+        for listener in self.sockets:
+            with selectors.DefaultSelector() as waiting:
+                waiting.register(listener, selectors.EVENT_READ)
+                for _ in range(self.worker_connections):
+                    if not waiting.select(0):
+                        break
+                    self.accept(listener)
+            listener.close()
+
+    def _make_room(self, error: OSError) -> None:
+        """End a connection that asks nothing; without one, give the requests in progress a moment to end."""
+        if time.monotonic() >= self._log_room_at:
+            self._log_room_at = time.monotonic() + NO_ROOM_LOG_SECONDS
+            self.log.warning("a connection cannot be taken: %s", error.strerror)
+        if not self._displace():
+            time.sleep(NO_ROOM_SECONDS)
+
+    def _displace(self) -> bool:
+        """End the oldest connection that asks nothing; tell whether there was one."""
         for waiting in (self.pending_conns, self.keepalived_conns):
             if waiting:
                 self.nr_conns -= 1
                 self._end(waiting.popleft())
-                return
+                return True
+        return False
 
     def _linger(self, connection: Connection) -> None:
         """Say that nothing more comes, and take what the client still sends: closing at once could cut the answer."""

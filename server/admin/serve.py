@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -12,11 +13,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from server.admin.companion import Companion
 from server.admin.data_folder import make_folder, prepare
+from server.admin.dispatch import dispatch_beside
 from server.admin.folder_lock import hold_folder
 from server.admin.listener import listen
 from server.admin.operator_tokens import ensure_first_token
-from server.admin.processes import Master, Worker
+from server.admin.processes import Master, Worker, assign_column
 from server.app import create_app
 from server.config import ServerConfig
 from server.routes.log_format import configure_logging
@@ -107,11 +110,28 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
                 self.cfg.set(name, value)
 
     def run(self) -> None:
-        Master(self).run()
+        Master(self, Companion(lambda: dispatch_beside(self._config))).run()
 
     def load(self) -> Flask:
         prepare_contracts()
-        return create_app(build_services(self._config))
+        _load_ahead()
+        services = build_services(self._config)
+        # A worker counts in a column of its own; the one that takes a dead one's place goes on with its numbers.
+        self.cfg.set("pre_fork", assign_column)
+        self.cfg.set("post_fork", lambda master, worker: services.process_metrics.take_column(worker.metrics_column))
+        app = create_app(services)
+        # Looking for garbage writes into every object: what stands here stays untouched, so the workers share it.
+        gc.collect()
+        gc.freeze()
+        return app
+
+
+def _load_ahead() -> None:
+    """Import what requests would import one day, so that the workers share it."""
+    import encodings.idna  # noqa: F401
+
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: F401
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa  # noqa: F401
 
 
 class _Log(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -12,7 +12,7 @@ from chainloop_ci.api.access import Role
 from chainloop_ci.api.limits import ORGANIZATION_HEADER
 from chainloop_ci.errors import NotAuthenticatedError, NotFoundError
 from server.auth.token_text import token_sha256
-from server.errors import StoreBusyError, StoreFullError
+from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
 from server.model.principal import Principal
 from server.model.tokens import StoredToken
 from server.store import organizations, tokens
@@ -69,7 +69,7 @@ class Authenticator:
         try:
             with self._database.write() as connection:
                 tokens.touch(connection, token.id, at=now, address=address, not_since=not_since)
-        except (StoreBusyError, StoreFullError):
+        except (StoreBusyError, StoreFullError, StoreUnusableError):
             # Reading goes on while nothing can be written (R8); the next request notes its use instead.
             return
 

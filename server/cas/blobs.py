@@ -60,6 +60,16 @@ class KeptBlob:
     written_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class UnfinishedUpload:
+    """A temporary file of a blob on its way in."""
+
+    name: str
+    size_bytes: int
+    written_at: datetime
+    """When a byte of it came last."""
+
+
 class Blobs(Protocol):
     """A back end that is open. It knows no organizations: who may read a digest is decided before it is asked."""
 
@@ -78,6 +88,12 @@ class Blobs(Protocol):
     def list_kept(self) -> Iterator[KeptBlob]:
         """Return every blob, in no order; those that come and go meanwhile may be missing."""
 
+    def list_unfinished(self) -> Iterator[UnfinishedUpload]:
+        """Return the uploads that go on, or that a dead process left."""
+
+    def remove_unfinished(self, upload: UnfinishedUpload) -> None:
+        """Remove the temporary file of an upload that nobody goes on with; one that is gone already is no fault."""
+
     def remove(self, digest: Digest) -> None:
         """Remove a blob; one that is gone already is no fault. Whether anybody needs it is decided before."""
 
@@ -92,5 +108,7 @@ class BackEnd:
     """For people."""
     open: Callable[[Path], Blobs] | None
     """Opens the back end in the server's blob folder; None: it has no store of its own."""
+    look: Callable[[Path], Blobs] | None
+    """Opens it for reading: nothing is made and nothing swept."""
     max_bytes: int
     """Largest blob by default."""

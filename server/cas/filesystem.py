@@ -21,14 +21,17 @@ from typing import BinaryIO
 from chainloop_ci.api.limits import MAX_BLOB_BYTES
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest, digest_of_hex, hex_of
-from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming, KeptBlob
-from server.errors import BlobCorruptError, StoreFullError
+from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming, KeptBlob, UnfinishedUpload
+from server.errors import BlobCorruptError, StoreFullError, StoreUnusableError
 
 STALE_SECONDS = 3600
 """A temporary file that nobody wrote to for this long belongs to a process that is gone."""
 
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_UNUSABLE = frozenset({errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM})
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS})
+"""Why a second name for the same bytes cannot be given: another disk, or a file system without links."""
 
 
 class FilesystemBlobs:
@@ -40,18 +43,21 @@ class FilesystemBlobs:
 
     def prepare(self) -> None:
         """Make the folders and sweep what an earlier process left half-written."""
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._folder, self._incoming):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._sweep()
 
     @contextmanager
     def receive(self) -> Iterator[Incoming]:
         """Open a blob to be written; what is not kept at the end of the block leaves no trace."""
         path = self._incoming / uuid.uuid4().hex
-        with _space_needed(), path.open("xb", buffering=0) as file:
+        with _translated(), open(path, "xb", buffering=0, opener=_private) as file:
             try:
                 yield _IncomingFile(file, path, self._path)
             finally:
-                path.unlink(missing_ok=True)
+                # On a disk that takes no changes it stays, and is swept later; the first error is the one to tell.
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
 
     def read(self, digest: Digest) -> Iterator[bytes]:
         """Return the blocks of a blob; the last one only when the whole hashes to `digest`.
@@ -60,10 +66,56 @@ class FilesystemBlobs:
             BlobCorruptError: the content is gone, or is no longer what its name says.
         """
         try:
-            file = self._path(digest).open("rb", buffering=0)
+            with _translated():
+                file = self._path(digest).open("rb", buffering=0)
         except FileNotFoundError as error:
             raise _corrupt(digest, "is missing in the store") from error
         return _checked(file, digest)
+
+    def link_from(self, other: FilesystemBlobs, digest: Digest) -> None:
+        """Take a blob of another folder: on the same disk as a second name of the same bytes, else as a checked copy.
+
+        Kept bytes are never written again, so a second name is as good as a copy. It is not brought to the disk:
+        the caller does that once for all.
+
+        Raises:
+            BlobCorruptError: it is missing there or, when it was copied, is no longer what its name says.
+            StoreFullError: there is no space for a copy.
+        """
+        target = self._path(digest)
+        try:
+            with _translated():
+                _make_folders(target.parent, sync=False)
+                linked = _link(other._path(digest), target)
+        except FileNotFoundError as error:
+            raise _corrupt(digest, "is missing in the store") from error
+        if not linked:
+            self.copy_from(other, digest)
+
+    def copy_from(self, other: FilesystemBlobs, digest: Digest) -> None:
+        """Take a checked copy of a blob of another folder.
+
+        Raises:
+            BlobCorruptError: it is missing there, or is no longer what its name says.
+            StoreFullError: there is no space.
+        """
+        with self.receive() as incoming:
+            for block in other.read(digest):
+                incoming.write(block)
+            incoming.keep()
+
+    def list_unfinished(self) -> Iterator[UnfinishedUpload]:
+        """Return the temporary files of uploads that go on, or that a dead process left."""
+        if not self._incoming.is_dir():
+            return
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                facts = path.stat()
+                yield UnfinishedUpload(path.name, facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+
+    def remove_unfinished(self, upload: UnfinishedUpload) -> None:
+        """Remove a temporary file that nobody goes on with; one that is gone already is no fault."""
+        (self._incoming / upload.name).unlink(missing_ok=True)
 
     def list_kept(self) -> Iterator[KeptBlob]:
         """Return every blob, in no order; those that come and go meanwhile may be missing."""
@@ -137,7 +189,11 @@ def _open(folder: Path) -> FilesystemBlobs:
 
 
 FILESYSTEM = BackEnd(
-    name=CasBackend.FILESYSTEM, title="a folder on the server's disk", open=_open, max_bytes=MAX_BLOB_BYTES
+    name=CasBackend.FILESYSTEM,
+    title="a folder on the server's disk",
+    open=_open,
+    look=FilesystemBlobs,
+    max_bytes=MAX_BLOB_BYTES,
 )
 
 
@@ -156,6 +212,11 @@ def _checked(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
     yield held
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file for its owner only, whatever the process's mask says."""
+    return os.open(path, flags, 0o600)
+
+
 def _corrupt(digest: Digest, what: str) -> BlobCorruptError:
     return BlobCorruptError(
         f"the stored content of {digest} {what}; it is not handed out",
@@ -163,14 +224,15 @@ def _corrupt(digest: Digest, what: str) -> BlobCorruptError:
     )
 
 
-def _make_folders(folder: Path) -> None:
-    """Make the two levels above a blob so that they survive power loss too."""
+def _make_folders(folder: Path, *, sync: bool = True) -> None:
+    """Make the two levels above a blob so that, with `sync`, they survive power loss too."""
     for level in (folder.parent, folder):
         try:
             level.mkdir(mode=0o700)
         except FileExistsError:
             continue
-        _sync_folder(level.parent)
+        if sync:
+            _sync_folder(level.parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -181,11 +243,27 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _link(source: Path, target: Path) -> bool:
+    """Give the bytes of `source` a second name, which may be there already; tell whether the disks allow that."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return True
+    except OSError as error:
+        if error.errno in _NO_LINK:
+            return False
+        raise
+    return True
+
+
 @contextmanager
-def _space_needed() -> Iterator[None]:
+def _translated() -> Iterator[None]:
+    """Say what a refusal of the disk or the system means for our users (R8); any other is a defect of ours."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise StoreFullError from error
+        if error.errno in _UNUSABLE:
+            raise StoreUnusableError(error.strerror or str(error)) from error
         raise

@@ -9,4 +9,6 @@ from chainloop_ci.api.limits import MAX_INLINE_BYTES
 from chainloop_ci.api.words import CasBackend
 from server.cas.blobs import BackEnd
 
-INLINE = BackEnd(name=CasBackend.INLINE, title="inside the attestation", open=None, max_bytes=MAX_INLINE_BYTES)
+INLINE = BackEnd(
+    name=CasBackend.INLINE, title="inside the attestation", open=None, look=None, max_bytes=MAX_INLINE_BYTES
+)

@@ -15,3 +15,8 @@ BACK_ENDS: tuple[BackEnd, ...] = (FILESYSTEM, INLINE)
 def open_back_ends(folder: Path) -> Mapping[str, Blobs]:
     """Open every back end that has a store of its own, each in its part of the server's data folder."""
     return {entry.name: entry.open(folder) for entry in BACK_ENDS if entry.open}
+
+
+def look_into_back_ends(folder: Path) -> Mapping[str, Blobs]:
+    """Open every back end that has a store of its own for reading: nothing is made and nothing swept."""
+    return {entry.name: entry.look(folder) for entry in BACK_ENDS if entry.look}

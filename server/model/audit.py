@@ -1,4 +1,4 @@
-"""Audit records: who changed a right, a key or a setting."""
+"""Audit records: who changed a right, a key, a setting, or something that another token began."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from chainloop_ci.api.audit import AuditEntry
+from server.model.principal import Principal
 
 SERVER_ACTOR = "server"
 """Stands for a token id where the operator's command line acted."""
@@ -22,6 +25,18 @@ class AuditAction(StrEnum):
     KEY_REGISTERED = "key.registered"
     KEY_RETIRED = "key.retired"
     KEY_REVOKED = "key.revoked"
+    PROJECT_CREATED = "project.created"
+    WORKFLOW_CREATED = "workflow.created"
+    WORKFLOW_CHANGED = "workflow.changed"
+    WORKFLOW_DELETED = "workflow.deleted"
+    CONTRACT_CREATED = "contract.created"
+    CONTRACT_REVISED = "contract.revised"
+    CONTRACT_DELETED = "contract.deleted"
+    # Of a run that another token began: a run itself says who began it, and what came of it.
+    RUN_CANCELED = "run.canceled"
+    ATTESTATION_STORED = "attestation.stored"
+    ARTIFACT_UPLOADED = "artifact.uploaded"
+    """Without a run, or for one that another token began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,40 @@ class AuditRecord:
     token_id: str
     action: AuditAction
     subject: str
-    """Id of what was changed."""
+    """Id or name of what was changed."""
     detail: Mapping[str, object] = field(default_factory=dict)
     """Names and values, old and new; never a secret."""
+    address: str = ""
+    """Where the request came from; empty for the operator's command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAudit:
+    """A row of `audit_records`."""
+
+    sequence: int
+    record: AuditRecord
+    token: str
+    """Name of the token; empty when it is gone."""
+
+    def api(self) -> AuditEntry:
+        """Return the wire form."""
+        record = self.record
+        return AuditEntry(
+            at=record.at,
+            action=record.action.value,
+            subject=record.subject,
+            token_id=record.token_id,
+            token_name=self.token,
+            address=record.address,
+            detail=dict(record.detail),
+        )
+
+
+def audit_of(
+    principal: Principal, at: datetime, action: AuditAction, subject: str, detail: Mapping[str, object]
+) -> AuditRecord:
+    """Return the record of what a principal does in its organization."""
+    return AuditRecord(
+        principal.organization_id, at, principal.token_id, action, subject, detail, principal.address[:64]
+    )

@@ -60,6 +60,8 @@ class StoredRevision:
     digest: Digest
     created_at: datetime
     created_by: str
+    enforced_from: datetime
+    """From when on runs have to meet it (R19)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ STATE_WORDS = {
     "cancelled": RunState.CANCELED,
 }
 
+MAX_COMMITS = 10
+"""Commits that the digits of a filter may stand for."""
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 _COMMIT = re.compile(r"[0-9a-f]{7,64}\Z")
 
@@ -28,13 +31,13 @@ class RunFilter:
     workflow_ids: tuple[str, ...] | None = None
     project_id: str | None = None
     state: RunState | None = None
-    commit: str | None = None
-    """Hexadecimal digits that the head commit begins with, at least 7."""
+    commits: tuple[str, ...] | None = None
+    """Head commits, whole."""
     digest: str | None = None
-    """Of the attestation or of one of its materials."""
+    """Of the attestation, of one of its materials, or of what the run uploaded or refers to."""
     runner: str | None = None
-    token: str | None = None
-    """Id or name of the token that began the run."""
+    token_ids: tuple[str, ...] | None = None
+    """Tokens that may have begun the run."""
     since: datetime | None = None
     until: datetime | None = None
 
@@ -61,6 +64,17 @@ def parse_commit(text: str) -> str:
     if not _COMMIT.match(commit):
         raise _invalid("commit", f"expected at least 7 hexadecimal digits of a commit, found {text[:80]!r}")
     return commit
+
+
+def require_few_commits(digits: str, found: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the commits that begin with `digits`.
+
+    Raises:
+        RequestInvalidError: they are more than `MAX_COMMITS`.
+    """
+    if len(found) > MAX_COMMITS:
+        raise _invalid("commit", f"more than {MAX_COMMITS} commits begin with {digits}: type more of its digits")
+    return found
 
 
 def parse_moment(name: str, text: str) -> datetime:

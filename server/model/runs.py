@@ -134,6 +134,18 @@ class Run:
         self.require_open(now)
         return replace(self, state=state, reason=reason, finished_at=now)
 
+    def expired(self, now: datetime) -> Run:
+        """Return the run ended by its expiry, at the moment at which it had expired (R15).
+
+        Raises:
+            RunEndedError: it has ended in another way.
+        """
+        if self.state_at(now) is not RunState.EXPIRED:
+            self.require_open(now)
+            raise ValueError(f"run {self.id} has not expired")
+        reason = f"no request was accepted for {_render_life(self._life)}"
+        return replace(self, state=RunState.EXPIRED, reason=reason, finished_at=self.expires_at)
+
     def attested(self, digest: Digest, now: datetime, *, verified: bool) -> Run:
         """Return the run ended with its attestation; one that no registered key signed is no success (R4).
 
@@ -171,6 +183,7 @@ class Run:
             finished_at=self.ended_at(now),
             attestation_digest=self.attestation_digest,
             ci=self.ci,
+            runner_environment=self.runner_environment,
             state_location=self.state_location,
             token_id=self.token_id,
             token_name=self.names.token,
@@ -186,3 +199,10 @@ class Run:
 
     def _init_command(self) -> str:
         return f"chainloop attestation init --workflow {self.names.workflow} --project {self.names.project}"
+
+
+def _render_life(life: timedelta) -> str:
+    minutes, seconds = divmod(int(life.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (seconds, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 s"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chainloop_ci.api.limits import MAX_NAME
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.api.workflows import Workflow
+from server.model.contracts import StoredContract
 
 MAX_PROJECTS = 1000
 """Of one organization."""
@@ -58,6 +59,29 @@ class StoredWorkflow:
     """None: the organization's."""
     runs_count: int = 0
     last_run: LastRun | None = None
+    minimum_revision: int | None = None
+    """R19; None: the contract's enforced revision."""
+    minimum_revision_since: datetime | None = None
+    """When that was set or taken back: runs that were begun before keep their pin."""
+
+    def with_minimum(self, revision: int, now: datetime) -> StoredWorkflow:
+        """Return the workflow with another minimum revision, 0 for the enforced one; the same again changes nothing."""
+        if (revision or None) == self.minimum_revision:
+            return self
+        return replace(self, minimum_revision=revision or None, minimum_revision_since=now)
+
+    def with_contract(self, contract: StoredContract, now: datetime) -> StoredWorkflow:
+        """Return the workflow with a contract; another one has revisions of its own, so the minimum is its default."""
+        if contract.id == self.contract_id:
+            return self
+        return replace(
+            self,
+            contract_id=contract.id,
+            contract=contract.name,
+            contract_revision=contract.latest_revision,
+            minimum_revision=None,
+            minimum_revision_since=now,
+        )
 
     def api(self, now: datetime) -> Workflow:
         """Return the wire form as of `now`."""
@@ -78,6 +102,7 @@ class StoredWorkflow:
             last_run_at=last.created_at if last else None,
             last_runner_type=last.runner_type if last else None,
             run_expiry_seconds=self.run_expiry_seconds,
+            minimum_revision=self.minimum_revision,
         )
 
 

@@ -23,13 +23,15 @@ from chainloop_ci.errors import (
     RequestInvalidError,
 )
 from server.cas.blobs import BLOCK_BYTES, Blobs, Incoming
+from server.model.audit import AuditAction, audit_of
 from server.model.organizations import StoredOrganization
 from server.model.principal import OPERATORS, Principal
 from server.model.runs import Run
+from server.services.metrics_counters import UPLOAD_BYTES, UPLOADS
 from server.services.run_access import get_held_run
 from server.services.run_details import read_stored_statement
 from server.services.upload_limits import UploadLimits, clean_filename
-from server.store import artifacts, attestations, organizations, runs
+from server.store import artifacts, attestations, audit, counters, organizations, runs
 from server.store.artifacts import RunArtifact, StoredArtifact
 from server.store.database import Database
 
@@ -170,7 +172,10 @@ class Artifacts:
                 hint="an administrator changes that: `chainloop organization update --cas-backend filesystem`",
             )
         known = upload.expected is not None and artifacts.find(connection, principal.organization_id, upload.expected)
-        return _Admission(organization, blobs, self._limits(organization, run, is_known=bool(known)))
+        # The digest may be known only when the body has come: what the run has uploaded it may send again.
+        repeated = artifacts.largest_of_run(connection, run.organization_id, run.id) if run else 0
+        limits = self._limits(organization, run, is_known=bool(known), repeated_bytes=repeated)
+        return _Admission(organization, blobs, limits)
 
     def _require_run(self, connection: Connection, principal: Principal, upload: Upload) -> Run | None:
         if upload.run_id is not None:
@@ -185,7 +190,9 @@ class Artifacts:
         principal.require_reach(project_id=None)
         return None
 
-    def _limits(self, organization: StoredOrganization, run: Run | None, *, is_known: bool) -> UploadLimits:
+    def _limits(
+        self, organization: StoredOrganization, run: Run | None, *, is_known: bool, repeated_bytes: int
+    ) -> UploadLimits:
         of_organization = organization.quota_bytes if not is_known else 0
         of_run = self._run_quota_bytes if run else 0
         return UploadLimits(
@@ -194,6 +201,7 @@ class Artifacts:
             organization_left_bytes=max(0, of_organization - organization.used_bytes),
             run_quota_bytes=of_run,
             run_left_bytes=max(0, of_run - run.stored_bytes) if run else 0,
+            repeated_bytes=repeated_bytes,
         )
 
     def _keep(
@@ -233,7 +241,10 @@ class Artifacts:
         run = self._require_run(connection, principal, upload)
         present = organizations.find(connection, principal.organization_id) or organization
         known = artifacts.find(connection, principal.organization_id, incoming.digest)
-        self._limits(present, run, is_known=known is not None).require_fit(incoming.size_bytes)
+        again = run and artifacts.is_uploaded_by(connection, run.organization_id, run.id, incoming.digest)
+        repeated = incoming.size_bytes if again else 0
+        limits = self._limits(present, run, is_known=known is not None, repeated_bytes=repeated)
+        limits.require_fit(incoming.size_bytes)
         artifact = known or StoredArtifact(
             organization_id=principal.organization_id,
             digest=incoming.digest,
@@ -243,12 +254,21 @@ class Artifacts:
             created_at=now,
             created_by=principal.token_id,
         )
+        counters.add(connection, principal.organization_id, UPLOADS)
+        counters.add(connection, principal.organization_id, UPLOAD_BYTES, by=incoming.size_bytes)
         if known is None:
             artifacts.add(connection, artifact)
+        else:
+            artifacts.touch(connection, known.organization_id, known.digest, now)
         if run is not None:
             entry = RunArtifact(run.id, run.organization_id, artifact.digest, True, filename, now)
             is_new = artifacts.add_to_run(connection, entry)
             runs.save(connection, run.with_upload(incoming.size_bytes if is_new else 0, now))
+        if run is None or run.token_id != principal.token_id:
+            # An upload for its own run is found with the run.
+            facts = {"filename": filename, "bytes": incoming.size_bytes, **({"run": run.id} if run else {})}
+            done = audit_of(principal, now, AuditAction.ARTIFACT_UPLOADED, artifact.digest, facts)
+            audit.add(connection, done)
         return artifact.api(), known is None
 
     def _find(self, connection: Connection, principal: Principal, digest: str) -> tuple[Artifact, str | bytes]:

@@ -15,12 +15,26 @@ from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import AttestationRefusedError, ConflictError, NotFoundError
 from server.cas.blobs import Blobs
+from server.content_check.checker import ContentChecker
+from server.model.audit import AuditAction, audit_of
 from server.model.keys import MAX_KEYS, StoredKey
 from server.model.principal import Principal
 from server.model.runs import Run
+from server.services.metrics_counters import REFUSED_STORES
 from server.services.rederive import Accepted, Held, Refused, rederive, rejudge_signer
+from server.services.revision_rules import find_too_old
 from server.services.run_access import get_held_run, get_pinned_contract, get_run
-from server.store import artifacts, attestations, organizations, referrers, refusals, runs, verification_keys
+from server.store import (
+    artifacts,
+    attestations,
+    audit,
+    counters,
+    organizations,
+    referrers,
+    refusals,
+    runs,
+    verification_keys,
+)
 from server.store.attestations import StoredAttestation
 from server.store.database import Database
 
@@ -45,11 +59,13 @@ class Attestations:
         new_id: Callable[[], str],
         *,
         back_ends: Mapping[str, Blobs],
+        checker: ContentChecker,
     ) -> None:
         self._database = database
         self._now = now
         self._new_id = new_id
         self._back_ends = back_ends
+        self._checker = checker
 
     def store(self, principal: Principal, run_id: str, raw: bytes, handle: str | None) -> tuple[Stored, bool]:
         """Store the attestation of a run and end it; tell whether it is new. The same bytes get the same answer.
@@ -59,6 +75,8 @@ class Attestations:
             RunEndedError: the run has ended without this attestation.
             ConflictError: the run has another attestation.
             AttestationRefusedError: with everything that differs; the run keeps its state and lists the refusal (R15).
+            CheckerBusyError: contents cannot be checked just now; nothing is written, repeating is safe (R11).
+            CheckerUnavailableError: contents cannot be checked at present; nothing is written (R11).
         """
         digest, now = sha256_digest(raw), self._now()
         with self._database.read() as connection:
@@ -67,8 +85,9 @@ class Attestations:
             if known:
                 return _answer(run, known), False
             run.require_open(now)
+            too_old = _refuse_pin(connection, run, now)
             held = _hold(connection, run)
-        checked = rederive(raw, held, self._back_ends, now)
+        checked = too_old or rederive(raw, held, self._back_ends, now, checker=self._checker)
         outcome = checked if isinstance(checked, Refused) else self._write(principal, run_id, checked)
         if isinstance(outcome, Refused):
             self._write_refusal(principal, run, digest, outcome)
@@ -135,6 +154,9 @@ class Attestations:
             nodes = extract(accepted.view, digest)
             nodes = tuple(map(_public, nodes))
             referrers.add(connection, run.organization_id, run.project_id, run.workflow_id, nodes, now)
+            if run.token_id != principal.token_id:
+                stored = audit_of(principal, now, AuditAction.ATTESTATION_STORED, run.id, {"digest": digest})
+                audit.add(connection, stored)
         return _answer(ended, attestation), True
 
     def _write_refusal(self, principal: Principal, run: Run, digest: Digest, refused: Refused) -> None:
@@ -150,6 +172,7 @@ class Attestations:
                 refusal_id=self._new_id(),
                 token_id=principal.token_id,
             )
+            counters.add(connection, run.organization_id, REFUSED_STORES, refused.code)
 
 
 def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttestation | None:
@@ -166,6 +189,12 @@ def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttes
             hint=f"an attestation is never replaced; see it with `chainloop workflow run describe --id {run.id}`",
         )
     return attestations.find_of_run(connection, run.organization_id, run.id)
+
+
+def _refuse_pin(connection: Connection, run: Run, now: datetime) -> Refused | None:
+    """Refuse a run whose pin has become too old (R19): nothing that it attests could make it count."""
+    finding = find_too_old(connection, run, now)
+    return Refused(finding.code, (finding,)) if finding else None
 
 
 def _hold(connection: Connection, run: Run) -> Held:

@@ -23,13 +23,14 @@ from chainloop_ci.errors import (
     NotFoundError,
     PreconditionFailedError,
 )
+from server.model.audit import AuditAction, audit_of
 from server.model.contracts import MAX_CONTRACTS, MAX_REVISIONS, StoredContract, StoredRevision
 from server.model.names import require_name
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.workflows import MAX_CONTRACT_NAME
 from server.services.contract_documents import describe_revision, load_for_name
-from server.store import contracts
+from server.store import audit, contracts
 from server.store.database import Database
 
 
@@ -127,6 +128,7 @@ class Contracts:
         )
         first = _revision(principal, contract, loaded, 1, now)
         contracts.add(connection, contract, first)
+        _note(connection, principal, AuditAction.CONTRACT_CREATED, first, now)
         return describe_revision(first, changed=True)
 
     def delete(self, principal: Principal, name: str) -> None:
@@ -146,6 +148,8 @@ class Contracts:
             if contracts.has_runs(connection, principal.organization_id, found.id):
                 raise ConflictError(f"runs were made against contract {name}; it is kept with them")
             contracts.remove(connection, principal.organization_id, found.id)
+            done = audit_of(principal, self._now(), AuditAction.CONTRACT_DELETED, found.id, {"name": name})
+            audit.add(connection, done)
 
     def list_revisions(self, principal: Principal, name: str, paging: Paging) -> Page[RevisionSummary]:
         """Return a contract's revisions, newest first."""
@@ -187,6 +191,7 @@ class Contracts:
             raise LimitExceededError(f"a contract may have {MAX_REVISIONS} revisions; {found.name} has them")
         revision = _revision(principal, found, loaded, found.latest_revision + 1, now)
         contracts.add_revision(connection, revision)
+        _note(connection, principal, AuditAction.CONTRACT_REVISED, revision, now)
         return describe_revision(revision, changed=True)
 
 
@@ -264,6 +269,13 @@ def _require_expected(found: StoredContract | None, name: str, text: ContractTex
         )
 
 
+def _note(
+    connection: Connection, principal: Principal, action: AuditAction, revision: StoredRevision, now: datetime
+) -> None:
+    facts = {"name": revision.name, "revision": revision.revision, "digest": revision.digest}
+    audit.add(connection, audit_of(principal, now, action, revision.contract_id, facts))
+
+
 def _revision(
     principal: Principal, contract: StoredContract, loaded: LoadedContract, revision: int, now: datetime
 ) -> StoredRevision:
@@ -278,4 +290,6 @@ def _revision(
         digest=loaded.digest,
         created_at=now,
         created_by=principal.token_id,
+        # Applied without a date means at once (R19).
+        enforced_from=now,
     )

@@ -16,6 +16,7 @@ from server.model.principal import Principal
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import describe_revision
 from server.services.contracts import get_contract, get_pinned
+from server.services.revision_rules import require_minimum
 from server.services.workflows import get_reachable
 from server.store import organizations, verification_keys, workflows
 from server.store.database import Database
@@ -40,11 +41,13 @@ class Crafting:
             NotFoundError: no such workflow, with the command that makes one (R2); or no such revision.
             NotAllowedError: the names are not those of the token's workflow.
             RequestInvalidError: no workflow is named, or the name is not unique.
+            ContractNotMetError: the revision is older than the workflow takes (R19).
         """
         with self._database.read() as connection:
             found = _find_workflow(connection, principal, workflow, project)
             contract = get_contract(connection, principal, found.contract)
             pinned = get_pinned(connection, contract, revision or contract.latest_revision)
+            require_minimum(connection, found, pinned.revision, self._now())
             organization = organizations.find(connection, principal.organization_id)
             if organization is None:
                 raise NotFoundError(f"there is no organization {principal.organization}")

@@ -11,7 +11,7 @@ from chainloop_ci.api.access import KeyRequest, VerificationKey
 from chainloop_ci.api.paging import Page
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import ConflictError, Finding, LimitExceededError, NotFoundError, RequestInvalidError
-from server.model.audit import AuditAction, AuditRecord
+from server.model.audit import AuditAction, audit_of
 from server.model.keys import MAX_KEYS, KeyScope, StoredKey
 from server.model.paging import Paging
 from server.model.principal import Principal
@@ -173,4 +173,4 @@ def _get(connection: Connection, principal: Principal, key_id: str) -> StoredKey
 def _note(connection: Connection, principal: Principal, action: AuditAction, key: StoredKey, now: datetime) -> None:
     scopes = [f"{scope.project}/{scope.workflow or '*'}" for scope in key.scopes]
     facts = {"name": key.name, "organization_wide": key.organization_wide, "scopes": scopes}
-    audit.add(connection, AuditRecord(key.organization_id, now, principal.token_id, action, key.id, facts))
+    audit.add(connection, audit_of(principal, now, action, key.id, facts))

@@ -94,7 +94,15 @@ class Organizations:
     ) -> None:
         audit.add(
             connection,
-            AuditRecord(organization.id, self._now(), principal.token_id, action, organization.id, detail),
+            AuditRecord(
+                organization.id,
+                self._now(),
+                principal.token_id,
+                action,
+                organization.id,
+                detail,
+                principal.address[:64],
+            ),
         )
 
 

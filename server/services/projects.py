@@ -10,10 +10,11 @@ from sqlalchemy import Connection
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.workflows import Project, ProjectRequest
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError
+from server.model.audit import AuditAction, audit_of
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.workflows import MAX_PROJECTS
-from server.store import projects
+from server.store import audit, projects
 from server.store.database import Database
 
 
@@ -50,6 +51,8 @@ class Projects:
             raise LimitExceededError(f"an organization may have {MAX_PROJECTS} projects, and has them")
         project = Project(self._new_id(), name, self._now())
         projects.add(connection, principal.organization_id, project)
+        made = audit_of(principal, project.created_at, AuditAction.PROJECT_CREATED, project.id, {"name": name})
+        audit.add(connection, made)
         return project
 
     def list(self, principal: Principal, paging: Paging) -> Page[Project]:

@@ -29,6 +29,7 @@ from chainloop_ci.errors import (
 from chainloop_ci.signing.public_keys import PublicKey, load_public_key
 from server.auth.token_text import holds_token
 from server.cas.blobs import Blobs
+from server.content_check.checker import ContentChecker
 from server.model.claims import check_claims
 from server.model.keys import StoredKey
 from server.model.material_claims import check_materials, place_materials
@@ -81,11 +82,17 @@ class Refused:
     findings: tuple[Finding, ...]
 
 
-def rederive(raw: bytes, held: Held, back_ends: Mapping[str, Blobs], now: datetime) -> Accepted | Refused:
+def rederive(
+    raw: bytes, held: Held, back_ends: Mapping[str, Blobs], now: datetime, *, checker: ContentChecker
+) -> Accepted | Refused:
     """Check the exact bytes that were received.
 
     Each step needs what the one before has established: the statement is parsed once, from verified bytes (R10), and a
     bundle that nobody signed is not looked into.
+
+    Raises:
+        CheckerBusyError: other content checks hold the memory or the processor; nothing was decided.
+        CheckerUnavailableError: contents cannot be checked at present; nothing was decided.
     """
     try:
         bundle = read_bundle_strict(raw, allow_unsigned=held.accept_unsigned, max_bytes=MAX_BUNDLE_BYTES)
@@ -98,11 +105,16 @@ def rederive(raw: bytes, held: Held, back_ends: Mapping[str, Blobs], now: dateti
         view = read_statement(bundle.payload, max_bytes=MAX_BUNDLE_BYTES)
     except ChainloopError as error:
         return Refused(StatementInvalidError.code, _findings(error))
-    return _compare(bundle, view, verdict, held, back_ends)
+    return _compare(bundle, view, verdict, held, back_ends, checker)
 
 
 def _compare(
-    bundle: Bundle, view: StatementView, verdict: SignatureVerdict, held: Held, back_ends: Mapping[str, Blobs]
+    bundle: Bundle,
+    view: StatementView,
+    verdict: SignatureVerdict,
+    held: Held,
+    back_ends: Mapping[str, Blobs],
+    checker: ContentChecker,
 ) -> Accepted | Refused:
     leaks = check_secrets(view, lambda text: _is_secret(text, held.run))
     if leaks:
@@ -112,7 +124,7 @@ def _compare(
     referenced = frozenset(digest for digest, artifact in held.artifacts.items() if not artifact.uploaded)
     placed, misplaced = place_materials(view, held.contract, sizes, referenced)
     locations = {digest: artifact.stored.backend for digest, artifact in held.artifacts.items()}
-    report = Contents(back_ends, locations).check(placed)
+    report = Contents(back_ends, locations, checker, held.run.organization_id).check(placed)
     findings = limit_findings(
         chain(
             check_claims(view, held.run, held.contract),

@@ -14,9 +14,9 @@ from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.errors import ServerFaultError
 from server.model.runs import Run
-from server.model.trust import limits_of_trust
+from server.model.trust import limits_of_trust, verification_today
 from server.services.run_access import get_pinned_contract
-from server.store import attestations, refusals, workflows
+from server.store import attestations, refusals, verification_keys, workflows
 from server.store.attestations import StoredAttestation, StoredMaterial
 
 
@@ -38,18 +38,21 @@ def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
     attestation = attestations.find_of_run(connection, run.organization_id, run.id)
     stored = attestations.list_materials(connection, run.organization_id, run.id) if attestation else {}
     said = _read(attestation, stored) if attestation else _Said()
+    key_id = attestation.key_id if attestation else None
+    signer = verification_keys.find(connection, run.organization_id, key_id) if key_id else None
+    found = verification_today(attestation.verification, signer) if attestation else None
     has_policies = bool(contract.policies or contract.policy_groups)
     return RunDetail(
         run=run.api(now, has_requirements=contract.has_requirements),
         workflow=workflow.api(now),
-        verification=attestation.verification if attestation else None,
-        verified=attestation.verified if attestation else False,
+        verification=found,
+        verified=bool(attestation and attestation.verified and not (signer and signer.revoked_at)),
         materials=said.materials,
         env=said.env,
         annotations=said.annotations,
         refusals=refusals.list_store_refusals(connection, run.organization_id, run.id),
         policies="not evaluated" if has_policies else "",
-        limits_of_trust=limits_of_trust(attestation.verification) if attestation else (),
+        limits_of_trust=limits_of_trust(found, signer) if found else (),
     )
 
 

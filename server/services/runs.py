@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
@@ -15,43 +14,40 @@ from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, WorkflowRun
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import ConflictError, Finding, NotFoundError, RequestInvalidError, RunnerMismatchError
+from chainloop_ci.errors import (
+    ConflictError,
+    Finding,
+    LimitExceededError,
+    NotFoundError,
+    RequestInvalidError,
+    RunnerMismatchError,
+)
+from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredRevision
 from server.model.paging import Paging, bind
 from server.model.principal import OPERATORS, Principal
-from server.model.run_filters import RunFilter, parse_commit, parse_moment, parse_state
 from server.model.runs import Run
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
+from server.services.revision_rules import require_minimum
 from server.services.run_access import get_run, list_with_requirements, run_not_found
 from server.services.run_details import describe_run
-from server.store import contracts, organizations, refusals, run_lists, runs, workflows
+from server.services.run_filters import RunQuery, resolve
+from server.store import audit, contracts, organizations, refusals, run_lists, runs, workflows
 from server.store.database import Database
-
-
-@dataclass(frozen=True, slots=True)
-class RunQuery:
-    """The filters of a list of runs, as they were written."""
-
-    workflow: str | None = None
-    """Name or id."""
-    project: str | None = None
-    state: str | None = None
-    commit: str | None = None
-    digest: str | None = None
-    runner: str | None = None
-    token: str | None = None
-    since: str | None = None
-    until: str | None = None
 
 
 class Runs:
     """Use cases of workflow runs."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str], *, max_open_runs: int = 0
+    ) -> None:
+        """`max_open_runs` bounds what one token may have open at once; 0 is no bound."""
         self._database = database
         self._now = now
         self._new_id = new_id
+        self._max_open_runs = max_open_runs
 
     def create(self, principal: Principal, run_id: str, request: RunRequest) -> tuple[WorkflowRun, bool]:
         """Begin a run under the id that the client chose; tell whether it is new.
@@ -63,6 +59,8 @@ class Runs:
             NotFoundError: no such workflow or contract revision; or the id is taken by another organization.
             RequestInvalidError: the contract revision has another digest, or the runner type is none.
             RunnerMismatchError: the contract asks for another runner; written down as a refused init.
+            ContractNotMetError: the revision is older than the workflow takes (R19).
+            LimitExceededError: the token has as many open runs as it may have.
         """
         digest = request_digest(request)
         with self._database.read() as connection:
@@ -80,6 +78,8 @@ class Runs:
                 return self._api(connection, known), False
             # Since it was read the workflow may have been deleted, or given another contract.
             workflow, _ = _find_pin(connection, principal, request)
+            self._require_open_place(connection, principal)
+            require_minimum(connection, workflow, request.contract_revision, self._now())
             return self._begin(connection, principal, run_id, request, workflow), True
 
     def get(self, principal: Principal, run_id: str) -> RunDetail:
@@ -107,7 +107,7 @@ class Runs:
             found = run_lists.list_page(
                 connection,
                 principal.organization_id,
-                _resolve(connection, principal, query),
+                resolve(connection, principal, query),
                 before=int(after[0]) if after else None,
                 limit=paging.limit + 1,
                 now=now,
@@ -134,6 +134,9 @@ class Runs:
             ended = run.canceled(request.trigger, request.reason, now)
             if ended is not run:
                 runs.end(connection, ended)
+                if run.token_id != principal.token_id:
+                    facts = {"trigger": request.trigger.value, "reason": request.reason}
+                    audit.add(connection, audit_of(principal, now, AuditAction.RUN_CANCELED, run.id, facts))
             return self._api(connection, ended)
 
     def list_refused_inits(self, principal: Principal, workflow_id: str, paging: Paging) -> Page[RefusedInit]:
@@ -183,6 +186,16 @@ class Runs:
         if stored is None:
             raise run_not_found(run_id)
         return self._api(connection, stored)
+
+    def _require_open_place(self, connection: Connection, principal: Principal) -> None:
+        """Keep one token from filling the server with runs that it never ends (T30)."""
+        limit = self._max_open_runs
+        if limit and runs.count_open(connection, principal.token_id, self._now(), limit=limit) >= limit:
+            raise LimitExceededError(
+                f"this token has {limit} open runs, which is as many as it may have; no run was begun",
+                hint="end those that are not needed with `chainloop attestation reset`, or wait until they expire; "
+                "the server's operator sets the limit with CHAINLOOP_MAX_OPEN_RUNS",
+            )
 
     def _refuse(self, principal: Principal, run_id: str, request: RunRequest, required: RunnerType) -> NoReturn:
         refusal = refusals.InitRefusal(
@@ -282,53 +295,3 @@ def _find_pin(
     if findings:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
     return workflow, revision
-
-
-def _resolve(connection: Connection, principal: Principal, query: RunQuery) -> RunFilter:
-    """Return the filter that a query means, kept within the token's reach."""
-    wanted = RunFilter(
-        project_id=principal.project_id,
-        workflow_ids=(principal.workflow_id,) if principal.workflow_id else None,
-        state=parse_state(query.state) if query.state else None,
-        commit=parse_commit(query.commit) if query.commit else None,
-        digest=query.digest or None,
-        runner=query.runner or None,
-        token=query.token or None,
-        since=parse_moment("since", query.since) if query.since else None,
-        until=parse_moment("until", query.until) if query.until else None,
-    )
-    if query.workflow:
-        return replace(wanted, workflow_ids=_find_workflows(connection, principal, query))
-    if query.project:
-        return replace(wanted, project_id=_find_project(connection, principal, query.project))
-    return wanted
-
-
-def _find_workflows(connection: Connection, principal: Principal, query: RunQuery) -> tuple[str, ...]:
-    found = run_lists.find_workflows(
-        connection, principal.organization_id, name_or_id=query.workflow, project=query.project
-    )
-    if not found:
-        where = f" in project {query.project}" if query.project else ""
-        raise NotFoundError(
-            f"there is no workflow {query.workflow}{where}", hint="`chainloop workflow list` names them"
-        )
-    reached = tuple(
-        workflow_id
-        for project_id, workflow_id in found
-        if principal.reaches(project_id=project_id, workflow_id=workflow_id)
-    )
-    if not reached:
-        principal.require_reach(project_id=found[0][0], workflow_id=found[0][1])
-    return reached
-
-
-def _find_project(connection: Connection, principal: Principal, name: str) -> str:
-    project_id = run_lists.find_project(connection, principal.organization_id, name)
-    if project_id is None:
-        raise NotFoundError(
-            f"there is no project {name}", hint="`chainloop workflow list` names workflows and projects"
-        )
-    if principal.project_id not in (None, project_id):
-        principal.require_reach(project_id=project_id)
-    return project_id

@@ -20,7 +20,7 @@ from chainloop_ci.errors import (
     RequestInvalidError,
 )
 from server.auth.token_text import RANDOM_BYTES, render_token, token_sha256
-from server.model.audit import AuditAction, AuditRecord
+from server.model.audit import AuditAction, audit_of
 from server.model.paging import Paging
 from server.model.principal import Principal
 from server.model.tokens import MAX_TOKENS, StoredToken
@@ -118,7 +118,7 @@ class Tokens:
             NotAllowedError: its scope is wider than that of the token that asks.
         """
         with self._database.read() as connection:
-            return _get_reachable(connection, principal, token_id).api()
+            return get_reachable(connection, principal, token_id).api()
 
     def rotate(self, principal: Principal, token_id: str, rotation: TokenRotation) -> CreatedToken:
         """Give a token a new secret; the old one works on for the overlap (R6).
@@ -129,7 +129,7 @@ class Tokens:
         secret = self._new_secret()
         now = self._now()
         with self._database.write() as connection:
-            token = _get_reachable(connection, principal, token_id)
+            token = get_reachable(connection, principal, token_id)
             token = token.rotated(token_sha256(secret), rotation.overlap_seconds, now)
             tokens.save(connection, token)
             overlap = rotation.overlap_seconds
@@ -140,7 +140,7 @@ class Tokens:
         """End a token at once, and with it the open runs that it began (R6)."""
         now = self._now()
         with self._database.write() as connection:
-            before = _get_reachable(connection, principal, token_id)
+            before = get_reachable(connection, principal, token_id)
             token = before.revoked(now)
             if token != before:
                 tokens.save(connection, token)
@@ -196,7 +196,13 @@ def _resolve(connection: Connection, principal: Principal, request: TokenRequest
     return _Scope(project.id, project.name, workflow.id, workflow.name)
 
 
-def _get_reachable(connection: Connection, principal: Principal, token_id: str) -> StoredToken:
+def get_reachable(connection: Connection, principal: Principal, token_id: str) -> StoredToken:
+    """Return a token of the organization and scope of the one that asks.
+
+    Raises:
+        NotFoundError: there is none of that id in the organization.
+        NotAllowedError: it lies outside the scope.
+    """
     token = _require(tokens.find(connection, principal.organization_id, token_id), token_id)
     principal.require_reach(project_id=token.project_id, workflow_id=token.workflow_id)
     return token
@@ -220,4 +226,4 @@ def _note(
 ) -> None:
     scope = {"kind": token.scope.kind.value, "project": token.project, "workflow": token.workflow}
     facts = {"name": token.name, "scope": scope, **detail}
-    audit.add(connection, AuditRecord(token.organization_id, now, principal.token_id, action, token.id, facts))
+    audit.add(connection, audit_of(principal, now, action, token.id, facts))

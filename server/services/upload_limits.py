@@ -20,6 +20,8 @@ class UploadLimits:
     organization_left_bytes: int = 0
     run_quota_bytes: int = 0
     run_left_bytes: int = 0
+    repeated_bytes: int = 0
+    """What was counted already when it was uploaded the first time: a body up to this size may be that one again."""
 
     def require_announced(self, size_bytes: int | None) -> None:
         """Refuse a body by its announced size, before a byte of it is read."""
@@ -39,6 +41,8 @@ class UploadLimits:
                 hint="the server's operator sets the limit with CHAINLOOP_MAX_BLOB_BYTES; the contract's skipUpload "
                 "records the digest only",
             )
+        if size_bytes <= self.repeated_bytes:
+            return
         if self.organization_quota_bytes and size_bytes > self.organization_left_bytes:
             raise _exceeded("organization", self.organization_quota_bytes, self.organization_left_bytes, size_bytes)
         if self.run_quota_bytes and size_bytes > self.run_left_bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from chainloop_ci.api.paging import Page
 from chainloop_ci.api.workflows import Project, Workflow, WorkflowChange, WorkflowRequest
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError
+from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredContract
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
@@ -25,7 +26,7 @@ from server.model.workflows import (
 from server.services.contract_documents import load_for_name
 from server.services.contracts import Contracts, get_contract, get_readable
 from server.services.projects import Projects
-from server.store import contracts, projects, tokens, verification_keys, workflows
+from server.store import audit, contracts, projects, tokens, verification_keys, workflows
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -71,6 +72,7 @@ class Workflows:
             contract = self._contract(connection, principal, project, request)
             workflow = self._new(principal, project, contract, request)
             workflows.add(connection, workflow)
+            self._note(connection, principal, AuditAction.WORKFLOW_CREATED, workflow, {"contract": workflow.contract})
         return workflow.api(self._now())
 
     def list(self, principal: Principal, filters: WorkflowFilters, paging: Paging) -> Page[Workflow]:
@@ -100,18 +102,16 @@ class Workflows:
         """Change a workflow; what is left out stays.
 
         Raises:
-            NotFoundError: the workflow or the named contract does not exist.
+            NotFoundError: the workflow, the named contract or the minimum revision does not exist.
         """
         with self._database.write() as connection:
-            workflow = get_reachable(connection, principal, workflow_id)
+            before = workflow = get_reachable(connection, principal, workflow_id)
+            now = self._now()
             if change.contract is not None:
-                contract = get_readable(connection, principal, change.contract)
-                workflow = replace(
-                    workflow,
-                    contract_id=contract.id,
-                    contract=contract.name,
-                    contract_revision=contract.latest_revision,
-                )
+                workflow = workflow.with_contract(get_readable(connection, principal, change.contract), now)
+            if change.minimum_revision is not None:
+                _require_revision(workflow, change.minimum_revision)
+                workflow = workflow.with_minimum(change.minimum_revision, now)
             workflow = replace(
                 workflow,
                 team=workflow.team if change.team is None else change.team,
@@ -119,6 +119,9 @@ class Workflows:
                 run_expiry_seconds=change.run_expiry_seconds or workflow.run_expiry_seconds,
             )
             workflows.save(connection, workflow)
+            if workflow != before:
+                changes = _differences(before, workflow)
+                self._note(connection, principal, AuditAction.WORKFLOW_CHANGED, workflow, changes)
         return workflow.api(self._now())
 
     def delete(self, principal: Principal, workflow_id: str) -> None:
@@ -143,6 +146,18 @@ class Workflows:
             tokens.remove_of_workflow(connection, principal.organization_id, workflow_id)
             verification_keys.unbind_workflow(connection, principal.organization_id, workflow_id)
             workflows.remove(connection, principal.organization_id, workflow_id)
+            self._note(connection, principal, AuditAction.WORKFLOW_DELETED, workflow, {})
+
+    def _note(
+        self,
+        connection: Connection,
+        principal: Principal,
+        action: AuditAction,
+        workflow: StoredWorkflow,
+        detail: Mapping[str, object],
+    ) -> None:
+        facts = {"name": workflow.name, "project": workflow.project, **detail}
+        audit.add(connection, audit_of(principal, self._now(), action, workflow.id, facts))
 
     def _project(self, connection: Connection, principal: Principal, name: str) -> Project:
         found = projects.find_by_name(connection, principal.organization_id, name)
@@ -183,6 +198,23 @@ class Workflows:
             team=request.team,
             description=request.description,
             run_expiry_seconds=request.run_expiry_seconds,
+        )
+
+
+def _differences(before: StoredWorkflow, after: StoredWorkflow) -> dict[str, object]:
+    names = ("contract", "team", "description", "run_expiry_seconds", "minimum_revision")
+    return {
+        name: {"from": getattr(before, name), "to": getattr(after, name)}
+        for name in names
+        if getattr(before, name) != getattr(after, name)
+    }
+
+
+def _require_revision(workflow: StoredWorkflow, revision: int) -> None:
+    if revision > workflow.contract_revision:
+        raise NotFoundError(
+            f"contract {workflow.contract} has no revision {revision}; the newest is {workflow.contract_revision}",
+            hint="a minimum revision is one that there is, or 0 for the enforced one",
         )
 
 

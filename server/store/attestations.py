@@ -66,7 +66,11 @@ def add(connection: Connection, attestation: StoredAttestation, materials: tuple
     }
     connection.execute(insert(attestations).values(**values))
     if materials:
-        owner = {"run_id": attestation.run_id, "organization_id": attestation.organization_id}
+        owner = {
+            "run_id": attestation.run_id,
+            "organization_id": attestation.organization_id,
+            "run_sequence": _sequence(connection, attestation),
+        }
         names = ("name", "type", "digest", "stored", "content_check")
         rows = [{**owner, **{name: getattr(entry, name) for name in names}} for entry in materials]
         connection.execute(insert(run_materials), rows)
@@ -116,6 +120,12 @@ def find_inline_holder(connection: Connection, reach: Reach, digest: str) -> str
     )
     row = connection.execute(query).first()
     return str(row.id) if row else None
+
+
+def _sequence(connection: Connection, attestation: StoredAttestation) -> int:
+    own = workflow_runs.c.organization_id == attestation.organization_id
+    query = select(workflow_runs.c.sequence).where(own, workflow_runs.c.id == attestation.run_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def _select(organization_id: str) -> Select[Any]:

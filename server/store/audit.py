@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, tuple_
 
-from server.model.audit import AuditAction, AuditRecord
-from server.store.tables import audit_records
+from server.model.audit import AuditAction, AuditRecord, StoredAudit
+from server.model.audit_filters import AuditFilter
+from server.model.paging import Key
+from server.store.tables import api_tokens, audit_records
 from server.store.times import from_text, to_text
+
+_LAST = 2**62
+"""A sequence that no record reaches."""
+_PLAIN = ("organization_id", "token_id", "subject", "address")
 
 
 def add(connection: Connection, record: AuditRecord) -> None:
     """Insert a record."""
     connection.execute(
         insert(audit_records).values(
-            organization_id=record.organization_id,
+            **{name: getattr(record, name) for name in _PLAIN},
             at=to_text(record.at),
-            token_id=record.token_id,
             action=record.action.value,
-            subject=record.subject,
             detail=json.dumps(record.detail, sort_keys=True),
         )
     )
@@ -28,18 +32,39 @@ def add(connection: Connection, record: AuditRecord) -> None:
 
 def list_newest(connection: Connection, organization_id: str | None, *, limit: int) -> list[AuditRecord]:
     """Return the organization's newest records, newest first; None: those of the server itself."""
-    column = audit_records.c.organization_id
-    owned = column.is_(None) if organization_id is None else column == organization_id
-    query = select(audit_records).where(owned).order_by(audit_records.c.sequence.desc()).limit(limit)
-    return [_record(row) for row in connection.execute(query)]
+    found = list_page(connection, organization_id, AuditFilter(), after=None, limit=limit)
+    return [entry.record for entry in found]
+
+
+def list_page(
+    connection: Connection, organization_id: str | None, wanted: AuditFilter, *, after: Key | None, limit: int
+) -> list[StoredAudit]:
+    """Return records of the organization, newest first; `after` is the time and the sequence of the last one."""
+    columns = audit_records.c
+    own = columns.organization_id
+    query = select(audit_records, api_tokens.c.name.label("token")).select_from(
+        audit_records.outerjoin(api_tokens, api_tokens.c.id == columns.token_id)
+    )
+    query = query.where(own.is_(None) if organization_id is None else own == organization_id)
+    if wanted.token_id is not None:
+        query = query.where(columns.token_id == wanted.token_id)
+    if wanted.action is not None:
+        query = query.where(columns.action == wanted.action)
+    if wanted.since is not None:
+        query = query.where(columns.at >= to_text(wanted.since))
+    # One bound and not two: with more conditions a database takes another index.
+    ends = [after] if after is not None else []
+    ends += [(to_text(wanted.until), _LAST)] if wanted.until is not None else []
+    if ends:
+        query = query.where(tuple_(columns.at, columns.sequence) < tuple_(*min(ends)))
+    query = query.order_by(columns.at.desc(), columns.sequence.desc()).limit(limit)
+    return [StoredAudit(row.sequence, _record(row), row.token or "") for row in connection.execute(query)]
 
 
 def _record(row: Row[Any]) -> AuditRecord:
     return AuditRecord(
-        organization_id=row.organization_id,
+        **{name: getattr(row, name) for name in _PLAIN},
         at=from_text(row.at),
-        token_id=row.token_id,
         action=AuditAction(row.action),
-        subject=row.subject,
         detail=json.loads(row.detail),
     )

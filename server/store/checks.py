@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, select, text
 
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.digests import Digest
-from server.store.tables import artifacts, attestations, metadata, workflow_runs
+from server.store.tables import artifacts, attestations, metadata, sweeps, workflow_runs
+from server.store.times import to_text
 
 
 def check_file(engine: Engine) -> list[str]:
@@ -24,31 +27,44 @@ def check_file(engine: Engine) -> list[str]:
     return [item for item in integrity if item != "ok"] + dangling
 
 
-def count_rows(connection: Connection) -> dict[str, int]:
-    """Return how many rows each table has."""
-    return {
-        table.name: int(connection.execute(select(func.count()).select_from(table)).scalar_one())
-        for table in sorted(metadata.tables.values(), key=lambda table: table.name)
-    }
+def check_tables(engine: Engine) -> Iterator[str]:
+    """Return where the tables differ from those that this server works with."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        for difference in compare_metadata(context, metadata):
+            yield " ".join(str(part) for part in _flat(difference))
 
 
-def illegal_runs(connection: Connection, *, limit: int) -> list[str]:
+def late_sweeps(connection: Connection, *, before: datetime) -> Iterator[str]:
+    """Return the sweeps that failed last, or did not succeed since `before`; with runs, none at all is late too."""
+    rows = connection.execute(select(sweeps).order_by(sweeps.c.name)).all()
+    if not rows and connection.execute(select(workflow_runs.c.id).limit(1)).first():
+        yield "none has ever run"
+    for row in rows:
+        if row.succeeded_at is None or row.succeeded_at < to_text(before):
+            yield f"{row.name}: last succeeded {row.succeeded_at or 'never'}, last outcome {row.outcome}"
+
+
+def illegal_runs(connection: Connection) -> list[str]:
     """Return the ids of runs whose columns contradict each other, the oldest first."""
     runs, opened = workflow_runs.c, RunState.INITIALIZED.value
     unknown = runs.state.not_in([state.value for state in RunState])
     unended = (runs.state.not_in([opened, RunState.EXPIRED.value])) & runs.finished_at.is_(None)
     ended_open = (runs.state == opened) & (runs.finished_at.is_not(None) | runs.attestation_digest.is_not(None))
     unattested = (runs.state == RunState.SUCCESS.value) & runs.attestation_digest.is_(None)
-    query = select(runs.id).where(unknown | unended | ended_open | unattested).order_by(runs.sequence).limit(limit)
+    query = select(runs.id).where(unknown | unended | ended_open | unattested).order_by(runs.sequence)
     return list(connection.execute(query).scalars())
 
 
-def missing_attestations(connection: Connection, *, limit: int) -> list[str]:
+def missing_attestations(connection: Connection) -> list[str]:
     """Return the ids of runs whose attestation's bytes are not there."""
     runs = workflow_runs.c
     joined = workflow_runs.outerjoin(attestations, attestations.c.run_id == runs.id)
     absent = runs.attestation_digest.is_not(None) & attestations.c.digest.is_(None)
-    return list(connection.execute(select(runs.id).select_from(joined).where(absent).limit(limit)).scalars())
+    return list(connection.execute(select(runs.id).select_from(joined).where(absent)).scalars())
 
 
 def list_bundles(connection: Connection) -> Iterator[tuple[Digest, bytes]]:
@@ -61,3 +77,12 @@ def list_blobs(connection: Connection, backend: str) -> list[Digest]:
     """Return the digests that a back end must hold, each once."""
     query = select(artifacts.c.digest).where(artifacts.c.backend == backend).distinct().order_by(artifacts.c.digest)
     return [Digest(text_) for text_ in connection.execute(query).scalars()]
+
+
+def _flat(difference: Any) -> Iterator[Any]:
+    """Return the parts of what alembic says of one difference; those of a column come as a list of tuples."""
+    for part in difference:
+        if isinstance(part, tuple | list):
+            yield from _flat(part)
+        else:
+            yield part

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
 from server.model.contracts import StoredContract, StoredRevision, StoredSummary
 from server.model.paging import Key
+from server.model.revisions import Enforcement
 from server.store.tables import contract_revisions, contracts, workflow_runs, workflows
 from server.store.times import from_text, to_text
 
@@ -61,7 +76,9 @@ def find_revision(
     connection: Connection, organization_id: str, contract_id: str, revision: int
 ) -> StoredRevision | None:
     """Return a revision with its bytes, or None."""
-    return find_revisions(connection, organization_id, [(contract_id, revision)]).get((contract_id, revision))
+    wanted = {"organization": organization_id, "contract": contract_id, "number": revision}
+    row = connection.execute(_find_revision(), wanted).first()
+    return _revision(row) if row else None
 
 
 def find_revisions(
@@ -69,16 +86,13 @@ def find_revisions(
 ) -> dict[tuple[str, int], StoredRevision]:
     """Return those of the revisions that there are, with their bytes, by contract id and number."""
     pairs = list(wanted)
-    query = (
-        select(contract_revisions, contracts.c.name, contracts.c.latest_revision)
-        .join(contracts, contracts.c.id == _REVISIONS.contract_id)
-        .where(_REVISIONS.organization_id == organization_id)
-        # SQLite uses the index for single columns only.
-        .where(_REVISIONS.contract_id.in_([contract_id for contract_id, _ in pairs]))
-        .where(_REVISIONS.revision.in_([revision for _, revision in pairs]))
-        .where(tuple_(_REVISIONS.contract_id, _REVISIONS.revision).in_(pairs))
-    )
-    found = map(_revision, connection.execute(query))
+    asked = {
+        "organization": organization_id,
+        "contracts": [contract_id for contract_id, _ in pairs],
+        "numbers": [revision for _, revision in pairs],
+        "pairs": pairs,
+    }
+    found = map(_revision, connection.execute(_find_revisions(), asked))
     return {(revision.contract_id, revision.revision): revision for revision in found}
 
 
@@ -92,6 +106,15 @@ def list_revisions(
     if after:
         query = query.where(_REVISIONS.revision < after[0])
     return [_summary(row) for row in connection.execute(query)]
+
+
+def list_enforcements(connection: Connection, organization_id: str, contract_id: str) -> Iterator[Enforcement]:
+    """Return the contract's revisions with their dates, newest first; they are read while the caller takes them."""
+    own = (_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
+    query = select(_REVISIONS.revision, _REVISIONS.enforced_from).where(*own).order_by(_REVISIONS.revision.desc())
+    with connection.execute(query) as rows:
+        for row in rows:
+            yield Enforcement(row.revision, from_text(row.enforced_from))
 
 
 def add(connection: Connection, contract: StoredContract, first: StoredRevision) -> None:
@@ -148,7 +171,38 @@ def _insert(connection: Connection, revision: StoredRevision) -> None:
             digest=revision.digest,
             created_at=to_text(revision.created_at),
             created_by=revision.created_by,
+            enforced_from=to_text(revision.enforced_from),
         )
+    )
+
+
+def _select_revisions() -> Select[Any]:
+    names = (contracts.c.name, contracts.c.latest_revision)
+    return select(contract_revisions, *names).join(contracts, contracts.c.id == _REVISIONS.contract_id)
+
+
+@cache
+def _find_revisions() -> Select[Any]:
+    """Return the query of several revisions; made once, since every page of runs asks it."""
+    contract_ids: BindParameter[str] = bindparam("contracts", expanding=True)
+    numbers: BindParameter[int] = bindparam("numbers", expanding=True)
+    pairs: BindParameter[Any] = bindparam("pairs", expanding=True)
+    return (
+        _select_revisions()
+        .where(_REVISIONS.organization_id == bindparam("organization"))
+        # SQLite uses the index for single columns only.
+        .where(_REVISIONS.contract_id.in_(contract_ids), _REVISIONS.revision.in_(numbers))
+        .where(tuple_(_REVISIONS.contract_id, _REVISIONS.revision).in_(pairs))
+    )
+
+
+@cache
+def _find_revision() -> Select[Any]:
+    """Return the query of one revision; made once, since every request of a job asks it."""
+    return _select_revisions().where(
+        _REVISIONS.organization_id == bindparam("organization"),
+        _REVISIONS.contract_id == bindparam("contract"),
+        _REVISIONS.revision == bindparam("number"),
     )
 
 
@@ -189,6 +243,7 @@ def _revision(row: Row[Any]) -> StoredRevision:
         digest=Digest(row.digest),
         created_at=from_text(row.created_at),
         created_by=row.created_by,
+        enforced_from=from_text(row.enforced_from),
     )
 
 

@@ -12,12 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from server.errors import StoreBusyError, StoreFullError
+from chainloop_ci.errors import ChainloopError
+from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
 
 BUSY_TIMEOUT_SECONDS = 5
+
+_PRIMARY_CODE = 0xFF
+"""SQLite's extended result codes carry the primary one in their lowest byte (sqlite.org/rescode.html)."""
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE})
+_UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM})
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 def open_engine(url: str) -> Engine:
@@ -33,6 +40,7 @@ def open_engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "handle_error", _drop_unusable)
     return engine
 
 
@@ -60,6 +68,18 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _drop_unusable(context: ExceptionContext) -> None:
+    """Open the file anew after an error of disk or system: recovery needs no restart (R8).
+
+    A file that could not be opened for writing, for want of descriptors perhaps, SQLite opens for reading only, and so
+    it would stay.
+    """
+    code = getattr(context.original_exception, "sqlite_errorcode", 0)
+    if code & _PRIMARY_CODE in _UNUSABLE:
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+
+
 class Database:
     """Read and write transactions on one engine."""
 
@@ -68,7 +88,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that sees one moment of the database."""
+        """Open a transaction that sees one moment of the database.
+
+        Raises:
+            StoreUnusableError: the disk or the system does not let the database be used.
+        """
         with _translated(), self.engine.connect() as connection, connection.begin():
             yield connection
 
@@ -79,6 +103,7 @@ class Database:
         Raises:
             StoreBusyError: another writer held the database for longer than the busy timeout.
             StoreFullError: the disk is full; nothing was written.
+            StoreUnusableError: the disk or the system does not let the database be used.
         """
         with (
             _translated(),
@@ -93,9 +118,25 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        text = str(error.orig)
-        if "database is locked" in text or "busy" in text:
-            raise StoreBusyError from error
-        if "disk is full" in text or "disk I/O error" in text:
-            raise StoreFullError from error
-        raise
+        ours = failure_of(error.orig)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def failure_of(error: BaseException | None) -> ChainloopError | None:
+    """Return what an error of the embedded database means for its users; None: it is a defect of ours.
+
+    A full disk shows in three ways: SQLite's own code, a flush (fsync) that fails, and an index of the log that cannot
+    grow (R8).
+    """
+    if not isinstance(error, sqlite3.Error):
+        return None
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & _PRIMARY_CODE in _BUSY:
+        return StoreBusyError()
+    if code in _FULL:
+        return StoreFullError()
+    if code & _PRIMARY_CODE in _UNUSABLE:
+        return StoreUnusableError(str(error))
+    return None

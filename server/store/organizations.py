@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from chainloop_ci.api.words import CasBackend
 from server.model.organizations import StoredOrganization
@@ -15,7 +16,7 @@ from server.store.times import from_text, to_text
 
 def find(connection: Connection, organization_id: str) -> StoredOrganization | None:
     """Return an organization by its id, or None."""
-    row = connection.execute(select(organizations).where(organizations.c.id == organization_id)).first()
+    row = connection.execute(_find(), {"organization": organization_id}).first()
     return _record(row) if row else None
 
 
@@ -48,6 +49,11 @@ def save_settings(connection: Connection, organization: StoredOrganization) -> N
     """Write an organization's settings; the used bytes are left alone."""
     statement = update(organizations).where(organizations.c.id == organization.id)
     connection.execute(statement.values(**_settings(organization)))
+
+
+@cache
+def _find() -> Select[Any]:
+    return select(organizations).where(organizations.c.id == bindparam("organization"))
 
 
 def _settings(organization: StoredOrganization) -> dict[str, Any]:

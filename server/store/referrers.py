@@ -1,7 +1,7 @@
 """The graph of what refers to what (reference section 10): written with the attestation, one organization each.
 
 An attestation's edges are stored once, from it to its materials and commits, with the workflow that made them; they are
-followed in both directions.
+followed in both directions (`server.store.referrer_edges`).
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, tuple_, union_all, update
+from sqlalchemy import Connection, Row, insert, select, update
 
-from chainloop_ci.api.runs import Referrer
+from chainloop_ci.api.referrers import Referrer
 from chainloop_ci.attestation.referrers import Node
-from server.model.principal import Reach
-from server.store.reach import within_table
 from server.store.tables import referrer_edges, referrer_nodes
 from server.store.times import from_text, to_text
+
+Key = tuple[str, str]
+"""Digest and kind: what names a node."""
 
 
 def add(
@@ -55,56 +56,27 @@ def add(
         connection.execute(insert(referrer_edges), edges)
 
 
-def find(connection: Connection, reach: Reach, digest: str, kind: str | None) -> list[Referrer]:
-    """Return the nodes of that digest that lie within reach, one per kind."""
+def find(connection: Connection, organization_id: str, digest: str, kind: str | None) -> list[Referrer]:
+    """Return the organization's nodes of that digest, one per kind, whoever may see them."""
     nodes = referrer_nodes.c
-    query = select(referrer_nodes).where(nodes.organization_id == reach.organization_id, nodes.digest == digest)
+    query = select(referrer_nodes).where(nodes.organization_id == organization_id, nodes.digest == digest)
     if kind is not None:
         query = query.where(nodes.kind == kind)
-    found = [_record(row) for row in connection.execute(query.order_by(nodes.kind))]
-    return [node for node in found if reach.is_whole or _is_visible(connection, reach, node)]
+    return [_record(row) for row in connection.execute(query.order_by(nodes.kind))]
 
 
-def list_neighbours(
-    connection: Connection, reach: Reach, node: Referrer, *, after: tuple[str, str] | None, limit: int
-) -> list[Referrer]:
-    """Return what the node refers to and what refers to it, by digest and kind."""
-    edges, nodes = referrer_edges.c, referrer_nodes.c
-    forward = select(edges.to_digest.label("digest"), edges.to_kind.label("kind")).where(
-        *within_table(reach, referrer_edges), edges.from_digest == node.digest, edges.from_kind == node.kind
-    )
-    backward = select(edges.from_digest.label("digest"), edges.from_kind.label("kind")).where(
-        *within_table(reach, referrer_edges), edges.to_digest == node.digest, edges.to_kind == node.kind
-    )
-    keys = union_all(forward, backward).subquery()
-    wanted = select(keys.c.digest, keys.c.kind).distinct()
-    if after is not None:
-        wanted = wanted.where(tuple_(keys.c.digest, keys.c.kind) > tuple_(*after))
-    page = wanted.order_by(keys.c.digest, keys.c.kind).limit(limit).subquery()
-    query = (
-        select(referrer_nodes)
-        .join(page, and_(nodes.digest == page.c.digest, nodes.kind == page.c.kind))
-        .where(nodes.organization_id == reach.organization_id)
-        .order_by(nodes.digest, nodes.kind)
-    )
-    return [_record(row) for row in connection.execute(query)]
+def get_all(connection: Connection, organization_id: str, keys: Iterable[Key]) -> dict[Key, Referrer]:
+    """Return the organization's nodes that are named by `keys`."""
+    wanted = set(keys)
+    nodes = referrer_nodes.c
+    # By digest alone: few digests have several kinds, and every database knows how to look a list of texts up.
+    digests = sorted({digest for digest, _ in wanted})
+    query = select(referrer_nodes).where(nodes.organization_id == organization_id, nodes.digest.in_(digests))
+    found = (_record(row) for row in connection.execute(query))
+    return {node.key: node for node in found if node.key in wanted}
 
 
-def _is_visible(connection: Connection, reach: Reach, node: Referrer) -> bool:
-    edges = referrer_edges.c
-    touches = or_(
-        and_(edges.from_digest == node.digest, edges.from_kind == node.kind),
-        and_(edges.to_digest == node.digest, edges.to_kind == node.kind),
-    )
-    return (
-        connection.execute(
-            select(edges.from_digest).where(*within_table(reach, referrer_edges), touches).limit(1)
-        ).first()
-        is not None
-    )
-
-
-def _known(connection: Connection, organization_id: str, nodes: Iterable[Node]) -> dict[tuple[str, str], bool]:
+def _known(connection: Connection, organization_id: str, nodes: Iterable[Node]) -> dict[Key, bool]:
     """Return which of the nodes exist, and whether they are downloadable."""
     columns = referrer_nodes.c
     digests = sorted({node.digest for node in nodes})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, text, update
 
 from chainloop_ci.api.runs import RunState, StateLocation
 from chainloop_ci.api.words import CancelTrigger
@@ -52,8 +53,7 @@ _CI_COLUMNS = tuple((name, f"ci_{name}") for name in _CI)
 
 def find(connection: Connection, organization_id: str, run_id: str) -> Run | None:
     """Return a run of the organization, or None."""
-    own = workflow_runs.c.organization_id == organization_id
-    row = connection.execute(select_runs().where(workflow_runs.c.id == run_id, own)).first()
+    row = connection.execute(_find(), {"organization": organization_id, "run": run_id}).first()
     return to_run(row) if row else None
 
 
@@ -84,6 +84,23 @@ def end(connection: Connection, run: Run) -> None:
     durations.count(connection, run)
 
 
+def list_overdue(connection: Connection, now: datetime, *, limit: int) -> list[Run]:
+    """Return runs of all organizations whose time is over and that nobody has ended yet, the longest overdue first."""
+    # In the words of the partial index, which the database finds only so.
+    is_open = text("workflow_runs.state = 'initialized'")
+    query = select_runs().where(is_open, workflow_runs.c.expires_at <= to_text(now))
+    return [to_run(row) for row in connection.execute(query.order_by(workflow_runs.c.expires_at).limit(limit))]
+
+
+def count_open(connection: Connection, token_id: str, now: datetime, *, limit: int) -> int:
+    """Return how many open runs a token has begun, counted up to `limit`."""
+    is_open = text("workflow_runs.state = 'initialized'")
+    own = select(workflow_runs.c.token_id).where(
+        is_open, workflow_runs.c.token_id == token_id, workflow_runs.c.expires_at > to_text(now)
+    )
+    return int(connection.execute(select(func.count()).select_from(own.limit(limit).subquery())).scalar_one())
+
+
 def end_open_runs(connection: Connection, organization_id: str, token_id: str, now: datetime) -> int:
     """Cancel the open runs that a token began, for its revocation (R6), and return how many there were."""
     query = select_runs().where(
@@ -98,6 +115,14 @@ def end_open_runs(connection: Connection, organization_id: str, token_id: str, n
     return len(opened)
 
 
+@cache
+def _find() -> Select[Any]:
+    """Return the query of one run; made once, since every request of a job asks it and making it costs most of it."""
+    own = workflow_runs.c.organization_id == bindparam("organization")
+    return select_runs().where(workflow_runs.c.id == bindparam("run"), own)
+
+
+@cache
 def select_runs() -> Select[Any]:
     """Return the query of runs with the names that their ids stand for; the caller adds the conditions."""
     return select(

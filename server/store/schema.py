@@ -36,19 +36,19 @@ def current_version(engine: Engine) -> str | None:
         return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608  # a constant
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest version, in one transaction per migration.
+def upgrade(engine: Engine, version: str = "head") -> None:
+    """Bring the database to a version, by default the newest, in one transaction per migration.
 
     Raises:
         SchemaMismatchError: a newer server has been at work on it.
     """
     from alembic import command
 
-    _require_known(engine)
+    require_known(engine)
     config = _config()
     with engine.connect().execution_options(chainloop_write=True) as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, version)
 
 
 def require_current(engine: Engine) -> None:
@@ -57,19 +57,32 @@ def require_current(engine: Engine) -> None:
     Raises:
         SchemaMismatchError: with the command that helps.
     """
-    _require_known(engine)
+    require_known(engine)
     found, expected = current_version(engine), head_version()
     if found != expected:
         raise SchemaMismatchError(
             f"the database has schema {found or 'none'}, this server needs {expected}",
-            hint="stop the server, make a backup of the data folder, then run `python -m server migrate`",
+            hint="stop the server, then run `python -m server migrate`: it saves a copy of the database first",
         )
 
 
-def _require_known(engine: Engine) -> None:
+def require_known(engine: Engine) -> None:
+    """Refuse a database that a newer server has been at work on.
+
+    Raises:
+        SchemaMismatchError: with the version that it has.
+    """
+    require_known_version(current_version(engine))
+
+
+def require_known_version(found: str | None) -> None:
+    """Refuse a version that only a newer server knows; None is a database without tables.
+
+    Raises:
+        SchemaMismatchError: with what helps.
+    """
     from alembic.script import ScriptDirectory
 
-    found = current_version(engine)
     known = {revision.revision for revision in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found is not None and found not in known:
         raise SchemaMismatchError(

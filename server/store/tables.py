@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -23,14 +22,14 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from server.store.metadata import metadata as metadata
+from server.store.operation_tables import audit_records as audit_records
+from server.store.operation_tables import counters as counters
+from server.store.operation_tables import run_durations as run_durations
+from server.store.operation_tables import sweeps as sweeps
+
+UNUSUAL_STATE = text("state <> 'success'")
+"""What most runs are not: indexes of states within a workflow, project, token or runner hold only these."""
 
 organizations = Table(
     "organizations",
@@ -79,6 +78,8 @@ contract_revisions = Table(
     Column("digest", String(71), nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("created_by", String(36), nullable=False),
+    # From when on runs have to meet it (R19).
+    Column("enforced_from", String(32), nullable=False),
     PrimaryKeyConstraint("contract_id", "revision"),
 )
 
@@ -96,6 +97,9 @@ workflows = Table(
     Column("created_at", String(32), nullable=False),
     Column("runs_count", Integer, nullable=False, default=0),
     Column("last_run_id", String(36)),
+    # R19: set by an operator; null: the contract's enforced revision.
+    Column("minimum_revision", Integer),
+    Column("minimum_revision_since", String(32)),
     UniqueConstraint("project_id", "name"),
     Index("ix_workflows_organization", "organization_id", "created_at", "id"),
     Index("ix_workflows_contract", "contract_id"),
@@ -153,8 +157,31 @@ workflow_runs = Table(
     Index("ix_runs_token", "token_id", "sequence"),
     Index("ix_runs_created", "organization_id", "created_at"),
     Index("ix_runs_attestation", "organization_id", "attestation_digest"),
+    *(
+        Index(
+            f"ix_runs_{name}_state",
+            *columns,
+            "state",
+            "sequence",
+            sqlite_where=UNUSUAL_STATE,
+            postgresql_where=UNUSUAL_STATE,
+        )
+        for name, columns in (
+            ("workflow", ("workflow_id",)),
+            ("project", ("project_id",)),
+            ("token", ("token_id",)),
+            ("runner", ("organization_id", "runner_type")),
+        )
+    ),
     Index(
         "ix_runs_open",
+        "expires_at",
+        sqlite_where=text("state = 'initialized'"),
+        postgresql_where=text("state = 'initialized'"),
+    ),
+    Index(
+        "ix_runs_open_token",
+        "token_id",
         "expires_at",
         sqlite_where=text("state = 'initialized'"),
         postgresql_where=text("state = 'initialized'"),
@@ -174,6 +201,7 @@ refused_inits = Table(
     Column("ci", Text, nullable=False),
     Column("token_id", String(36), nullable=False),
     Index("ix_refused_inits_workflow", "workflow_id", "at"),
+    Index("ix_refused_inits_token", "token_id", "at", "id"),
     UniqueConstraint("workflow_id", "run_id"),
 )
 
@@ -189,6 +217,7 @@ refused_stores = Table(
     Column("findings", Text, nullable=False),
     Column("token_id", String(36), nullable=False),
     Index("ix_refused_stores_run", "run_id", "at"),
+    Index("ix_refused_stores_token", "token_id", "at", "id"),
 )
 
 attestations = Table(
@@ -216,8 +245,10 @@ run_materials = Table(
     Column("digest", String(80), nullable=False),
     Column("stored", String(16), nullable=False),
     Column("content_check", Text, nullable=False),
+    # The run's own, so that the runs with a digest come in the server's order.
+    Column("run_sequence", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("run_id", "name"),
-    Index("ix_run_materials_digest", "organization_id", "digest"),
+    Index("ix_run_materials_digest", "organization_id", "digest", "run_sequence"),
 )
 
 artifacts = Table(
@@ -231,8 +262,17 @@ artifacts = Table(
     Column("backend", String(32), nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("created_by", String(36), nullable=False),
+    Column("last_uploaded_at", String(32), nullable=False),
+    # When the sweep found it in an attestation, which is for good; null: not looked at, or in none (R8).
+    Column("referenced_at", String(32)),
     PrimaryKeyConstraint("organization_id", "digest"),
     Index("ix_artifacts_digest", "digest"),
+    Index(
+        "ix_artifacts_unreferenced",
+        "last_uploaded_at",
+        sqlite_where=text("referenced_at IS NULL"),
+        postgresql_where=text("referenced_at IS NULL"),
+    ),
 )
 
 run_artifacts = Table(
@@ -245,8 +285,9 @@ run_artifacts = Table(
     Column("uploaded", Boolean, nullable=False),
     Column("filename", Text, nullable=False),
     Column("at", String(32), nullable=False),
+    Column("run_sequence", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("run_id", "digest"),
-    Index("ix_run_artifacts_digest", "organization_id", "digest"),
+    Index("ix_run_artifacts_digest", "organization_id", "digest", "run_sequence"),
 )
 
 api_tokens = Table(
@@ -326,33 +367,7 @@ referrer_edges = Table(
     Column("project_id", ForeignKey("projects.id"), nullable=False),
     Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
     PrimaryKeyConstraint("organization_id", "from_digest", "from_kind", "to_digest", "to_kind", "workflow_id"),
-    Index("ix_referrer_edges_back", "organization_id", "to_digest", "to_kind"),
-)
-
-run_durations = Table(
-    "run_durations",
-    metadata,
-    # Counters of finished runs per bucket: a metrics request never counts a million rows.
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("runner_type", String(64), nullable=False),
-    # Upper bound in seconds; 0 stands for +Inf.
-    Column("bucket_seconds", Integer, nullable=False),
-    Column("runs", BigInteger, nullable=False),
-    Column("sum_milliseconds", BigInteger, nullable=False),
-    PrimaryKeyConstraint("organization_id", "workflow_id", "state", "runner_type", "bucket_seconds"),
-)
-
-audit_records = Table(
-    "audit_records",
-    metadata,
-    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("organization_id", ForeignKey("organizations.id")),
-    Column("at", String(32), nullable=False),
-    Column("token_id", String(36), nullable=False),
-    Column("action", String(64), nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Index("ix_audit_organization", "organization_id", "sequence"),
+    # Both ends, so that what refers to a popular digest comes in order. Not the project: with every column in it, a
+    # database without statistics would walk this index for the other direction too.
+    Index("ix_referrer_edges_back", "organization_id", "to_digest", "to_kind", "from_digest", "from_kind"),
 )

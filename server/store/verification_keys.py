@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from chainloop_ci.digests import Digest
 from server.model.keys import KeyScope, StoredKey
@@ -47,13 +61,8 @@ def list_for_workflow(
     connection: Connection, organization_id: str, project_id: str, workflow_id: str
 ) -> list[StoredKey]:
     """Return every key that is bound to the workflow, ended ones too: the newest first."""
-    query = (
-        select(verification_keys)
-        .where(_KEYS.organization_id == organization_id)
-        .where(or_(_KEYS.organization_wide, _KEYS.id.in_(_bound_to(organization_id, project_id))))
-        .order_by(_KEYS.created_at.desc(), _KEYS.id)
-    )
-    found = _records(connection, connection.execute(query).all())
+    rows = connection.execute(_of_project(), {"organization": organization_id, "project": project_id}).all()
+    found = _records(connection, rows)
     return [key for key in found if key.covers(project_id, workflow_id)]
 
 
@@ -88,7 +97,32 @@ def unbind_workflow(connection: Connection, organization_id: str, workflow_id: s
     connection.execute(delete(verification_key_scopes).where(*own))
 
 
-def _bound_to(organization_id: str, project_id: str) -> Any:
+@cache
+def _of_project() -> Select[Any]:
+    """Return the query of the keys that a project's workflows may use; made once, every store asks it."""
+    organization: BindParameter[str] = bindparam("organization")
+    bound = _bound_to(organization, bindparam("project"))
+    return (
+        select(verification_keys)
+        .where(_KEYS.organization_id == organization)
+        .where(or_(_KEYS.organization_wide, _KEYS.id.in_(bound)))
+        .order_by(_KEYS.created_at.desc(), _KEYS.id)
+    )
+
+
+@cache
+def _scopes() -> Select[Any]:
+    keys: BindParameter[str] = bindparam("keys", expanding=True)
+    return (
+        select(verification_key_scopes, projects.c.name.label("project"), workflows.c.name.label("workflow"))
+        .join(projects, projects.c.id == _SCOPES.project_id)
+        .outerjoin(workflows, workflows.c.id == _SCOPES.workflow_id)
+        .where(_SCOPES.organization_id == bindparam("organization"), _SCOPES.key_id.in_(keys))
+        .order_by(projects.c.name, workflows.c.name)
+    )
+
+
+def _bound_to(organization_id: str | BindParameter[str], project_id: str | BindParameter[str]) -> Any:
     own = (_SCOPES.organization_id == organization_id, _SCOPES.project_id == project_id)
     return select(_SCOPES.key_id).where(*own)
 
@@ -99,15 +133,8 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredKey
 
 
 def _scopes_of(connection: Connection, organization_id: str, ids: Iterable[str]) -> dict[str, tuple[KeyScope, ...]]:
-    query = (
-        select(verification_key_scopes, projects.c.name.label("project"), workflows.c.name.label("workflow"))
-        .join(projects, projects.c.id == _SCOPES.project_id)
-        .outerjoin(workflows, workflows.c.id == _SCOPES.workflow_id)
-        .where(_SCOPES.organization_id == organization_id, _SCOPES.key_id.in_(list(ids)))
-        .order_by(projects.c.name, workflows.c.name)
-    )
     found: dict[str, tuple[KeyScope, ...]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_scopes(), {"organization": organization_id, "keys": list(ids)}):
         scope = KeyScope(row.project_id, row.project, row.workflow_id, row.workflow)
         found[row.key_id] = (*found.get(row.key_id, ()), scope)
     return found

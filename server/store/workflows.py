@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, func, insert, select, tuple_, update
 
 from chainloop_ci.api.runs import RunState
 from server.model.paging import Key
@@ -17,12 +18,12 @@ from server.store.tables import (
     workflow_runs,
     workflows,
 )
-from server.store.times import from_text, to_text
+from server.store.times import from_text, optional_text, optional_time, to_text
 
 
 def find(connection: Connection, organization_id: str, workflow_id: str) -> StoredWorkflow | None:
     """Return a workflow of the organization, or None."""
-    row = connection.execute(_select(organization_id).where(workflows.c.id == workflow_id)).first()
+    row = connection.execute(_find(), {"organization": organization_id, "workflow": workflow_id}).first()
     return _record(row) if row else None
 
 
@@ -91,7 +92,13 @@ def remove(connection: Connection, organization_id: str, workflow_id: str) -> No
     connection.execute(delete(workflows).where(*own))
 
 
-def _select(organization_id: str) -> Select[Any]:
+@cache
+def _find() -> Select[Any]:
+    """Return the query of one workflow; made once, since every request of a job asks it."""
+    return _select(bindparam("organization")).where(workflows.c.id == bindparam("workflow"))
+
+
+def _select(organization_id: str | BindParameter[str]) -> Select[Any]:
     return (
         select(
             workflows,
@@ -113,8 +120,9 @@ def _select(organization_id: str) -> Select[Any]:
 
 
 def _changing(workflow: StoredWorkflow) -> dict[str, Any]:
-    names = ("contract_id", "team", "description", "run_expiry_seconds")
-    return {name: getattr(workflow, name) for name in names}
+    names = ("contract_id", "team", "description", "run_expiry_seconds", "minimum_revision")
+    since = optional_text(workflow.minimum_revision_since)
+    return {**{name: getattr(workflow, name) for name in names}, "minimum_revision_since": since}
 
 
 _PLAIN = (
@@ -131,12 +139,16 @@ _PLAIN = (
     "description",
     "run_expiry_seconds",
     "runs_count",
+    "minimum_revision",
 )
 
 
 def _record(row: Row[Any]) -> StoredWorkflow:
     return StoredWorkflow(
-        **{name: getattr(row, name) for name in _PLAIN}, created_at=from_text(row.created_at), last_run=_last_run(row)
+        **{name: getattr(row, name) for name in _PLAIN},
+        created_at=from_text(row.created_at),
+        last_run=_last_run(row),
+        minimum_revision_since=optional_time(row.minimum_revision_since),
     )
 
 

@@ -117,8 +117,8 @@ def config(tmp_path: Path) -> ServerConfig:
 
 
 @pytest.fixture
-def services(config: ServerConfig, clock: Clock) -> Iterator[Services]:
-    world = World(now=clock)
+def services(config: ServerConfig, clock: Clock, content_checker: Any) -> Iterator[Services]:
+    world = World(now=clock, checker=content_checker)
     services = build_services(config, world)
     schema.upgrade(services.database.engine)
     yield services

@@ -242,6 +242,9 @@ CASES: dict[str, Case] = {
     "GET /api-tokens/<uuid:token_id>": Case(of_token("GET")),
     "POST /api-tokens/<uuid:token_id>/rotate": Case(of_token("POST", "/rotate", json={})),
     "POST /api-tokens/<uuid:token_id>/revoke": Case(of_token("POST", "/revoke")),
+    "GET /api-tokens/<uuid:token_id>/activity": Case(of_token("GET", "/activity")),
+    # Records name no project: only a token of the whole organization reaches them.
+    "GET /audit-records": Case(plain("GET", "/audit-records"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
     "GET /verification-keys": Case(listing("/verification-keys", of_key("GET")), lists=lambda item: item["id"]),
     "POST /verification-keys": Case(new_key, foreign=422),
     "GET /verification-keys/<digest:key_id>": Case(of_key("GET")),

@@ -187,6 +187,45 @@ def test_r8_a_run_over_its_quota_gets_507(services: Services, job: Job, acme: Te
     assert "workflow run" in second.json["detail"]
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_r8_what_a_run_has_uploaded_it_may_send_again_at_the_end_of_its_quota(
+    services: Services, job: Job, acme: Tenant, announced: bool
+) -> None:
+    job.begin()
+    job.api = limited(services, acme.token("attest", "workflow"), run_quota_bytes=10)
+    path, headers = f"/artifacts?run={job.run_id}", {**job.headers, **OCTETS}
+    job.upload(b"12345678", "a")
+
+    def post(body: bytes) -> Any:
+        if announced:
+            return job.api.post(path, data=body, headers=headers)
+        chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+        return job.api.post(path, input_stream=io.BytesIO(body), headers=headers, environ_overrides=chunked)
+
+    again = job.upload(b"12345678", "a")
+    streamed = post(b"12345678")
+    other = post(b"87654321")
+    larger = post(b"123456789")
+
+    assert (again.status_code, streamed.status_code) == (200, 200)
+    assert (other.status_code, larger.status_code) == (507, 507)
+    assert "has 2 left, this artifact has 8 or more" in other.json["detail"]
+    assert stored_files(services) == [digest(b"12345678").removeprefix("sha256:")]
+
+
+def test_r8_what_a_run_has_uploaded_it_may_send_again_when_its_organization_is_full(
+    job: Job, api: Any, acme: Tenant
+) -> None:
+    job.begin()
+    job.upload(CONTENT, "a")
+    api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": len(CONTENT)})
+
+    again = job.api.post(f"/artifacts?run={job.run_id}", data=CONTENT, headers={**job.headers, **OCTETS})
+    other = job.api.post(f"/artifacts?run={job.run_id}", data=b"x", headers={**job.headers, **OCTETS})
+
+    assert (again.status_code, other.status_code) == (200, 507)
+
+
 def test_r7_the_digest_of_another_organization_is_not_found_on_every_verb(
     job: Job, operator: Any, api: Any, rival: Tenant
 ) -> None:

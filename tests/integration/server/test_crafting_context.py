@@ -79,8 +79,10 @@ def test_r1_a_workflow_of_another_organization_is_not_found(api, acme, rival):
     assert foreign.json["detail"].replace("secret", "absent") == absent.json["detail"]
 
 
-def test_an_earlier_revision_can_be_pinned(api, acme):
-    api(acme.token("operate")).put("/contracts/app-build", data=b"schemaVersion: v1\n", content_type="application/yaml")
+def test_r19_an_earlier_revision_can_be_pinned_where_an_operator_allows_it(api, acme):
+    operator = api(acme.token("operate"))
+    operator.put("/contracts/app-build", data=b"schemaVersion: v1\n", content_type="application/yaml")
+    operator.patch(f"/workflows/{acme.workflows['app/build']}", json={"minimumRevision": 1})
 
     newest = ask(api, acme.token("attest", "workflow")).json["contract"]
     first = ask(api, acme.token("attest", "workflow"), "?contractRevision=1").json["contract"]

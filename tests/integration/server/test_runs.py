@@ -318,6 +318,26 @@ def test_r15_a_refused_push_does_not_prolong_a_run(job: Job, clock: Clock) -> No
     assert detail(job)["run"]["expiresAt"] == before
 
 
+def test_t30_a_token_may_have_so_many_runs_open_at_once(
+    job: Job, services: Services, api: Any, acme: Tenant, clock: Clock
+) -> None:
+    limited = Runs(services.database, clock, services.world.new_id, max_open_runs=2)
+    client = create_app(replace(services, runs=limited)).test_client()
+    jobs = [replace(job, run_id=str(uuid.uuid4()), api=Api(client, acme.token("attest", "workflow"))) for _ in range(4)]
+
+    begun = [one.begin().status_code for one in jobs[:2]]
+    over = jobs[2].begin()
+    repeated = jobs[0].begin()
+    other_token = replace(jobs[2], api=Api(client, acme.token("attest"))).begin()
+    jobs[0].api.post(f"{jobs[0].path}/cancel", json={"trigger": "failure"}, headers=jobs[0].headers)
+    after_an_end = jobs[3].begin()
+
+    assert [*begun, repeated.status_code] == [201, 201, 200]
+    assert (other_token.status_code, after_an_end.status_code) == (201, 201)
+    assert (over.status_code, over.json["code"]) == (422, "limit-exceeded")
+    assert "CHAINLOOP_MAX_OPEN_RUNS" in over.json["hint"]
+
+
 def test_a_workflow_may_have_an_expiry_of_its_own(job: Job, api: Any, acme: Tenant) -> None:
     api(acme.token("operate")).patch(f"/workflows/{acme.workflows['app/build']}", json={"runExpirySeconds": 60})
 

@@ -3,6 +3,7 @@ import threading
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import inspect
 
 from server.errors import SchemaMismatchError, StoreBusyError
 from server.store import schema
@@ -23,6 +24,88 @@ def test_the_migrations_make_exactly_the_tables(engine):
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
     assert differences == []
+
+
+def _shape(engine):
+    """Everything that a database says of its tables, whatever the order it says it in."""
+    found = inspect(engine)
+    return {
+        table: {
+            "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in found.get_columns(table)],
+            "key": found.get_pk_constraint(table),
+            "foreign": sorted(map(str, found.get_foreign_keys(table))),
+            "unique": sorted(map(str, found.get_unique_constraints(table))),
+            "indexes": sorted(
+                (i["name"], i["column_names"], i["unique"], str(i["dialect_options"].get("sqlite_where")))
+                for i in found.get_indexes(table)
+            ),
+        }
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def test_the_migrations_and_the_tables_agree_on_every_column_key_and_index(engine, tmp_path):
+    made = open_engine(sqlite_url(tmp_path / "made.db"))
+    schema.upgrade(engine)
+
+    metadata.create_all(made)
+
+    assert _shape(engine) == _shape(made)
+    made.dispose()
+
+
+_FIRST_VERSION = """
+INSERT INTO organizations VALUES ('o', 'acme', '2026-01-01', 0, 21600, 0, 3, 'filesystem');
+INSERT INTO projects VALUES ('p', 'o', 'web', '2026-01-01');
+INSERT INTO contracts VALUES ('c', 'o', 'web-ci', '', 2, '2026-01-01', '2026-01-03');
+INSERT INTO contract_revisions VALUES ('c', 'o', 1, x'61', 'yaml', 'sha256:1', '2026-01-02', 't');
+INSERT INTO contract_revisions VALUES ('c', 'o', 2, x'00ff', 'yaml', 'sha256:2', '2026-01-03', 't');
+INSERT INTO workflows VALUES ('w', 'o', 'p', 'c', 'ci', '', '', NULL, '2026-01-01', 4, 'r');
+INSERT INTO artifacts VALUES ('o', 'sha256:a', 3, 'a.txt', 'filesystem', '2026-01-04', 't');
+"""
+
+
+def _fill_first_version(engine):
+    schema.upgrade(engine, "0001")
+    with engine.begin() as connection:
+        for statement in _FIRST_VERSION.strip().splitlines():
+            connection.exec_driver_sql(statement)
+
+
+def _rows(engine, query):
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(engine):
+    _fill_first_version(engine)
+
+    schema.upgrade(engine)
+
+    assert _rows(engine, "SELECT revision, raw_body, enforced_from FROM contract_revisions ORDER BY revision") == [
+        (1, b"a", "2026-01-02"),
+        (2, b"\x00\xff", "2026-01-03"),
+    ]
+    assert _rows(engine, "SELECT digest, size_bytes, created_at, last_uploaded_at, referenced_at FROM artifacts") == [
+        ("sha256:a", 3, "2026-01-04", "2026-01-04", None)
+    ]
+    assert _rows(engine, "SELECT name, runs_count, minimum_revision, minimum_revision_since FROM workflows") == [
+        ("ci", 4, None, None)
+    ]
+    assert _rows(engine, "PRAGMA foreign_key_check") == []
+    assert _rows(engine, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_database_of_the_first_version_gets_the_tables_of_the_newest(engine, tmp_path):
+    made = open_engine(sqlite_url(tmp_path / "made.db"))
+    _fill_first_version(engine)
+
+    schema.upgrade(engine)
+    metadata.create_all(made)
+
+    assert _shape(engine) == _shape(made)
+    made.dispose()
 
 
 def test_an_empty_database_has_no_version(engine):

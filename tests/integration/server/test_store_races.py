@@ -10,6 +10,7 @@ import pytest
 
 from server.app import create_app
 from server.cas.registry import open_back_ends
+from server.content_check.checker import ContentChecker
 from server.services.attestations import Attestations
 from server.wiring import Services
 from tests.integration.server.conftest import Api, Tenant
@@ -18,7 +19,9 @@ from tests.integration.server.test_runs import BetweenReadAndWrite
 
 
 @pytest.fixture
-def push_while(services: Services, job: Job, acme: Tenant) -> Callable[[Callable[[], object]], Any]:
+def push_while(
+    services: Services, job: Job, acme: Tenant, content_checker: ContentChecker
+) -> Callable[[Callable[[], object]], Any]:
     """Return what pushes a run that is ready, while something happens after its contents were checked."""
     job.begin()
     job.add_everything()
@@ -26,7 +29,8 @@ def push_while(services: Services, job: Job, acme: Tenant) -> Callable[[Callable
     def push(act: Callable[[], object]) -> Any:
         between = BetweenReadAndWrite(services.database.engine, act)
         back_ends = open_back_ends(services.config.blobs_path)
-        attestations = Attestations(between, services.world.now, services.world.new_id, back_ends=back_ends)
+        world = services.world
+        attestations = Attestations(between, world.now, world.new_id, back_ends=back_ends, checker=content_checker)
         client = create_app(replace(services, attestations=attestations)).test_client()
         return replace(job, api=Api(client, acme.token("attest", "workflow"))).push()
 

@@ -1,4 +1,5 @@
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def test_every_setting_is_read():
             "CHAINLOOP_THREADS": "8",
             "CHAINLOOP_MAX_BLOB_BYTES": "1000",
             "CHAINLOOP_RUN_QUOTA_BYTES": "500",
+            "CHAINLOOP_UPLOAD_GRACE": "90m",
+            "CHAINLOOP_MAX_OPEN_RUNS": "7",
             "CHAINLOOP_MIN_FREE_BYTES": "0",
             "CHAINLOOP_SHUTDOWN_SECONDS": "5",
         }
@@ -42,6 +45,8 @@ def test_every_setting_is_read():
         threads=8,
         max_blob_bytes=1000,
         run_quota_bytes=500,
+        upload_grace=timedelta(minutes=90),
+        max_open_runs=7,
         min_free_bytes=0,
         shutdown_seconds=5,
     )
@@ -91,3 +96,13 @@ def test_all_wrong_settings_are_reported_at_once():
 def test_r47_a_public_url_has_no_credentials_query_or_other_scheme(url):
     with pytest.raises(ConfigInvalidError):
         ServerConfig.from_environment({"CHAINLOOP_PUBLIC_URL": url})
+
+
+@pytest.mark.parametrize("text", ["24", "h", "-1h", "0m", "1y", "4000d", "999999d"])
+def test_r8_a_grace_that_cannot_be_used_is_named(text):
+    with pytest.raises(ConfigInvalidError, match="CHAINLOOP_UPLOAD_GRACE: expected a"):
+        ServerConfig.from_environment({"CHAINLOOP_UPLOAD_GRACE": text})
+
+
+def test_r8_uploads_are_kept_for_a_day_unless_it_is_said_otherwise():
+    assert ServerConfig.from_environment({}).upload_grace == timedelta(hours=24)

@@ -1,4 +1,6 @@
+import fcntl
 import os
+import subprocess
 
 import pytest
 
@@ -39,3 +41,29 @@ def test_what_a_process_that_ended_left_behind_holds_nothing(config):
 
     with hold_folder(config, "serving"):
         pass
+
+
+@pytest.fixture
+def orphan(config):
+    """Return a process that has the folder from one that forked it and is gone."""
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with (config.data / LOCK_NAME).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(f"process {dead.pid} (serving on 127.0.0.1 port 8080)\n")
+        file.flush()
+        forked = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[file.fileno()])
+    yield forked
+    forked.communicate()
+
+
+def test_what_a_killed_server_forked_is_waited_for(config, orphan):
+    pauses = []
+
+    def pause(seconds):
+        pauses.append(seconds)
+        orphan.communicate()
+
+    with hold_folder(config, "serving", pause=pause):
+        assert (config.data / LOCK_NAME).read_text() == f"process {os.getpid()} (serving)\n"
+    assert len(pauses) == 1

@@ -1,0 +1,100 @@
+"""`python -m server dispatch`: the dispatcher as a process, beside `serve` or by itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.admin.data_folder import open_current
+from server.config import ServerConfig
+from server.routes.log_format import configure_logging
+from server.store import schema
+from server.wiring import World, build_dispatcher
+
+POLL_SECONDS = 5.0
+"""So often the dispatcher looks whether something is due."""
+TICK_SECONDS = 1.0
+"""So often it looks whether it has to end."""
+PAUSE_SECONDS = 0.05
+"""Between two steps of a sweep: longer than a writer that waits for the embedded database looks away."""
+
+_log = structlog.get_logger("server.dispatcher")
+
+
+def dispatch(config: ServerConfig, *, once: bool = False, is_orphaned: Callable[[], bool] = lambda: False) -> bool:
+    """Do what is due until SIGTERM or Ctrl-C, or until `is_orphaned`; with `once` everything a single time.
+
+    A signal ends it after the step that is being done. Returns whether nothing failed, which only `once` waits for.
+
+    Raises:
+        ConfigInvalidError: there is no data folder.
+        SchemaMismatchError: the database is, or has become, of another version.
+    """
+    configure_logging()
+    database, world = open_current(config), World()
+    stop = _stop_on_signals()
+    holder = world.new_id()
+    dispatcher = build_dispatcher(
+        config,
+        world,
+        database,
+        holder=holder,
+        is_stopping=lambda: stop.is_set() or is_orphaned(),
+        pause=lambda: stop.wait(PAUSE_SECONDS),
+    )
+    try:
+        if once:
+            return dispatcher.run(only_due=False)
+        _log.info("dispatcher-started", pid=os.getpid(), holder=holder)
+        next_look = time.monotonic()
+        while not stop.is_set() and not is_orphaned():
+            if time.monotonic() >= next_look:
+                if _is_current(database.engine):
+                    dispatcher.run()
+                next_look = time.monotonic() + POLL_SECONDS
+            stop.wait(TICK_SECONDS)
+        _log.info("dispatcher-ended", pid=os.getpid())
+        return True
+    finally:
+        database.engine.dispose()
+
+
+def dispatch_beside(config: ServerConfig) -> bool:
+    """Be the dispatcher of the process that forked this one, and end with it, however it ends."""
+    # A terminal sends Ctrl-C and its hang-up to every process: the master decides, and tells this one.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    parent = os.getppid()
+    return dispatch(config, is_orphaned=lambda: os.getppid() != parent)
+
+
+def _is_current(engine: Engine) -> bool:
+    """Look whether the database is still of this version: somebody may have stopped the server and migrated it."""
+    try:
+        schema.require_current(engine)
+    except SQLAlchemyError as error:
+        _log.warning("database-unreachable", error=type(error).__name__)
+        return False
+    return True
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # As `dispatch_beside` left it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
+    return stop

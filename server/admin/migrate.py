@@ -1,0 +1,72 @@
+"""`python -m server migrate`: the database brought to this server's schema, with a copy of what was before.
+
+Each revision is one transaction (SQLite changes tables within transactions), so a process that is killed leaves one
+schema or the next, never something between, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from server.admin.backup_files import sync_folder
+from server.admin.backup_progress import Progress
+from server.admin.data_folder import make_folder, open_database
+from server.admin.folder_lock import hold_folder
+from server.config import ServerConfig
+from server.store import schema
+from server.store.snapshots import take_snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What was done."""
+
+    before: str | None
+    """None: the database was empty."""
+    after: str
+    saved_to: Path | None
+    """The database as it was before; None: there was nothing to change, or nothing to save."""
+
+
+def migrate(config: ServerConfig, *, now: Callable[[], datetime], progress: Progress) -> Migration:
+    """Bring the database to this server's version; what was there before is saved beside it first.
+
+    With nothing to do it may run beside a server.
+
+    Raises:
+        ConflictError: there is something to do and the folder is being served.
+        SchemaMismatchError: a newer server has been at work on it.
+        StoreFullError: there is no space for the copy; nothing was changed.
+    """
+    make_folder(config)
+    database = open_database(config)
+    try:
+        before, saved_to = schema.current_version(database.engine), None
+        if before != schema.head_version():
+            schema.require_known_version(before)
+            with hold_folder(config, "migrating"):
+                # Another `migrate` may have been at work until just now.
+                before = schema.current_version(database.engine)
+                if before not in (None, schema.head_version()):
+                    saved_to = _save(config, f"{before}-{now():%Y%m%dT%H%M%SZ}", progress)
+                schema.upgrade(database.engine)
+    finally:
+        database.engine.dispose()
+    return Migration(before, schema.head_version(), saved_to)
+
+
+def _save(config: ServerConfig, name: str, progress: Progress) -> Path:
+    """Copy the database to a file beside it that is there whole or not at all."""
+    path = config.data / f"{config.database_path.stem}-{name}.db"
+    new = path.with_name(f".{path.name}")
+    new.unlink(missing_ok=True)
+    try:
+        take_snapshot(config.database_path, new, progress.of("copy of the database", "pages"))
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    sync_folder(config.data)
+    return path

@@ -1,0 +1,189 @@
+"""`python -m server restore DIR`: a data folder from a backup; whole, or not served.
+
+Everything is copied and hashed into a folder inside the data folder, and moved to its place when all of it is right.
+While that folder is there nothing serves the data folder, so a process that is killed at any time leaves nothing half.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainloop_ci.digests import Digest, hex_of, parse_digest
+from chainloop_ci.errors import ConflictError, DigestInvalidError, Finding
+from server.admin.backup_files import copy_private, remove, space_needed, sync_folder
+from server.admin.backup_manifest import BLOBS, DATABASE, Manifest, SavedFile, describe_file, read_manifest
+from server.admin.backup_progress import Progress
+from server.admin.data_folder import RESTORING, make_folder
+from server.admin.folder_lock import LOCK_NAME, hold_folder
+from server.cas.filesystem import FilesystemBlobs
+from server.config import ServerConfig
+from server.errors import BackupInvalidError, BlobCorruptError
+from server.store import schema
+
+_LINE = re.compile(rb"(sha256:[0-9a-f]{64}) ([0-9]{1,16})\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was restored."""
+
+    manifest: Manifest
+    needs_migration: bool
+    """The backup has an older schema than this server."""
+
+
+def restore_backup(config: ServerConfig, source: Path, progress: Progress) -> Restored:
+    """Make the data folder, which must be empty or absent, from a backup.
+
+    Raises:
+        BackupInvalidError: the folder is no backup, or parts of it are damaged; all of them are named.
+        SchemaMismatchError: a newer server made it.
+        ConflictError: the data folder holds something, or is being served.
+        StoreFullError: there is no space; nothing was restored.
+    """
+    manifest = read_manifest(source)
+    schema.require_known_version(manifest.schema_version)
+    _require_plain_names(manifest)
+    with space_needed(config.data):
+        _fill(config, source, manifest, progress)
+    return Restored(manifest, manifest.schema_version != schema.head_version())
+
+
+def _fill(config: ServerConfig, source: Path, manifest: Manifest, progress: Progress) -> None:
+    """Fill the data folder, or leave it as it was."""
+    existed = config.data.is_dir()
+    if existed:
+        _require_free(config)
+    make_folder(config, restoring=True)
+    try:
+        with hold_folder(config, "restoring a backup"):
+            _require_empty(config)
+            try:
+                _Restore(source, config.data, manifest, progress).run()
+            except BaseException:
+                _clear(config)
+                raise
+    except BaseException:
+        if not existed and [entry.name for entry in config.data.iterdir()] == [LOCK_NAME]:
+            (config.data / LOCK_NAME).unlink(missing_ok=True)
+            config.data.rmdir()
+        raise
+
+
+class _Restore:
+    """A restore that is going on, in a folder that is empty but for its lock."""
+
+    def __init__(self, source: Path, data: Path, manifest: Manifest, progress: Progress) -> None:
+        self._source = source
+        self._data = data
+        self._staging = data / RESTORING
+        self._manifest = manifest
+        self._progress = progress
+
+    def run(self) -> None:
+        self._staging.mkdir(mode=0o700)
+        findings = [*self._copy_files(), *self._copy_blobs()]
+        if findings:
+            raise BackupInvalidError(
+                f"the backup {self._source} is damaged: {len(findings)} of its parts are not what they were",
+                hint="nothing was restored; restore another backup",
+                findings=findings,
+            )
+        self._put_in_place()
+
+    def _copy_files(self) -> Iterator[Finding]:
+        for file in (self._manifest.database, *self._manifest.secrets):
+            try:
+                found = copy_private(self._source / file.name, self._staging / file.name)
+            except FileNotFoundError:
+                yield _damage(file.name, f"expected {file.digest}, found no such file")
+                continue
+            if found != file.digest:
+                yield _damage(file.name, f"expected {file.digest}, found {found}")
+
+    def _copy_blobs(self) -> Iterator[Finding]:
+        """Copy what the list names; a list that is not the one that was written is no guide."""
+        damage = _check_file(self._source, self._manifest.blob_list)
+        if damage:
+            yield damage
+            return
+        kept, copied = FilesystemBlobs(self._source / BLOBS), FilesystemBlobs(self._staging / BLOBS)
+        copied.prepare()
+        report, done = self._progress.of("artifacts", "bytes"), 0
+        for digest, size_bytes in _read_list(self._source / self._manifest.blob_list.name):
+            try:
+                copied.copy_from(kept, digest)
+            except BlobCorruptError as error:
+                yield _damage(f"{BLOBS}/…/{hex_of(digest)}", error.message.partition(";")[0])
+            done += size_bytes
+            report(done, self._manifest.blob_bytes)
+
+    def _put_in_place(self) -> None:
+        """Move everything; the folder that keeps others from serving goes last."""
+        for entry in sorted(self._staging.iterdir(), key=lambda entry: entry.name == DATABASE):
+            entry.rename(self._data / entry.name)
+        sync_folder(self._data)
+        self._staging.rmdir()
+        sync_folder(self._data)
+
+
+def _require_plain_names(manifest: Manifest) -> None:
+    """Refuse a manifest whose names lead out of the folder."""
+    bad = [file.name for file in manifest.files if Path(file.name).name != file.name or file.name.startswith(".")]
+    if bad or manifest.database.name != DATABASE:
+        raise BackupInvalidError(
+            f"the manifest names files that no backup has: {', '.join(map(repr, bad)) or manifest.database.name}",
+            hint="restore another backup",
+        )
+
+
+def _require_free(config: ServerConfig) -> None:
+    """Refuse a folder that is being served, before anything else is said about it."""
+    if (config.data / LOCK_NAME).exists():
+        with hold_folder(config, "restoring a backup"):
+            pass
+
+
+def _require_empty(config: ServerConfig) -> None:
+    """Refuse a folder that holds anything but the rest of a restore that was interrupted."""
+    found = sorted(entry.name for entry in config.data.iterdir() if entry.name != LOCK_NAME)
+    if RESTORING in found:
+        _clear(config)
+    elif found:
+        raise ConflictError(
+            f"expected an empty data folder at {config.data}, or none, found {', '.join(found[:5])}",
+            hint=f"move it away first (`mv {config.data} {config.data}.old`), or name another with --data",
+        )
+
+
+def _clear(config: ServerConfig) -> None:
+    """Remove everything but the lock of the one that restores; the folder that keeps others out goes last."""
+    for entry in config.data.iterdir():
+        if entry.name not in (LOCK_NAME, RESTORING):
+            remove(entry)
+    remove(config.data / RESTORING)
+
+
+def _check_file(folder: Path, file: SavedFile) -> Finding | None:
+    try:
+        found = describe_file(folder / file.name)
+    except FileNotFoundError:
+        return _damage(file.name, f"expected {file.digest}, found no such file")
+    return None if found == file else _damage(file.name, f"expected {file.digest}, found {found.digest}")
+
+
+def _read_list(path: Path) -> Iterator[tuple[Digest, int]]:
+    with path.open("rb") as file:
+        for line in file:
+            match = _LINE.fullmatch(line)
+            if match:
+                with suppress(DigestInvalidError):
+                    yield parse_digest(match[1].decode()), int(match[2])
+
+
+def _damage(name: str, what: str) -> Finding:
+    return Finding("damaged", f"{name}: {what}", path=name)

@@ -1,0 +1,68 @@
+"""The sweeps, one visible tuple: what the dispatcher does again and again (R8, R15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from server.cas.blobs import Blobs
+from server.model.sweeps import ABANDONED, SweepName
+from server.services.orphans import remove_orphans, remove_unfinished
+from server.services.run_expiry import RunExpiry
+from server.services.upload_sweep import UploadSweep
+from server.store.database import Database
+
+Counts = Mapping[str, int]
+"""What one step of a sweep did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaners:
+    """What the sweeps use."""
+
+    database: Database
+    back_ends: Mapping[str, Blobs]
+    now: Callable[[], datetime]
+    upload_grace: timedelta
+    """How long an upload that no attestation refers to is kept, counted from the end of the last run that had it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One kind of sweep. Each name has exactly one entry in `SWEEPS`."""
+
+    name: SweepName
+    steps: Callable[[Cleaners], Iterator[Counts]]
+    """Does the sweep in short steps; it may end after any of them, and the next sweep goes on."""
+
+
+def _expire_runs(use: Cleaners) -> Iterator[Counts]:
+    expiry = RunExpiry(use.database, use.now)
+    while runs := expiry.expire_some():
+        yield {"runs": runs}
+
+
+def _remove_uploads(use: Cleaners) -> Iterator[Counts]:
+    sweep, before = UploadSweep(use.database, use.now, back_ends=use.back_ends), use.now() - use.upload_grace
+    batch = sweep.sweep_some(before)
+    yield {"uploads": len(batch.removed), "bytes": batch.size_bytes}
+    while batch.next:
+        batch = sweep.sweep_some(before, batch.next)
+        yield {"uploads": len(batch.removed), "bytes": batch.size_bytes}
+
+
+def _remove_blobs(use: Cleaners) -> Iterator[Counts]:
+    now = use.now()
+    for upload in remove_unfinished(use.back_ends, written_before=now - ABANDONED, dry_run=False):
+        yield {"unfinished": 1, "bytes": upload.size_bytes}
+    for group in remove_orphans(use.database, use.back_ends, written_before=now - use.upload_grace, dry_run=False):
+        yield {"blobs": len(group), "bytes": sum(blob.size_bytes for blob in group)}
+
+
+SWEEPS: tuple[Sweep, ...] = (
+    Sweep(SweepName.RUNS, _expire_runs),
+    Sweep(SweepName.UPLOADS, _remove_uploads),
+    Sweep(SweepName.BLOBS, _remove_blobs),
+)
+"""In the order in which they are done: what the first ends, the next may take."""

@@ -1,0 +1,53 @@
+"""Which contract revision a run has to meet at least (R19). Pure: revisions and the time come as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Enforcement:
+    """A revision and from when on runs have to meet it."""
+
+    revision: int
+    enforced_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The oldest revision that a workflow takes."""
+
+    revision: int
+    since: datetime
+    """Runs that were begun before keep their pin."""
+    is_set: bool = False
+    """True: an operator has set it; False: it is the enforced revision."""
+
+    def takes(self, revision: int) -> bool:
+        """Tell whether a run may be begun with that pin."""
+        return revision >= self.revision
+
+    def keeps(self, revision: int, begun_at: datetime) -> bool:
+        """Tell whether a run that was begun at that time may be stored with that pin."""
+        return self.takes(revision) or begun_at < self.since
+
+
+def find_enforced(newest_first: Iterable[Enforcement], now: datetime) -> Enforcement | None:
+    """Return the newest revision whose enforcement date has passed; no more revisions are read than that takes."""
+    return next((item for item in newest_first if item.enforced_from <= now), None)
+
+
+def minimum_of(
+    enforced: Enforcement | None, *, set_revision: int | None, changed_at: datetime | None
+) -> Minimum | None:
+    """Return what a workflow asks of its runs; None: nothing.
+
+    `set_revision` is the operator's, `changed_at` when that was set, taken back, or another contract was chosen.
+    """
+    if set_revision is not None and changed_at is not None:
+        return Minimum(set_revision, changed_at, is_set=True)
+    if enforced is None:
+        return None
+    return Minimum(enforced.revision, max(enforced.enforced_from, changed_at or enforced.enforced_from))

@@ -1,0 +1,158 @@
+"""Sweeps: what the dispatcher cleans up, when it is due, and what of an upload it may take (R8, R15)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from chainloop_ci.errors import Finding
+
+LEASE = timedelta(seconds=60)
+"""A dispatcher that has not been heard of for so long is dead, and another one may take its sweep."""
+RETRY = timedelta(seconds=60)
+"""A sweep that failed is tried again so soon, or at its own interval when that is shorter."""
+LATE_INTERVALS = 3
+"""So many intervals without success are worth telling."""
+MIN_LATE = timedelta(minutes=15)
+
+
+class SweepName(StrEnum):
+    """One word per sweep; each has one entry in the dispatcher."""
+
+    RUNS = "expired-runs"
+    UPLOADS = "unreferenced-uploads"
+    BLOBS = "unknown-blobs"
+
+
+INTERVALS: Mapping[str, timedelta] = {
+    SweepName.RUNS: timedelta(minutes=1),
+    SweepName.UPLOADS: timedelta(minutes=15),
+    # It walks the whole store.
+    SweepName.BLOBS: timedelta(hours=6),
+}
+"""How often each sweep is done."""
+ABANDONED = timedelta(hours=1)
+"""Nobody goes on with an upload of which nothing came for so long: the server waits for a client much shorter."""
+
+
+class SweepOutcome(StrEnum):
+    """How a sweep ended."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    """The dispatcher was told to end, or had lost its lease; the next one goes on."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepState:
+    """A row of `sweeps`: the last time of one sweep."""
+
+    name: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: SweepOutcome = SweepOutcome.RUNNING
+    detail: Mapping[str, object] = field(default_factory=dict)
+    """What it did, in numbers; or the code of its error."""
+    succeeded_at: datetime | None = None
+    """When it was done without an error the last time."""
+    holder: str | None = None
+    """The dispatcher that is at it."""
+    held_until: datetime | None = None
+    """Until when nobody else may be at it; prolonged while it goes on."""
+
+    def is_free(self, now: datetime) -> bool:
+        """Tell whether no living dispatcher is at it."""
+        return self.holder is None or self.held_until is None or self.held_until <= now
+
+    def is_due(self, interval: timedelta, now: datetime) -> bool:
+        """Tell whether it is time again, and nobody is at it."""
+        if not self.is_free(now):
+            return False
+        if self.outcome is not SweepOutcome.DONE:
+            return now >= (self.finished_at or self.started_at) + min(interval, RETRY)
+        # A clock that was set back must not put it off for long.
+        return not self.started_at <= now < self.started_at + interval
+
+    def started(self, holder: str, now: datetime) -> SweepState:
+        """Return it begun by a dispatcher."""
+        return replace(
+            self,
+            started_at=now,
+            finished_at=None,
+            outcome=SweepOutcome.RUNNING,
+            detail={},
+            holder=holder,
+            held_until=now + LEASE,
+        )
+
+    def finished(self, outcome: SweepOutcome, detail: Mapping[str, object], now: datetime) -> SweepState:
+        """Return it ended, and free for everybody."""
+        return replace(
+            self,
+            finished_at=now,
+            outcome=outcome,
+            detail=detail,
+            succeeded_at=now if outcome is SweepOutcome.DONE else self.succeeded_at,
+            holder=None,
+            held_until=None,
+        )
+
+
+def find_late(states: Mapping[str, SweepState], intervals: Mapping[str, timedelta], now: datetime) -> list[Finding]:
+    """Return a finding for every sweep that was not done for too long: the dispatcher is not running, or it fails."""
+    findings = []
+    for name, interval in intervals.items():
+        state = states.get(name)
+        if state is None:
+            findings.append(Finding("sweep-late", f"sweep {name} was never done", hint=_HINT))
+        elif now - (state.succeeded_at or state.started_at) > max(LATE_INTERVALS * interval, MIN_LATE):
+            findings.append(Finding("sweep-late", _describe_late(state, interval, now), hint=_HINT))
+    return findings
+
+
+def _describe_late(state: SweepState, interval: timedelta, now: datetime) -> str:
+    when = f"was done {_ago(now - state.succeeded_at)} ago" if state.succeeded_at else "was never done"
+    error = f"; it fails: {state.detail['error']}" if "error" in state.detail else ""
+    return f"sweep {state.name} {when}, it is due every {_ago(interval)}{error}"
+
+
+_HINT = (
+    "`python -m server serve` starts the dispatcher; see the server's log, or run `python -m server dispatch --once`"
+)
+
+
+def _ago(span: timedelta) -> str:
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+class UploadVerdict(StrEnum):
+    """What a sweep does with an upload."""
+
+    REFERENCED = "referenced"
+    """An attestation names it: it stays for good."""
+    WAITING = "waiting"
+    """Somebody may still need it."""
+    UNREFERENCED = "unreferenced"
+    """Nobody needs it: it goes."""
+
+
+def judge_upload(
+    *, is_referenced: bool, last_uploaded_at: datetime, runs_ended_at: datetime | None, before: datetime
+) -> UploadVerdict:
+    """Return what becomes of an upload (R8).
+
+    `runs_ended_at` is the latest end of the runs that have it, in the future for an open one; nothing goes that was
+    uploaded, or belonged to an open run, at `before` or later.
+    """
+    if is_referenced:
+        return UploadVerdict.REFERENCED
+    if last_uploaded_at >= before or (runs_ended_at is not None and runs_ended_at >= before):
+        return UploadVerdict.WAITING
+    return UploadVerdict.UNREFERENCED

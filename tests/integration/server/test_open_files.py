@@ -1,0 +1,65 @@
+"""A process that may open no more files (`ulimit -n`) refuses what it cannot do, says why, and recovers by itself."""
+
+import resource
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from examples.demo.control_plane import ControlPlane
+from tests.integration.live import PROJECT, Tenant
+from tests.integration.load import Acknowledged, Site, push_one
+
+OPEN_FILES = 64
+CONNECTIONS = 100
+DEADLINE_SECONDS = 20
+
+
+@pytest.fixture
+def plane(tmp_path):
+    """Run a control plane of one worker that may open few files."""
+    data = tmp_path / "data"
+    data.mkdir()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, before[1]))
+    try:
+        running = ControlPlane(PROJECT, data, {"CHAINLOOP_WORKERS": "1", "CHAINLOOP_MIN_FREE_BYTES": "0"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    try:
+        running.wait()
+        yield running
+    finally:
+        running.stop()
+
+
+def children(plane):
+    found = subprocess.run(["pgrep", "-P", str(plane.process_id)], capture_output=True, text=True, check=True)
+    return set(found.stdout.split())
+
+
+def wait_for_log(plane, text):
+    end = time.monotonic() + DEADLINE_SECONDS
+    while text not in plane.log.read_text():
+        assert time.monotonic() < end, f"{text!r} is not in the log"
+        time.sleep(0.05)
+
+
+@pytest.mark.real("pgrep")
+def test_more_connections_than_open_files_end_no_worker_and_keep_no_request_out(plane, tmp_path):
+    site = Site(Tenant(plane.url, plane.token_file.read_text().strip(), tmp_path))
+    push_one(site, Acknowledged())
+    before = children(plane)
+
+    with ExitStack() as held:
+        for _ in range(CONNECTIONS):
+            held.enter_context(socket.create_connection(("127.0.0.1", plane.port)))
+        wait_for_log(plane, "a connection cannot be taken: Too many open files")
+        said = {site.job().begin().status_code for _ in range(5)}
+
+    assert said <= {201, 503}
+    push_one(site, Acknowledged())
+    assert children(plane) == before
+    assert "Traceback" not in plane.log.read_text()
