@@ -15,6 +15,7 @@ from server.config import ServerConfig
 from server.content_check.checker import ContentChecker
 from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
 from server.dispatcher.sweeps import Cleaners
+from server.model.sweeps import FIRST_SWEEPS
 from server.services.artifacts import Artifacts
 from server.services.attestations import Attestations
 from server.services.audit import Audit
@@ -81,7 +82,8 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     projects = Projects(database, now, new_id)
     contracts = Contracts(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
-    health = Health(database, config.data, config.min_free_bytes, SweepLog(database, now))
+    sweep_log = SweepLog(database, now, patient_until=now() + FIRST_SWEEPS)
+    health = Health(database, config.data, config.min_free_bytes, sweep_log)
     # Workers may overlap while one takes the place of another.
     process = ProcessMetrics(2 * config.workers)
     return Services(

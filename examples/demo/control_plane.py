@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from examples.demo.terminal import DemoError
@@ -27,17 +28,26 @@ def free_port() -> int:
 class ControlPlane:
     """`python -m server serve` in a data folder of its own."""
 
-    def __init__(self, project: Path, data: Path) -> None:
-        self.port = free_port()
+    def __init__(
+        self,
+        project: Path,
+        data: Path,
+        settings: Mapping[str, str] | None = None,
+        *,
+        port: int | None = None,
+        python: str = sys.executable,
+    ) -> None:
+        """Start it; `settings` are variables of its environment. Without a port it takes a free one."""
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.token_file = data / "admin-token"
         self.log = data.parent / "server.log"
         env = {name: value for name, value in os.environ.items() if not name.startswith("CHAINLOOP_")}
-        env |= {"CHAINLOOP_DATA": str(data), "PORT": str(self.port)}
+        env |= {"CHAINLOOP_DATA": str(data), "PORT": str(self.port), **(settings or {})}
         with self.log.open("wb") as log:
             # A session of its own: with KEEP=1 it lives on when the demo's terminal is closed.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve"],
+                [python, "-m", "server", "serve"],
                 cwd=project,
                 env=env,
                 stdin=subprocess.DEVNULL,

@@ -81,6 +81,9 @@ def diagnose(config: ServerConfig, database: Database, *, now: datetime) -> Diag
         return Diagnosis((Check("schema", (error.message,), advice=error.hint or ""),))
     tables = Check("schema", _first(checks.check_tables(database.engine)), advice=_REPORT)
     file = Check("database file", _first(checks.check_file(database.engine)), advice=_RESTORE)
+    if tables.problems:
+        # The other checks ask for tables that may not be there.
+        return Diagnosis((tables, file))
     inside, counts = _look_inside(database, now)
     back_ends = look_into_back_ends(config.blobs_path)
     return Diagnosis((tables, file, *inside, *_look_at_blobs(database, back_ends, now)), counts)

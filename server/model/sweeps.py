@@ -16,6 +16,8 @@ RETRY = timedelta(seconds=60)
 LATE_INTERVALS = 3
 """So many intervals without success are worth telling."""
 MIN_LATE = timedelta(minutes=15)
+FIRST_SWEEPS = timedelta(minutes=1)
+"""A server that has just started gets so long for the sweeps that fell due while it was down."""
 
 
 class SweepName(StrEnum):

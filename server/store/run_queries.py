@@ -39,8 +39,8 @@ _Conditions = list[ColumnElement[bool]]
 class Window:
     """A part of the server's order, so that a list by time walks nothing outside of it."""
 
-    first: int = 0
-    last: int = NEVER
+    first: int = 1
+    last: int = NEVER - 1
     tests: tuple[ColumnElement[bool], ...] = ()
     """Conditions on the times themselves: two processes may have taken places in another order than times."""
 
@@ -48,8 +48,8 @@ class Window:
         self, query: Select[Any], sequence: ColumnElement[int], tests: Sequence[ColumnElement[bool]] = ()
     ) -> Select[Any]:
         """Return the query kept to this part, newest first, and to what passes the tests."""
-        bounds = [sequence <= self.last] if self.last < NEVER else []
-        bounds += [sequence >= self.first] if self.first else []
+        bounds = [sequence <= self.last] if self.last < NEVER - 1 else []
+        bounds += [sequence >= self.first] if self.first > 1 else []
         return query.where(*bounds, *tested([*tests, *self.tests])).order_by(sequence.desc())
 
 
@@ -116,14 +116,14 @@ def find_window(
     """Return the part of the server's order that holds all runs of these times below the sequence `before`."""
     runs = workflow_runs.c
     own = select(runs.sequence).where(runs.organization_id == organization_id).limit(1)
-    first, last = 0, NEVER if before is None else before - 1
+    first, last = 1, NEVER - 1 if before is None else before - 1
     if since is not None:
-        early = own.where(runs.created_at >= to_text(since - CLOCK_SKEW)).order_by(runs.created_at)
-        found = connection.execute(early).scalar()
-        first = NEVER if found is None else found
+        # Whatever was created so much earlier also took its place earlier than everything that is wanted.
+        early = own.where(runs.created_at <= to_text(since - CLOCK_SKEW)).order_by(runs.created_at.desc())
+        first = (connection.execute(early).scalar() or 0) + 1
     if until is not None:
-        late = own.where(runs.created_at <= to_text(until + CLOCK_SKEW)).order_by(runs.created_at.desc())
-        last = min(last, connection.execute(late).scalar() or 0)
+        late = own.where(runs.created_at >= to_text(until + CLOCK_SKEW)).order_by(runs.created_at)
+        last = min(last, (connection.execute(late).scalar() or NEVER) - 1)
     tests = [runs.created_at >= to_text(since)] if since else []
     tests += [runs.created_at <= to_text(until)] if until else []
     return Window(first, last, tuple(tests))

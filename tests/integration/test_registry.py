@@ -13,7 +13,7 @@ import pytest
 
 from chainloop_ci.crafting.ports import RegistryCredentials
 from chainloop_ci.errors import ImageUnresolvedError, RegistryLoginError, UnreachableError
-from chainloop_ci.oci import resolve_image
+from chainloop_ci.oci.resolve import resolve_image
 from tests.integration.registry import PASSWORD, USER, Registry, start_registry
 
 real = pytest.mark.real("docker-registry", "skopeo", "htpasswd")

@@ -72,6 +72,7 @@ def test_help_imports_no_command_module() -> None:
         "cli",
         "errors",
         "digests",
+        "records",
         *(f"cli.{name}" for name in ("main", "command", "options", "output", "escaping", "wiring", "exit_codes")),
     }
     assert imported <= allowed

@@ -85,6 +85,15 @@ def test_list_has_the_columns_of_the_transcript(operate, stub) -> None:
     ]  # fmt: skip
 
 
+def test_more_of_each_run_is_shown_when_asked_for(operate, stub) -> None:
+    stub.replies = [page(run(tokenName="ci", ci={"provider": "github", "headSha": "6417e226" * 5}))]
+
+    lines = operate("workflow", "run", "list", "--full").out.splitlines()
+
+    assert cells(lines[1])[6:] == ["FINISHED AT", "VERSION", "RUNNER", "COMMIT", "TOKEN"]
+    assert cells(lines[3])[6:] == ["07 Nov 22 15:13 UTC", "", "GITHUB_ACTION", "6417e226" * 5, "ci"]
+
+
 def test_every_filter_reaches_the_control_plane(operate, stub) -> None:
     stub.replies = [page()]
 

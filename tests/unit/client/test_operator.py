@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from chainloop_ci.client.http import HttpClient
-from chainloop_ci.client.operator import Operator, Paging, RunFilter, is_id
+from chainloop_ci.client.operator import AuditFilter, Operator, Paging, RunFilter, is_id
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import DigestMismatchError, NotFoundError, UnreachableError, UsageError
 from tests.unit.client.test_control_plane import RUN, RUN_DOCUMENT, reply
@@ -55,6 +55,45 @@ def test_runs_are_asked_for_by_every_filter(operator: Operator, stub: StubServer
         "cursor": "before",
     }  # fmt: skip
     assert ([run.id for run in found.items], found.next_cursor) == ([RUN], "next")
+
+
+def asked(stub: StubServer) -> tuple[str, dict[str, str]]:
+    parts = urlsplit(stub.seen[-1].path)
+    return parts.path, {name: values[0] for name, values in parse_qs(parts.query).items()}
+
+
+def test_a_graph_is_asked_for_with_its_depth(operator: Operator, stub: StubServer) -> None:
+    node = {"digest": DIGEST, "kind": "ARTIFACT", "downloadable": True, "createdAt": "2026-11-20T00:00:00Z"}
+    stub.replies = [reply({"node": node, "references": [], "depth": 3})]
+
+    graph = operator.discover(DIGEST, "ARTIFACT", 3, Paging(10, "before"))
+
+    assert asked(stub) == (
+        f"/api/v1/referrers/{DIGEST}", {"kind": "ARTIFACT", "depth": "3", "limit": "10", "cursor": "before"},
+    )  # fmt: skip
+    assert (graph.node.key, graph.depth) == ((DIGEST, "ARTIFACT"), 3)
+
+
+def test_the_activity_of_a_token_is_asked_for_by_time(operator: Operator, stub: StubServer) -> None:
+    stub.replies = [listed({"at": "2026-11-20T00:00:00Z", "action": "run.begun", "subject": RUN})]
+
+    found = operator.list_activity("id", Paging(10), since="2026-01-01", until="2026-02-01")
+
+    assert asked(stub) == (
+        "/api/v1/api-tokens/id/activity", {"since": "2026-01-01", "until": "2026-02-01", "limit": "10"},
+    )  # fmt: skip
+    assert [item.subject for item in found.items] == [RUN]
+
+
+def test_audit_records_are_asked_for_by_every_filter(operator: Operator, stub: StubServer) -> None:
+    stub.replies = [listed()]
+
+    operator.list_audit(AuditFilter("ci", "token.created", "2026-01-01", "2026-02-01"), Paging())
+
+    assert asked(stub) == (
+        "/api/v1/audit-records",
+        {"token": "ci", "action": "token.created", "since": "2026-01-01", "until": "2026-02-01"},
+    )
 
 
 def test_a_run_is_found_by_the_digest_of_its_attestation(operator: Operator, stub: StubServer) -> None:

@@ -285,6 +285,9 @@ class Registry:
         self.error = error
         self.asked: list[tuple[str, RegistryCredentials | None]] = []
 
+    def is_layout(self, value: str) -> bool:
+        return value.startswith("layout")
+
     def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
         self.asked.append((value, credentials))
         if self.error:

@@ -396,3 +396,9 @@ def test_a_material_is_not_put_into_another_dry_run_that_was_begun_meanwhile(beg
         bench.add("app.bin", "binary")
 
     assert bench.store.state == second
+
+
+def test_the_folder_of_a_layout_needs_no_type(bench) -> None:
+    material = bench.add("layout/app")
+
+    assert material.type is MaterialType.CONTAINER_IMAGE

@@ -123,6 +123,15 @@ def test_an_init_whose_answer_was_lost_goes_on_with_the_same_run(make, store, pl
     assert list(plane.runs) == [state.pin.run_id]
 
 
+def test_r31_an_attestation_is_never_about_the_test_merge_that_is_checked_out(make, plane, notes) -> None:
+    env = {**GITHUB, "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/17/merge"}
+
+    state = make(env)(InitRequest(NAMED))
+
+    assert (state.session.ci.pull_request, state.session.ci.head_sha, state.head) == ("17", None, None)
+    assert "head commit of the pull request is not known" in str(notes.warnings)
+
+
 def test_a_refused_run_leaves_no_state(make, store, plane) -> None:
     plane.failures["put_run"] = [ConflictError("no")]
 

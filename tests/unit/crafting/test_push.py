@@ -80,11 +80,25 @@ def bench(begun: Callable[..., CraftingState], plane: MemoryPlane, notes: Notes)
     return Bench(complete(begun()), plane, notes)
 
 
-def test_push_stores_what_it_signed_and_forgets_it(bench) -> None:
+def test_push_stores_what_it_signed(bench) -> None:
     pushed = bench.push({})
 
     assert bench.plane.bundles == [pushed.bundle] == bench.bundle_file.written
     assert pushed.digest == sha256_digest(pushed.bundle)
+
+
+def test_a_push_whose_result_was_not_told_can_be_repeated(bench) -> None:
+    first = bench.push({})
+
+    again = bench.push({})
+
+    assert again.bundle == first.bundle
+    assert bench.plane.bundles == [first.bundle, first.bundle]
+
+
+def test_a_push_whose_result_was_told_is_forgotten(bench) -> None:
+    bench.push.forget(bench.push({}))
+
     assert bench.store.state is None
 
 
@@ -134,9 +148,9 @@ def test_what_is_signed_already_needs_no_key(bench) -> None:
         bench.push({})
     bench.signer = None
 
-    bench.push({})
+    pushed = bench.push({})
 
-    assert bench.store.state is None
+    assert bench.plane.bundles == [pushed.bundle, pushed.bundle]
 
 
 def test_with_another_key_the_attestation_is_signed_again(bench) -> None:
