@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVER_VENV := .venv-server
 PORT ?= 8080
 DATA ?= $(or $(CHAINLOOP_DATA),.data)
 TOOLS := $(or $(CHAINLOOP_TOOLS),$(HOME)/.cache/chainloop-tools)
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help demo serve test lint format bench fuzz tools lock clean
+.PHONY: help demo serve test lint format bench crashes soak fuzz tools lock clean
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
@@ -22,6 +23,13 @@ $(VENV)/bin/python:
 $(VENV)/.installed-%: requirements/%.txt | $(VENV)/bin/python
 	@echo "installing requirements/$*.txt into $(VENV) (hash-checked)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+# What a server needs and nothing else: libraries for tests would count as its memory.
+$(SERVER_VENV)/.installed: requirements/server.txt | $(VENV)/bin/python
+	@echo "installing $< into $(SERVER_VENV) (hash-checked)"
+	@$(PYTHON) -m venv $(SERVER_VENV)
+	@$(SERVER_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 demo: $(VENV)/.installed-demo ## Run the main job from contract to refusal (KEEP=1 leaves the server up, DEMO_DIR= keeps the files)
@@ -45,8 +53,16 @@ format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev ## Print ratios of our times against a baseline in the same run
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/.installed-dev $(SERVER_VENV)/.installed ## Print ratios of our times and memory to a baseline's of the same run
+	@CHAINLOOP_BENCH_PYTHON=$(CURDIR)/$(SERVER_VENV)/bin/python $(BIN)/python -m bench $(ARGS)
+
+ROUNDS ?= 1000
+crashes: $(VENV)/.installed-dev ## Kill our programs at random moments and look at what is left (ROUNDS=1000 of each, ARGS="cli --seed 7")
+	@$(BIN)/python -m tests.soak --rounds $(ROUNDS) $(ARGS)
+
+soak: $(VENV)/.installed-dev $(SERVER_VENV)/.installed ## Run what takes hours: `crashes`, then the long benchmarks (1 000 connections, 10 000 000 runs)
+	@$(BIN)/python -m tests.soak --rounds $(ROUNDS)
+	@CHAINLOOP_BENCH_PYTHON=$(CURDIR)/$(SERVER_VENV)/bin/python $(BIN)/python -m bench --long $(ARGS)
 
 SECONDS ?= 60
 fuzz: $(VENV)/.installed-dev $(VENV)/.installed-fuzz ## Fuzz every parser that reads foreign bytes (SECONDS=60 for each)
@@ -65,4 +81,4 @@ lock: $(VENV)/.installed-dev ## Resolve requirements/*.txt again from pyproject.
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/tools.txt
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .demo .data .fuzz dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(SERVER_VENV) .demo .data .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

@@ -10,17 +10,21 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from chainloop_ci.errors import ConfigInvalidError, Finding, UsageError
+from chainloop_ci.errors import ConfigInvalidError, FileUnreadableError, Finding, PathRefusedError, UsageError
+from chainloop_ci.records import record
+from chainloop_ci.small_files import read_small_file
 
 T = TypeVar("T")
 
 FILE_KEYS = ("control-plane", "ca", "token", "organization", "signing-key")
 """What `chainloop config save` keeps, in the order in which it is written."""
+
+MAX_FILE_BYTES = 1024 * 1024
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -60,7 +64,7 @@ class Source(StrEnum):
     DEFAULT = "default"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting(Generic[T]):
     """A value and its origin."""
 
@@ -70,7 +74,7 @@ class Setting(Generic[T]):
     """For people: `--token`, `CHAINLOOP_TOKEN`, `token in …/config.toml`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigFile:
     """What the configuration file says; empty when there is none."""
 
@@ -83,7 +87,7 @@ class ConfigFile:
     """Fields that are not ours; such a file is never overwritten."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """The settings of one command; None where nobody said anything."""
 
@@ -101,7 +105,7 @@ class Settings:
     """Variables that are set to nothing, as CI systems do for a secret that does not exist; they count as not set."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Origin:
     """The names of one setting in the three places."""
 
@@ -218,12 +222,14 @@ def _read_document(path: Path) -> tuple[dict[str, object], int]:
     import tomllib
 
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file), os.fstat(file.fileno()).st_mode
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConfigInvalidError(f"{path} cannot be read: {error.strerror or error}") from error
+        file = read_small_file(path, "the configuration file", MAX_FILE_BYTES)
+        if len(file.raw) > MAX_FILE_BYTES:
+            raise ValueError(f"it is larger than {MAX_FILE_BYTES} bytes")
+        return tomllib.loads(file.raw.decode("utf-8")), file.mode
+    except (FileUnreadableError, PathRefusedError) as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from None
+        raise ConfigInvalidError(error.message, hint=error.hint) from error
     except ValueError as error:  # tomllib's errors, and bytes that are not UTF-8
         hint = "correct it, or remove it with `chainloop config reset`"
         raise ConfigInvalidError(f"{path} is no TOML: {error}", hint=hint) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import NewType
 
@@ -36,6 +35,8 @@ def is_digest(text: str) -> bool:
 
 def sha256_digest(raw: bytes) -> Digest:
     """Return the digest of `raw`."""
+    import hashlib  # loads OpenSSL, which `attestation status` has no use for
+
     return Digest("sha256:" + hashlib.sha256(raw).hexdigest())
 
 

@@ -8,13 +8,14 @@ A message says what was expected and what was found, `hint` says what to do; nei
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import ClassVar
 
+from chainloop_ci.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Finding:
     """One thing that is wrong, found by a check that goes on and lists all of them."""
 
@@ -185,11 +186,12 @@ class RunnerMismatchError(ChainloopError):
     """Empty, like `discovered`, when the control plane worded the message."""
     discovered: str = ""
 
-    def __init__(self, required: str, discovered: str) -> None:
+    def __init__(self, required: str, discovered: str, also: Sequence[str] = ()) -> None:
         self.required = required
         self.discovered = discovered
+        looks = f" (its environment looks like {', '.join(also)} too; the first of the fixed order counts)"
         super().__init__(
-            f"the contract requires runner {required}, this job runs on {discovered}",
+            f"the contract requires runner {required}, this job runs on {discovered}{looks if also else ''}",
             hint=f"run the step in a {required} job; to try the contract elsewhere use --dry-run",
         )
 

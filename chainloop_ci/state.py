@@ -168,11 +168,13 @@ class LocalState:
         with self._exclusive():
             with suppress(StateBrokenError):
                 self._read()
-            for path in self._files:
-                self._remove(path)
             if note:
-                with suppress(StateUnwritableError):  # nothing depends on it
+                # First: who is killed after it finds the state, and pushes again, or finds what was pushed.
+                with suppress(StateUnwritableError):  # nothing else depends on it
                     self._write(self._last, note)
+            for path in self._files:
+                if not (note and path == self._last):
+                    self._remove(path)
             # Windows keeps a file that is open; it is empty and does no harm.
             with suppress(OSError):
                 self._lock.unlink()

@@ -1,11 +1,10 @@
-"""Check a generated CycloneDX SBOM of 10 MB, against `json.loads` of the same bytes: python -m bench.sbom_check."""
+"""Check a generated CycloneDX SBOM of 10 MB, against `json.loads` of the same bytes."""
 
 from __future__ import annotations
 
 import json
-import sys
 
-from bench.harness import Row, pair
+from bench.harness import Row, Settings, measure, milliseconds, row
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.materials.registry import get_kind
 
@@ -53,15 +52,12 @@ def _dependency(number: int) -> dict[str, object]:
     return {"ref": f"package-{number:06}", "dependsOn": []}
 
 
-def run(rounds: int = 15) -> Row:
-    """Print and return the row."""
+def run(settings: Settings) -> list[Row]:
+    """Return the row."""
     raw = make_sbom(SIZE_BYTES)
     check = get_kind(MaterialType.SBOM_CYCLONEDX_JSON).check
     assert check is not None
-    return pair(
-        "check a CycloneDX SBOM of 10 MB / json.loads", GOAL, lambda: check(raw, True), lambda: json.loads(raw), rounds
-    )
-
-
-if __name__ == "__main__":
-    sys.exit(0 if run().ok else 1)
+    ours, bare = milliseconds(lambda: check(raw, True)), milliseconds(lambda: json.loads(raw))
+    return [
+        row("sbom-check", "check a CycloneDX SBOM of 10 MB / json.loads", GOAL, measure(settings.rounds(), ours, bare))
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -11,6 +10,7 @@ from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
 from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 
 
 class Role(StrEnum):
@@ -33,7 +33,7 @@ class ScopeKind(StrEnum):
     WORKFLOW = "workflow"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """A scope by names: project and workflow narrow it."""
 
@@ -42,7 +42,7 @@ class Scope:
     workflow: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WhoAmI:
     """What the server knows of the token that asks."""
 
@@ -56,14 +56,14 @@ class WhoAmI:
     server_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrganizationRequest:
     """Create an organization."""
 
     name: Annotated[str, about("DNS-1123 label.", pattern=NAME_PATTERN, maxLength=MAX_NAME)]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OrganizationSettings:
     """Change an organization's settings; what is left out stays."""
 
@@ -75,7 +75,7 @@ class OrganizationSettings:
     cas_backend: Annotated[CasBackend | None, about("Where new content goes.")] = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Organization:
     """A tenant; nothing is shared between two of them."""
 
@@ -88,7 +88,7 @@ class Organization:
     cas_backend: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenRequest:
     """Create an API token; one bound to a workflow is a service account and always has the role `attest`."""
 
@@ -102,14 +102,14 @@ class TokenRequest:
     description: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TokenRotation:
     """Replace a token's secret; the old one works on for the overlap (R6)."""
 
     overlap_seconds: Annotated[int, about("0 ends the old secret at once.", maximum=2592000)] = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ApiToken:
     """An API token without its secret."""
 
@@ -126,7 +126,7 @@ class ApiToken:
     last_used_address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CreatedToken:
     """A new token with its secret, which is shown this once."""
 
@@ -134,7 +134,7 @@ class CreatedToken:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyRequest:
     """Register a verification key (R3): for named workflows or projects, or explicitly for the whole organization."""
 
@@ -146,7 +146,7 @@ class KeyRequest:
     valid_from: Annotated[datetime | None, about("None: now.")] = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class VerificationKey:
     """A registered verification key; never deleted."""
 

@@ -24,3 +24,5 @@ HANDLE_HEADER = "Chainloop-Run-Handle"
 ORGANIZATION_HEADER = "Chainloop-Organization"
 BUNDLE_MEDIA_TYPE = MEDIA_TYPE
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+MAX_GRAPH_DEPTH = 5
+"""How far from a digest one request looks in the graph of referrers (T39)."""

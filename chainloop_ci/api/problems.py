@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Annotated
 
 from chainloop_ci.api.record import about, to_dict
 from chainloop_ci.errors import Finding
+from chainloop_ci.records import record
 
 TYPE_PREFIX = "urn:chainloop:problem:"
 MAX_FINDING_TEXT = 1000
@@ -17,7 +17,7 @@ MAX_FINDINGS_BYTES = 64 * 1024
 """All findings of one answer, or of one refusal in the database, as JSON (T30)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProblemFinding:
     """One of the things that are wrong."""
 
@@ -29,7 +29,7 @@ class ProblemFinding:
     hint: Annotated[str | None, about("What to do.")] = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """Why a request was refused, and what to do."""
 

@@ -260,13 +260,24 @@ def from_dict(cls: type[R], document: Any) -> R:
 def to_dict(record: Any) -> dict[str, Any]:
     """Return the wire form of a record: camelCase, without None, times as RFC 3339 in UTC."""
     return {
-        camel(item.name): _write(value)
-        for item in dataclasses.fields(record)
-        if (value := getattr(record, item.name)) is not None
+        wire_name: _write(value)
+        for name, wire_name in _names(record.__class__)
+        if (value := getattr(record, name)) is not None
     }
 
 
+_PLAIN = frozenset((str, int, float, bool))
+"""Types whose values are written as they are; not those of enums, which are texts of their own."""
+
+
+@cache
+def _names(cls: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((item.name, camel(item.name)) for item in dataclasses.fields(cls))
+
+
 def _write(value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if dataclasses.is_dataclass(value):
         return to_dict(value)
     if isinstance(value, datetime):

@@ -1,8 +1,8 @@
-"""Crafting context, workflow runs, attestations, artifacts and referrers on the wire."""
+"""Crafting context, workflow runs, attestations and artifacts on the wire."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -14,6 +14,7 @@ from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.api.workflows import ContractRevision, Workflow
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 from chainloop_ci.runners.types import CiIdentity
 
 
@@ -51,7 +52,7 @@ class Proof(StrEnum):
     NOT_SHOWN = "not shown"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CasDescription:
     """Where the content of a run goes."""
 
@@ -61,7 +62,7 @@ class CasDescription:
     fallback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CraftingContext:
     """All that a job needs to begin: one request before the run is created."""
 
@@ -84,7 +85,7 @@ _CI_PROPERTIES = {
 """What `runners.types.CiIdentity`, which knows no wire, cannot say of its fields (T43, T46)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunRequest:
     """Create a run under the id that the client chose (`PUT workflow-runs/{id}`); repeated, the same answer."""
 
@@ -103,7 +104,7 @@ class RunRequest:
     client_version: Annotated[str, about("Version of the client.", maxLength=64)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelRequest:
     """End a run that will not be pushed."""
 
@@ -111,7 +112,7 @@ class CancelRequest:
     reason: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """One line of a verification: a word and why."""
 
@@ -119,7 +120,7 @@ class Check:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verification:
     """What the server found out by itself about an attestation (R12)."""
 
@@ -132,7 +133,7 @@ class Verification:
     content: Check
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """A store that was refused; the run kept its state (R15)."""
 
@@ -142,7 +143,7 @@ class Refusal:
     findings: tuple[ProblemFinding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunMaterial:
     """A material of a stored attestation."""
 
@@ -157,7 +158,7 @@ class RunMaterial:
     content_check: Annotated[str, about("`checked`, `not checked: <why>`, `not stored`.")] = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkflowRun:
     """A run, as lists show it."""
 
@@ -179,6 +180,7 @@ class WorkflowRun:
     finished_at: datetime | None = None
     attestation_digest: Digest | None = None
     ci: CiIdentity | None = None
+    runner_environment: Annotated[str, about("`managed`, `self-hosted`, `unknown`; claimed.")] = "unknown"
     state_location: StateLocation = StateLocation.LOCAL
     token_id: str = ""
     token_name: str = ""
@@ -189,7 +191,7 @@ class WorkflowRun:
     refusals: Annotated[int, about("How many stores were refused.")] = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunDetail:
     """A run with everything that the server knows of it."""
 
@@ -207,7 +209,7 @@ class RunDetail:
     limits_of_trust: Annotated[tuple[str, ...], about("What green does not prove (R12).")] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stored:
     """The answer to a stored attestation; the same bytes again get the same answer."""
 
@@ -219,7 +221,7 @@ class Stored:
     view_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Artifact:
     """A stored blob of an organization."""
 
@@ -229,28 +231,7 @@ class Artifact:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Referrer:
-    """A node of the graph of what refers to what (reference section 10)."""
-
-    digest: str
-    kind: str
-    downloadable: bool
-    created_at: datetime
-    metadata: dict[str, str] = field(default_factory=dict)
-    annotations: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ReferrerGraph:
-    """A node and its neighbours."""
-
-    node: Referrer
-    references: tuple[Referrer, ...]
-    next_cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
+@record
 class RefusedInit:
     """An init that was refused for its runner; no run was created."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -10,16 +9,17 @@ from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
 from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectRequest:
     """Create a project."""
 
     name: Annotated[str, about("DNS-1123 label.", pattern=NAME_PATTERN, maxLength=MAX_NAME)]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Project:
     """A group of workflows."""
 
@@ -29,7 +29,7 @@ class Project:
     workflows: Annotated[int, about("How many it has.")] = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkflowRequest:
     """Create a workflow; its project is created when it is new."""
 
@@ -49,7 +49,7 @@ class WorkflowRequest:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WorkflowChange:
     """Change a workflow; what is left out stays."""
 
@@ -57,9 +57,12 @@ class WorkflowChange:
     team: Annotated[str | None, about("For people.", maxLength=100)] = None
     description: Annotated[str | None, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = None
     run_expiry_seconds: Annotated[int | None, about("R15.", minimum=60, maximum=2592000)] = None
+    minimum_revision: Annotated[
+        int | None, about("R19: runs may not be pinned to older ones; 0: the enforced one.", minimum=0, maximum=2**31)
+    ] = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workflow:
     """A CI workflow that attests."""
 
@@ -78,9 +81,10 @@ class Workflow:
     last_run_at: datetime | None = None
     last_runner_type: str | None = None
     run_expiry_seconds: int | None = None
+    minimum_revision: Annotated[int | None, about("R19: set by an operator; None: the enforced one.")] = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contract:
     """A contract without its content."""
 
@@ -94,7 +98,7 @@ class Contract:
     workflows: Annotated[int, about("How many workflows use it.")] = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractRevision:
     """One immutable revision of a contract."""
 
@@ -111,7 +115,7 @@ class ContractRevision:
     changed: Annotated[bool, about("In the answer to a PUT: whether a new revision was made.")] = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RevisionSummary:
     """A revision of a contract without its content, as lists show it."""
 

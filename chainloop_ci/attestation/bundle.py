@@ -296,6 +296,8 @@ class _Parser:
         return name
 
     def _certificate(self, material: Fields) -> bytes | None:
+        if "certificate" not in material and "x509CertificateChain" not in material:
+            return None
         holders = [material.child("certificate"), *material.child("x509CertificateChain").children("certificates")]
         found = [self._base64(holder, "rawBytes") for holder in holders if "rawBytes" in holder]
         return found[0] if found and found[0] else None

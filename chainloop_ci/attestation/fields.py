@@ -45,7 +45,8 @@ class Fields:
         self.path = path
         self.findings = findings
         self._fields: Mapping[str, object] = {}
-        if isinstance(document, Mapping):
+        # Nearly always a dict: asking whether it is a Mapping takes longer than all the rest here.
+        if isinstance(document, dict) or isinstance(document, Mapping):  # noqa: SIM101
             self._fields = document
         elif document is not None:
             self._mismatch(path or "/", "an object", document)
@@ -147,9 +148,9 @@ class Fields:
     def children(self, name: str) -> list[Fields]:
         """Return the objects of an array."""
         value = self._fields.get(name)
-        path = join_pointer(self.path, name)
         if value is None:
             return []
+        path = join_pointer(self.path, name)
         if not isinstance(value, list):
             self._mismatch(path, "an array", value)
             return []

@@ -46,7 +46,7 @@ def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_parts: 
     _require_depth(text)
     reader = _Reader()
     document = reader.read(text)
-    if reader.suspicious or re.search(_SURROGATE_ESCAPE, text):
+    if reader.suspicious or ("\\u" in text and re.search(_SURROGATE_ESCAPE, text)):
         findings = limit_findings(_flaws(document, ""))
         if findings:
             raise _refusal(findings)
@@ -55,8 +55,9 @@ def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_parts: 
 
 def join_pointer(path: str, part: str | int) -> str:
     """Return the JSON pointer of a child (RFC 6901); lone surrogates are written out, so that the text can be sent."""
-    token = _printable(str(part)).replace("~", "~0").replace("/", "~1")
-    return f"{path}/{token}"
+    if isinstance(part, str):
+        part = _printable(part).replace("~", "~0").replace("/", "~1")
+    return f"{path}/{part}"
 
 
 class _Refused:
@@ -98,7 +99,7 @@ class _Reader:
     def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         fields = dict(pairs)
         duplicates = len(fields) != len(pairs)
-        variants = len({key.casefold() for key in fields}) != len(fields)
+        variants = len(fields) > 1 and len(set(map(str.casefold, fields))) != len(fields)
         if not duplicates and not variants:
             return fields
         self.suspicious = True
@@ -189,7 +190,7 @@ def _require_depth(text: str) -> None:
 
 def _require_few(text: str, limit: int) -> None:
     """Refuse a document of very many parts before the parser makes an object of each (T30)."""
-    if sum(map(text.count, '",[{')) <= limit:
+    if len(text) <= limit or sum(map(text.count, '",[{')) <= limit:
         return
     # Texts hold commas and brackets too: one text is one part.
     if next(islice(re.finditer(_PART, text), limit, None), None) is not None:
@@ -202,7 +203,7 @@ def _refusal(findings: Sequence[Finding]) -> JsonInvalidError:
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _shown(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`chainloop organization api-token`: create, list, rotate, revoke."""
+"""`chainloop organization api-token`: create, list, rotate, revoke, activity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from chainloop_ci.api.access import ApiToken, CreatedToken, Role, Scope, ScopeKind, TokenRequest, TokenRotation
 from chainloop_ci.api.record import to_dict
-from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.command import Group, Lazy
 from chainloop_ci.cli.durations import parse_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_name, require_names, split_workflow
@@ -40,12 +40,19 @@ _ROTATE = (
 )  # fmt: skip
 
 
-@click.group(cls=Group)
+_ACTIVITY = Lazy(
+    "activity",
+    "chainloop_ci.cli.audit:activity",
+    "Show a token and everything it did: runs, uploads, refusals, changes.",
+)
+
+
+@click.group(cls=Group, lazy=(_ACTIVITY,))
 def api_token() -> None:
     """Manage API tokens and service accounts."""
 
 
-@api_token.command("create", params=parameters(_CREATE))
+@api_token.command("create", options=_CREATE)
 @click.pass_obj
 def create(
     world: World,
@@ -73,7 +80,7 @@ def create(
     _show_secret(world, world.operator().create_token(request))
 
 
-@api_token.command("list", aliases=("ls",), params=parameters(PAGING))
+@api_token.command("list", aliases=("ls",), options=PAGING)
 @click.pass_obj
 def list_(world: World, limit: int | None, cursor: str | None) -> None:
     """List API tokens with role, scope and last use."""
@@ -85,7 +92,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     ), nothing="no API tokens yet")  # fmt: skip
 
 
-@api_token.command("rotate", params=parameters(_ROTATE))
+@api_token.command("rotate", options=_ROTATE)
 @click.argument("named", metavar="NAME|ID")
 @click.pass_obj
 def rotate(world: World, named: str, overlap: str | None) -> None:
@@ -103,12 +110,12 @@ def revoke(world: World, named: str) -> None:
     operator = world.operator()
     found = operator.find_token(named)
     if found.revoked_at is not None:
-        show_record(world, found, _rows(world, found))
+        show_record(world, found, token_rows(world, found))
         world.output.info("token was revoked already", name=found.name)
         return
     require_consent(world, f"End the token {found.name} and its open runs?")
     revoked = operator.revoke_token(found.id)
-    show_record(world, revoked, _rows(world, revoked))
+    show_record(world, revoked, token_rows(world, revoked))
     world.output.info("token revoked", name=revoked.name)
 
 
@@ -124,13 +131,14 @@ def _show_secret(world: World, created: CreatedToken) -> None:
         world.output.document(to_dict(created))
         shown = "the secret is in the field `secret`, shown this once"
     else:
-        rows = [row for row in _rows(world, created.token) if row[1]]
+        rows = [row for row in token_rows(world, created.token) if row[1]]
         world.output.table(Table([*rows, ("Token", created.secret)]))
         shown = "the token is shown this once"
     world.output.warning(f"{shown}: keep it where secrets are kept", name=created.token.name)
 
 
-def _rows(world: World, item: ApiToken) -> list[Row]:
+def token_rows(world: World, item: ApiToken) -> list[Row]:
+    """Return what tables show of a token; empty where nothing is known."""
     return [
         ("ID", item.id),
         ("Name", item.name),

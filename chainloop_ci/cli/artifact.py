@@ -13,7 +13,7 @@ from typing import IO
 
 import click
 
-from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.listing import show_record
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.progress import Upload, render_size
@@ -39,10 +39,13 @@ def artifact() -> None:
     """Upload and download artifacts."""
 
 
-@artifact.command("upload", params=parameters(_UPLOAD))
+@artifact.command("upload", options=_UPLOAD)
 @click.pass_obj
 def upload(world: World, file: str, name: str | None) -> None:
-    """Upload a file; what is there already is not stored twice."""
+    """Upload a file; what is there already is not stored twice.
+
+    The server removes it after a time of grace (24 hours) unless an attestation refers to it.
+    """
     operator = world.operator()
     filename = name or Path(file).name
     with world.open_file(file) as source:
@@ -58,7 +61,7 @@ def upload(world: World, file: str, name: str | None) -> None:
     show_record(world, stored, rows)
 
 
-@artifact.command("download", params=parameters(_DOWNLOAD))
+@artifact.command("download", options=_DOWNLOAD)
 @click.pass_obj
 def download(world: World, digest: str, folder: str | None, target: str | None) -> None:
     """Download an artifact; it is kept only when its bytes have the digest that was asked for."""

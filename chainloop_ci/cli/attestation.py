@@ -1,4 +1,4 @@
-"""`chainloop attestation`: init, add, remove, status, push, reset, verify."""
+"""`chainloop attestation`: init, add, remove, status, push, reset, verify, describe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainloop_ci.cli.command import Command, Group, parameters
+from chainloop_ci.cli.command import Command, Group
 from chainloop_ci.cli.options import ATTESTATION, COMMANDS
 from chainloop_ci.cli.wiring import World
 
@@ -18,7 +18,7 @@ class AttestationCommand(Command):
     """A command with its options of the table and those that all commands of `attestation` have."""
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        keywords["params"] = parameters(COMMANDS[keywords["name"]])
+        keywords["options"] = COMMANDS[keywords["name"]]
         super().__init__(*arguments, shared=ATTESTATION, **keywords)
 
 
@@ -105,6 +105,15 @@ def verify(world: World, bundle: str, key: str | None) -> None:
     from chainloop_ci.cli.attestation_verify import run_verify
 
     run_verify(world, bundle, key)
+
+
+@attestation.command("describe", cls=AttestationCommand, formats=("table", "json", "statement", "payload-pae"))
+@click.pass_obj
+def describe(world: World, bundle: str) -> None:
+    """Show what a bundle's file says, and verify nothing; needs no network and no key."""
+    from chainloop_ci.cli.attestation_describe import run_describe
+
+    run_describe(world, bundle)
 
 
 def _show(world: World, state: CraftingState, *, full: bool) -> None:

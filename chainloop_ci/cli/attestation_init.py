@@ -26,6 +26,7 @@ def run_init(
     version: str | None,
     attestation_name: str | None,
     dry_run: bool,
+    job_index: str | None,
     replace: bool,
 ) -> CraftingState:
     """Begin an attestation and return its state."""
@@ -43,22 +44,22 @@ def run_init(
         dry_run=dry_run,
         replace=replace,
     )
-    state = _make_init(world)(request)
+    state = _make_init(world, job_index)(request)
     if not dry_run and world.settings().signing_key is None:
         world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
     return state
 
 
-def _make_init(world: World) -> Init:
+def _make_init(world: World, job_index: str | None) -> Init:
     from chainloop_ci.state import belongs_to_other_job
 
     return Init(
         store=world.state(),
         control_plane=world.control_plane,
         control_plane_url=lambda: world.control_plane().http.base_url,
-        terms=TermsFinder(control_plane=world.control_plane, report=world.reporter),
+        terms=TermsFinder(control_plane=world.control_plane, report=world.reporter, evaluate_cue=world.evaluate_cue),
         machine=Machine(
-            facts=world.facts(),
+            facts=world.facts(job_index=job_index),
             now=world.now,
             new_id=world.new_id,
             new_handle=world.new_handle,

@@ -35,7 +35,12 @@ def run_push(world: World, *, key: str | None, annotations: Sequence[str], bundl
             world.output.warning("a dry run has no bundle: no file is written", path=bundle)
         _show_dry(world, push.dry(given))
     else:
-        _show(world, push(given))
+        pushed = push(given)
+        try:
+            _show(world, pushed)
+        finally:
+            # Not before: what was stored and never told can be asked for by pushing again.
+            push.forget(pushed)
 
 
 def load_signer(world: World, key: str | None) -> Signer:

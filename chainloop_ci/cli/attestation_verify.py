@@ -12,22 +12,35 @@ from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.verify import Verdict, verify
 from chainloop_ci.errors import LimitExceededError, SigningKeyInvalidError, UsageError
 from chainloop_ci.signing.public_keys import MAX_KEY_BYTES, PublicKey, load_public_key
+from chainloop_ci.small_files import read_small_file
 
 _ENV_SCHEME = "env://"
 
 
 def run_verify(world: World, bundle: str, key: str | None) -> None:
     """Verify a bundle and say what it holds."""
-    if "://" in bundle:
-        raise UsageError("a bundle is not fetched from an address", hint="download it and give the file")
-    with world.open_file(bundle) as file:
-        raw = file.read(MAX_BUNDLE_BYTES + 1)
-    if len(raw) > MAX_BUNDLE_BYTES:
-        raise LimitExceededError(f"{bundle} is larger than {MAX_BUNDLE_BYTES // 1024**2} MiB")
+    raw = read_bundle_bytes(world, bundle)
     verdict = verify(raw, [load_public_key_reference(world, key)] if key else [])
     for deviation in verdict.bundle.deviations:
         world.output.warning(f"accepted, though not in the form that the control plane stores: {deviation}")
     _show(world, verdict)
+
+
+def read_bundle_bytes(world: World, path: str) -> bytes:
+    """Return the content of a file that should hold a bundle.
+
+    Raises:
+        UsageError: an address.
+        FileUnreadableError, PathRefusedError: the file cannot be read.
+        LimitExceededError: it is larger than any bundle.
+    """
+    if "://" in path:
+        raise UsageError("a bundle is not fetched from an address", hint="download it and give the file")
+    with world.open_file(path) as file:
+        raw = file.read(MAX_BUNDLE_BYTES + 1)
+    if len(raw) > MAX_BUNDLE_BYTES:
+        raise LimitExceededError(f"{path} is larger than {MAX_BUNDLE_BYTES // 1024**2} MiB")
+    return raw
 
 
 def load_public_key_reference(world: World, reference: str) -> PublicKey:
@@ -43,8 +56,7 @@ def load_public_key_reference(world: World, reference: str) -> PublicKey:
             raise SigningKeyInvalidError(f"expected a public key in the environment variable {name!r}, which is empty")
         return load_public_key(_text_key(world.env[name]))
     if "-----BEGIN" not in reference and (world.file_exists(reference) or len(reference) < 64):
-        with world.open_file(reference) as file:
-            return load_public_key(file.read(MAX_KEY_BYTES + 1))
+        return load_public_key(read_small_file(world.cwd / reference, "the public key", MAX_KEY_BYTES).raw)
     return load_public_key(_text_key(reference))
 
 

@@ -6,12 +6,13 @@ A lazy group keeps the one-line helps of its commands in a table, so `--help` im
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from chainloop_ci.cli.options import GLOBAL, Kind, Option
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from chainloop_ci.cli.wiring import World
@@ -48,7 +49,7 @@ class TableOption(click.Option):
         if entry.kind is Kind.NUMBER:
             arguments["type"] = click.IntRange(min=0)
         if entry.kind is Kind.PATH:
-            arguments["type"] = click.Path(path_type=None)
+            arguments["metavar"] = entry.metavar or "PATH"
         if shared:
             arguments |= {"expose_value": False, "callback": _remember, "is_eager": True}
         # A command may well have an argument of its own that is called `token` or `organization`.
@@ -93,29 +94,53 @@ class UnknownCommandError(click.UsageError):
         self.meant = meant
 
 
-def parameters(entries: Sequence[Option]) -> list[click.Parameter]:
-    """Return the options of `entries`, for `@group.command(…, params=parameters(PUSH))`."""
-    return [TableOption(entry) for entry in entries]
-
-
 class _Shared(click.Command):
-    """Accepts the global options wherever they are typed, and shows them apart."""
+    """Has options of the table, and accepts the global ones wherever they are typed; shows those apart."""
 
-    def share(self, entries: Sequence[Option], formats: Sequence[str]) -> None:
-        """Add options; a flag that the command has itself means the command's."""
-        taken = {flag for parameter in self.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-        for entry in entries:
-            flags = tuple(flag for flag in entry.flags if flag not in taken)
-            if flags:
-                choices = formats if entry.name == "output" else ()
-                self.params.append(TableOption(replace(entry, flags=flags), shared=True, choices=choices))
+    _params: list[click.Parameter]
+    _own: Sequence[Option] = ()
+    _others: Sequence[Option] = ()
+    _formats: Sequence[str] = ()
+
+    def declare(self, own: Sequence[Option], others: Sequence[Option], formats: Sequence[str]) -> None:
+        """Name the command's own options, and others; a flag that stands in both means the command's own."""
+        self._own, self._others, self._formats = own, others, formats
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        """Return all options and arguments. They are made when somebody asks: a group is loaded with every command."""
+        if self._own or self._others:
+            self._params = [*(TableOption(entry) for entry in self._own), *self._params]
+            taken = {flag for parameter in self._params for flag in (*parameter.opts, *parameter.secondary_opts)}
+            self._params += [option for entry in self._others if (option := self._share(entry, taken))]
+            self._own = self._others = ()
+        return self._params
+
+    @params.setter
+    def params(self, value: list[click.Parameter]) -> None:
+        self._params = value
+
+    def _share(self, entry: Option, taken: set[str]) -> TableOption | None:
+        flags = tuple(flag for flag in entry.flags if flag not in taken)
+        choices = self._formats if entry.name == "output" else ()
+        return TableOption(replace(entry, flags=flags), shared=True, choices=choices) if flags else None
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """Return `--help`, which writes to this invocation's stdout."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.callback = _show_help
-        return option
+        """Return `--help`, which writes to this invocation's stdout.
+
+        click's own would look for translations of its text, at every start.
+        """
+        names = self.get_help_option_names(ctx)
+        if self._help_option is None and names:
+            self._help_option = click.Option(
+                [*names, "_help"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_show_help,
+                help="Show this message and exit.",
+            )
+        return self._help_option
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then those that every command has."""
@@ -134,11 +159,12 @@ class _Shared(click.Command):
 
 
 class Command(_Shared):
-    """A command. `formats` are what `--output` accepts; `shared` are options beside the global ones."""
+    """A command. `formats` are what `--output` accepts; `shared` are options beside its own and the global ones."""
 
     def __init__(
         self,
         *arguments: Any,
+        options: Sequence[Option] = (),
         formats: Sequence[str] = (),
         shared: Sequence[Option] = (),
         aliases: Sequence[str] = (),
@@ -146,10 +172,10 @@ class Command(_Shared):
     ) -> None:
         super().__init__(*arguments, **keywords)
         self.aliases = tuple(aliases)
-        self.share((*shared, *GLOBAL), formats)
+        self.declare(options, (*shared, *GLOBAL), formats)
 
 
-@dataclass(frozen=True)
+@record
 class Lazy:
     """A command or group that is imported when it is used."""
 
@@ -179,7 +205,7 @@ class Group(_Shared, click.Group):
         super().__init__(*arguments, **keywords)
         self.lazy = {entry.name: entry for entry in lazy}
         self.aliases = tuple(aliases)
-        self.share((*shared, *GLOBAL), ())
+        self.declare((), (*shared, *GLOBAL), ())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands in the order of the table."""

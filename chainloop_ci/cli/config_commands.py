@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from chainloop_ci.api.address import require_safe_url
-from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.options import Option
 from chainloop_ci.cli.table import Table
 from chainloop_ci.cli.wiring import World
@@ -29,7 +29,7 @@ def config() -> None:
     """Keep the control plane's address and a token."""
 
 
-@config.command("save", params=parameters(_SAVE))
+@config.command("save", options=_SAVE)
 @click.pass_obj
 def save(world: World, signing_key: str | None) -> None:
     """Keep --control-plane, --control-plane-ca, --token, --org and --signing-key in the configuration file.

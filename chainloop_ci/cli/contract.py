@@ -7,7 +7,7 @@ import base64
 import click
 
 from chainloop_ci.api.workflows import ContractRevision
-from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.contract_files import lint, read_contract, show_materials
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import MAX_CONTRACT_NAME, require_name
@@ -42,7 +42,7 @@ def contract() -> None:
     """Manage contracts and check their files."""
 
 
-@contract.command("lint", params=parameters((Option("file", ("--file", "-f"), "The contract.", Kind.PATH),)))
+@contract.command("lint", options=(Option("file", ("--file", "-f"), "The contract.", Kind.PATH),))
 @click.argument("path", metavar="[FILE]", required=False)
 @click.pass_obj
 def lint_(world: World, path: str | None, file: str | None) -> int:
@@ -53,7 +53,7 @@ def lint_(world: World, path: str | None, file: str | None) -> int:
     return lint(world, named)
 
 
-@contract.command("create", params=parameters(_CREATE))
+@contract.command("create", options=_CREATE)
 @click.pass_obj
 def create(world: World, file: str, name: str | None, description: str | None) -> None:
     """Store a new contract."""
@@ -64,7 +64,7 @@ def create(world: World, file: str, name: str | None, description: str | None) -
     _show_stored(world, stored, "contract created")
 
 
-@contract.command("apply", params=parameters(_WRITE))
+@contract.command("apply", options=_WRITE)
 @click.pass_obj
 def apply(world: World, file: str, name: str | None, description: str | None, if_revision: int | None) -> None:
     """Store a contract; a new revision is made only when the bytes differ."""
@@ -75,7 +75,7 @@ def apply(world: World, file: str, name: str | None, description: str | None, if
     _show_stored(world, stored, "contract applied" if stored.changed else "contract unchanged")
 
 
-@contract.command("update", params=parameters(_WRITE))
+@contract.command("update", options=_WRITE)
 @click.argument("named", metavar="[NAME]", required=False)
 @click.pass_obj
 def update(
@@ -90,7 +90,7 @@ def update(
     _show_stored(world, stored, "contract updated" if stored.changed else "contract unchanged")
 
 
-@contract.command("list", aliases=("ls",), params=parameters(PAGING))
+@contract.command("list", aliases=("ls",), options=PAGING)
 @click.pass_obj
 def list_(world: World, limit: int | None, cursor: str | None) -> None:
     """List contracts."""
@@ -102,7 +102,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     ), right=frozenset({1, 4}), nothing="no contracts yet")  # fmt: skip
 
 
-@contract.command("describe", params=parameters(_DESCRIBE), formats=("table", "json", "schema"))
+@contract.command("describe", options=_DESCRIBE, formats=("table", "json", "schema"))
 @click.argument("named", metavar="[NAME]", required=False)
 @click.pass_obj
 def describe(world: World, named: str | None, name: str | None, revision: int | None) -> None:
@@ -119,7 +119,7 @@ def describe(world: World, named: str | None, name: str | None, revision: int | 
         show_materials(world, found.document)
 
 
-@contract.command("delete", params=parameters(_WHICH))
+@contract.command("delete", options=_WHICH)
 @click.argument("named", metavar="[NAME]", required=False)
 @click.pass_obj
 def delete(world: World, named: str | None, name: str | None) -> None:

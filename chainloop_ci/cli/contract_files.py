@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chainloop_ci.cli.exit_codes import SUCCESS, exit_status
@@ -13,6 +12,7 @@ from chainloop_ci.cli.wiring import World
 from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import ContractInvalidError, Finding, LimitExceededError, UsageError
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from chainloop_ci.contract.load import LoadedContract
@@ -24,7 +24,7 @@ _MEDIA_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractFile:
     """A valid contract in a file."""
 
@@ -96,7 +96,7 @@ def _load(world: World, path: str) -> LoadedContract:
         raw = file.read(MAX_CONTRACT_BYTES + 1)
     if len(raw) > MAX_CONTRACT_BYTES:
         raise LimitExceededError(f"expected a contract of at most {MAX_CONTRACT_BYTES} bytes, {path} is larger")
-    loaded = load(raw, filename=path, implemented=frozenset(IMPLEMENTED))
+    loaded = load(raw, filename=path, evaluate_cue=world.evaluate_cue(), implemented=frozenset(IMPLEMENTED))
     for line in _lines(path, loaded.warnings):
         world.output.warning(line)
     return loaded

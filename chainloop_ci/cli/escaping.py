@@ -10,7 +10,7 @@ import re
 
 # `##[`, `##vso[`, `##teamcity[` are commands of GitHub, Azure Pipelines and TeamCity anywhere in a line. `::` only at
 # its beginning, where every line of ours has a word or a frame.
-_COMMAND = re.compile(r"##(?=\w*\[)")
+_COMMAND = r"##(?=\w*\[)"
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -18,7 +18,7 @@ def printable(text: str) -> str:
     """Return `text` on one line without control, format and direction characters and without commands of CI logs."""
     if not text.isprintable():
         text = "".join(character if character.isprintable() else _escape(character) for character in text)
-    return _COMMAND.sub(r"#\\x23", text) if "##" in text else text
+    return re.sub(_COMMAND, r"#\\x23", text) if "##" in text else text
 
 
 def printable_lines(text: str) -> str:
@@ -35,7 +35,7 @@ def printable_json(text: str) -> str:
         text = "".join(
             character if character == "\n" or character.isprintable() else _escape_json(character) for character in text
         )
-    return _COMMAND.sub(r"#\\u0023", text) if "##" in text else text
+    return re.sub(_COMMAND, r"#\\u0023", text) if "##" in text else text
 
 
 def _escape(character: str) -> str:

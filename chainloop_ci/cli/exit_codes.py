@@ -86,7 +86,9 @@ REFUSAL_STATUSES: Mapping[str, int] = {
     "missing-annotation": CONTRACT_NOT_MET,
     "missing-variable": CONTRACT_NOT_MET,
     "wrong-material-type": CONTRACT_NOT_MET,
+    "revision-too-old": CONTRACT_NOT_MET,
     "material-rejected": CONTRACT_NOT_MET,
+    "content-unreadable": CONTRACT_NOT_MET,
     # who signed
     "signature-missing": NOT_ALLOWED,
     "signature-invalid": NOT_ALLOWED,

@@ -7,16 +7,16 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from chainloop_ci.errors import ChainloopError, FileUnwritableError, ServerFaultError, UnreachableError
+from chainloop_ci.records import record
 
 _UNCERTAIN = (UnreachableError, ServerFaultError)
 """After these nobody knows whether the control plane registered the key."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NewFile:
     """A file that is not there yet."""
 

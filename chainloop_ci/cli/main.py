@@ -21,6 +21,7 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("attestation", "chainloop_ci.cli.attestation:attestation", "Craft, sign and push an attestation.", ("att",)),
     Lazy("workflow", "chainloop_ci.cli.workflow:workflow", "Manage workflows, their contracts and runs.", ("wf",)),
     Lazy("organization", "chainloop_ci.cli.organization:organization", "Manage organizations and keys.", ("org",)),
+    Lazy("discover", "chainloop_ci.cli.discover:discover", "Show what refers to a digest, and what it refers to."),
     Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),
     Lazy("config", "chainloop_ci.cli.config_commands:config", "Keep the control plane's address and a token."),
     Lazy("version", "chainloop_ci.cli.version:version", "Show the version."),
@@ -29,7 +30,7 @@ COMMANDS: tuple[Lazy, ...] = (
 """Every command of the first level. `--help` prints this table and imports none of them."""
 
 # click repeats what it could not read: a key or a token that stood at a wrong place must not reach a log.
-_SECRETS = re.compile(r"-----BEGIN.*|clp_\w+", re.DOTALL)
+_SECRETS = r"(?s)-----BEGIN.*|clp_\w+"
 
 _GRACE_IS_NOT_FOR = ("usage", "already-initialized")
 
@@ -114,7 +115,7 @@ def _translate(error: click.ClickException) -> UsageError:
     hint = f"see `{context.command_path} --help`" if context else "see `chainloop --help`"
     if isinstance(error, UnknownCommandError) and error.meant:
         hint = f"did you mean `{error.meant}`? {hint}"
-    text = _SECRETS.sub("***", error.format_message().strip().rstrip("."))
+    text = re.sub(_SECRETS, "***", error.format_message().strip().rstrip("."))
     return UsageError(text[:1].lower() + text[1:] if text else "the command line cannot be read", hint=hint)
 
 

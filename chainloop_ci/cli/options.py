@@ -7,10 +7,10 @@ Source of names: reference sections 1.1 and 1.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from chainloop_ci.api.words import CancelTrigger
+from chainloop_ci.records import record
 
 
 class Kind(StrEnum):
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     """May be given several times."""
 
 
-@dataclass(frozen=True)
+@record
 class Option:
     """One option of the command line."""
 
@@ -145,11 +145,23 @@ INIT: tuple[Option, ...] = (
         Kind.SWITCH,
         env="CHAINLOOP_DRY_RUN",
     ),
+    Option(
+        "job_index",
+        ("--job-index",),
+        "Which leg of a matrix this job is, where the CI system has no variable for it.",
+        env="CHAINLOOP_JOB_INDEX",
+        metavar="INDEX",
+    ),
     Option("replace", ("--replace", "-f"), "End the attestation that is being crafted here.", Kind.SWITCH),
 )
 
 ADD: tuple[Option, ...] = (
-    Option("value", ("--value",), "Path, text or image reference.", required=True),
+    Option(
+        "value",
+        ("--value",),
+        "Path, text, image reference, OCI layout (DIR or DIR@sha256:…) or buildx metadata file.",
+        required=True,
+    ),
     Option("name", ("--name",), "Name of the material, as in the contract."),
     Option("type", ("--kind",), "Type of the material, when the contract does not say it.", metavar="TYPE"),
     _ANNOTATIONS,
@@ -222,6 +234,10 @@ VERIFY: tuple[Option, ...] = (
     ),
 )
 
+DESCRIBE: tuple[Option, ...] = (
+    Option("bundle", ("--bundle", "-b"), "Bundle or envelope to show.", Kind.PATH, required=True),
+)
+
 COMMANDS = {
     "init": INIT,
     "add": ADD,
@@ -230,6 +246,7 @@ COMMANDS = {
     "push": PUSH,
     "reset": RESET,
     "verify": VERIFY,
+    "describe": DESCRIBE,
 }
 """Options of each attestation command, in the order of its help."""
 
@@ -237,6 +254,9 @@ SIGNING_PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - its nam
 """Password of the signing key; there is no option for it: command lines are readable by others."""
 SIGNING_PASSWORD_FILE_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD_FILE"  # noqa: S105
 """File that holds it."""
+
+CUE_VARIABLE = "CHAINLOOP_CUE"
+"""Names the `cue` executable, when it is not the one of PATH."""
 
 
 def find_option(name: str) -> Option:

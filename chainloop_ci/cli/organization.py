@@ -6,7 +6,7 @@ import click
 
 from chainloop_ci.api.access import Organization, OrganizationRequest, OrganizationSettings
 from chainloop_ci.api.words import CasBackend
-from chainloop_ci.cli.command import Group, Lazy, parameters
+from chainloop_ci.cli.command import Group, Lazy
 from chainloop_ci.cli.durations import parse_duration, parse_size, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page, show_record
 from chainloop_ci.cli.names import require_name, require_names
@@ -38,6 +38,7 @@ _UPDATE = (
 _GROUPS = (
     Lazy("key", "chainloop_ci.cli.verification_keys:key", "Manage the keys that verify attestations."),
     Lazy("api-token", "chainloop_ci.cli.api_tokens:api_token", "Manage API tokens and service accounts."),
+    Lazy("audit", "chainloop_ci.cli.audit:audit", "See who changed rights, keys, contracts and settings."),
 )
 
 
@@ -57,7 +58,7 @@ def create(world: World, name: str) -> None:
     world.output.info("organization created", name=created.name)
 
 
-@organization.command("list", aliases=("ls",), params=parameters(PAGING))
+@organization.command("list", aliases=("ls",), options=PAGING)
 @click.pass_obj
 def list_(world: World, limit: int | None, cursor: str | None) -> None:
     """List the token's organization; with the operator's token all."""
@@ -79,7 +80,7 @@ def describe(world: World, name: str | None) -> None:
     show_record(world, found, _rows(found))
 
 
-@organization.command("update", params=parameters(_UPDATE))
+@organization.command("update", options=_UPDATE)
 @click.argument("name", required=False)
 @click.pass_obj
 def update(

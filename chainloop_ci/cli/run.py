@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.api.runs import WorkflowRun
+from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.durations import parse_moment
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.run_filters import STATE_WORDS, require_commit, require_runner, require_state
 from chainloop_ci.cli.run_view import RunView, describe_document, describe_tables, list_document, state_text
+from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Operator, RunFilter, is_id
 from chainloop_ci.digests import parse_digest
@@ -21,11 +23,12 @@ _LIST = (
     Option("state", ("--state",), f"Only runs in this state: {', '.join(STATE_WORDS)}.", metavar="STATE",
            replaces=("--status",)),
     Option("commit", ("--commit",), "Only runs of the commit that begins so.", metavar="SHA"),
-    Option("digest", ("--digest",), "Only runs with this attestation or material.", metavar="DIGEST"),
+    Option("digest", ("--digest",), "Only runs with this attestation, material or upload.", metavar="DIGEST"),
     Option("runner", ("--runner",), "Only runs on this runner type: GITHUB_ACTION.", metavar="TYPE"),
     Option("token_name", ("--token-name",), "Only runs begun with this token.", metavar="NAME|ID"),
     Option("since", ("--since",), "Only runs begun since then: 2026-01-31, 24h.", metavar="WHEN"),
     Option("until", ("--until",), "Only runs begun until then.", metavar="WHEN"),
+    Option("full", ("--full",), "Show more of each: end, runner, commit, token.", Kind.SWITCH),
     *PAGING,
 )  # fmt: skip
 _DESCRIBE = (
@@ -50,7 +53,7 @@ def run() -> None:
     """See runs and what they attested."""
 
 
-@run.command("list", aliases=("ls",), params=parameters(_LIST))
+@run.command("list", aliases=("ls",), options=_LIST)
 @click.pass_obj
 def list_(
     world: World,
@@ -64,6 +67,7 @@ def list_(
     token_name: str | None,
     since: str | None,
     until: str | None,
+    full: bool,
     limit: int | None,
     cursor: str | None,
 ) -> None:
@@ -82,12 +86,19 @@ def list_(
     page = world.operator().list_runs(wanted, paging_of(limit, cursor))
     nothing = "no runs yet" if wanted == RunFilter() else "no run fits these options"
     header = ("ID", "Project", "Workflow", "State", "Created at", "Run URL")
-    show_page(world, page, header, lambda item: (
+    more = ("Finished at", "Version", "Runner", "Commit", "Token")
+    show_page(world, page, (*header, *more * full), lambda item: (
         item.id, item.project, item.workflow, state_text(item), date(item.created_at), item.runner_url,
+        *(_more_of(item) if full else ()),
     ), document=list_document, nothing=nothing)  # fmt: skip
 
 
-@run.command("describe", params=parameters(_DESCRIBE), formats=_FORMATS)
+def _more_of(item: WorkflowRun) -> Row:
+    commit = item.ci.head_sha if item.ci else None
+    return (date(item.finished_at), item.project_version, item.runner_type, commit or "", item.token_name)
+
+
+@run.command("describe", options=_DESCRIBE, formats=_FORMATS)
 @click.argument("named", metavar="[ID|DIGEST]", required=False)
 @click.pass_obj
 def describe(

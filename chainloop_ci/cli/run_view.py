@@ -21,6 +21,7 @@ from chainloop_ci.cli.listing import date
 from chainloop_ci.cli.table import RULE, Row, Table
 from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.runners.types import CiIdentity
 
 _TAG = f"{MATERIAL_PREFIX}image.tag"
 
@@ -68,6 +69,8 @@ def describe_tables(view: RunView) -> list[Table]:
     """Return what `describe` shows."""
     detail = view.detail
     tables = [Table(_summary(view), title="Workflow")]
+    if job := _ci_rows(detail.run.ci):
+        tables.append(Table(job, title="CI job, as the job told it"))
     materials = view.statement.materials if view.statement else detail.materials
     if materials:
         tables.append(_materials(view, materials))
@@ -117,6 +120,7 @@ def _summary(view: RunView) -> list[Row]:
             ("Project Version", run.project_version),
             ("Runner Type", runner_title(run.runner_type)),
             ("Runner Link", run.runner_url),
+            ("Runner Environment", run.runner_environment if run.runner_environment != "unknown" else ""),
             ("Commit", commit or ""),
             ("Begun With", run.token_name),
             ("Policies", view.detail.policies),
@@ -133,11 +137,31 @@ def _summary(view: RunView) -> list[Row]:
     ]
 
 
+def _ci_rows(ci: CiIdentity | None) -> list[Row]:
+    """Return what the CI system said of the job; empty off CI."""
+    if ci is None or ci.provider == "none":
+        return []
+    return _given(
+        ("CI System", ci.provider),
+        ("Server", ci.server_url or ""),
+        ("Repository", ci.repository or ""),
+        ("Event", ci.event or ""),
+        ("Ref", ci.ref or ""),
+        ("Head Commit", ci.head_sha or ""),
+        ("Pull Request", ci.pull_request or ""),
+        ("CI Run", ci.run_id or ""),
+        ("Attempt", "" if ci.run_attempt is None else str(ci.run_attempt)),
+        ("Job", ci.job or ""),
+        ("Matrix Leg", ci.job_index or ""),
+        ("Runner Name", ci.runner_name or ""),
+    )
+
+
 def _materials(view: RunView, materials: Sequence[MaterialView | RunMaterial]) -> Table:
     checks = view.content_checks
     is_known = any(checks.values())  # a control plane of an older version says nothing
     rows: list[Row] = [
-        (item.name, item.type, _value(item), *((checks.get(item.name, ""),) * is_known)) for item in materials
+        (item.name, item.type, material_value(item), *((checks.get(item.name, ""),) * is_known)) for item in materials
     ]
     return Table(rows, title="Materials", header=("Name", "Type", "Value", *(("Content",) * is_known)))
 
@@ -148,16 +172,16 @@ def _given(*rows: Row) -> list[Row]:
 
 def runner_title(word: str) -> str:
     """Return a runner type for people: `Github action`; the word itself when this version does not know it."""
-    from chainloop_ci.runners.registry import find_runner
+    from chainloop_ci.runners.registry import get_runner
 
     try:
-        runner = find_runner(RunnerType(word))
+        return get_runner(RunnerType(word)).title
     except ValueError:
-        runner = None
-    return runner.title if runner else word
+        return word
 
 
-def _value(material: MaterialView | RunMaterial) -> str:
+def material_value(material: MaterialView | RunMaterial) -> str:
+    """Return what a table shows of a material: its text, or its file with the digest."""
     if material.value is not None:
         return material.value
     return f"{material.filename or ''}@{material.digest}" if material.digest else material.filename or ""
@@ -234,11 +258,11 @@ def _attestation_document(view: RunView, bundle: Bundle) -> dict[str, Any]:
         },
         "bundle": base64.b64encode(view.raw or b"").decode(),
         "materials": [
-            {**_material_document(item), "contentCheck": view.content_checks.get(item.name, "")}
+            {**material_document(item), "contentCheck": view.content_checks.get(item.name, "")}
             for item in (statement.materials if statement else ())
         ],
-        "envvars": _pairs(statement.env if statement else {}),
-        "annotations": _pairs(statement.annotations if statement else {}),
+        "envvars": named_values(statement.env if statement else {}),
+        "annotations": named_values(statement.annotations if statement else {}),
         "digest": bundle.digest,
         "policy_evaluation_status": {
             "strategy": statement.policy.strategy if statement else "",
@@ -251,7 +275,8 @@ def _attestation_document(view: RunView, bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _material_document(material: MaterialView) -> dict[str, Any]:
+def material_document(material: MaterialView) -> dict[str, Any]:
+    """Return a material with the keys of the Go product."""
     raw = {} if material.value is None else {"raw_value": base64.b64encode(material.content or b"").decode()}
     stored = {f"{MATERIAL_PREFIX}cas": "true"} if material.uploaded else {}
     facts = {f"{MATERIAL_PREFIX}name": material.name, f"{MATERIAL_PREFIX}type": material.type}
@@ -263,12 +288,13 @@ def _material_document(material: MaterialView) -> dict[str, Any]:
         "tag": material.annotations.get(_TAG, ""),
         "filename": material.filename or "",
         "type": material.type,
-        "annotations": _pairs({**material.annotations, **stored, **facts}),
+        "annotations": named_values({**material.annotations, **stored, **facts}),
         "uploadedToCAS": material.uploaded,
         "embeddedInline": material.inline,
         "isOutput": material.output,
     }
 
 
-def _pairs(texts: Mapping[str, str]) -> list[dict[str, str]]:
+def named_values(texts: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return a map as the Go product writes it: objects with `name` and `value`, sorted."""
     return [{"name": name, "value": texts[name]} for name in sorted(texts)]

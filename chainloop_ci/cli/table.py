@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import zip_longest
 
 from chainloop_ci.cli.escaping import printable
 from chainloop_ci.cli.folding import fold, places, shrink
+from chainloop_ci.records import record
 
 Row = Sequence[str]
 
@@ -15,7 +16,7 @@ RULE: tuple[str, ...] = ()
 """A row that is a line across the table."""
 
 
-@dataclass(frozen=True)
+@record
 class Table:
     """Rows of texts; all have as many cells as the header, or as the longest row."""
 

@@ -10,7 +10,7 @@ import click
 
 from chainloop_ci.api.access import KeyRequest, VerificationKey
 from chainloop_ci.cli.api_tokens import render_scope
-from chainloop_ci.cli.command import Group, parameters
+from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.key_files import NewFile, new_files
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_name, split_workflow
@@ -58,7 +58,7 @@ def key() -> None:
     """Manage the keys that verify attestations."""
 
 
-@key.command("create", params=parameters(_CREATE))
+@key.command("create", options=_CREATE)
 @click.pass_obj
 def create(
     world: World,
@@ -97,7 +97,7 @@ def create(
     world.output.info("key created", private_key=files[0], public_key=files[1])
 
 
-@key.command("add", params=parameters(_ADD))
+@key.command("add", options=_ADD)
 @click.pass_obj
 def add(
     world: World,
@@ -117,7 +117,7 @@ def add(
     world.output.info("key registered", name=registered.name)
 
 
-@key.command("list", aliases=("ls",), params=parameters(PAGING))
+@key.command("list", aliases=("ls",), options=PAGING)
 @click.pass_obj
 def list_(world: World, limit: int | None, cursor: str | None) -> None:
     """List the keys, retired and revoked ones too."""

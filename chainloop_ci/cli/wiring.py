@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chainloop_ci.client.http import HttpClient
     from chainloop_ci.client.operator import Operator
     from chainloop_ci.config import Settings
+    from chainloop_ci.contract.load import EvaluateCue
     from chainloop_ci.crafting.ports import RegistryCredentials
     from chainloop_ci.runners.types import HostFacts
     from chainloop_ci.state import LocalState
@@ -205,11 +206,11 @@ class World:
 
         return Operator(self.http_client())
 
-    def facts(self) -> HostFacts:
-        """Return what the runners need to know of the machine."""
+    def facts(self, *, job_index: str | None = None) -> HostFacts:
+        """Return what the runners need to know of the machine; `job_index` is the matrix leg that was typed."""
         from chainloop_ci.workspace.facts import collect_facts
 
-        return collect_facts(self.env, cwd=self.cwd, notify=self.output.warning)
+        return collect_facts(self.env, cwd=self.cwd, job_index=job_index, notify=self.output.warning)
 
     def state(self) -> LocalState:
         """Return the state file of this job."""
@@ -220,9 +221,10 @@ class World:
             # Nobody needs to be asked: status stays light.
             return LocalState(self.cwd / explicit)
         from chainloop_ci.runners.registry import discover
+        from chainloop_ci.workspace.facts import look_around
         from chainloop_ci.workspace.git_files import find_git_dir
 
-        runner = discover(self.facts())
+        runner = discover(look_around(self.env))
         return LocalState(state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd))
 
     def read_head(self, sha: str | None) -> GitHead | None:
@@ -251,11 +253,25 @@ class World:
         except (OSError, ValueError):
             return False
 
-    def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
-        """Ask a container registry for the digest of an image."""
-        from chainloop_ci.oci import resolve_image
+    def evaluate_cue(self) -> EvaluateCue | None:
+        """Return what turns full CUE into JSON; None when the `cue` program is not here."""
+        from chainloop_ci.cue import export_json, find_cue
 
-        return resolve_image(value, env=self.env, credentials=credentials)
+        program = find_cue(self.env, self.cwd)
+        return None if program is None else lambda raw: export_json(raw, program)
+
+    def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
+        """Return an image with its digest: from its registry, or from what lies on this machine."""
+        from chainloop_ci.oci.resolve import resolve_image
+        from chainloop_ci.workspace.paths import open_material
+
+        return resolve_image(value, env=self.env, credentials=credentials, cwd=self.cwd, open_file=open_material)
+
+    def is_layout(self, value: str) -> bool:
+        """Tell whether a value is the folder of an OCI layout."""
+        from chainloop_ci.oci.place import is_layout
+
+        return is_layout(value, self.cwd)
 
 
 def _require_token(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from chainloop_ci.api.workflows import Workflow, WorkflowChange, WorkflowRequest
-from chainloop_ci.cli.command import Group, Lazy, parameters
+from chainloop_ci.cli.command import Group, Lazy
 from chainloop_ci.cli.durations import parse_duration, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_names
@@ -31,7 +31,21 @@ _WHICH = (
     Option("name", ("--name", "--id"), "Name or id of the workflow.", metavar="NAME|ID"),
     Option("project", ("--project",), "Its project, where several have one of this name."),
 )
-_UPDATE = (*_WHICH, Option("contract", ("--contract",), "Name of another contract."), _TEAM, _DESCRIPTION, _RUN_EXPIRY)
+_MINIMUM_REVISION = Option(
+    "minimum_revision",
+    ("--minimum-revision",),
+    "Oldest contract revision that runs may be pinned to; 0: the enforced one.",
+    Kind.NUMBER,
+    metavar="N",
+)
+_UPDATE = (
+    *_WHICH,
+    Option("contract", ("--contract",), "Name of another contract."),
+    _TEAM,
+    _DESCRIPTION,
+    _RUN_EXPIRY,
+    _MINIMUM_REVISION,
+)
 _LIST = (
     Option("project", ("--project",), "Only workflows of this project."),
     Option("contract", ("--contract",), "Only those that use this contract."),
@@ -48,7 +62,7 @@ def workflow() -> None:
     """Manage workflows, their contracts and runs."""
 
 
-@workflow.command("create", params=parameters(_CREATE))
+@workflow.command("create", options=_CREATE)
 @click.pass_obj
 def create(
     world: World,
@@ -76,7 +90,7 @@ def create(
     show_record(world, made, _rows(made))
 
 
-@workflow.command("list", aliases=("ls",), params=parameters(_LIST))
+@workflow.command("list", aliases=("ls",), options=_LIST)
 @click.pass_obj
 def list_(world: World, project: str | None, contract: str | None, limit: int | None, cursor: str | None) -> None:
     """List workflows with the state of their last run."""
@@ -89,7 +103,7 @@ def list_(world: World, project: str | None, contract: str | None, limit: int | 
     ), right=frozenset({5}), nothing=nothing)  # fmt: skip
 
 
-@workflow.command("describe", params=parameters(_WHICH))
+@workflow.command("describe", options=_WHICH)
 @click.argument("named", metavar="[NAME|ID]", required=False)
 @click.pass_obj
 def describe(world: World, named: str | None, name: str | None, project: str | None) -> None:
@@ -98,7 +112,7 @@ def describe(world: World, named: str | None, name: str | None, project: str | N
     show_record(world, found, _rows(found))
 
 
-@workflow.command("update", params=parameters(_UPDATE))
+@workflow.command("update", options=_UPDATE)
 @click.argument("named", metavar="[NAME|ID]", required=False)
 @click.pass_obj
 def update(
@@ -110,9 +124,10 @@ def update(
     team: str | None,
     description: str | None,
     run_expiry: str | None,
+    minimum_revision: int | None,
 ) -> None:
-    """Change a workflow's contract, team, description or expiry; what is left out stays."""
-    change = WorkflowChange(contract, team, description, _seconds(run_expiry))
+    """Change a workflow's contract, team, description, expiry or minimum revision; what is left out stays."""
+    change = WorkflowChange(contract, team, description, _seconds(run_expiry), minimum_revision)
     if change == WorkflowChange():
         raise UsageError("there is nothing to change", hint="see `chainloop workflow update --help`")
     require_names(contract=contract)
@@ -122,7 +137,7 @@ def update(
     world.output.info("workflow updated", name=changed.name, project=changed.project)
 
 
-@workflow.command("delete", params=parameters(_WHICH))
+@workflow.command("delete", options=_WHICH)
 @click.argument("named", metavar="[NAME|ID]", required=False)
 @click.pass_obj
 def delete(world: World, named: str | None, name: str | None, project: str | None) -> None:
@@ -156,6 +171,7 @@ def _rows(item: Workflow) -> list[Row]:
         ("Organization", item.organization),
         ("Description", item.description),
         ("Contract", f"{item.contract} (revision {item.contract_revision})"),
+        ("Minimum Revision", str(item.minimum_revision) if item.minimum_revision else ""),
         ("Run Expiry", render_duration(item.run_expiry_seconds) if item.run_expiry_seconds else ""),
         ("Created At", date(item.created_at)),
         ("# Runs", str(item.runs_count)),

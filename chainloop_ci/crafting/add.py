@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 
 from chainloop_ci.api.limits import MAX_INLINE_BYTES
@@ -19,6 +19,7 @@ from chainloop_ci.crafting.ports import ControlPlane, RegistryCredentials, Repor
 from chainloop_ci.crafting.status import require_begun
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import ConflictError, LimitExceededError, MaterialConflictError, UsageError
+from chainloop_ci.records import record
 
 REPLACES_ANNOTATION = f"{MATERIAL_PREFIX}replaces"
 """What was replaced, when and by which job (R17)."""
@@ -30,7 +31,7 @@ _NAME = re.compile(NAME_PATTERN.replace("$", r"\Z"))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddRequest:
     """What the user asked for."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from pathlib import PurePath
 from typing import BinaryIO
@@ -24,13 +24,14 @@ from chainloop_ci.materials.types import (
     MaterialKind,
     MaterialSource,
 )
+from chainloop_ci.records import record
 
 BLOCK_BYTES = 1024 * 1024
 _HEAD_BYTES = 4096
 _TEXT_NOT_FILE = "a STRING attests the text itself: {}, not the content of the file of that name"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Content:
     """A value whose type is known and whose content was accepted."""
 
@@ -90,6 +91,8 @@ class ContentReader:
             FileUnreadableError, PathRefusedError, LimitExceededError: the file cannot be read.
             ImageUnresolvedError, RegistryLoginError: a registry has no digest. The value never becomes a STRING then.
         """
+        if wanted is None and self._images.is_layout(value):
+            wanted = MaterialType.CONTAINER_IMAGE  # a folder is nothing else
         kind = get_kind(wanted) if wanted else None
         if kind is None and not self._files.file_exists(value):
             _refuse_missing_path(value)

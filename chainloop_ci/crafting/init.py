@@ -7,7 +7,7 @@ Everything that can be refused is refused before anything is created. The client
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from chainloop_ci.errors import (
     StateBrokenError,
     UnreachableError,
 )
+from chainloop_ci.records import record
 from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_variables
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from chainloop_ci.api.runs import RunRequest, WorkflowRun
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InitRequest:
     """What the user asked for."""
 
@@ -44,7 +45,7 @@ class InitRequest:
     replace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Machine:
     """What the shell knows: facts, clock, chance."""
 
@@ -120,6 +121,8 @@ class Init:
                 "the state of another job is replaced", workflow=previous.pin.name, run=previous.pin.run_id
             )
             return None
+        if request.dry_run and not previous.dry_run:
+            raise _not_for_a_dry_run(previous)
         if request.replace or _is_unanswered(previous):
             return previous
         if previous.dry_run and not request.dry_run:
@@ -204,7 +207,7 @@ class Init:
                 ci=ci,
                 latest_contract_revision=terms.context.contract.latest_revision if terms.context else None,
             ),
-            head=self._machine.read_head(ci.head_sha),
+            head=self._read_head(ci),
             env=allowed,
             annotations=annotations,
             cas=cas_of(terms, dry_run=request.dry_run),
@@ -212,6 +215,13 @@ class Init:
             auth_id=terms.context.token_id if terms.context else "",
             dry_run=request.dry_run,
         )
+
+    def _read_head(self, ci: CiIdentity) -> GitHead | None:
+        if ci.pull_request and ci.head_sha is None:
+            # R31: what is checked out may be the test merge commit; an attestation is never about that one.
+            self._report.warning("the head commit of the pull request is not known; none is recorded")
+            return None
+        return self._machine.read_head(ci.head_sha)
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -221,7 +231,7 @@ class Init:
         pin = pin_of(terms, request.wanted, run_id=state.pin.run_id, version=request.version)
         state = replace(state, pin=pin, cas=cas_of(terms, dry_run=False))
         if previous and not previous.dry_run and not _is_unanswered(previous):
-            end_run(previous, self._control_plane, CancelTrigger.SUPERSEDED, "init --replace", self._report)
+            end_run(previous, self._control_plane, CancelTrigger.SUPERSEDED, "", self._report)
         self._store.create(state, replace=request.replace or previous is not None)
         run = self._create_run(state, terms)
         state = self._store.update(
@@ -268,6 +278,16 @@ class Init:
             project_version=version,
             client_version=self._machine.client_version,
         )
+
+
+def _not_for_a_dry_run(previous: CraftingState) -> AlreadyInitializedError:
+    """Return why a dry run takes nobody's place: it ends no run, and one that is forgotten stays open (R17)."""
+    error = AlreadyInitializedError(previous.pin.name, previous.initialized_at)
+    error.hint = (
+        "a dry run never replaces it: drop it with `chainloop attestation reset`, "
+        "or try the contract beside it with `--local-state-path FILE`"
+    )
+    return error
 
 
 def _is_unanswered(state: CraftingState) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from chainloop_ci.attestation.state import CraftingState, ImageReference
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     # Only the signatures need the wire records: `status` must not load them.
@@ -20,7 +21,7 @@ Progress = Callable[[int], None]
 """Called with the number of bytes that were just sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegistryCredentials:
     """Credentials for one registry, typed by the user; without them the docker configuration is asked."""
 
@@ -93,13 +94,17 @@ class ControlPlane(Protocol):
 
 
 class ImageResolver(Protocol):
-    """A container registry, asked for digests."""
+    """Where images come from: a container registry, or what a build left on this machine."""
+
+    def is_layout(self, value: str) -> bool:
+        """Tell whether a value is the folder of an OCI layout."""
+        ...
 
     def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
         """Return the reference with its digest.
 
         Raises:
-            ImageUnresolvedError: the registry does not know it.
+            ImageUnresolvedError: the registry does not know it, or the layout is not what its digests say.
             RegistryLoginError: the registry refused what was tried.
         """
         ...

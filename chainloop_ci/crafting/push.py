@@ -7,7 +7,7 @@ same bytes get the same answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,13 @@ from chainloop_ci.crafting.ports import BundleFile, ControlPlane, Reporter, Sign
 from chainloop_ci.crafting.status import require_begun, require_compliant
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import LimitExceededError, ServerFaultError, SigningKeyMissingError
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from chainloop_ci.api.runs import Stored
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pushed:
     """A stored attestation."""
 
@@ -35,7 +36,7 @@ class Pushed:
     stored: Stored
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DryPush:
     """What would be signed; nothing is stored and nothing is signed (design decision 19)."""
 
@@ -71,7 +72,7 @@ class Push:
         return DryPush(state, self._render(replace(state, finished_at=self._now())))
 
     def __call__(self, annotations: Mapping[str, str]) -> Pushed:
-        """Store the attestation and return it.
+        """Store the attestation and return it; `forget` ends it here.
 
         Raises:
             ContractNotMetError: with everything that is missing; nothing was signed.
@@ -102,8 +103,14 @@ class Push:
         if self._bundle_file:
             # Only what is stored leaves the state's folder: a refused bundle in the workspace looks like a pushed one.
             self._bundle_file.write(bundle)
-        self._store.finish(state.pin.run_id, digest)
         return Pushed(state, bundle, digest, stored)
+
+    def forget(self, pushed: Pushed) -> None:
+        """Remove what is here of a stored attestation, once its result was told.
+
+        Until then a process that is killed leaves everything as it was, and pushing again gives the same result.
+        """
+        self._store.finish(pushed.state.pin.run_id, pushed.digest)
 
     def _find_signed(self) -> bytes | None:
         """Return the bundle of an earlier push, unless the user has taken another key since."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
 from chainloop_ci.errors import ChainloopError, ConflictError, NotFoundError, RunEndedError, StateBrokenError
+from chainloop_ci.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Forgotten:
     """An attestation that was ended without being pushed."""
 

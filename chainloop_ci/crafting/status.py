@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.contract.compliance import check_compliance
 from chainloop_ci.contract.types import ContractMaterial, MaterialType
 from chainloop_ci.errors import ContractNotMetError, Finding, StateMissingError
+from chainloop_ci.records import record
 
 
-@dataclass(frozen=True)
+@record
 class MaterialStatus:
     """One line of the status: an entry of the contract, a material, or both."""
 
@@ -37,7 +36,7 @@ class MaterialStatus:
         return self.entry.skip_upload if self.entry else bool(self.material and self.material.skip_upload)
 
 
-@dataclass(frozen=True)
+@record
 class AttestationStatus:
     """The state of an attestation together with the verdict on it."""
 

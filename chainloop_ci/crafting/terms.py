@@ -7,7 +7,6 @@ what an operator would type.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chainloop_ci.attestation.state import CasPin, WorkflowPin
@@ -25,10 +24,12 @@ from chainloop_ci.errors import (
     ServerFaultError,
     UsageError,
 )
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from chainloop_ci.api.access import Role
     from chainloop_ci.api.runs import CraftingContext
+    from chainloop_ci.contract.load import EvaluateCue
 
 MEDIA_TYPES = {
     ContractFormat.YAML: "application/yaml",
@@ -38,7 +39,7 @@ MEDIA_TYPES = {
 """How a contract's format is named on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractFile:
     """A contract that lies in the checkout."""
 
@@ -46,7 +47,7 @@ class ContractFile:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What the user asked for."""
 
@@ -58,7 +59,7 @@ class Wanted:
     """A file, or the name of a stored contract."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Terms:
     """What the attestation is held to, before anything is created."""
 
@@ -85,9 +86,16 @@ class Terms:
 class TermsFinder:
     """Finds the terms of an attestation."""
 
-    def __init__(self, *, control_plane: Callable[[], ControlPlane], report: Reporter) -> None:
+    def __init__(
+        self,
+        *,
+        control_plane: Callable[[], ControlPlane],
+        report: Reporter,
+        evaluate_cue: Callable[[], EvaluateCue | None] = lambda: None,
+    ) -> None:
         self._control_plane = control_plane
         self._report = report
+        self._evaluate_cue = evaluate_cue
 
     def without_control_plane(self, file: ContractFile) -> Terms:
         """Return the terms of a dry run with a contract file: nobody is asked."""
@@ -183,7 +191,7 @@ class TermsFinder:
     def _load(self, file: ContractFile) -> LoadedContract:
         from chainloop_ci.materials.registry import IMPLEMENTED
 
-        loaded = load(file.raw, filename=file.path, implemented=IMPLEMENTED)
+        loaded = load(file.raw, filename=file.path, evaluate_cue=self._evaluate_cue(), implemented=IMPLEMENTED)
         for warning in loaded.warnings:
             self._report.warning(f"{file.path}: {warning}")
         return loaded

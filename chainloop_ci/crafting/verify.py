@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from chainloop_ci.attestation.bundle import Bundle, read_bundle
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.verification import PublicKey, check_signature
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.digests import Digest
+from chainloop_ci.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """A bundle whose signature holds."""
 

@@ -59,16 +59,14 @@ class PublicKey:
     def verify(self, signature: bytes, message: bytes) -> bool:
         """Tell whether this key made `signature` over `message`; a malformed signature is simply not one."""
         from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
         try:
-            if isinstance(self._key, EllipticCurvePublicKey):
-                self._key.verify(signature, message, ECDSA(SHA256()))
-            elif isinstance(self._key, RSAPublicKey):
-                self._key.verify(signature, message, PKCS1v15(), SHA256())
+            if isinstance(self._key, ec.EllipticCurvePublicKey):
+                self._key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+            elif isinstance(self._key, rsa.RSAPublicKey):
+                self._key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
             else:
                 self._key.verify(signature, message)
         except InvalidSignature:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from chainloop_ci.errors import ChainloopError
+from chainloop_ci.records import record
 from chainloop_ci.workspace.paths import open_material
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 """Largest event document that is read, in bytes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventDocument:
     """The parsed document, or why there is none."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import quote
 
+from chainloop_ci.records import record
 from chainloop_ci.runners.types import Env, Pod
 
 PAUSE_SECONDS = 5.0
@@ -28,7 +28,7 @@ _CHUNK_BYTES = 64 * 1024
 _MAX_FILE_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServiceAccount:
     """Where Kubernetes puts a pod's credentials."""
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from chainloop_ci.contract.annotations import RESERVED_PREFIX, is_reserved_annotation
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import ConfigInvalidError, ContractInvalidError, Finding, LimitExceededError
+from chainloop_ci.records import record
 from chainloop_ci.workspace.paths import open_material
 
 FILE_NAMES = (".chainloop.yaml", ".chainloop.yml")
@@ -36,7 +37,7 @@ _SERVER_WORDS = ("controlplane", "server", "url", "api", "token", "key", "passwo
 _SERVER_FIELDS = frozenset({"ca", "cacert", "cafile", "insecure", "org", "organization", "auth"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectMaterial:
     """One material that `add` takes without being told."""
 
@@ -50,7 +51,7 @@ class ProjectMaterial:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectAttestation:
     """One attestation of the repository; what is None comes from options."""
 
@@ -62,7 +63,7 @@ class ProjectAttestation:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectFile:
     """A checked project file."""
 

@@ -1,0 +1,58 @@
+"""Starts the bare Flask application under gunicorn, with as many workers and threads as the control plane has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.command import PROJECT, SERVER_PYTHON
+from bench.load import Client, request_bytes
+from examples.demo.control_plane import free_port
+from server.config import DEFAULT_THREADS, DEFAULT_WORKERS
+
+_START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A running bare server."""
+
+    port: int
+    process_id: int
+
+
+@contextmanager
+def bare_flask() -> Iterator[Bare]:
+    """Start it; end it at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="chainloop-bench-") as name:
+        port = free_port()
+        words = [SERVER_PYTHON, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
+        words += ["--workers", str(DEFAULT_WORKERS), "--threads", str(DEFAULT_THREADS), "--worker-class", "gthread"]
+        words += ["--keep-alive", "30", "bench.anchors.flask_app:app"]
+        env = {**os.environ, "BENCH_DATABASE": str(Path(name) / "kept.sqlite"), "PYTHONPATH": str(PROJECT)}
+        process = subprocess.Popen(words, cwd=PROJECT, env=env)
+        try:
+            _wait(port)
+            yield Bare(port, process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait(port: int) -> None:
+    hello = request_bytes("GET", "/hello", {})
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError):
+            client = Client(port)
+            client.send(hello)
+            client.close()
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the bare server did not start")

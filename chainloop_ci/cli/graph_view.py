@@ -1,0 +1,98 @@
+"""The graph of referrers for people, as a tree, and for scripts.
+
+Each node stands once, under the neighbour that is nearest to the start; the document's `links` hold all edges. The
+document is a superset of the reference's (section 10): `result` with its `references`, and `pagination`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.referrers import Referrer, ReferrerGraph, ReferrerLink
+
+Key = tuple[str, str]
+
+
+class Tree:
+    """The nodes of a graph below the one that was asked for."""
+
+    def __init__(self, graph: ReferrerGraph) -> None:
+        self._links: dict[Key, dict[Key, ReferrerLink]] = {}
+        for link in graph.links:
+            begin, end = (link.attestation.digest, link.attestation.kind), (link.target.digest, link.target.kind)
+            self._links.setdefault(begin, {})[end] = link
+            self._links.setdefault(end, {})[begin] = link
+        self._children: dict[Key, list[Referrer]] = {graph.node.key: list(graph.references)}
+        levels: dict[int, list[Key]] = {1: [node.key for node in graph.references]}
+        for reached in graph.further:
+            levels.setdefault(reached.depth, []).append(reached.node.key)
+            near = self._links.get(reached.node.key, {})
+            parent = next((key for key in levels.get(reached.depth - 1, []) if key in near), graph.node.key)
+            self._children.setdefault(parent, []).append(reached.node)
+
+    def children(self, node: Referrer) -> list[Referrer]:
+        """Return what stands under a node."""
+        return self._children.get(node.key, [])
+
+    def link(self, parent: Referrer, child: Referrer) -> ReferrerLink | None:
+        """Return the edge between a node and one that stands under it."""
+        return self._links.get(parent.key, {}).get(child.key)
+
+
+def graph_lines(graph: ReferrerGraph) -> Iterator[str]:
+    """Return the tree, a node a line: kind, digest, and how the run that attested it calls it."""
+    tree = Tree(graph)
+    yield f"{graph.node.kind} {graph.node.digest}{_workflow_of(graph.node)}"
+    yield from _lines(tree, graph.node, "")
+
+
+def _lines(tree: Tree, parent: Referrer, indent: str) -> Iterator[str]:
+    children = tree.children(parent)
+    for number, child in enumerate(children, start=1):
+        is_last = number == len(children)
+        yield f"{indent}{'└─' if is_last else '├─'} {child.kind} {child.digest}{_edge(tree.link(parent, child), child)}"
+        yield from _lines(tree, child, f"{indent}{'   ' if is_last else '│  '}")
+
+
+def _edge(link: ReferrerLink | None, child: Referrer) -> str:
+    if link is None:
+        return ""
+    names = ", ".join(link.names)
+    if (link.attestation.digest, link.attestation.kind) != child.key:
+        return f"  {names}" if names else ""
+    called = f", as {names}" if names else ""
+    return f"  {link.project}/{link.workflow}, run {link.run_id}{called}"
+
+
+def _workflow_of(node: Referrer) -> str:
+    name, project = node.metadata.get("name"), node.metadata.get("project")
+    return f"  {project}/{name}" if name and project else ""
+
+
+def graph_document(graph: ReferrerGraph) -> dict[str, Any]:
+    """Return the document, nodes nested as in the tree."""
+    tree = Tree(graph)
+    more = {"nextCursor": graph.next_cursor} if graph.next_cursor else {}
+    own = to_dict(graph)
+    return {
+        "result": _node_document(tree, graph.node),
+        "pagination": more,
+        "depth": graph.depth,
+        "links": own["links"],
+        "unfinished": own["unfinished"],
+    }
+
+
+def _node_document(tree: Tree, node: Referrer) -> dict[str, Any]:
+    own = to_dict(node)
+    return {
+        "digest": own["digest"],
+        "kind": own["kind"],
+        "downloadable": own["downloadable"],
+        "references": [_node_document(tree, child) for child in tree.children(node)],
+        "createdAt": own["createdAt"],
+        "metadata": own["metadata"],
+        "annotations": own["annotations"],
+    }
