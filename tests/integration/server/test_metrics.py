@@ -224,7 +224,8 @@ def test_requests_are_counted_by_route_and_never_by_path(
     assert found["chainloop_workers", of()] == 1
 
 
-def test_the_state_of_the_server_is_a_metric(scrape: Any, instance_token: str) -> None:
+def test_the_state_of_the_server_is_a_metric(scrape: Any, instance_token: str, clock: Clock) -> None:
+    clock.advance(minutes=1)
     found = scrape(instance_token)
 
     assert found["chainloop_ready", of()] == 1

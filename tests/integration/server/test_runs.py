@@ -61,6 +61,20 @@ def test_the_honest_life_of_a_run_ends_as_success(job: Job) -> None:
     }
 
 
+def test_r3_a_key_that_was_revoked_since_is_not_shown_as_proof(job: Job, acme: Tenant, api: Any) -> None:
+    job.begin()
+    job.add_everything()
+    pushed = job.push()
+
+    revoked = api(acme.token("admin")).post(f"/verification-keys/{job.key.public.key_id}/revoke")
+    shown = detail(job)
+
+    assert (revoked.status_code, pushed.json["verified"], shown["verified"]) == (200, True, False)
+    assert (shown["run"]["state"], shown["verification"]["key"]["result"]) == ("success", "no")
+    assert "was revoked at" in shown["verification"]["key"]["reason"]
+    assert "was revoked" in shown["limitsOfTrust"][0]
+
+
 def test_a_describe_shows_everything_that_was_attested(job: Job) -> None:
     job.begin()
     job.add_everything()

@@ -1,0 +1,166 @@
+"""What `doctor` finds: each fault is put into an honest data folder by hand, and named with what to do about it."""
+
+import os
+import sqlite3
+from datetime import timedelta
+
+import pytest
+
+from chainloop_ci.digests import sha256_digest
+from server.admin.doctor import MAX_EXAMPLES, diagnose
+from server.cas.filesystem import STALE_SECONDS
+from tests.integration.server.conftest import EPOCH
+from tests.integration.server.jobs import BINARY
+
+
+@pytest.fixture
+def data(job, services, config):
+    """Return the data folder of a server that took an attestation, a refused one and a canceled run."""
+    job.begin()
+    job.add_everything()
+    assert job.push(b"{}").status_code == 422
+    assert job.push().status_code == 201
+    return config.data
+
+
+@pytest.fixture
+def execute(data):
+    """Return a function that changes the database behind the server's back."""
+
+    def execute(statement, *values):
+        connection = sqlite3.connect(data / "chainloop.db")
+        connection.execute(statement, values)
+        connection.commit()
+        connection.close()
+
+    return execute
+
+
+@pytest.fixture
+def look(services, data):
+    """Return a function that returns the findings by the name of their check."""
+
+    def look(now=EPOCH):
+        found = diagnose(services.config, services.database, now=now)
+        assert all(check.advice for check in found.checks if check.problems or check.warnings)
+        problems = {check.name: check.problems for check in found.checks if check.problems}
+        warnings = {check.name: check.warnings for check in found.checks if check.warnings}
+        assert found.healthy == (not problems)
+        return problems, warnings
+
+    return look
+
+
+def test_an_honest_folder_has_no_finding_but_that_nothing_was_swept(look):
+    assert look() == ({}, {"sweeps": ("none has ever run",)})
+
+
+def test_looking_changes_nothing(look, data):
+    stale = data / "blobs" / "incoming" / "stale"
+    stale.write_bytes(b"half")
+    os.utime(stale, (0, 0))
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
+
+    look()
+
+    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "check", "said"),
+    [
+        ("UPDATE organizations SET used_bytes = 7", "counters", "used_bytes: expected"),
+        ("UPDATE workflows SET runs_count = 9 WHERE runs_count = 1", "counters", "runs_count: expected 1, found 9"),
+        ("UPDATE run_durations SET runs = 4", "counters", "success on GITHUB_ACTION: runs: expected 1, found 4"),
+        ("DELETE FROM run_durations", "counters", "runs: expected 1, found 0"),
+        ("UPDATE workflow_runs SET stored_bytes = 1", "counters", "stored_bytes: expected"),
+        ("UPDATE workflow_runs SET refusals = 0", "counters", "refusals: expected 1, found 0"),
+        ("UPDATE workflow_runs SET refusals = 5", "counters", "refusals: expected 1, found 5"),
+        ("UPDATE workflow_runs SET state = 'lost'", "run states", "-"),
+        ("UPDATE workflow_runs SET finished_at = NULL", "run states", "-"),
+        ("DELETE FROM attestations", "attestations of runs", "-"),
+        ("UPDATE attestations SET bundle = CAST(bundle || 'x' AS BLOB)", "attestation digests", "sha256:"),
+        ("UPDATE attestations SET run_id = 'gone'", "database file", "refers to a row of workflow_runs"),
+        ("DROP INDEX ix_runs_commit", "schema", "ix_runs_commit"),
+        ("ALTER TABLE workflows ADD COLUMN extra TEXT", "schema", "extra"),
+        ("DROP TABLE sweeps", "schema", "sweeps"),
+    ],
+)
+def test_a_row_that_contradicts_others_is_named(look, execute, statement, check, said):
+    execute(statement)
+
+    problems, _ = look()
+
+    assert any(said in text for text in problems[check]), problems
+
+
+def test_a_counter_below_zero_is_named(look, execute, acme):
+    execute("INSERT INTO counters VALUES (?, 'uploads_of_tests', '', -1)", acme.id)
+
+    problems, _ = look()
+
+    assert "expected 0 or more, found -1" in problems["counters"][0]
+
+
+def test_an_organization_over_its_quota_is_a_warning(look, execute):
+    execute("UPDATE organizations SET quota_bytes = 1")
+
+    problems, warnings = look()
+
+    assert problems == {}
+    assert "of a quota of 1" in warnings["quotas"][0]
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "is_late"), [(timedelta(minutes=5), False), (timedelta(days=2), True), (None, True)]
+)
+def test_a_sweep_that_did_not_succeed_for_long_is_a_warning(look, execute, succeeded, is_late):
+    at = (EPOCH - succeeded).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if succeeded else None
+    execute(
+        "INSERT INTO sweeps (name, started_at, outcome, detail, succeeded_at) VALUES ('runs', ?, 'failed', '{}', ?)",
+        EPOCH.isoformat(),
+        at,
+    )
+
+    _, warnings = look()
+
+    assert ("sweeps" in warnings) == is_late
+
+
+def path_of(data):
+    name = sha256_digest(BINARY).removeprefix("sha256:")
+    return data / "blobs" / name[:2] / name[2:4] / name
+
+
+def test_a_blob_that_is_gone_or_became_another_is_named(look, data):
+    path_of(data).write_bytes(b"another")
+    altered, _ = look()
+    path_of(data).unlink()
+    missing, _ = look()
+
+    assert "now hashes to" in altered["stored blobs"][0]
+    assert "is missing" in missing["stored blobs"][0]
+
+
+def test_uploads_that_were_broken_off_are_counted_and_those_that_go_on_are_not(look, data):
+    incoming = data / "blobs" / "incoming"
+    for name, age in (("old", STALE_SECONDS + 60), ("new", 0)):
+        (incoming / name).write_bytes(b"half")
+        moment = EPOCH.timestamp() - age
+        os.utime(incoming / name, (moment, moment))
+
+    problems, warnings = look()
+
+    assert problems == {}
+    assert warnings["unfinished uploads"] == ("1 with 4 bytes were broken off",)
+
+
+def test_many_findings_are_shown_in_part_and_counted(look, execute):
+    for number in range(MAX_EXAMPLES + 3):
+        execute("INSERT INTO projects VALUES (?, 'gone', ?, '2026')", f"p{number}", f"x{number}")
+
+    problems, _ = look()
+
+    assert len(problems["database file"]) == MAX_EXAMPLES + 1
+    assert problems["database file"][-1] == "and 3 more"
