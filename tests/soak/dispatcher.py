@@ -27,11 +27,12 @@ from tests.soak.moments import Span, list_calls, measure
 from tests.soak.plane import Plane, wait_for
 from tests.soak.scene import Played
 
-THREADS = 2
+ORGANIZATIONS = 2
 SHARED = 12
 """Contents that clients upload again and again, and that are made old again and again."""
 RUNS = 8
 UPLOADS_PER_RUN = 2
+SHARED_PER_RUN = 3
 UNKNOWN = 6
 UNFINISHED = 4
 GRACE = "1m"
@@ -55,10 +56,14 @@ class DispatcherScene:
         self._data = self._plane.data
         self._blobs = BlobFiles()
         self._seen = Ledger()
-        self._shared = tuple(random.randbytes(5_000) for _ in range(SHARED))
-        self._site = open_site(Tenant(self._plane.url, self._plane.token, folder))
+        self._shared: tuple[bytes, ...] = ()
         self._exit = ExitStack()
-        self._exit.enter_context(working(self._site, self._seen, threads=THREADS, shared=self._shared))
+        # What is swept in one organization, the other attests: both have the same bytes.
+        for _ in range(ORGANIZATIONS):
+            shared = tuple(random.randbytes(5_000) for _ in range(SHARED))
+            self._site = open_site(Tenant(self._plane.url, self._plane.token, folder))
+            self._exit.enter_context(working(self._site, self._seen, threads=1, shared=shared))
+            self._shared += shared
         self._span = self._rehearse()
 
     def play(self, rng: random.Random) -> Played:
@@ -105,7 +110,8 @@ class DispatcherScene:
                 content = rng.randbytes(3_000)
                 require(job.upload(content, "left.bin").status_code in (200, 201), "a job uploads")
                 uploads.append(sha256_digest(content))
-            job.upload(rng.choice(self._shared), "shared.bin")
+            for content in rng.sample(self._shared, SHARED_PER_RUN):
+                require(job.upload(content, "shared.bin").status_code in (200, 201), "a job uploads")
             runs.append(job.run_id)
         files = [self._leave_unknown(rng) for _ in range(UNKNOWN)] + [
             self._leave_unfinished() for _ in range(UNFINISHED)
