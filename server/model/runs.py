@@ -143,8 +143,7 @@ class Run:
         if self.state_at(now) is not RunState.EXPIRED:
             self.require_open(now)
             raise ValueError(f"run {self.id} has not expired")
-        reason = f"no request was accepted for {_render_life(self._life)}"
-        return replace(self, state=RunState.EXPIRED, reason=reason, finished_at=self.expires_at)
+        return replace(self, state=RunState.EXPIRED, reason=self._why_expired, finished_at=self.expires_at)
 
     def attested(self, digest: Digest, now: datetime, *, verified: bool) -> Run:
         """Return the run ended with its attestation; one that no registered key signed is no success (R4).
@@ -167,7 +166,7 @@ class Run:
             id=self.id,
             sequence=self.sequence,
             state=self.state_at(now),
-            reason=self.reason,
+            reason=self.reason or (self._why_expired if self.state_at(now) is RunState.EXPIRED else ""),
             workflow_id=self.workflow_id,
             workflow=self.names.workflow,
             project=self.names.project,
@@ -191,6 +190,10 @@ class Run:
             has_requirements=has_requirements,
             refusals=self.refusals,
         )
+
+    @property
+    def _why_expired(self) -> str:
+        return f"no request was accepted for {_render_life(self._life)}"
 
     @property
     def _life(self) -> timedelta:

@@ -14,6 +14,10 @@ from server.model.runs import Run
 
 _SIGNATURE_PATH = "/dsseEnvelope/signatures/0/sig"
 _HINT_PATH = "/verificationMaterial/publicKey/hint"
+_ANOTHER_KEY = (
+    "push again with a key that is registered for the workflow (--key or CHAINLOOP_SIGNING_KEY): it is signed anew; "
+    "or an administrator registers this one with `chainloop organization key add`"
+)
 _ADD_KEY = "an administrator registers a key with `chainloop organization key add`"
 
 
@@ -61,6 +65,9 @@ def judge_signature(
     if signer is None:
         return _unknown(keys, run, now, hint)
     problem = _why_not(signer, run, now)
+    if problem is not None:
+        message = f"{problem.message}; registered for it: {_names(keys, run, now) or 'none'}"
+        problem = replace(problem, message=message)
     confirmed = Check(Proof.YES, f"key {signer.name} ({signer.id}) confirms the signed bytes")
     if problem is None:
         reason = f"registered as {signer.name} for workflow {run.names.project}/{run.names.workflow}"
@@ -76,12 +83,11 @@ def _why_not(key: StoredKey, run: Run, now: datetime) -> Finding | None:
     if problem is None and not key.covers(run.project_id, run.workflow_id):
         workflow = f"{run.names.project}/{run.names.workflow}"
         problem = Finding("key-out-of-scope", f"key {key.name} ({key.id}) is not registered for workflow {workflow}")
-    return replace(problem, path=_HINT_PATH, hint=_ADD_KEY) if problem else None
+    return replace(problem, path=_HINT_PATH, hint=_ANOTHER_KEY) if problem else None
 
 
 def _unknown(keys: Sequence[StoredKey], run: Run, now: datetime, hint: Digest | None) -> SignatureVerdict:
     workflow = f"{run.names.project}/{run.names.workflow}"
-    counting = [key for key in keys if _why_not(key, run, now) is None]
     named = next((key for key in keys if key.id == hint), None)
     if named is not None:
         message = (
@@ -92,11 +98,16 @@ def _unknown(keys: Sequence[StoredKey], run: Run, now: datetime, hint: Digest | 
         )
         return SignatureVerdict(Check(Proof.NO, message), Check(Proof.NO, message), None, finding)
     found = f"the bundle names {hint}" if hint else "the bundle names none"
-    tried = ", ".join(f"{key.name} ({key.id})" for key in counting) or "none is registered for it"
+    tried = _names(keys, run, now) or "none is registered for it"
     message = (
         f"expected a signature by a key registered for workflow {workflow} ({tried}); {found}, and none confirms it"
     )
-    finding = Finding("signer-unknown", message, path=_SIGNATURE_PATH, hint=_ADD_KEY)
+    finding = Finding("signer-unknown", message, path=_SIGNATURE_PATH, hint=_ANOTHER_KEY)
     return SignatureVerdict(
         Check(Proof.NOT_SHOWN, "no registered key confirms it"), Check(Proof.NOT_SHOWN, message), None, finding
     )
+
+
+def _names(keys: Sequence[StoredKey], run: Run, now: datetime) -> str:
+    """Return the keys that count for a run now."""
+    return ", ".join(f"{key.name} ({key.id})" for key in keys if _why_not(key, run, now) is None)

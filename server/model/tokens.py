@@ -94,8 +94,8 @@ class StoredToken:
             address=address,
         )
 
-    def api(self) -> ApiToken:
-        """Return the wire form: no secret, no digest of one."""
+    def api(self, ended_runs: int | None = None) -> ApiToken:
+        """Return the wire form: no secret, no digest of one; after a revocation with how many runs it ended."""
         return ApiToken(
             id=self.id,
             name=self.name,
@@ -106,6 +106,8 @@ class StoredToken:
             description=self.description,
             expires_at=self.expires_at,
             revoked_at=self.revoked_at,
+            previous_expires_at=self.previous_expires_at if self.revoked_at is None else None,
+            ended_runs=ended_runs,
             last_used_at=self.last_used_at,
             last_used_address=self.last_used_address,
         )

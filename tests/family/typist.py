@@ -23,6 +23,7 @@ class Step:
     section: int
     line: str
     text: str = ""
+    is_root: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,10 @@ class Typed:
 
 
 def steps_of(page: str) -> list[Step]:
-    """Return what a guide asks to be typed and written, in its order; YAML blocks are the file named last before them."""
+    """Return what a guide asks to be typed and written, in its order.
+
+    A YAML block is the file that was named last before it.
+    """
     steps, heads = [], [*HEADING.finditer(page)]
     for number, head in enumerate(heads):
         end = heads[number + 1].start() if number + 1 < len(heads) else len(page)
@@ -45,15 +49,16 @@ def steps_of(page: str) -> list[Step]:
                 [*_, name] = re.findall(r"`([\w.-]+\.yaml)`", page[: block.start()])
                 steps.append(Step(section, name, block[2]))
             else:
-                steps += [Step(section, found[2]) for found in PROMPT.finditer(block[2])]
+                steps += [Step(section, found[2], is_root=found[1] == "#") for found in PROMPT.finditer(block[2])]
     return steps
 
 
 class Shell:
     """One bash that lives for the whole guide: folders and variables stay as they were left."""
 
-    def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> None:
-        self.tokens: list[str] = []
+    def __init__(self, command: Sequence[str], folder: Path, env: Mapping[str, str], tokens: list[str]) -> None:
+        """`tokens` are those that were shown so far; several shells of one reader share them."""
+        self.tokens = tokens
         self._bash = subprocess.Popen(
             command, cwd=folder, env=env, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -67,7 +72,7 @@ class Shell:
         self._bash.communicate()
 
     def type(self, line: str) -> Typed:
-        """Type a line; `clp_…` is the token that was shown last, which `--token -` asks for as well."""
+        """Type a line; `clp_…` is the token that was shown last, for which `--token -` asks too."""
         typed = line.replace("clp_…", self.tokens[-1]) if "clp_…" in line else line
         typed = typed.replace("--token -", f"--token - <<< {self.tokens[-1]}") if "--token -" in line else typed
         mark = uuid.uuid4().hex

@@ -134,6 +134,14 @@ def test_r14_any_other_handle_does_not(handle: str | None, word: str) -> None:
     assert RUN.handle_sha256 not in caught.value.message
 
 
+def test_r15_an_overdue_run_says_why_before_anybody_wrote_it_down() -> None:
+    later = START + LIFE
+
+    assert RUN.api(later, has_requirements=True).reason == "no request was accepted for 6 h"
+    assert RUN.expired(later).api(later, has_requirements=True).reason == "no request was accepted for 6 h"
+    assert RUN.api(START, has_requirements=True).reason == ""
+
+
 def test_an_upload_counts_its_bytes_and_prolongs_the_run() -> None:
     later = START + timedelta(hours=1)
 

@@ -70,6 +70,14 @@ def test_r3_a_wider_scope_and_a_later_retirement_count(key: StoredKey) -> None:
     assert judge(key).verified
 
 
+def test_a_signer_without_the_right_is_told_which_keys_have_it_and_how_to_sign_anew() -> None:
+    verdict = judge(replace(KEY, scopes=()), replace(OTHER, scopes=KEY.scopes))
+
+    assert verdict.finding is not None
+    assert f"registered for it: other ({OTHER.id})" in verdict.finding.message
+    assert "CHAINLOOP_SIGNING_KEY" in (verdict.finding.hint or "")
+
+
 def test_r4_no_signature_is_not_verified() -> None:
     verdict = judge(KEY, signed=False)
 
@@ -82,7 +90,8 @@ def test_r4_an_unknown_signer_is_told_which_keys_count() -> None:
 
     assert verdict.finding is not None
     assert verdict.finding.code == "signer-unknown"
-    assert ID in verdict.finding.message
+    assert f"ci ({ID})" in verdict.finding.message
+    assert "--key" in (verdict.finding.hint or "")
 
 
 def test_a_signature_that_names_a_registered_key_falsely_is_called_invalid() -> None:

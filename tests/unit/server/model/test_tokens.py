@@ -73,3 +73,11 @@ def test_the_scope_is_the_narrowest_that_is_set(changes, kind):
 
 def test_the_wire_form_has_no_secret():
     assert "new" not in str(TOKEN.api())
+
+
+def test_r6_the_wire_form_says_until_when_the_old_secret_works():
+    rotated = TOKEN.rotated("newer", 3600, NOW)
+
+    assert rotated.api().previous_expires_at == NOW + timedelta(hours=1)
+    assert rotated.rotated("newest", 0, NOW).api().previous_expires_at is None
+    assert rotated.revoked(NOW).api().previous_expires_at is None
