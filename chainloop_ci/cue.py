@@ -123,11 +123,16 @@ def _run(program: Path, folder: Path, limits: CueLimits) -> _Ended:
 def _refused(process: subprocess.Popen[bytes], output: _Drain, report: _Drain, limits: CueLimits, late: bool) -> str:
     if late:
         return f"was ended after {limits.wall_seconds:g} s"
-    if output.is_full or report.is_full:
+    if output.is_full:
         return f"exports more than the {limits.output_bytes} bytes that a contract may have"
-    # The kernel ends whoever has used up its time; nobody else sends these.
-    if process.returncode in (-getattr(signal, "SIGXCPU", 0), -getattr(signal, "SIGKILL", 0)) and process.returncode:
+    if report.is_full:
+        return f"writes more than {_MAX_REPORT_BYTES} bytes of errors"
+    if process.returncode and process.returncode == -getattr(signal, "SIGXCPU", 0):
         return f"used more than {limits.cpu_seconds} s of computing time"
+    if process.returncode and process.returncode == -getattr(signal, "SIGKILL", 0):
+        return (
+            f"was killed: it used more than {limits.cpu_seconds} s of computing time, or the machine has no memory left"
+        )
     if process.returncode != 0 and any(word in report.text for word in _MEMORY_WORDS):
         return f"needs more than {limits.memory_bytes // _MIB} MiB of memory"
     return ""

@@ -19,15 +19,17 @@ from chainloop_ci.records import record
 
 PIPE_SECONDS = 15.0
 """Longest wait for the other end of a pipe in all; with start and end of the process a command stays under 20 s."""
-_MACHINE = ("/proc", "/sys")
+MACHINE_FOLDERS = ("/proc", "/sys")
+"""Their files are made up by the kernel: of the machine, or of other processes."""
 # O_NONBLOCK: opening a named pipe must not wait for somebody who writes into it. Windows has none of these.
-_READ = (
+READ_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+"""For `os.open` of a file that somebody named."""
 
 
 @record
@@ -52,7 +54,7 @@ def read_small_file(path: Path, what: str, limit_bytes: int, *, pipe_seconds: fl
     try:
         # A device may do something when it is opened.
         _require_kind(path.stat().st_mode, named)
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(path, READ_FLAGS)
         try:
             facts = os.fstat(descriptor)
             _require_kind(facts.st_mode, named)
@@ -81,7 +83,7 @@ def _require_no_machine_file(facts: os.stat_result, named: str) -> None:
     """Refuse what the kernel makes up, under whatever name it was reached: a link, `/dev/fd/3`, another mount."""
     if not stat.S_ISREG(facts.st_mode):
         return
-    for folder in _MACHINE:
+    for folder in MACHINE_FOLDERS:
         with suppress(OSError):
             if Path(folder).stat().st_dev == facts.st_dev and os.path.ismount(folder):
                 raise PathRefusedError(

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
+from chainloop_ci.api.limits import MAX_NAME, MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS, NAME_PATTERN
 from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest
@@ -69,7 +69,12 @@ class OrganizationSettings:
 
     accept_unsigned: Annotated[bool | None, about("R4: store unsigned attestations as `unverified`.")] = None
     run_expiry_seconds: Annotated[
-        int | None, about("R15: life of a run after its last accepted request.", minimum=60, maximum=2592000)
+        int | None,
+        about(
+            "R15: life of a run after its last accepted request.",
+            minimum=MIN_RUN_EXPIRY_SECONDS,
+            maximum=MAX_RUN_EXPIRY_SECONDS,
+        ),
     ] = None
     quota_bytes: Annotated[int | None, about("R8: bytes of artifacts; 0 is no limit.")] = None
     cas_backend: Annotated[CasBackend | None, about("Where new content goes.")] = None
@@ -122,6 +127,10 @@ class ApiToken:
     description: str = ""
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    previous_expires_at: Annotated[
+        datetime | None, about("R6: until then the secret before the last rotation works as well.")
+    ] = None
+    ended_runs: Annotated[int | None, about("In the answer to its revocation: how many open runs that ended.")] = None
     last_used_at: datetime | None = None
     last_used_address: str | None = None
 

@@ -16,6 +16,9 @@ MAX_INLINE_BYTES = 500 * 1024
 """One material kept inside the statement (CAS back end `inline`)."""
 MAX_NAME = 63
 """DNS-1123 labels: organizations, projects, workflows, contracts."""
+MIN_RUN_EXPIRY_SECONDS = 60
+MAX_RUN_EXPIRY_SECONDS = 30 * 24 * 3600
+"""Between these lies the life of a run after its last accepted request (R15)."""
 DEFAULT_PAGE = 50
 MAX_PAGE = 200
 

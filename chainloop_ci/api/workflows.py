@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
+from chainloop_ci.api.limits import MAX_NAME, MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS, NAME_PATTERN
 from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
@@ -44,9 +44,10 @@ class WorkflowRequest:
     ] = None
     team: Annotated[str, about("For people.", maxLength=100)] = ""
     description: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
-    run_expiry_seconds: Annotated[int | None, about("R15; None: the organization's.", minimum=60, maximum=2592000)] = (
-        None
-    )
+    run_expiry_seconds: Annotated[
+        int | None,
+        about("R15; None: the organization's.", minimum=MIN_RUN_EXPIRY_SECONDS, maximum=MAX_RUN_EXPIRY_SECONDS),
+    ] = None
 
 
 @record
@@ -56,7 +57,9 @@ class WorkflowChange:
     contract: Annotated[str | None, about("Name of another contract.", maxLength=MAX_NAME * 2 + 1)] = None
     team: Annotated[str | None, about("For people.", maxLength=100)] = None
     description: Annotated[str | None, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = None
-    run_expiry_seconds: Annotated[int | None, about("R15.", minimum=60, maximum=2592000)] = None
+    run_expiry_seconds: Annotated[
+        int | None, about("R15.", minimum=MIN_RUN_EXPIRY_SECONDS, maximum=MAX_RUN_EXPIRY_SECONDS)
+    ] = None
     minimum_revision: Annotated[
         int | None, about("R19: runs may not be pinned to older ones; 0: the enforced one.", minimum=0, maximum=2**31)
     ] = None

@@ -37,7 +37,7 @@ class Node:
 
 
 def extract(view: StatementView, bundle_digest: Digest) -> tuple[Node, ...]:
-    """Return the nodes of an attestation: its own comes first, and has an edge to and from each of the others.
+    """Return the nodes of an attestation: its own comes first, and has an edge to each of the others.
 
     Materials without digest are skipped, and so is the workflow subject, whose digest nobody else can know.
     """

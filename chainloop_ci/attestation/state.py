@@ -152,6 +152,11 @@ class CraftingState:
     removed: Mapping[str, Digest] = field(default_factory=dict)
     """Materials that were taken out again: who adds other bytes under such a name replaces them (R17)."""
 
+    @property
+    def is_begun(self) -> bool:
+        """Tell whether its run exists: `init` saves the state before it knows; a dry run has none to wait for."""
+        return self.dry_run or self.session.expires_at is not None
+
     def with_material(self, material: CraftedMaterial) -> CraftingState:
         """Return the state with `material` added or replaced."""
         return replace(self, materials={**self.materials, material.name: material})

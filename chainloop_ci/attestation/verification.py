@@ -56,7 +56,7 @@ def check_signature(bundle: Bundle, public_keys: Sequence[K]) -> K:
     if not public_keys and bundle.certificate is None:
         raise NothingToVerifyError(
             "no public key was given to check the signature with",
-            hint="give the signer's public key with --key, or register it: `chainloop organization key add`",
+            hint="give the signer's public key with --key: a file, env://NAME, PEM text, or base64 of it",
         )
     if bundle.payload_type != PAYLOAD_TYPE:
         raise SignatureInvalidError(

@@ -44,6 +44,7 @@ _ACTIVITY = Lazy(
     "activity",
     "chainloop_ci.cli.audit:activity",
     "Show a token and everything it did: runs, uploads, refusals, changes.",
+    ("describe",),
 )
 
 
@@ -87,7 +88,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
     page = world.operator().list_tokens(paging_of(limit, cursor))
     header = ("ID", "Name", "Role", "Scope", "State", "Expires at", "Last used at", "From")
     show_page(world, page, header, lambda item: (
-        item.id, item.name, item.role, render_scope(item.scope), _state(world, item), date(item.expires_at),
+        item.id, item.name, item.role, render_scope(item.scope), _long_state(world, item), date(item.expires_at),
         date(item.last_used_at), item.last_used_address or "",
     ), nothing="no API tokens yet")  # fmt: skip
 
@@ -96,7 +97,7 @@ def list_(world: World, limit: int | None, cursor: str | None) -> None:
 @click.argument("named", metavar="NAME|ID")
 @click.pass_obj
 def rotate(world: World, named: str, overlap: str | None) -> None:
-    """Give a token a new secret and show it, this once."""
+    """Give a token a new secret and show it, this once; without --overlap the old one ends at once."""
     seconds = 0 if overlap is None else parse_duration(overlap, "--overlap")
     operator = world.operator()
     _show_secret(world, operator.rotate_token(operator.find_token(named).id, TokenRotation(seconds)))
@@ -106,7 +107,7 @@ def rotate(world: World, named: str, overlap: str | None) -> None:
 @click.argument("named", metavar="NAME|ID")
 @click.pass_obj
 def revoke(world: World, named: str) -> None:
-    """End a token at once, and the open runs that it began."""
+    """End a token at once, and the open runs that it began; without a terminal nothing is asked."""
     operator = world.operator()
     found = operator.find_token(named)
     if found.revoked_at is not None:
@@ -116,7 +117,8 @@ def revoke(world: World, named: str) -> None:
     require_consent(world, f"End the token {found.name} and its open runs?")
     revoked = operator.revoke_token(found.id)
     show_record(world, revoked, token_rows(world, revoked))
-    world.output.info("token revoked", name=revoked.name)
+    ended = {} if revoked.ended_runs is None else {"ended-runs": revoked.ended_runs}
+    world.output.info("token revoked, and the open runs that it began", name=revoked.name, **ended)
 
 
 def render_scope(scope: Scope) -> str:
@@ -135,6 +137,9 @@ def _show_secret(world: World, created: CreatedToken) -> None:
         world.output.table(Table([*rows, ("Token", created.secret)]))
         shown = "the token is shown this once"
     world.output.warning(f"{shown}: keep it where secrets are kept", name=created.token.name)
+    until = _old_secret_until(world, created.token)
+    if until:
+        world.output.warning("the old secret works as well", name=created.token.name, until=until)
 
 
 def token_rows(world: World, item: ApiToken) -> list[Row]:
@@ -146,6 +151,7 @@ def token_rows(world: World, item: ApiToken) -> list[Row]:
         ("Role", item.role),
         ("Scope", render_scope(item.scope)),
         ("State", _state(world, item)),
+        ("Old Secret Until", _old_secret_until(world, item)),
         ("Created At", date(item.created_at)),
         ("Expires At", date(item.expires_at)),
         ("Revoked At", date(item.revoked_at)),
@@ -156,3 +162,15 @@ def _state(world: World, item: ApiToken) -> str:
     if item.revoked_at is not None:
         return "revoked"
     return "expired" if item.expires_at is not None and item.expires_at <= world.now() else "active"
+
+
+def _long_state(world: World, item: ApiToken) -> str:
+    until = _old_secret_until(world, item)
+    return f"{_state(world, item)}, old secret until {until}" if until else _state(world, item)
+
+
+def _old_secret_until(world: World, item: ApiToken) -> str:
+    """Return how long the secret before the last rotation still works; empty when it does not (R6)."""
+    ends = [moment for moment in (item.previous_expires_at, item.expires_at) if moment is not None]
+    works = item.previous_expires_at is not None and item.revoked_at is None and min(ends) > world.now()
+    return date(min(ends)) if works else ""

@@ -15,11 +15,12 @@ import click
 
 from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.listing import show_record
+from chainloop_ci.cli.names import require_digest
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.progress import Upload, render_size
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Download
-from chainloop_ci.digests import Digest, parse_digest
+from chainloop_ci.digests import Digest
 from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, UsageError
 
 _UPLOAD = (
@@ -67,7 +68,7 @@ def download(world: World, digest: str, folder: str | None, target: str | None) 
     """Download an artifact; it is kept only when its bytes have the digest that was asked for."""
     if folder and target:
         raise UsageError("--path and --output do not go together", hint="give a folder, or a file")
-    wanted = parse_digest(digest)
+    wanted = require_digest(digest)
     with world.operator().artifact(wanted) as arriving:
         if target == "-":
             _to_stdout(world, arriving)

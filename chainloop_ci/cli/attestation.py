@@ -120,7 +120,8 @@ def _show(world: World, state: CraftingState, *, full: bool) -> None:
     from chainloop_ci.cli.status_view import status_document, status_tables
     from chainloop_ci.crafting.status import get_status
 
+    status = get_status(state, now=world.now())
     if world.format == "json":
-        world.output.document(status_document(get_status(state)))
+        world.output.document(status_document(status))
     else:
-        world.output.table(*status_tables(get_status(state), full=full))
+        world.output.table(*status_tables(status, full=full))

@@ -9,18 +9,20 @@ import click
 from chainloop_ci.api.audit import Activity, AuditEntry
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.words import AuditAction
 from chainloop_ci.cli.api_tokens import token_rows
 from chainloop_ci.cli.command import Command, Group
 from chainloop_ci.cli.durations import parse_moment
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page
 from chainloop_ci.cli.options import Option
+from chainloop_ci.cli.run_filters import require_one_of
 from chainloop_ci.cli.table import Row, Table
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import AuditFilter
 
 _TIMES = (
     Option("since", ("--since",), "Only what was done since then: 2026-01-31, 24h.", metavar="WHEN"),
-    Option("until", ("--until",), "Only what was done until then.", metavar="WHEN"),
+    Option("until", ("--until",), "Only what was done until then: 2026-01-31, 24h.", metavar="WHEN"),
 )
 _LIST = (
     Option("token_name", ("--token-name",), "Only what this token did.", metavar="NAME|ID"),
@@ -48,6 +50,9 @@ def list_(
     cursor: str | None,
 ) -> None:
     """List audit records, newest first."""
+    if action is not None:
+        require_one_of("--action", action, action.lower(), [known.value for known in AuditAction])
+        action = action.lower()
     wanted = AuditFilter(token_name, action, *_moments(world, since, until))
     page = world.operator().list_audit(wanted, paging_of(limit, cursor))
     header = ("At", "Token", "From", "Action", "Subject", "Detail")

@@ -1,25 +1,31 @@
-"""The file that `push --bundle` writes: only ever a regular file is replaced, and everything else is written into."""
+"""The file that `push --bundle` writes: a bundle is replaced, a device or a pipe is written into, nothing else."""
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from chainloop_ci.attestation.bundle import MAX_BUNDLE_BYTES
 from chainloop_ci.cli.output import Output
 from chainloop_ci.errors import FileUnwritableError, UsageError
 
 _ANOTHER = "choose another file with --bundle"
+_NO_BUNDLE = "it is a file that is no bundle"
+_BUNDLE = "application/vnd.dev.sigstore.bundle"
+"""How the media types of all versions begin."""
 _NOT_STDOUT = "stdout holds the signed envelope; give the path of a file"
 
 
 class BundleFile:
     """The adapter for `crafting.ports.BundleFile`.
 
-    A link is followed. A device or a pipe is written into; a regular file is replaced in one step, so that a reader
-    never sees half of a bundle. Only its user may read a file that is made here.
+    A link is followed. A device or a pipe is written into; a bundle that is there, or an empty file, is replaced in
+    one step, so that a reader never sees half of a bundle; any other file stays. Only its user may read a file that is
+    made here.
     """
 
     def __init__(self, typed: str, *, cwd: Path, belongs_to_state: Callable[[Path], bool], output: Output) -> None:
@@ -40,7 +46,7 @@ class BundleFile:
 
         Raises:
             UsageError: the place is needed for something else.
-            FileUnwritableError: no folder, a folder in its place, or no right to write.
+            FileUnwritableError: no folder, a folder or another file in its place, or no right to write.
         """
         if self._belongs_to_state(self._path):
             raise UsageError(f"the attestation itself is kept in {self._typed} until it is pushed", hint=_ANOTHER)
@@ -63,6 +69,8 @@ class BundleFile:
         try:
             facts = self._find_facts()
             is_replaced = facts is not None and stat.S_ISREG(facts.st_mode)
+            if is_replaced and not self._is_replaceable():
+                raise OSError(_NO_BUNDLE)
             if facts is None or is_replaced:
                 self._replace(raw)
             else:
@@ -74,7 +82,7 @@ class BundleFile:
                 f"{error.strerror or error}",
                 hint=f"push again, it is not stored twice; {_ANOTHER}",
             ) from error
-        message = "bundle written in place of the file that was there" if is_replaced else "bundle written"
+        message = "bundle written in place of the one that was there" if is_replaced else "bundle written"
         self._output.info(message, path=self._typed)
 
     def _find_facts(self) -> os.stat_result | None:
@@ -94,6 +102,14 @@ class BundleFile:
             raise UsageError(f"this command writes its own output to {self._typed}", hint=_NOT_STDOUT)
         if not os.access(self._path, os.W_OK):
             raise self._refuse("it is write-protected")
+        if stat.S_ISREG(facts.st_mode) and not self._is_replaceable():
+            raise self._refuse(_NO_BUNDLE)
+
+    def _is_replaceable(self) -> bool:
+        """Tell whether the file is empty or a bundle: a mistyped path must not cost anybody a file."""
+        with self._path.open("rb") as file:
+            raw = file.read(MAX_BUNDLE_BYTES + 1)
+        return not raw or (len(raw) <= MAX_BUNDLE_BYTES and _is_bundle(raw))
 
     def _replace(self, raw: bytes) -> None:
         new = self._new()
@@ -116,6 +132,14 @@ class BundleFile:
         return FileUnwritableError(
             f"the bundle cannot be written to {self._typed}: {reason}; nothing was sent", hint=_ANOTHER
         )
+
+
+def _is_bundle(raw: bytes) -> bool:
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and str(document.get("mediaType")).startswith(_BUNDLE)
 
 
 def _leads_to(stream: TextIO, facts: os.stat_result) -> bool:

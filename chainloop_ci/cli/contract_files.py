@@ -97,6 +97,8 @@ def _load(world: World, path: str) -> LoadedContract:
     if len(raw) > MAX_CONTRACT_BYTES:
         raise LimitExceededError(f"expected a contract of at most {MAX_CONTRACT_BYTES} bytes, {path} is larger")
     loaded = load(raw, filename=path, evaluate_cue=world.evaluate_cue(), implemented=frozenset(IMPLEMENTED))
+    if loaded.raw != raw:
+        world.output.info("evaluated by cue; stored as the JSON that came of it", file=path)
     for line in _lines(path, loaded.warnings):
         world.output.warning(line)
     return loaded

@@ -17,9 +17,14 @@ from chainloop_ci.errors import UsageError
 _OPTIONS = (
     Option("digest", ("--digest", "-d"), "Digest of an attestation, an artifact, an image, …", metavar="DIGEST"),
     Option("commit", ("--commit",), "Whole hash of a commit, in place of a digest.", metavar="SHA"),
-    Option("kind", ("--kind", "-k"), "Which one, when a digest is of several kinds: ARTIFACT.", metavar="KIND"),
     Option(
-        "depth", ("--depth",), f"How many steps to go from there, {MAX_GRAPH_DEPTH} at most; left out, 1.", Kind.NUMBER
+        "kind",
+        ("--kind", "-k"),
+        "Which one, when a digest is of several kinds: ARTIFACT, ATTESTATION, GIT_HEAD_COMMIT, …",
+        metavar="KIND",
+    ),
+    Option(
+        "depth", ("--depth",), f"How many steps to go from there, {MAX_GRAPH_DEPTH} at most (default: 1).", Kind.NUMBER
     ),
     *PAGING,
 )
@@ -28,9 +33,11 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}")
 
 
 @click.command(cls=Command, name="discover", options=_OPTIONS)
+@click.argument("named", metavar="[DIGEST]", required=False)
 @click.pass_obj
 def discover(
     world: World,
+    named: str | None,
     digest: str | None,
     commit: str | None,
     kind: str | None,
@@ -39,13 +46,15 @@ def discover(
     cursor: str | None,
 ) -> None:
     """Show what refers to a digest, and what it refers to."""
-    start, kind = _start(digest, commit, kind)
+    if named and digest:
+        raise UsageError("the digest was typed twice", hint="leave --digest out")
+    start, kind = _start(named or digest, commit, kind)
     steps = _require_depth(depth)
     graph = world.operator().discover(start, kind, steps, paging_of(limit, cursor))
     if world.format == "json":
         world.output.document(graph_document(graph))
         return
-    world.output.text("\n".join(graph_lines(graph)))
+    world.output.text("\n".join(graph_lines(graph, world.output.columns)))
     for cut in graph.unfinished:
         world.output.info("there are more", next=f"--digest {cut.digest} --kind {cut.kind}")
     if graph.next_cursor:
@@ -60,6 +69,8 @@ def _start(digest: str | None, commit: str | None, kind: str | None) -> tuple[st
         from chainloop_ci.attestation.referrers import GIT_HEAD_COMMIT
 
         return _commit_digest(commit), kind or GIT_HEAD_COMMIT
+    if digest and re.fullmatch("[0-9a-f]{64}", digest):
+        digest = f"sha256:{digest}"
     if not digest or not _DIGEST.fullmatch(digest):
         raise UsageError(
             f"--digest: expected sha256:<64 hexadecimal digits>, or sha1:<40> of a commit, found {str(digest)[:80]!r}",
@@ -75,7 +86,8 @@ def _commit_digest(commit: str) -> str:
     if algorithm is None or not re.fullmatch("[0-9a-f]+", hexadecimal):
         raise UsageError(
             f"--commit: expected the 40 (or 64) hexadecimal digits of a commit, found {commit[:80]!r}",
-            hint="`git rev-parse HEAD` prints them; `chainloop workflow run list --commit` takes the first digits",
+            hint="the whole hash is needed here, `git rev-parse HEAD` prints it; `workflow run list --commit` "
+            "takes its first digits",
         )
     return f"{algorithm}:{hexadecimal}"
 

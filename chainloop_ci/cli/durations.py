@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from chainloop_ci.api.limits import MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.errors import UsageError
 
@@ -24,6 +25,19 @@ def parse_duration(text: str, option: str) -> int:
     if not _DURATION.match(text):
         raise UsageError(f"{option}: expected a duration like 30m, 24h or 7d, found {text[:40]!r}")
     return sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def parse_run_expiry(text: str) -> int:
+    """Return the seconds of `--run-expiry` (R15).
+
+    Raises:
+        UsageError: no duration, or one that no run may have.
+    """
+    seconds = parse_duration(text, "--run-expiry")
+    if not MIN_RUN_EXPIRY_SECONDS <= seconds <= MAX_RUN_EXPIRY_SECONDS:
+        shortest, longest = render_duration(MIN_RUN_EXPIRY_SECONDS), render_duration(MAX_RUN_EXPIRY_SECONDS)
+        raise UsageError(f"--run-expiry: expected {shortest} to {longest}, found {text[:40]!r}")
+    return seconds
 
 
 def parse_moment(text: str, option: str, now: datetime) -> str:

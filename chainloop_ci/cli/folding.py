@@ -43,6 +43,18 @@ def fold(text: str, width: int) -> list[str]:
     return [*lines, text] if text or not lines else lines
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """Return `text` in lines broken at spaces only: a word that is longer than `width` stays whole, to be copied."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if places(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
 def shorten(text: str, width: int) -> str:
     """Return `text` with its middle left out where it takes more than `width` places; for what is shown in passing."""
     if places(text) <= width:

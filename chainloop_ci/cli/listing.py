@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
+import click
+
 from chainloop_ci.api.limits import DEFAULT_PAGE, MAX_PAGE
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
+from chainloop_ci.cli.exit_codes import FAILURE
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.status_view import render_date
 from chainloop_ci.cli.table import Row, Table
@@ -19,7 +22,7 @@ from chainloop_ci.errors import UsageError
 R = TypeVar("R")
 
 PAGING: tuple[Option, ...] = (
-    Option("limit", ("--limit",), f"How many, {MAX_PAGE} at most; left out, {DEFAULT_PAGE}.", Kind.NUMBER),
+    Option("limit", ("--limit",), f"How many, {MAX_PAGE} at most (default: {DEFAULT_PAGE}).", Kind.NUMBER),
     Option("cursor", ("--next",), "Continue a list: the cursor that the page before ended with.", metavar="CURSOR"),
 )
 """Options of every list."""
@@ -79,7 +82,8 @@ def require_consent(world: World, question: str) -> None:
     """Ask before something that cannot be undone. Where nobody can answer, the command itself is the consent.
 
     Raises:
-        UsageError: the answer is not yes: an abort is no success.
+        Exit: the answer is not yes; with 1, since what was asked for was not done.
     """
     if world.stdin.isatty() and not world.confirm(question):
-        raise UsageError("nothing was changed: the question was not answered with yes", hint="--yes answers it")
+        world.output.info("nothing was changed: the question was not answered with yes")
+        raise click.exceptions.Exit(FAILURE)

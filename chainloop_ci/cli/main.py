@@ -60,13 +60,13 @@ def run(arguments: Sequence[str], world: World) -> int:
         return _invoke(arguments, world)
     except click.ClickException as error:
         _assume_json(arguments, world)
-        return _report(_translate(error), world)
+        return _report(_translate(error, arguments), world)
     except OutputUnwritableError as error:
         return ABANDONED if error.abandoned else _report(error, world)
     except ChainloopError as error:
         return _report(error, world)
     except (KeyboardInterrupt, click.Abort):
-        world.output.warning("interrupted; what was saved stays")
+        world.output.warning("interrupted; what was saved stays: repeat the same command")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a defect is one line, never a traceback
         return _report_defect(error, world)
@@ -110,13 +110,24 @@ def _report_defect(error: Exception, world: World) -> int:
     return FAILURE
 
 
-def _translate(error: click.ClickException) -> UsageError:
+def _translate(error: click.ClickException, arguments: Sequence[str]) -> UsageError:
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else "see `chainloop --help`"
     if isinstance(error, UnknownCommandError) and error.meant:
         hint = f"did you mean `{error.meant}`? {hint}"
+    if isinstance(error, click.MissingParameter) and (meant := _find_meant(error, arguments)):
+        hint = f"did you mean `{re.sub(_SECRETS, '***', meant)}`? {hint}"
     text = re.sub(_SECRETS, "***", error.format_message().strip().rstrip("."))
     return UsageError(text[:1].lower() + text[1:] if text else "the command line cannot be read", hint=hint)
+
+
+def _find_meant(error: click.MissingParameter, arguments: Sequence[str]) -> str:
+    """Return the required option with the word that was typed without it: `attestation add README.md`."""
+    name, option = error.ctx.info_name if error.ctx else None, error.param
+    rest = list(arguments)[arguments.index(name) + 1 :] if name in arguments else []
+    if not isinstance(option, click.Option) or not rest or rest[0].startswith("-"):
+        return ""
+    return f"{option.opts[0]} {rest[0][:80]}"
 
 
 def _assume_json(arguments: Sequence[str], world: World) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 
 from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
+from chainloop_ci.digests import Digest, parse_digest
 from chainloop_ci.errors import UsageError
 
 MAX_CONTRACT_NAME = 2 * MAX_NAME + 1
 """The contract that a workflow gets by itself is called `<project>-<workflow>`."""
 
+_SHA256SUM = re.compile("[0-9a-f]{64}")
 _LABEL = re.compile(NAME_PATTERN.removesuffix("$"))
 
 
@@ -38,6 +40,15 @@ def require_names(**named: str | None) -> None:
     for noun, name in named.items():
         if name is not None:
             require_name(noun, name, MAX_CONTRACT_NAME if noun == "contract" else MAX_NAME)
+
+
+def require_digest(text: str) -> Digest:
+    """Return the digest that was typed; 64 digits alone, as `sha256sum` prints them, are SHA-256.
+
+    Raises:
+        DigestInvalidError: any other form.
+    """
+    return parse_digest(f"sha256:{text}" if _SHA256SUM.fullmatch(text) else text)
 
 
 def split_workflow(flag: str, workflow: str, project: str | None) -> tuple[str, str]:

@@ -200,7 +200,13 @@ PUSH: tuple[Option, ...] = (
         "key", ("--key", "-k"), f"Signing key: {_KEY_TEXT}.", env="CHAINLOOP_SIGNING_KEY", metavar="KEY", secret=True
     ),
     _ANNOTATIONS,
-    Option("bundle", ("--bundle",), "File to write the stored bundle to.", Kind.PATH, env="CHAINLOOP_BUNDLE_PATH"),
+    Option(
+        "bundle",
+        ("--bundle",),
+        "File to write the stored bundle to; only a bundle is replaced.",
+        Kind.PATH,
+        env="CHAINLOOP_BUNDLE_PATH",
+    ),
 )
 
 RESET: tuple[Option, ...] = (
@@ -254,9 +260,6 @@ SIGNING_PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - its nam
 """Password of the signing key; there is no option for it: command lines are readable by others."""
 SIGNING_PASSWORD_FILE_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD_FILE"  # noqa: S105
 """File that holds it."""
-
-CUE_VARIABLE = "CHAINLOOP_CUE"
-"""Names the `cue` executable, when it is not the one of PATH."""
 
 
 def find_option(name: str) -> Option:

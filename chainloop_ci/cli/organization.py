@@ -7,7 +7,7 @@ import click
 from chainloop_ci.api.access import Organization, OrganizationRequest, OrganizationSettings
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.cli.command import Group, Lazy
-from chainloop_ci.cli.durations import parse_duration, parse_size, render_duration
+from chainloop_ci.cli.durations import parse_run_expiry, parse_size, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page, show_record
 from chainloop_ci.cli.names import require_name, require_names
 from chainloop_ci.cli.options import Kind, Option
@@ -25,7 +25,9 @@ _UPDATE = (
         Kind.CHOICE,
         choices=("true", "false"),
     ),
-    Option("run_expiry", ("--run-expiry",), "Life of a run after its last request: 6h.", metavar="DURATION"),
+    Option(
+        "run_expiry", ("--run-expiry",), "Life of a run after its last request: 6h (1m to 30d).", metavar="DURATION"
+    ),
     Option("quota", ("--quota",), "Bytes of artifacts: 10GB; 0 is no limit.", metavar="SIZE"),
     Option(
         "cas_backend",
@@ -95,7 +97,7 @@ def update(
     require_names(organization=name)
     settings = OrganizationSettings(
         accept_unsigned=None if accept_unsigned is None else accept_unsigned == "true",
-        run_expiry_seconds=None if run_expiry is None else parse_duration(run_expiry, "--run-expiry"),
+        run_expiry_seconds=None if run_expiry is None else parse_run_expiry(run_expiry),
         quota_bytes=None if quota is None else parse_size(quota, "--quota"),
         cas_backend=None if cas_backend is None else CasBackend(cas_backend),
     )

@@ -47,6 +47,11 @@ class Output:
         return self.stderr.isatty()
 
     @property
+    def columns(self) -> int | None:
+        """Return how wide the terminal of the results is; None where there is none, or it does not say."""
+        return self._columns(self.stdout)
+
+    @property
     def log_columns(self) -> int | None:
         """Return how wide the terminal of the log lines is; None where there is none, or it does not say."""
         return self._columns(self.stderr)
@@ -54,7 +59,7 @@ class Output:
     def table(self, *tables: Table) -> None:
         """Write tables for people: as wide as they are, but on a terminal no wider than it."""
         for table in tables:
-            self._result(table.render(self._columns(self.stdout)))
+            self._result(table.render(self.columns))
 
     def document(self, document: object) -> None:
         """Write a result as JSON: indented by three spaces, in the order that the caller gave it."""

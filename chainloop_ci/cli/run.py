@@ -8,13 +8,13 @@ from chainloop_ci.api.runs import WorkflowRun
 from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.durations import parse_moment
 from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page
+from chainloop_ci.cli.names import require_digest
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.run_filters import STATE_WORDS, require_commit, require_runner, require_state
 from chainloop_ci.cli.run_view import RunView, describe_document, describe_tables, list_document, state_text
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Operator, RunFilter, is_id
-from chainloop_ci.digests import parse_digest
 from chainloop_ci.errors import NotAllowedError, NotFoundError, UsageError
 
 _LIST = (
@@ -27,7 +27,7 @@ _LIST = (
     Option("runner", ("--runner",), "Only runs on this runner type: GITHUB_ACTION.", metavar="TYPE"),
     Option("token_name", ("--token-name",), "Only runs begun with this token.", metavar="NAME|ID"),
     Option("since", ("--since",), "Only runs begun since then: 2026-01-31, 24h.", metavar="WHEN"),
-    Option("until", ("--until",), "Only runs begun until then.", metavar="WHEN"),
+    Option("until", ("--until",), "Only runs begun until then: 2026-01-31, 24h.", metavar="WHEN"),
     Option("full", ("--full",), "Show more of each: end, runner, commit, token.", Kind.SWITCH),
     *PAGING,
 )  # fmt: skip
@@ -43,6 +43,8 @@ _DESCRIBE = (
         metavar="KEY",
     ),
 )
+_HEX_DIGITS = 64
+"""Of a digest without its algorithm, as `sha256sum` prints it."""
 _EXAMPLE_ID = "a6ec0229-7796-46fc-8df2-a03f4bddab47"
 _SUMMARIES = ("table", "json")
 _FORMATS = (*_SUMMARIES, "statement", "attestation", "payload-pae")
@@ -77,7 +79,7 @@ def list_(
         project=project,
         state=None if state is None else require_state(state),
         commit=None if commit is None else require_commit(commit),
-        digest=None if digest is None else parse_digest(digest),
+        digest=None if digest is None else require_digest(digest),
         runner=None if runner is None else require_runner(runner),
         token=token_name,
         since=None if since is None else parse_moment(since, "--since", world.now()),
@@ -105,7 +107,7 @@ def describe(
     world: World, named: str | None, run_id: str | None, digest: str | None, check: bool, key: str | None
 ) -> None:
     """Show a run, what it attested and what of it is proven."""
-    if named and named.startswith("sha256:"):
+    if named and (named.startswith("sha256:") or len(named) == _HEX_DIGITS):
         digest = digest or named
     run_id = run_id or (named if named != digest else None)
     _require_one(run_id, digest)
@@ -133,14 +135,14 @@ def _require_one(run_id: str | None, digest: str | None) -> None:
             hint="`chainloop workflow run list` shows the ids",
         )
     if digest:
-        parse_digest(digest)
+        require_digest(digest)
 
 
 def _fetch(
     world: World, operator: Operator, run_id: str | None, digest: str | None, *, needs_attestation: bool
 ) -> RunView:
     """Return the run; a job's token may see the runs of its scope, and not what they attested byte for byte (R1)."""
-    detail = operator.get_run(run_id.lower()) if run_id else operator.get_run_by_digest(parse_digest(digest or ""))
+    detail = operator.get_run(run_id.lower()) if run_id else operator.get_run_by_digest(require_digest(digest or ""))
     stored = detail.run.attestation_digest
     try:
         return RunView(detail, operator.get_attestation(stored) if stored else None)

@@ -1,4 +1,4 @@
-"""The filters of `workflow run list`, checked before anything is asked."""
+"""The filters of `workflow run list` and of the audit, checked before anything is asked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def require_state(word: str) -> str:
     Raises:
         UsageError: lists the words.
     """
-    return _require_one_of("--state", word, word.lower(), STATE_WORDS)
+    return require_one_of("--state", word, word.lower(), STATE_WORDS)
 
 
 def require_runner(word: str) -> str:
@@ -31,7 +31,7 @@ def require_runner(word: str) -> str:
     Raises:
         UsageError: lists the types.
     """
-    return _require_one_of("--runner", word, word.upper(), [kind.value for kind in RunnerType])
+    return require_one_of("--runner", word, word.upper(), [kind.value for kind in RunnerType])
 
 
 def require_commit(text: str) -> str:
@@ -48,7 +48,12 @@ def require_commit(text: str) -> str:
     return text.lower()
 
 
-def _require_one_of(flag: str, typed: str, word: str, known: Sequence[str]) -> str:
+def require_one_of(flag: str, typed: str, word: str, known: Sequence[str]) -> str:
+    """Return `word`, which `typed` was read as, when it is known.
+
+    Raises:
+        UsageError: lists what is known, and the nearest.
+    """
     if word in known:
         return word
     near = get_close_matches(word, known, n=1)

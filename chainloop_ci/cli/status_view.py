@@ -13,7 +13,7 @@ from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
 from chainloop_ci.attestation.state_materials import SIZE_ANNOTATION
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.cli.table import RULE, Row, Table
-from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus
+from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus, find_expiry
 
 
 def render_date(moment: datetime) -> str:
@@ -62,13 +62,21 @@ def _summary(status: AttestationStatus) -> Table:
         ("Commit", state.head.hash if state.head else ""),
         ("Annotations", ", ".join(f"{name}={value}" for name, value in sorted(state.annotations.items()))),
         ("Dry Run", "yes: nothing is stored" if state.dry_run else ""),
-        ("Expires At", render_date(state.session.expires_at) if state.session.expires_at else ""),
+        ("Expires At", _expiry(status)),
         ("Contract Met", _verdict(status)),
         ("Attestation View URL", status.view_url),
     )
     always = ("Name", "Project", "Contract Revision")
     filled = [row for row in rows if row[1] or row[0] in always]
     return Table([("Initialized At", render_date(state.initialized_at)), RULE, *filled])
+
+
+def _expiry(status: AttestationStatus) -> str:
+    expires_at = find_expiry(status.state)
+    if expires_at is None:
+        return ""
+    over = ": expired; begin again with `chainloop attestation init --replace`" if status.expired else ""
+    return render_date(expires_at) + over
 
 
 def _verdict(status: AttestationStatus) -> str:
@@ -117,6 +125,7 @@ def _annotation_rows(status: AttestationStatus) -> list[Row]:
 def status_document(status: AttestationStatus) -> dict[str, object]:
     """Return what `-o json` prints."""
     state, pin, runner = status.state, status.state.pin, status.state.runner
+    expires_at = find_expiry(state)
     return {
         "attestationID": pin.run_id,
         "initializedAt": render_time(state.initialized_at),
@@ -146,7 +155,8 @@ def status_document(status: AttestationStatus) -> dict[str, object]:
             "missing": [finding.to_dict() for finding in status.missing],
         },
         "commit": state.head.hash if state.head else None,
-        "expiresAt": render_time(state.session.expires_at) if state.session.expires_at else None,
+        "expiresAt": render_time(expires_at) if expires_at else None,
+        "expired": status.expired,
         "contractRevisionLatest": state.session.latest_contract_revision,
     }
 

@@ -7,7 +7,7 @@ from dataclasses import field
 from itertools import zip_longest
 
 from chainloop_ci.cli.escaping import printable
-from chainloop_ci.cli.folding import fold, places, shrink
+from chainloop_ci.cli.folding import fold, places, shrink, wrap
 from chainloop_ci.records import record
 
 Row = Sequence[str]
@@ -31,7 +31,8 @@ class Table:
     def render(self, limit: int | None = None) -> str:
         """Return the table as lines without the last line break, each of at most `limit` places.
 
-        A table that is wider is folded inside its cells: no character of it is lost.
+        A table that is wider is folded inside its cells: no character of it is lost. Where that would break the words
+        of a list, each entry becomes a block of lines instead: ids and digests stay whole, however long they are.
         """
         heads = [tuple(head.upper() for head in self.header)] if self.header else []
         rows = [*heads, *(tuple(printable(cell) for cell in row) for row in self.rows)]
@@ -42,6 +43,8 @@ class Table:
             widths[-1] += max(0, places(self.title) - sum(widths) - 3 * (columns - 1))
         if limit is not None:
             widths = shrink(widths, limit - 3 * columns - 1)
+            if heads and self.title is None and any(_breaks_a_word(row, widths) for row in rows[1:]):
+                return "\n\n".join(_block(self.header, row, limit) for row in rows[1:] if row)
         return "\n".join(self._lines(rows, widths))
 
     def _lines(self, rows: Sequence[Row], widths: Sequence[int]) -> Iterable[str]:
@@ -59,6 +62,21 @@ class Table:
             if (index == 0 and self.header) or (apart and row and following):
                 yield _rule("├┼┤", widths)
         yield _rule("└┴┘", widths)
+
+
+def _breaks_a_word(row: Row, widths: Sequence[int]) -> bool:
+    return any(places(word) > width for cell, width in zip(row, widths, strict=False) for word in cell.split(" "))
+
+
+def _block(header: Row, row: Row, limit: int) -> str:
+    """Return an entry as lines `head  cell`, without those cells that are empty."""
+    indent = max(map(places, header)) + 2
+    lines = []
+    for head, cell in zip(header, row, strict=False):
+        if cell:
+            first, *further = wrap(cell, limit - indent)
+            lines += [f"{head}{' ' * (indent - places(head))}{first}", *(f"{' ' * indent}{piece}" for piece in further)]
+    return "\n".join(lines)
 
 
 def _rule(corners: str, widths: Sequence[int]) -> str:

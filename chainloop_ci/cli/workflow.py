@@ -6,7 +6,7 @@ import click
 
 from chainloop_ci.api.workflows import Workflow, WorkflowChange, WorkflowRequest
 from chainloop_ci.cli.command import Group, Lazy
-from chainloop_ci.cli.durations import parse_duration, render_duration
+from chainloop_ci.cli.durations import parse_run_expiry, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_names
 from chainloop_ci.cli.options import Kind, Option
@@ -17,11 +17,13 @@ from chainloop_ci.errors import ConflictError, UsageError
 
 _TEAM = Option("team", ("--team",), "Team, for people.")
 _DESCRIPTION = Option("description", ("--description",), "For people.")
-_RUN_EXPIRY = Option("run_expiry", ("--run-expiry",), "Life of a run after its last request: 6h.", metavar="DURATION")
+_RUN_EXPIRY = Option(
+    "run_expiry", ("--run-expiry",), "Life of a run after its last request: 6h (1m to 30d).", metavar="DURATION"
+)
 _CREATE = (
     Option("name", ("--name",), "Name, unique in the project.", required=True),
     Option("project", ("--project",), "Project; made when it is new.", required=True),
-    Option("contract", ("--contract",), "Name of a stored contract; without it an empty one is made."),
+    Option("contract", ("--contract",), "Name of a stored contract; without it one is made that asks for nothing."),
     _TEAM,
     _DESCRIPTION,
     _RUN_EXPIRY,
@@ -87,6 +89,8 @@ def create(
         world.output.info("there is such a workflow already", name=name, project=project)
     else:
         world.output.info("workflow created", name=name, project=project)
+        if contract is None:
+            _warn_of_empty(world, made)
     show_record(world, made, _rows(made))
 
 
@@ -151,6 +155,15 @@ def delete(world: World, named: str | None, name: str | None, project: str | Non
     world.output.info("workflow deleted", name=found.name, project=found.project)
 
 
+def _warn_of_empty(world: World, made: Workflow) -> None:
+    """Say that every run will be green: the contract that was made asks for nothing (R37)."""
+    world.output.warning(
+        "its new contract is empty: runs need nothing to succeed and are shown with «no requirements»; store one with "
+        f"`chainloop workflow contract apply --name {made.contract} -f contract.yaml`",
+        contract=made.contract,
+    )
+
+
 def _find(operator: Operator, named: str | None, project: str | None) -> Workflow:
     if not named:
         raise UsageError("say which workflow: its name or its id", hint="`chainloop workflow list` shows both")
@@ -159,7 +172,7 @@ def _find(operator: Operator, named: str | None, project: str | None) -> Workflo
 
 
 def _seconds(run_expiry: str | None) -> int | None:
-    return None if run_expiry is None else parse_duration(run_expiry, "--run-expiry")
+    return None if run_expiry is None else parse_run_expiry(run_expiry)
 
 
 def _rows(item: Workflow) -> list[Row]:

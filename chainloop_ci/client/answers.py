@@ -44,6 +44,7 @@ BY_CODE: Mapping[str, type[ChainloopError]] = {
     "store-unusable": errors.UnreachableError,
     "checker-busy": errors.UnreachableError,
     "checker-unavailable": errors.UnreachableError,
+    "uploads-busy": errors.UnreachableError,
     "backup-invalid": errors.ServerFaultError,
     "schema-mismatch": errors.ServerFaultError,
     "blob-corrupt": errors.ServerFaultError,

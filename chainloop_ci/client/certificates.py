@@ -31,7 +31,7 @@ def trust(address: Address) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=bundle)
     except (OSError, ValueError) as error:
-        raise _unusable(f"SSL_CERT_FILE {bundle}", error) from error
+        raise _unusable(f"SSL_CERT_FILE {bundle}", error, "give the path of a PEM file") from error
     if not address.ca:
         return context
     # CI systems keep a text of several lines with its line ends written as a backslash and an n.
@@ -39,7 +39,7 @@ def trust(address: Address) -> ssl.SSLContext:
         pem = address.ca.replace("\\n", "\n") if _BEGIN in address.ca else _read(Path(address.ca))
         context.load_verify_locations(cadata=pem)
     except (OSError, ValueError, FileUnreadableError, PathRefusedError) as error:
-        raise _unusable(CA_OPTION, error) from error
+        raise _unusable(CA_OPTION, error, "give the path of a PEM file, or the PEM text itself") from error
     return context
 
 
@@ -54,12 +54,9 @@ def _read(path: Path) -> str:
     return text.encode("ascii", "replace").decode("ascii")
 
 
-def _unusable(named: str, error: Exception) -> ConfigInvalidError:
+def _unusable(named: str, error: Exception, hint: str) -> ConfigInvalidError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return ConfigInvalidError(
-        f"{named} holds no certificates that can be read: {why[:300]}",
-        hint="give the path of a PEM file, or the PEM text itself",
-    )
+    return ConfigInvalidError(f"{named} holds no certificates that can be read: {why[:300]}", hint=hint)
 
 
 def explain_tls(why: str, error: ssl.SSLCertVerificationError | None, address: Address) -> tuple[str, str]:

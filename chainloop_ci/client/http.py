@@ -334,7 +334,10 @@ class HttpClient:
 
 
 def _host(location: str) -> str:
-    return urlsplit(location).hostname or "another path"
+    try:
+        return urlsplit(location).hostname or "another path"
+    except ValueError:
+        return "what is no address"
 
 
 def _retry_after(response: BaseHTTPResponse) -> float | None:

@@ -207,13 +207,6 @@ class Operator(ControlPlane):
         """Return a contract without its content."""
         return read_record(Contract, self.http.json("GET", f"contracts/{name}"))
 
-    def find_contract(self, name: str) -> Contract | None:
-        """Return a contract without its content, None when there is none."""
-        try:
-            return self.get_contract(name)
-        except NotFoundError:
-            return None
-
     def get_contract_revision(self, name: str, revision: int) -> ContractRevision:
         """Return one revision with its bytes."""
         return read_record(ContractRevision, self.http.json("GET", f"contracts/{name}/revisions/{revision}"))

@@ -115,6 +115,11 @@ class Pool:
                 f"the host name {self._host} is not known",
                 f"check --control-plane (CHAINLOOP_CONTROL_PLANE_API){through}",
             )
+        if _in_handshake(error):
+            return Lost(
+                "the TLS handshake got no answer",
+                f"does {self._host} speak http instead of https? check the scheme and the port of the address{through}",
+            )
         return Lost(
             _why(error),
             f"check that the control plane runs at this address and that this machine may reach it{through}",
@@ -217,21 +222,8 @@ def _pool_classes(countdown: Countdown) -> dict[str, type[HTTPConnectionPool]]:
             countdown.begin(float(self.timeout or _SEND_SECONDS))
             return super().getresponse()
 
-    class TlsConnection(HTTPSConnection):
-        response_class = staticmethod(response_class(countdown))  # type: ignore[assignment]  # http.client calls it
-
-        def connect(self) -> None:
-            super().connect()
-            self.sock.settimeout(_SEND_SECONDS)
-
-        def request(self, *arguments: Any, **options: Any) -> None:
-            if self.sock is not None:  # used again: urllib3 would take the time of a connect for each send
-                self.timeout = _SEND_SECONDS
-            super().request(*arguments, **options)
-
-        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 overrides http.client's
-            countdown.begin(float(self.timeout or _SEND_SECONDS))
-            return super().getresponse()
+    class TlsConnection(Connection, HTTPSConnection):
+        """The same over TLS: `super()` above is urllib3's TLS connection then."""
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Connection
@@ -251,6 +243,16 @@ def _verification(error: BaseException) -> ssl.SSLCertVerificationError | None:
         inner = next((argument for argument in seen.args if isinstance(argument, BaseException)), None)
         seen = seen.__cause__ or inner or seen.__context__
     return None
+
+
+def _in_handshake(error: BaseException) -> bool:
+    """Tell whether a connection was made and nobody answered to TLS, as a server without it that waits for more."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, TimeoutError) and "handshake" in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _why(error: BaseException) -> str:

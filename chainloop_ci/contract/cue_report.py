@@ -26,6 +26,7 @@ _ONE_FILE = (
     "its module is: cue export --out json FILE > contract.json"
 )
 _INCOMPLETE = "a contract holds values only: give the field a value or a default (*value | type)"
+_CLOSED = "the definition is closed: it takes no field that it does not name; correct the name, or open it with `...`"
 _CORRECT = "correct the file; `cue export FILE` shows the same errors"
 
 
@@ -35,9 +36,9 @@ def explain(report: str) -> ContractInvalidError | None:
     if not findings:
         return None
     findings = findings[:MAX_FINDINGS]
-    count = "1 error" if len(findings) == 1 else f"{len(findings)} errors"
-    shown = "; ".join(map(str, findings[:5])) + ("; …" if len(findings) > 5 else "")
-    return ContractInvalidError(f"cue refuses the contract: {count}: {shown}", hint=findings[0].hint, findings=findings)
+    # Several are listed by themselves.
+    count = f"1 error: {findings[0]}" if len(findings) == 1 else f"{len(findings)} errors"
+    return ContractInvalidError(f"cue refuses the contract: {count}", hint=findings[0].hint, findings=findings)
 
 
 def _messages(report: str) -> Iterator[tuple[str, Sequence[tuple[int, int | None]]]]:
@@ -81,4 +82,6 @@ def _code(message: str) -> str:
 def _hint(message: str) -> str:
     if message.startswith(_IMPORTS):
         return _ONE_FILE
+    if "field not allowed" in message:
+        return _CLOSED
     return _INCOMPLETE if "incomplete" in message else _CORRECT

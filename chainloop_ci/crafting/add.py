@@ -85,7 +85,9 @@ class Add:
                 self._warn_unknown(state, name, content.type, is_typed=bool(request.name))
             known = state.materials.get(name)
             if known and not request.replace:
-                return _require_same(known, content, annotations)
+                same = _require_same(known, content, annotations)
+                self._report.info("unchanged: this material was added before", name=name, digest=same.digest)
+                return same
             if name in state.removed and not request.replace and content.digest() != state.removed[name]:
                 raise _conflict(name, state.removed[name], content.digest())
             material = self._store_content(state, _describe(name, entry, content, annotations, self._now()), content)

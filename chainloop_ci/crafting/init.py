@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState, GitHead, RunnerFacts, Session
+from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.crafting.annotations import merge_annotations
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
 from chainloop_ci.crafting.reset import end_run
@@ -31,6 +32,9 @@ from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
 
 if TYPE_CHECKING:
     from chainloop_ci.api.runs import RunRequest, WorkflowRun
+
+
+_OFFLINE = "a dry run also takes a contract's file, and then asks nobody: --contract FILE"
 
 
 @record
@@ -57,6 +61,17 @@ class Machine:
     """Returns the commit that is built; its argument is a pull request's head."""
     belongs_to_other_job: Callable[[CraftingState, CiIdentity], bool]
     client_version: str
+
+
+@record
+class _Previous:
+    """What lies at the place of the state before this init."""
+
+    state: CraftingState | None
+    """The attestation that is replaced or gone on with; None when there is none of this job."""
+    notice: str = ""
+    """What to say once it was replaced."""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Init:
@@ -89,47 +104,51 @@ class Init:
             NotAllowedError: R2.
         """
         runner = discover(self._machine.facts)
-        ci = runner.ci(self._machine.facts)
-        previous = self._find_previous(request, ci)
+        previous = self._find_previous(request, runner.ci(self._machine.facts))
         terms = self._find_terms(request)
         require_implemented(terms.contract)
+        ci, head = self._identify(runner)
         if not request.dry_run:
             self._require_runner(terms, runner, ci)
         self._warn_ambiguous(runner)
-        state = self._craft(request, terms, runner, ci, previous)
+        state = self._craft(request, terms, runner, ci, head, previous.state)
         if request.dry_run:
-            self._store.create(state, replace=request.replace)
+            self._create(state, previous, replace=request.replace)
             self._report.info("Attestation initialized! now you can check its status or add materials to it")
             return state
         return self._begin(state, terms.settled(), request, previous)
 
     # --- what is there already ---------------------------------------------------------------------------------------
 
-    def _find_previous(self, request: InitRequest, ci: CiIdentity) -> CraftingState | None:
-        """Return the attestation of this job that is replaced or gone on with."""
+    def _find_previous(self, request: InitRequest, ci: CiIdentity) -> _Previous:
+        """Return what is there: the attestation of this job that is replaced or gone on with, or somebody else's."""
         try:
             previous = self._store.find()
         except StateBrokenError as error:
             if not request.replace:
                 raise
-            self._report.warning("the state file was broken and is replaced", reason=error.message)
-            return None
+            return _Previous(None, "the state file was broken and was replaced", {"reason": error.message})
         if previous is None:
-            return None
+            return _Previous(None)
         if self._machine.belongs_to_other_job(previous, ci):
-            self._report.warning(
-                "the state of another job is replaced", workflow=previous.pin.name, run=previous.pin.run_id
-            )
-            return None
+            run = {"run": previous.pin.run_id} if previous.pin.run_id else {}
+            return _Previous(None, "the state of another job was replaced", {"workflow": previous.pin.name, **run})
         if request.dry_run and not previous.dry_run:
             raise _not_for_a_dry_run(previous)
-        if request.replace or _is_unanswered(previous):
-            return previous
+        if request.replace or not previous.is_begun:
+            return _Previous(previous)
         if previous.dry_run and not request.dry_run:
             # Nothing of a dry run can become an attestation: it is no reason to stop a real one.
-            self._report.warning("the dry run that was here is replaced", contract=previous.pin.contract_name)
-            return previous
+            return _Previous(
+                previous, "the dry run that was here was replaced", {"contract": previous.pin.contract_name}
+            )
         raise AlreadyInitializedError(previous.pin.name, previous.initialized_at)
+
+    def _create(self, state: CraftingState, previous: _Previous, *, replace: bool) -> None:
+        """Save the state, and only then say what it took the place of."""
+        self._store.create(state, replace=replace)
+        if previous.notice:
+            self._report.warning(previous.notice, **previous.facts)
 
     # --- terms and runner --------------------------------------------------------------------------------------------
 
@@ -137,7 +156,12 @@ class Init:
         file = request.wanted.contract
         if request.dry_run and isinstance(file, ContractFile):
             return self._terms.without_control_plane(file)
-        terms = self._terms.ask(request.wanted, may_create=not request.dry_run)
+        try:
+            terms = self._terms.ask(request.wanted, may_create=not request.dry_run)
+        except ChainloopError as error:
+            if request.dry_run and file is None:
+                error.hint = "; ".join(filter(None, (error.hint, _OFFLINE)))
+            raise
         self._warn_terms(terms)
         return terms
 
@@ -181,11 +205,19 @@ class Init:
     # --- the state ---------------------------------------------------------------------------------------------------
 
     def _craft(
-        self, request: InitRequest, terms: Terms, runner: Runner, ci: CiIdentity, previous: CraftingState | None
+        self,
+        request: InitRequest,
+        terms: Terms,
+        runner: Runner,
+        ci: CiIdentity,
+        head: GitHead | None,
+        previous: CraftingState | None,
     ) -> CraftingState:
         variables, allowed = resolve_variables(runner, self._machine.facts, terms.contract.env_allow_list)
         facts = self._machine.facts
-        again = previous if previous and _is_unanswered(previous) and not request.dry_run else None
+        # A run that was begun about another commit stays about that one.
+        goes_on = previous and not previous.is_begun and previous.session.ci == ci and not request.dry_run
+        again = previous if goes_on else None
         run_id = again.pin.run_id if again else self._machine.new_id()
         handle = again.session.run_handle if again else self._machine.new_handle()
         annotations, overruled = merge_annotations(terms.contract.annotations, {}, request.annotations)
@@ -207,7 +239,7 @@ class Init:
                 ci=ci,
                 latest_contract_revision=terms.context.contract.latest_revision if terms.context else None,
             ),
-            head=self._read_head(ci),
+            head=head,
             env=allowed,
             annotations=annotations,
             cas=cas_of(terms, dry_run=request.dry_run),
@@ -215,6 +247,14 @@ class Init:
             auth_id=terms.context.token_id if terms.context else "",
             dry_run=request.dry_run,
         )
+
+    def _identify(self, runner: Runner) -> tuple[CiIdentity, GitHead | None]:
+        """Return what is known of the job, and the commit that it builds; without a CI system it is git's word."""
+        ci = runner.ci(self._machine.facts)
+        head = self._read_head(ci)
+        if runner.type is RunnerType.GENERIC and head:
+            ci = replace(ci, head_sha=head.hash)
+        return ci, head
 
     def _read_head(self, ci: CiIdentity) -> GitHead | None:
         if ci.pull_request and ci.head_sha is None:
@@ -225,14 +265,13 @@ class Init:
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
-    def _begin(
-        self, state: CraftingState, terms: Terms, request: InitRequest, previous: CraftingState | None
-    ) -> CraftingState:
+    def _begin(self, state: CraftingState, terms: Terms, request: InitRequest, found: _Previous) -> CraftingState:
+        previous = found.state
         pin = pin_of(terms, request.wanted, run_id=state.pin.run_id, version=request.version)
         state = replace(state, pin=pin, cas=cas_of(terms, dry_run=False))
-        if previous and not previous.dry_run and not _is_unanswered(previous):
+        if previous and not previous.dry_run and previous.is_begun:
             end_run(previous, self._control_plane, CancelTrigger.SUPERSEDED, "", self._report)
-        self._store.create(state, replace=request.replace or previous is not None)
+        self._create(state, found, replace=request.replace or previous is not None)
         run = self._create_run(state, terms)
         state = self._store.update(
             lambda current: replace(
@@ -288,8 +327,3 @@ def _not_for_a_dry_run(previous: CraftingState) -> AlreadyInitializedError:
         "or try the contract beside it with `--local-state-path FILE`"
     )
     return error
-
-
-def _is_unanswered(state: CraftingState) -> bool:
-    """Tell whether `init` saved this state and never heard whether its run exists."""
-    return not state.dry_run and state.session.expires_at is None

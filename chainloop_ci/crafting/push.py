@@ -15,6 +15,7 @@ from chainloop_ci.attestation.bundle import MAX_BUNDLE_BYTES, read_bundle, rende
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.attestation.statement import render_statement
+from chainloop_ci.attestation.verification import key_id_of_hint
 from chainloop_ci.crafting.annotations import merge_annotations
 from chainloop_ci.crafting.ports import BundleFile, ControlPlane, Reporter, Signer, StateStore
 from chainloop_ci.crafting.status import require_begun, require_compliant
@@ -90,7 +91,10 @@ class Push:
         if bundle is None:
             state, bundle = self._sign(annotations)
         else:
-            self._report.info("sending the attestation that was signed before")
+            self._report.info(
+                "sending the attestation that was signed before; with --key it is signed anew",
+                signed_with=_signer_of(bundle),
+            )
             if any(state.annotations.get(name) != value for name, value in annotations.items()):
                 self._report.warning("it was signed without the annotations given now; they are not used")
         digest = sha256_digest(bundle)
@@ -150,6 +154,11 @@ class Push:
         for name in () if quiet else overruled:
             self._report.warning("the contract sets this annotation; the other value is not used", annotation=name)
         return replace(state, annotations=merged)
+
+
+def _signer_of(bundle: bytes) -> str:
+    hint = read_bundle(bundle).hint
+    return key_id_of_hint(hint) or hint or ""
 
 
 def _require_size(bundle: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.contract.compliance import check_compliance
 from chainloop_ci.contract.types import ContractMaterial, MaterialType
@@ -49,6 +51,8 @@ class AttestationStatus:
     """The attestation's digest, once it is signed."""
     pushed: bool = False
     view_url: str = ""
+    expired: bool = False
+    """As far as is known here its run has expired (R15); the control plane knows it for certain."""
 
     @property
     def compliant(self) -> bool | None:
@@ -59,9 +63,15 @@ class AttestationStatus:
 
 
 def get_status(
-    state: CraftingState, *, digest: str = "", pushed: bool = False, view_url: str = ""
+    state: CraftingState,
+    *,
+    digest: str = "",
+    pushed: bool = False,
+    view_url: str = "",
+    now: datetime | None = None,
 ) -> AttestationStatus:
-    """Return the status of `state`."""
+    """Return the status of `state`; without `now` its expiry does not matter."""
+    expires_at = find_expiry(state)
     known = [
         MaterialStatus(entry.name, entry.type, entry, state.materials.get(entry.name))
         for entry in state.contract.materials
@@ -79,6 +89,20 @@ def get_status(
         digest=digest,
         pushed=pushed,
         view_url=view_url or state.session.view_url,
+        expired=now is not None and expires_at is not None and now >= expires_at,
+    )
+
+
+def find_expiry(state: CraftingState) -> datetime | None:
+    """Return when the run expires; None when nobody said, and on a dry run.
+
+    Its life begins anew with what the control plane accepted since `init` (R15).
+    """
+    if state.dry_run or state.session.expires_at is None:
+        return None
+    uploads = [material.added_at for material in state.materials.values() if material.uploaded]
+    return state.session.expires_at + max(
+        max(uploads, default=state.initialized_at) - state.initialized_at, timedelta()
     )
 
 
@@ -114,7 +138,7 @@ def require_begun(state: CraftingState) -> None:
     Raises:
         StateMissingError: `init` sent the run and never got an answer.
     """
-    if not state.dry_run and state.session.expires_at is None:
+    if not state.is_begun:
         raise StateMissingError(
             "the attestation was not begun: the control plane never answered to init",
             hint="run `chainloop attestation init` again; it goes on with the same run",

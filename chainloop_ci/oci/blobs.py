@@ -46,10 +46,11 @@ class TarBlobs:
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
         self._members: dict[str, tarfile.TarInfo] = {}
-        for member in tar:
-            if len(self._members) >= MAX_ENTRIES:
+        for count, member in enumerate(tar):
+            if count >= MAX_ENTRIES:
                 raise LimitExceededError(f"an image archive has at most {MAX_ENTRIES} entries, this one has more")
-            if member.isreg():
+            # A sparse member has any size that its header claims, without bytes in the archive (T27).
+            if member.isreg() and not member.issparse():
                 self._members[member.name.removeprefix("./")] = member
 
     @property

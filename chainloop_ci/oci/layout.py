@@ -123,6 +123,8 @@ def _require_content(blobs: Blobs, root: Descriptor, place: str) -> None:
         if len(seen) > MAX_DESCRIPTORS or depth > MAX_DEPTH:
             raise _broken(place, f"more than {MAX_DESCRIPTORS} blobs, or indexes nested deeper than {MAX_DEPTH}")
         why, raw = _check(blobs, descriptor, keep=depth <= MAX_DEPTH and _has_references(descriptor))
+        if not why and (depth == 0 or _is_manifest(descriptor)) and not _parse(raw):
+            why = "expected a manifest, found no JSON object"
         if why and (required or why != _MISSING):
             findings.append(Finding("blob-invalid", f"{name[:150]}: {why}", path=name[:150]))
         todo += [(item, needed, depth + 1) for item, needed in _references(raw)]
@@ -139,8 +141,15 @@ _MISSING = "there is no such blob"
 
 
 def _has_references(descriptor: Descriptor) -> bool:
-    kind = str(descriptor.get("mediaType", "")).partition("+")[0]
-    return kind.endswith((".manifest.v1", ".index.v1", ".manifest.v2", ".manifest.list.v2")) or not kind
+    return _is_manifest(descriptor) or not _kind(descriptor)
+
+
+def _is_manifest(descriptor: Descriptor) -> bool:
+    return _kind(descriptor).endswith((".manifest.v1", ".index.v1", ".manifest.v2", ".manifest.list.v2"))
+
+
+def _kind(descriptor: Descriptor) -> str:
+    return str(descriptor.get("mediaType", "")).partition("+")[0]
 
 
 def _check(blobs: Blobs, descriptor: Descriptor, *, keep: bool) -> tuple[str, bytes]:

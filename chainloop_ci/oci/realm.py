@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
+from urllib.parse import SplitResult, urlsplit
 
 from chainloop_ci import errors
 from chainloop_ci.api.address import is_loopback
 from chainloop_ci.oci.login import HUB_NAMES
 
 _SHARED = frozenset({"ac", "co", "com", "edu", "gov", "net", "org"})  # `example.co.uk` is registered, `co.uk` not
+_ADDRESS = re.compile(
+    r"[a-z]+://(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:[/?][^\x00-\x20\x7f\\]*)?", re.ASCII | re.I
+)
+"""Narrow: readers of addresses disagree about who is asked in `https://a.test\\@b.test/`."""
+
+
+def split_address(address: str) -> SplitResult:
+    """Return the parts of an absolute address that every reader understands alike.
+
+    Raises:
+        ValueError: it is none.
+    """
+    parts = urlsplit(address)
+    if parts.port == 0 or not _ADDRESS.fullmatch(address):  # asking for the port looks at it
+        raise ValueError(f"{address[:200]!r} is no address")
+    return parts
 
 
 def is_local(netloc: str) -> bool:
@@ -20,9 +37,15 @@ def require_realm(host: str, realm: str, *, with_login: bool) -> None:
     """Refuse to send a login to a place that is not the registry's (T34).
 
     Raises:
-        RegistryLoginError: not https, or another domain.
+        RegistryLoginError: no address, not https, or another domain.
     """
-    parts = urlsplit(realm)
+    try:
+        parts = split_address(realm)
+    except ValueError as error:
+        raise errors.RegistryLoginError(
+            f"the registry {host} wants the login to be sent to {realm[:200]!r}, which is no address: nothing was sent",
+            hint="a registry has to name an https address for logins",
+        ) from error
     local = parts.scheme == "http" and is_local(parts.netloc) and is_local(host)
     if parts.scheme != "https" and not local:
         raise errors.RegistryLoginError(

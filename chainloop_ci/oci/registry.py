@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from chainloop_ci import errors
 from chainloop_ci.digests import Digest, is_digest, parse_digest, sha256_digest
 from chainloop_ci.oci.login import Login
-from chainloop_ci.oci.realm import is_local, require_realm
+from chainloop_ci.oci.realm import is_local, require_realm, split_address
 
 PATIENCE_SECONDS = 18.0
 """Longest wait for one registry in all, retries included."""
@@ -110,13 +110,12 @@ class Registry:
             own = urlsplit(url)[:2] == (self.scheme, self.host)
             known = {"Authorization": self._authorization} if own and self._authorization else {}
             answer = self._send(method, url, {**headers, **known}, stream=stream)
-            target = urljoin(url, answer.headers.get("Location", ""))
             if answer.status_code not in (301, 302, 303, 307, 308):
                 return answer
-            if urlsplit(target).scheme != "https" and not is_local(urlsplit(target).netloc):
+            url = _join(url, answer.headers.get("Location", ""))
+            if not url:
                 break
-            url = target
-        raise errors.ServerFaultError(f"the registry {self.host} redirects too often, or to plain http")
+        raise errors.ServerFaultError(f"the registry {self.host} redirects too often, to plain http, or to no address")
 
     def _send(self, method: str, url: str, headers: dict[str, str], **options: Any) -> Any:
         from requests import exceptions
@@ -136,9 +135,12 @@ class Registry:
                 wait = max(wait, float(asked) if asked.isascii() and asked.isdigit() else 0.0)
                 why = f"it answers with {answer.status_code}"
             except exceptions.RequestException as error:
-                why = f"no connection ({type(error).__name__})"
+                why = _why_no_answer(error)
                 if isinstance(error, exceptions.SSLError):
                     break  # a certificate does not get better
+            except ValueError:  # requests looks at where a redirect leads even when it does not follow
+                why = "it names an address that is none"
+                break
             if attempt + 1 == MAX_ATTEMPTS or time.monotonic() + wait >= self._ends:
                 break
             self._pause(wait)
@@ -170,9 +172,9 @@ class Registry:
         try:
             document = json.loads(_read(answer, 1024 * 1024))
             token = str(document.get("token") or document["access_token"])
-        except (ValueError, KeyError, AttributeError) as error:
+            return token.encode("ascii").decode()  # it becomes part of a header
+        except (ValueError, KeyError, AttributeError, RecursionError) as error:
             raise errors.ServerFaultError(f"{urlsplit(realm).netloc} answered a login without a token") from error
-        return token
 
     def _refusal(self, status: int, tag: str = "") -> errors.ChainloopError:
         if status in (401, 403):
@@ -193,8 +195,35 @@ class Registry:
         return errors.UnreachableError(
             f"the registry {urlsplit(url).netloc} gave no answer for {self.name}: {reason}",
             hint="check the registry's name, its certificate, and HTTPS_PROXY; an image that is given as "
-            "name@sha256:<digest> needs no registry",
+            "name@sha256:<digest> needs no registry, nor does an OCI layout (`docker buildx build --output type=oci`)",
         )
+
+
+def _join(url: str, location: str) -> str:
+    """Return where a redirect leads, empty when nowhere."""
+    try:
+        target = urljoin(url, location)
+        parts = split_address(target)
+    except ValueError:
+        return ""
+    return target if parts.scheme == "https" or is_local(parts.netloc) else ""
+
+
+def _why_no_answer(error: Exception) -> str:
+    """Return in plain words why there was no connection."""
+    from requests import exceptions
+
+    kinds: tuple[tuple[type[Exception], str], ...] = (
+        (exceptions.ProxyError, "the proxy does not let the connection through"),
+        (exceptions.SSLError, "no trusted TLS connection could be made"),
+        (exceptions.Timeout, "no answer in time"),
+    )
+    told = next((words for kind, words in kinds if isinstance(error, kind)), "")
+    if not told and "refused" in str(error):
+        return "the connection was refused"
+    if not told and "NameResolutionError" in repr(error):
+        return "its host name is not known"
+    return told or "no connection could be made"
 
 
 def _read(answer: Any, limit: int) -> bytes:

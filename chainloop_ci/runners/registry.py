@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from chainloop_ci.contract.secret_names import check_variables, secret_values
 from chainloop_ci.contract.types import RunnerType
@@ -87,7 +88,10 @@ def resolve_variables(
     """
     _require_no_secrets(allow_list, facts.env)
     own = {**runner.derived(facts), **{name: value for name, value in facts.env.items() if value}}
-    _require_none(_missing_of_runner(runner, own), _missing_of_contract(allow_list, facts.env))
+    of_runner = _missing_of_runner(runner, own)
+    _require_none(
+        of_runner, _missing_of_contract(allow_list, facts.env), _elsewhere(runner, facts) if of_runner else ""
+    )
     return _runner_values(runner, own), {name: facts.env[name] for name in allow_list}
 
 
@@ -114,15 +118,27 @@ def _missing_of_contract(allow_list: Iterable[str], env: Env) -> list[Finding]:
     return [_missing_finding(name, reason, "") for name in dict.fromkeys(allow_list) if not env.get(name)]
 
 
-def _require_none(of_runner: Sequence[Finding], of_contract: Sequence[Finding]) -> None:
+def _elsewhere(runner: Runner, facts: HostFacts) -> str:
+    """Return what to unset where the job is not on that system at all: each name alone undoes its recognition."""
+    names = [
+        name
+        for name in facts.env
+        if not runner.detect(replace(facts, env={key: value for key, value in facts.env.items() if key != name}))
+    ]
+    return f"where this is no {runner.title}, unset {' or '.join(sorted(names))}, which it looks like" if names else ""
+
+
+def _require_none(of_runner: Sequence[Finding], of_contract: Sequence[Finding], elsewhere: str) -> None:
     findings = [*of_runner, *of_contract]
     if not findings:
         return
-    names = dict.fromkeys(str(finding.path) for finding in findings)
     remedies = dict.fromkeys(finding.hint for finding in findings if finding.hint)
     raise VariablesMissingError(
-        f"environment variables that must be set are empty: {', '.join(names)}",
-        hint="; ".join(("set them in the environment of this step", *remedies)),
+        # With several, each is named by its finding.
+        findings[0].message
+        if len(findings) == 1
+        else f"{len(findings)} environment variables that must be set are empty",
+        hint="; ".join(filter(None, ("set them in the environment of this step", *remedies, elsewhere))),
         findings=findings,
     )
 

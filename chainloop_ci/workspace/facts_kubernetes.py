@@ -95,12 +95,18 @@ def _ask(connection: HTTPSConnection, namespace: str, name: str, token: str) -> 
             body += chunk
             if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
                 raise ValueError("its answer is too large or too slow")
-        return _labels(json.loads(bytes(body)))
+        return read_labels(bytes(body))
     finally:
         connection.close()
 
 
-def _labels(document: object) -> Mapping[str, str]:
+def read_labels(raw: bytes) -> Mapping[str, str]:
+    """Return the labels in the document of a pod.
+
+    Raises:
+        ValueError, RecursionError: it has none.
+    """
+    document = json.loads(raw)
     metadata = document.get("metadata") if isinstance(document, Mapping) else None
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
     if not isinstance(labels, Mapping):

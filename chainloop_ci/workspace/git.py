@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess  # nosec B404 - argument lists only, never a shell
+import subprocess  # nosec B404 # argument lists only, never a shell
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def _run(git_dir: Path, arguments: tuple[str, ...], env: Mapping[str, str]) -> s
         return None
     inherited = {name: env[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP") if name in env}
     try:
-        done = subprocess.run(  # nosec B603 - see the module's first lines
+        done = subprocess.run(  # nosec B603 # see the module's first lines
             (program, *_SAFE_OPTIONS, f"--git-dir={git_dir}", *arguments),
             env={**inherited, **_SAFE_ENVIRONMENT},
             cwd=git_dir,

@@ -8,18 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chainloop_ci.errors import FileUnreadableError, PathRefusedError
+from chainloop_ci.small_files import MACHINE_FOLDERS, READ_FLAGS
 
-SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")
+SYSTEM_FOLDERS = (*MACHINE_FOLDERS, "/dev")
 """Nothing in them is a file of a build: their content is the machine's, or another process's environment."""
 
-# Windows has none of these. O_NONBLOCK: opening a named pipe must not wait for somebody who writes into it.
-_READ = (
-    os.O_RDONLY
-    | getattr(os, "O_BINARY", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+# Windows has none of these.
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 # O_PATH needs no right to list the folder, as an ordinary open of a file in it.
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -98,13 +92,13 @@ def _open_real(real: Path) -> int:
             inner = os.open(part, _FOLDER | _NO_FOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
-        return os.open(real.name or ".", _READ | _NO_FOLLOW, dir_fd=folder)
+        return os.open(real.name or ".", READ_FLAGS | _NO_FOLLOW, dir_fd=folder)
     finally:
         os.close(folder)
 
 
 def _open_and_compare(real: Path) -> int:
-    descriptor = os.open(real, _READ)
+    descriptor = os.open(real, READ_FLAGS)
     if not os.path.samestat(os.fstat(descriptor), os.lstat(real)):
         os.close(descriptor)
         raise OSError(f"{real} changed while it was opened")

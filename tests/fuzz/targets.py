@@ -20,6 +20,7 @@ from chainloop_ci.attestation.strict_json import parse_strict
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.client.answers import Answer, error_of, read_json
 from chainloop_ci.config import load_config
+from chainloop_ci.contract.cue_report import explain
 from chainloop_ci.contract.document import from_document, to_document
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import ContractFormat
@@ -27,14 +28,19 @@ from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ChainloopError
 from chainloop_ci.materials.image_name import canonical_repository, parse_image_name
 from chainloop_ci.materials.registry import MATERIALS, infer
+from chainloop_ci.runners.systems.tekton import TEKTON_PIPELINE
+from chainloop_ci.runners.types import HostFacts, Pod
 from chainloop_ci.signing.pem import find_blocks
 from chainloop_ci.signing.public_keys import load_public_key
 from chainloop_ci.state import LocalState
 from chainloop_ci.workspace.event import read_event
+from chainloop_ci.workspace.facts_kubernetes import read_labels
 from chainloop_ci.workspace.git_files import find_git_dir, read_commit, read_remotes
 from chainloop_ci.workspace.project_file import load_project_file
 from server.auth.token_text import holds_token, is_token
+from server.content_check.wire import AnswerInvalidError, read_answer
 from server.model.paging import Paging, bind
+from tests.fuzz import images
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,21 @@ def _infer(raw: bytes) -> object:
     return infer("file", raw, is_file=True) if raw else None
 
 
+def _pod(raw: bytes) -> object:
+    try:
+        labels = read_labels(raw)
+    except (ValueError, RecursionError):
+        return None
+    return TEKTON_PIPELINE.ci(HostFacts({}, pod=Pod("ci", labels)))
+
+
+def _child_answer(raw: bytes) -> object:
+    try:
+        return read_answer(raw)
+    except AnswerInvalidError:
+        return None
+
+
 def _zip(**files: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -243,6 +264,21 @@ _PROBLEM = (
         }
     ).encode()
 )
+_CUE_REPORT = b"""\
+materials.0.type: conflicting values "ARTIFACT" and "STRING":
+    ./contract.cue:4:3
+    ./contract.cue:9:17
+runner.type: incomplete value string:
+    ./contract.cue:12:7
+import failed: cannot find package "example.test/a":
+    ./contract.cue:1:8
+"""
+_POD = b"""{"metadata": {"labels": {"tekton.dev/pipelineRun": "build-x7", "pipelinesascode.tekton.dev/sha": "a"}}}"""
+_CHILD_ANSWERS = (
+    b'{"annotations": {}, "warnings": ["w"]}',
+    b'{"rejected": {"message": "m", "hint": "h", "findings": [{"code": "c", "message": "m", "line": 1}]}}',
+    b'{"stopped": "time limit", "detail": "d"}',
+)
 _JUNIT = b'<testsuites><testsuite name="s" tests="1"><testcase name="c" time="0.1"/></testsuite></testsuites>'
 _DOCUMENTS: Mapping[str, tuple[bytes, ...]] = {
     "SBOM_CYCLONEDX_JSON": (
@@ -266,9 +302,7 @@ def _targets() -> Iterator[Target]:
     yield Target("contract", _contract(None), (_CONTRACT_JSON, _CONTRACT_YAML, _CONTRACT_CUE), _YAML_WORDS)
     yield Target("contract-json", _contract(ContractFormat.JSON), (_CONTRACT_JSON,), _JSON_WORDS)
     yield Target("contract-yaml", _contract(ContractFormat.YAML), (_CONTRACT_YAML, _CONTRACT_JSON), _YAML_WORDS)
-    yield Target(
-        "contract-cue", _contract(ContractFormat.CUE), (_CONTRACT_CUE, _CONTRACT_JSON), ("//", '"""', "a: b: 1")
-    )
+    yield Target("contract-cue", _contract(ContractFormat.CUE), (_CONTRACT_CUE, _CONTRACT_JSON), _CUE_WORDS)
     yield Target("strict-json", parse_strict, (_BUNDLE, b'{"a":[1,2.5,null,"x"]}'), _JSON_WORDS)
     yield Target("bundle", _bundle, (_BUNDLE,), _JSON_WORDS)
     yield Target("bundle-strict", read_bundle_strict, (_BUNDLE,), _JSON_WORDS)
@@ -284,6 +318,16 @@ def _targets() -> Iterator[Target]:
     yield Target("token", _text(_token), (b"clp_" + b"a" * 49,))
     yield Target("image-name", _text(_image), (b"registry.test:5000/a/b:1@sha256:" + b"a" * 64, b"nginx"))
     yield Target("public-key", _public_key, (b"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n",))
+    yield Target(
+        "cue-report", _text(explain), (_CUE_REPORT,), ("contract.cue:1:2", "import failed", "incomplete value")
+    )
+    yield Target("pod-labels", _pod, (_POD,), _JSON_WORDS)
+    yield Target("content-check-answer", _child_answer, _CHILD_ANSWERS, _JSON_WORDS)
+    yield Target("oci-layout", images.layout, images.LAYOUT_SEEDS, images.WORDS)
+    yield Target("oci-archive", images.archive, images.ARCHIVE_SEEDS)
+    yield Target("image-file", images.image_file, (*images.METADATA_SEEDS, *images.ARCHIVE_SEEDS), _JSON_WORDS)
+    yield Target("registry-login", images.login, images.LOGIN_SEEDS, _JSON_WORDS)
+    yield Target("registry-realm", _text(images.realm), images.REALM_SEEDS, ("localhost", "//", "@", ":", "[::1]", "%"))
     yield Target("infer", _infer, tuple(seed for seeds in _DOCUMENTS.values() for seed in seeds), _JSON_WORDS)
     for kind in MATERIALS:
         if kind.check is not None:

@@ -20,7 +20,7 @@ def _ci(facts: HostFacts) -> CiIdentity:
 
 GENERIC = Runner(
     type=RunnerType.GENERIC,
-    title="Unspecified",
+    title=RunnerType.GENERIC.value,
     detect=_detect,
     run_url=_run_url,
     ci=_ci,

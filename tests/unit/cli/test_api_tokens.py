@@ -89,10 +89,10 @@ def test_revoke_ends_the_token(operate, stub) -> None:
     result = operate("organization", "api-token", "revoke", "ci")
 
     assert (result.status, stub.seen[1].path) == (0, f"/api/v1/api-tokens/{RUN}/revoke")
-    assert "INF token revoked name=ci" in result.err
+    assert "INF token revoked, and the open runs that it began name=ci" in result.err
 
 
-@pytest.mark.parametrize(("typed", "status", "requests"), [("y\n", 0, 2), ("n\n", 2, 1), ("\n", 2, 1)])
+@pytest.mark.parametrize(("typed", "status", "requests"), [("y\n", 0, 2), ("n\n", 1, 1), ("\n", 1, 1)])
 def test_a_person_is_asked_first_and_no_is_not_success(operate, stub, typed: str, status: int, requests: int) -> None:
     stub.replies = [page(token()), reply(token())]
 
@@ -143,3 +143,48 @@ def test_a_workflow_without_a_project_is_refused_with_what_to_type(operate, stub
 
     assert (result.status, stub.seen) == (2, [])
     assert "add --project, or write --workflow PROJECT/release" in result.err
+
+
+LATER = "2099-11-07T15:13:06Z"
+
+
+def test_r6_rotate_says_until_when_the_old_secret_works(operate, stub) -> None:
+    rotated = token(previousExpiresAt=LATER)
+    stub.replies = [page(token()), reply({"token": rotated, "secret": SECRET})] * 2
+
+    shown = operate("organization", "api-token", "rotate", "ci", "--overlap", "24h")
+    document = operate("organization", "api-token", "rotate", "ci", "--overlap", "24h", "-o", "json").json
+
+    assert "│ Old Secret Until │ 07 Nov 99 15:13 UTC" in shown.out
+    assert 'WRN the old secret works as well name=ci until="07 Nov 99 15:13 UTC"' in shown.err
+    assert document["token"]["previousExpiresAt"] == LATER
+
+
+def test_r6_rotate_without_overlap_says_nothing_of_an_old_secret(operate, stub) -> None:
+    stub.replies = [page(token()), reply({"token": token(), "secret": SECRET})]
+
+    result = operate("organization", "api-token", "rotate", "ci")
+
+    assert "old secret" not in (result.out + result.err).lower()
+
+
+@pytest.mark.parametrize(
+    ("more", "state"),
+    [
+        ({"previousExpiresAt": LATER}, "active, old secret until 07 Nov 99 15:13 UTC"),
+        ({"previousExpiresAt": "2022-11-04T00:00:00Z"}, "active"),
+        ({"previousExpiresAt": LATER, "expiresAt": "2022-11-04T00:00:00Z"}, "expired"),
+        ({"previousExpiresAt": LATER, "revokedAt": "2022-11-04T00:00:00Z"}, "revoked"),
+    ],
+)
+def test_r6_the_list_says_which_tokens_have_two_secrets(operate, stub, more: dict[str, str], state: str) -> None:
+    stub.replies = [page(token(**more))]
+
+    assert f" │ {state} " in operate("organization", "api-token", "list").out
+
+
+@pytest.mark.parametrize(("ended", "said"), [({"endedRuns": 3}, "name=ci ended-runs=3"), ({}, "name=ci\n")])
+def test_r6_revoke_says_how_many_open_runs_it_ended(operate, stub, ended: dict[str, int], said: str) -> None:
+    stub.replies = [page(token()), reply(token(revokedAt="2022-11-04T00:00:00Z", **ended))]
+
+    assert said in operate("organization", "api-token", "revoke", "ci").err

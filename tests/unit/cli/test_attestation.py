@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import stat
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -282,6 +283,16 @@ def test_status_names_what_is_missing_and_what_to_type(att) -> None:
 
     assert done.status == 0
     assert "chainloop attestation add --name commit --value <text>" in done.out
+
+
+def test_r15_the_status_of_an_expired_run_says_so_and_how_to_begin_again(att, world_of) -> None:
+    att("init", env={"CHAINLOOP_LOCAL_STATE_PATH": "state.json"})
+    world = world_of(stdout=Screen())
+    world.now = lambda: NOW + timedelta(hours=6)
+
+    run(["attestation", "status", "--local-state-path", "state.json"], world)
+
+    assert "expired; begin again with" in " ".join(world.stdout.getvalue().split())
 
 
 def test_status_full_shows_values(att, complete) -> None:

@@ -40,6 +40,15 @@ def test_audit_records_are_listed_with_who_did_it_from_where(operate, stub) -> N
     assert cells(lines[3]) == ["07 Nov 22 15:13 UTC", "admin", "192.0.2.7", "key.registered", DIGEST, "name=release"]
 
 
+def test_describe_is_another_name_of_activity(operate, stub) -> None:
+    stub.replies = [page(token()), page(done())]
+
+    result = operate("organization", "api-token", "describe", "ci")
+
+    assert result.status == 0
+    assert "run.begun" in result.out
+
+
 def test_a_token_that_is_gone_is_shown_by_its_id(operate, stub) -> None:
     stub.replies = [page(entry(tokenName=""))]
 
@@ -112,3 +121,10 @@ def test_an_unknown_token_has_no_activity(operate, stub) -> None:
 )
 def test_details_are_rendered_on_one_line(detail: dict[str, object], text: str) -> None:
     assert render_detail(detail) == text
+
+
+def test_an_action_that_there_is_not_is_a_usage_error_with_the_nearest(operate, stub) -> None:
+    result = operate("organization", "audit", "list", "--action", "contract.revise")
+
+    assert (result.status, stub.seen) == (2, [])
+    assert "did you mean contract.revised?" in result.err

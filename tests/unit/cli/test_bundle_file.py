@@ -9,10 +9,13 @@ import threading
 
 import pytest
 
+from chainloop_ci.attestation.bundle import MAX_BUNDLE_BYTES
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.output import Output
 from chainloop_ci.errors import FileUnwritableError, UsageError
 from tests.unit.cli.conftest import Screen
+
+OLDER = b'{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":{}}'
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="devices, pipes and links as POSIX has them")
 
@@ -45,16 +48,16 @@ def test_a_new_file_is_for_its_user_only_and_is_named(make, tmp_path) -> None:
 
 
 def test_a_file_that_was_there_is_replaced_and_that_is_said(make, tmp_path) -> None:
-    (tmp_path / "out.json").write_bytes(b"older")
+    (tmp_path / "out.json").write_bytes(OLDER)
     output = Output(Screen(), Screen(), {})
 
     make("out.json", output).write(b"bundle")
 
     assert (tmp_path / "out.json").read_bytes() == b"bundle"
-    assert "in place of the file that was there" in output.stderr.getvalue()
+    assert "in place of the one that was there" in output.stderr.getvalue()
 
 
-@pytest.mark.parametrize("before", [None, b"older"])
+@pytest.mark.parametrize("before", [None, OLDER])
 def test_the_check_changes_nothing(make, tmp_path, before) -> None:
     if before:
         (tmp_path / "out.json").write_bytes(before)
@@ -64,6 +67,50 @@ def test_the_check_changes_nothing(make, tmp_path, before) -> None:
 
     assert list(tmp_path.iterdir()) == listed
     assert before is None or (tmp_path / "out.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# README\n",
+        b'{"bomFormat":"CycloneDX"}',
+        b"[]",
+        b'{"mediaType":5}',
+        b"[" * 100_000,
+        b"\xff",
+        b"1" * 5000,
+        OLDER + b" " * MAX_BUNDLE_BYTES,
+    ],
+)
+def test_a_file_that_is_no_bundle_is_refused_and_stays(make, tmp_path, content) -> None:
+    (tmp_path / "README.md").write_bytes(content)
+
+    with pytest.raises(FileUnwritableError, match=r"README\.md: it is a file that is no bundle; nothing") as caught:
+        make("README.md").check()
+
+    assert "choose another file with --bundle" in str(caught.value.hint)
+    assert (tmp_path / "README.md").read_bytes() == content
+
+
+def test_a_file_that_became_something_else_since_the_check_stays(make, tmp_path) -> None:
+    file = make("out.json")
+    file.check()
+    (tmp_path / "out.json").write_bytes(b"notes")
+
+    with pytest.raises(FileUnwritableError, match=r"the attestation is stored, but .* it is a file that is no bundle"):
+        file.write(b"bundle")
+
+    assert (tmp_path / "out.json").read_bytes() == b"notes"
+
+
+def test_an_empty_file_takes_the_bundle(make, tmp_path) -> None:
+    (tmp_path / "out.json").touch()
+    file = make("out.json")
+
+    file.check()
+    file.write(b"bundle")
+
+    assert (tmp_path / "out.json").read_bytes() == b"bundle"
 
 
 def test_stdout_is_refused_as_a_usage_error(make) -> None:
@@ -101,7 +148,7 @@ def test_the_state_is_not_overwritten_with_its_bundle(make) -> None:
 @posix
 def test_a_link_is_followed_to_its_file(make, tmp_path) -> None:
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "real.json").write_bytes(b"older")
+    (tmp_path / "folder" / "real.json").write_bytes(OLDER)
     (tmp_path / "out.json").symlink_to("folder/real.json")
 
     make("out.json").write(b"bundle")
@@ -151,10 +198,10 @@ def test_the_file_that_the_command_itself_writes_to_is_refused(make, tmp_path, w
 
 
 def test_a_disk_that_is_full_leaves_the_older_file(make, tmp_path) -> None:
-    (tmp_path / "out.json").write_bytes(b"older")
+    (tmp_path / "out.json").write_bytes(OLDER)
     (tmp_path / f".out.json.{os.getpid()}").mkdir()
 
     with pytest.raises(FileUnwritableError):
         make("out.json").write(b"bundle")
 
-    assert (tmp_path / "out.json").read_bytes() == b"older"
+    assert (tmp_path / "out.json").read_bytes() == OLDER

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,20 @@ def test_the_media_type_is_that_of_the_file(operate, stub, write, name: str, tex
     operate("workflow", "contract", "apply", "-f", write(text, name), "--name", "x")
 
     assert stub.seen[0].headers["Content-Type"] == media_type
+
+
+@pytest.mark.real("cue")
+@pytest.mark.parametrize(
+    ("text", "is_said"), [('schemaVersion: "v1"', False), ('_v: 1\nschemaVersion: "v\\(_v)"', True)]
+)
+def test_apply_says_when_what_is_stored_is_not_the_file(operate, stub, write, text: str, is_said: bool) -> None:
+    stub.replies = [reply(revision())]
+
+    path = {"PATH": os.environ["PATH"]}
+    result = operate("workflow", "contract", "apply", "-f", write(text, "c.cue"), "--name", "x", env=path)
+
+    assert result.status == 0
+    assert ("evaluated by cue; stored as the JSON" in result.err) is is_said
 
 
 def test_create_refuses_one_that_is_there(operate, stub, write) -> None:

@@ -56,6 +56,50 @@ def test_a_graph_is_shown_as_a_tree_with_workflow_run_and_names(operate, stub) -
         f"├─ ATTESTATION {DIGEST}  bedrock/release, run {RUN}",
         f"│  └─ CONTAINER_IMAGE {IMAGE}  image, base",
         f"└─ ATTESTATION {OTHER}  bedrock/release, run {RUN}",
+        f"   └─ CONTAINER_IMAGE {IMAGE}  app  (shown above)",
+    ]
+
+
+def test_on_a_narrow_terminal_digests_stand_on_lines_of_their_own(operate, stub) -> None:
+    stub.replies = [reply(GRAPH)]
+
+    lines = operate("discover", "--commit", COMMIT, typed="", env={"COLUMNS": "80"}).out.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert lines[:5] == [
+        f"GIT_HEAD_COMMIT sha1:{COMMIT}",
+        f"├─ ATTESTATION  bedrock/release, run {RUN}",
+        f"│  {DIGEST}",
+        "│  └─ CONTAINER_IMAGE  image, base",
+        f"│     {IMAGE}",
+    ]
+
+
+def test_an_edge_to_what_stands_further_below_is_shown_there(operate, stub) -> None:
+    """Two attestations of one artifact, and an image that both have; the second is found through the image only."""
+    other = node(OTHER, "ATTESTATION")
+    graph = {
+        "node": node(DIGEST, "ATTESTATION"),
+        "references": [node(f"sha1:{COMMIT}", "GIT_HEAD_COMMIT"), node(IMAGE, "CONTAINER_IMAGE")],
+        "depth": 2,
+        "further": [{"depth": 2, "node": other}],
+        "links": [
+            link(DIGEST, f"sha1:{COMMIT}", "GIT_HEAD_COMMIT"),
+            link(DIGEST, IMAGE, "CONTAINER_IMAGE", "image"),
+            link(OTHER, f"sha1:{COMMIT}", "GIT_HEAD_COMMIT"),
+            link(OTHER, IMAGE, "CONTAINER_IMAGE", "app"),
+        ],
+    }
+    stub.replies = [reply(graph)]
+
+    result = operate("discover", "--digest", DIGEST, "--depth", "2")
+
+    assert result.out.splitlines() == [
+        f"ATTESTATION {DIGEST}",
+        f"├─ GIT_HEAD_COMMIT sha1:{COMMIT}",
+        f"│  └─ ATTESTATION {OTHER}  bedrock/release, run {RUN}",
+        f"└─ CONTAINER_IMAGE {IMAGE}  image",
+        f"   └─ ATTESTATION {OTHER}  bedrock/release, run {RUN}, as app  (shown above)",
     ]
 
 
@@ -99,6 +143,8 @@ def test_the_document_holds_the_keys_of_the_reference(operate, stub) -> None:
     [
         (("--commit", COMMIT.upper()), f"sha1:{COMMIT}", {"kind": "GIT_HEAD_COMMIT", "depth": "1"}),
         (("--commit", "ab" * 32), "sha256:" + "ab" * 32, {"kind": "GIT_HEAD_COMMIT", "depth": "1"}),
+        (("-d", DIGEST.removeprefix("sha256:")), DIGEST, {"depth": "1"}),
+        ((DIGEST,), DIGEST, {"depth": "1"}),
         (("-d", f"sha1:{COMMIT}"), f"sha1:{COMMIT}", {"depth": "1"}),
         (
             ("-d", DIGEST, "-k", "ARTIFACT", "--depth", "5", "--limit", "7", "--next", "c"),
@@ -119,6 +165,7 @@ def test_what_is_typed_reaches_the_control_plane(operate, stub, words, path, que
     ("words", "said"),
     [
         ((), "--digest or with --commit"),
+        ((DIGEST, "--digest", DIGEST), "typed twice"),
         (("--digest", DIGEST, "--commit", COMMIT), "--digest or with --commit"),
         (("--digest", "sha256:short"), "sha256:<64 hexadecimal digits>"),
         (("--digest", DIGEST.upper()), "sha256:<64 hexadecimal digits>"),

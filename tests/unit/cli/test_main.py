@@ -53,6 +53,33 @@ def test_an_unknown_command_gets_the_one_that_was_meant(chainloop, typed, meant)
     assert f"did you mean `{meant}`?" in done.err
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("attestation", "add", "README.md", "--name", "readme"), "did you mean `--value README.md`?"),
+        (("att", "add", "clp_" + "a" * 60), "did you mean `--value ***`?"),
+        (("attestation", "add", "--name", "readme"), "see `chainloop attestation add --help`"),
+    ],
+)
+def test_a_word_without_its_option_gets_the_option(chainloop, typed, said) -> None:
+    done = chainloop(*typed)
+
+    assert done.status == 2
+    assert said in done.err
+
+
+def test_an_interruption_says_what_goes_on(chainloop, monkeypatch) -> None:
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("chainloop_ci.cli.main.chainloop.main", interrupt)
+
+    done = chainloop("attestation", "status")
+
+    assert done.status == 130
+    assert "repeat the same command" in done.err
+
+
 def test_global_options_are_accepted_before_and_after_the_command(chainloop) -> None:
     assert chainloop("-o", "json", "version").json == chainloop("version", "-o", "json").json
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from chainloop_ci.cli.names import require_name, split_workflow
+from chainloop_ci.cli.names import require_digest, require_name, split_workflow
 from chainloop_ci.crafting import add
-from chainloop_ci.errors import UsageError
+from chainloop_ci.errors import DigestInvalidError, UsageError
 
 CREATORS = [
     ("workflow", "create", "--project", "p", "--name", "Bad Name"),
@@ -68,3 +68,11 @@ def test_a_workflow_is_named_with_its_project(workflow: str, project: str | None
 def test_a_workflow_without_one_project_is_refused(workflow: str, project: str | None) -> None:
     with pytest.raises(UsageError):
         split_workflow("--workflow", workflow, project)
+
+
+def test_64_digits_alone_are_sha256_and_nothing_else_is_guessed() -> None:
+    assert require_digest("ab" * 32) == "sha256:" + "ab" * 32
+
+    for typed in ("AB" * 32, "ab" * 31, "md5:" + "ab" * 16):
+        with pytest.raises(DigestInvalidError):
+            require_digest(typed)

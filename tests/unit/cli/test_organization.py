@@ -65,6 +65,8 @@ def test_update_changes_only_what_was_typed(operate, stub) -> None:
     [
         ((), "nothing to change"),
         (("--run-expiry", "soon"), "--run-expiry: expected a duration"),
+        (("--run-expiry", "10s"), "--run-expiry: expected 1m to 30d, found '10s'"),
+        (("--run-expiry", "31d"), "--run-expiry: expected 1m to 30d, found '31d'"),
         (("--quota", "much"), "--quota: expected a size"),
         (("--cas-backend", "s3"), "cas-backend"),
         (("--accept-unsigned", "maybe"), "accept-unsigned"),

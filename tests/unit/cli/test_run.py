@@ -4,7 +4,7 @@ import base64
 import json
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -154,12 +154,14 @@ def test_an_empty_list_as_json_is_a_list(operate, stub) -> None:
     assert operate("workflow", "run", "list", "-o", "json").json == {"items": []}
 
 
-def test_a_list_fits_a_terminal(operate, stub) -> None:
+@pytest.mark.parametrize("more", [(), ("--full",)])
+def test_a_list_fits_a_terminal_with_ids_that_can_be_copied(operate, stub, more: tuple[str, ...]) -> None:
     stub.replies = [page(run())]
 
-    lines = operate("workflow", "run", "ls", typed="", env={"COLUMNS": "80"}).out.splitlines()
+    lines = operate("workflow", "run", "ls", *more, typed="", env={"COLUMNS": "80"}).out.splitlines()
 
-    assert {len(line) for line in lines} == {80}
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["ID", run()["id"]]
 
 
 def test_a_moment_that_cannot_be_read_is_refused(operate, stub) -> None:
@@ -294,6 +296,24 @@ def test_what_is_no_id_is_not_asked_for(operate, stub, words: tuple[str, ...]) -
     assert (result.status, stub.seen) == (2, [])
     assert f"found {words[-1]!r}" in result.err
     assert "workflow run list" in result.err
+
+
+@pytest.mark.parametrize("words", [("--digest",), ()])
+def test_the_digits_that_sha256sum_prints_name_a_run(operate, stub, words: tuple[str, ...]) -> None:
+    stub.replies = [page(run(attestationDigest=DIGEST)), detail(), RAW]
+
+    result = operate("workflow", "run", "describe", *words, DIGEST.removeprefix("sha256:"))
+
+    assert result.status == 0
+    assert DIGEST in unquote(stub.seen[0].path)
+
+
+def test_the_digits_that_sha256sum_prints_filter_runs(operate, stub) -> None:
+    stub.replies = [page()]
+
+    operate("workflow", "run", "list", "--digest", DIGEST.removeprefix("sha256:"))
+
+    assert dict(parse_qsl(urlsplit(stub.seen[0].path).query))["digest"] == DIGEST
 
 
 def test_an_id_in_capitals_is_the_same_id(operate, stub) -> None:

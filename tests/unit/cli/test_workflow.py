@@ -54,6 +54,18 @@ def test_create_sends_what_was_typed(operate, stub) -> None:
         "runExpirySeconds": 5400,
     }  # fmt: skip
     assert "INF workflow created" in result.err
+    assert "WRN" not in result.err
+
+
+def test_r37_a_workflow_without_contract_is_created_with_a_warning_that_it_asks_for_nothing(operate, stub) -> None:
+    stub.replies = [reply(workflow(contract="bedrock-release"), 201)]
+
+    result = operate("workflow", "create", "--name", "release", "--project", "bedrock")
+
+    assert result.status == 0
+    assert "WRN its new contract is empty" in result.err
+    assert "no requirements" in result.err
+    assert "chainloop workflow contract apply --name bedrock-release -f contract.yaml" in result.err
 
 
 def test_one_that_is_there_already_is_an_error_unless_that_is_fine(operate, stub) -> None:
@@ -109,6 +121,7 @@ def test_update_changes_only_what_was_typed(operate, stub) -> None:
     [
         (("update", "release"), "nothing to change"),
         (("update", "release", "--run-expiry", "x"), "--run-expiry"),
+        (("update", "release", "--run-expiry", "10s"), "1m to 30d"),
         (("describe",), "say which workflow"),
         (("delete",), "say which workflow"),
         (("create", "--name", "x"), "--project"),

@@ -148,6 +148,24 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path, content: byte
         ask("https://127.0.0.1:1", str(tmp_path / "ca.pem"))
 
 
+def test_a_file_of_certificates_has_a_limit(tmp_path: Path, authority: Authority):
+    (tmp_path / "ca.pem").write_text(authority.pem + "#" * MAX_CA_BYTES)
+
+    with pytest.raises(ConfigInvalidError, match=f"larger than {MAX_CA_BYTES} bytes"):
+        ask("https://127.0.0.1:1", str(tmp_path / "ca.pem"))
+
+
+def test_what_to_do_about_ssl_cert_file_is_something_that_it_takes(tmp_path: Path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    address = Address("https://127.0.0.1:1", "clp_x", env={"SSL_CERT_FILE": str(tmp_path / "ca.pem")})
+
+    with pytest.raises(ConfigInvalidError, match="SSL_CERT_FILE") as caught:
+        HttpClient(address).json("GET", "whoami")
+
+    assert "path" in (caught.value.hint or "")
+    assert "text" not in (caught.value.hint or "")
+
+
 def test_r22_a_device_is_no_certificate():
     with pytest.raises(ConfigInvalidError, match="device"):
         ask("https://127.0.0.1:1", "/dev/zero")

@@ -79,6 +79,17 @@ def test_only_enough_of_a_body_starts_the_time_again(size: int, left: int) -> No
     assert countdown.remaining() == left
 
 
+def test_a_body_goes_on_by_its_own_time_not_by_that_of_its_head() -> None:
+    clock = Clock()
+    countdown = Countdown(clock)
+    countdown.begin(10)
+    countdown.begin_body(30)
+
+    countdown.count(MIN_BYTES)
+
+    assert countdown.remaining() == 30
+
+
 def test_speed_before_buys_no_time_later() -> None:
     clock = Clock()
     countdown = Countdown(clock)

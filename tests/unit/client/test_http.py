@@ -81,6 +81,16 @@ def test_r23_no_redirect_is_followed(client: HttpClient, stub: StubServer, statu
         assert other.seen == []
 
 
+@pytest.mark.parametrize("location", ["https://[", "http://[::1/x"])
+def test_a_redirect_to_what_cannot_be_read_as_an_address_is_said(
+    client: HttpClient, stub: StubServer, location: str
+) -> None:
+    stub.replies = [Reply(307, headers={"Location": location})]
+
+    with pytest.raises(ServerFaultError, match="redirect to what is no address"):
+        client.json("GET", "whoami")
+
+
 @pytest.mark.parametrize(
     "url", ["", "ftp://cp", "cp.example", "https://user:pw@cp", "https://cp?x=1", "https://cp#x", "https://"]
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -173,6 +174,16 @@ def test_a_private_authority_is_trusted_by_path_text_or_variable(tls_url: str, c
     answers = [HttpClient(address).json("GET", "whoami") for address in addresses]
 
     assert answers == [{"tls": True}] * 3
+
+
+def test_a_server_that_does_not_answer_to_tls_is_asked_about_its_scheme() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
+        address = Address(f"https://127.0.0.1:{listener.getsockname()[1]}", "clp_t")
+
+        with pytest.raises(UnreachableError, match="the TLS handshake got no answer") as caught:
+            HttpClient(address, Patience(limit_seconds=0.4)).json("GET", "whoami")
+
+    assert "speak http instead of https" in (caught.value.hint or "")
 
 
 def test_an_unknown_authority_is_refused_at_once_and_says_how_to_name_it(tls_url: str) -> None:

@@ -179,6 +179,7 @@ def test_r17_the_same_bytes_again_change_nothing(bench) -> None:
     second = bench.add("app.bin", "binary")
 
     assert second == first
+    assert any(info.startswith("unchanged") and first.digest in info for info in bench.notes.infos)
     assert (bench.store.saves, len(bench.plane.calls)) == (saves, calls)
 
 

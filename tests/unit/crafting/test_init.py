@@ -123,6 +123,33 @@ def test_an_init_whose_answer_was_lost_goes_on_with_the_same_run(make, store, pl
     assert list(plane.runs) == [state.pin.run_id]
 
 
+def test_off_ci_the_run_is_about_the_commit_that_git_has_checked_out(make, plane) -> None:
+    state = make()(InitRequest(NAMED))
+
+    [request] = plane.runs.values()
+    assert (request.ci.provider, request.ci.head_sha) == ("none", "0" * 40)
+    assert state.session.ci == request.ci
+
+
+def test_a_ci_system_that_tells_no_commit_is_not_given_one(make, plane) -> None:
+    make({**GITHUB, "GITHUB_EVENT_NAME": "pull_request"})(InitRequest(NAMED))
+
+    [request] = plane.runs.values()
+    assert request.ci.head_sha is None
+
+
+def test_an_init_whose_answer_was_lost_makes_another_run_for_another_commit(make, store, plane) -> None:
+    plane.failures["put_run"] = [UnreachableError("no answer")]
+    with pytest.raises(UnreachableError):
+        make()(InitRequest(NAMED))
+    first = store.state
+    store.state = replace(first, session=replace(first.session, ci=replace(first.session.ci, head_sha="1" * 40)))
+
+    state = make()(InitRequest(NAMED))
+
+    assert state.pin.run_id != first.pin.run_id
+
+
 def test_r31_an_attestation_is_never_about_the_test_merge_that_is_checked_out(make, plane, notes) -> None:
     env = {**GITHUB, "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/17/merge"}
 
@@ -159,7 +186,7 @@ def test_a_dry_run_does_not_stop_a_real_init(make, store, plane, notes) -> None:
     assert not state.dry_run
     assert store.state == state
     assert "cancel_run" not in plane.names
-    assert any("the dry run that was here is replaced" in warning for warning in notes.warnings)
+    assert any("the dry run that was here was replaced" in warning for warning in notes.warnings)
 
 
 @pytest.mark.parametrize("first", [InitRequest(NAMED), InitRequest(NAMED, dry_run=True)])
@@ -204,6 +231,29 @@ def test_the_state_of_another_job_is_replaced_with_a_notice(make, store, plane, 
 class BrokenStore(MemoryStore):
     def find(self) -> CraftingState | None:
         raise StateBrokenError("the state file is cut off")
+
+
+def test_nothing_is_said_to_be_replaced_by_an_init_that_fails(make, store, notes) -> None:
+    old = make()(InitRequest(NAMED))
+    store.state = replace(old, session=replace(old.session, ci=CiIdentity(provider="github", run_id="1")))
+    contract = ContractFile("contract.yaml", CONTRACT + b"  envAllowList: [GONE]\n")
+
+    with pytest.raises(VariablesMissingError):
+        make(offline=True)(InitRequest(Wanted(contract=contract), dry_run=True))
+
+    assert not notes.warnings
+
+
+def test_the_dry_run_of_another_job_is_replaced_without_naming_a_run(make, store, notes) -> None:
+    contract = Wanted(contract=ContractFile("contract.yaml", CONTRACT))
+    old = make(offline=True)(InitRequest(contract, dry_run=True))
+    store.state = replace(old, session=replace(old.session, ci=CiIdentity(provider="github", run_id="1")))
+
+    make(offline=True)(InitRequest(contract, dry_run=True))
+
+    [warning] = notes.warnings
+    assert "another job" in warning
+    assert "run=" not in warning
 
 
 def test_a_broken_state_stops_init_and_replace_goes_on(make, store, notes) -> None:
@@ -277,6 +327,16 @@ def test_a_dry_run_with_a_contract_file_asks_nobody(make, store) -> None:
     assert state.pin.run_id == ""
     assert state.cas.name == ""
     assert store.state == state
+
+
+def test_a_dry_run_that_cannot_ask_says_that_a_file_is_enough(make, plane) -> None:
+    plane.failures["get_crafting_context"] = [UnreachableError("no answer", hint="check the address")]
+
+    with pytest.raises(UnreachableError) as caught:
+        make()(InitRequest(Wanted(), dry_run=True))
+
+    assert (caught.value.hint or "").startswith("check the address; ")
+    assert "--contract FILE" in (caught.value.hint or "")
 
 
 def test_a_dry_run_with_a_control_plane_makes_no_run_and_takes_any_runner(make, plane) -> None:

@@ -151,6 +151,7 @@ def test_what_is_signed_already_needs_no_key(bench) -> None:
     pushed = bench.push({})
 
     assert bench.plane.bundles == [pushed.bundle, pushed.bundle]
+    assert any("--key" in info and FakeSigner.hint in info for info in bench.notes.infos)
 
 
 def test_with_another_key_the_attestation_is_signed_again(bench) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from chainloop_ci.attestation.state import CraftedMaterial
 from chainloop_ci.contract.types import MaterialType
-from chainloop_ci.crafting.status import get_status, require_compliant
+from chainloop_ci.crafting.status import find_expiry, get_status, require_compliant
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ContractNotMetError
 from tests.unit.crafting.memory import CONTRACT, NOW
@@ -47,3 +50,22 @@ def test_r37_a_contract_that_asks_for_nothing_is_neither_met_nor_unmet(begun) ->
     nothing = b"apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: demo}\nspec: {}\n"
 
     assert get_status(begun(nothing)).compliant is None
+
+
+def test_r15_a_run_is_expired_once_its_time_is_over(begun) -> None:
+    state = begun()
+    ends = find_expiry(state)
+
+    assert ends == state.session.expires_at
+    assert get_status(state, now=ends).expired
+    assert not get_status(state, now=ends - timedelta(seconds=1)).expired
+    assert not get_status(replace(state, dry_run=True), now=ends).expired
+
+
+def test_r15_an_upload_begins_the_life_of_the_run_anew(begun) -> None:
+    state = begun()
+    later = state.initialized_at + timedelta(hours=5)
+    uploaded = CraftedMaterial("binary", MaterialType.ARTIFACT, sha256_digest(b"x"), later, uploaded=True)
+
+    assert find_expiry(state.with_material(uploaded)) == state.session.expires_at + timedelta(hours=5)
+    assert find_expiry(state.with_material(replace(uploaded, uploaded=False))) == state.session.expires_at

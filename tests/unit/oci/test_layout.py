@@ -12,7 +12,7 @@ import pytest
 from chainloop_ci.attestation.state import ImageReference
 from chainloop_ci.errors import ImageUnresolvedError
 from chainloop_ci.oci.resolve import resolve_image
-from tests.unit.oci.layouts import Layout
+from tests.unit.oci.layouts import MANIFEST, Layout
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -144,6 +144,25 @@ def test_a_manifest_that_was_changed_is_refused(layout: Layout):
     layout.path(digest).write_bytes(layout.path(digest).read_bytes().replace(b"linux", b"minix").replace(b"2", b"3", 1))
 
     assert digest in refused(layout).message
+
+
+@pytest.mark.parametrize("raw", [b'{"layers": ' + b"[" * 200_000, b"[]", b"no manifest", b""])
+def test_t27_a_manifest_that_is_no_json_object_is_refused(layout: Layout, raw: bytes):
+    digest = layout.add(layout.blob(raw, MANIFEST))
+
+    error = refused(layout)
+
+    assert [finding.code for finding in error.findings] == ["blob-invalid"]
+    assert error.findings[0].message == f"{digest}: expected a manifest, found no JSON object"
+
+
+def test_a_manifest_below_an_index_that_is_none_is_refused(layout: Layout):
+    broken = layout.blob(b"no manifest", MANIFEST)
+    layout.add(layout.index(layout.manifest(), broken))
+
+    error = refused(layout)
+
+    assert [finding.path for finding in error.findings] == [broken["digest"]]
 
 
 def test_a_changed_layer_below_an_index_is_found(layout: Layout):

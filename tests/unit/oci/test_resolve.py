@@ -183,15 +183,24 @@ def test_what_may_pass_is_tried_again(first: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [{"status": 503}, {"body": requests.ConnectionError()}, {"body": requests.Timeout()}]
+    ("answer", "reason"),
+    [
+        ({"status": 503}, "it answers with 503"),
+        ({"body": requests.ConnectionError()}, "no connection could be made"),
+        ({"body": requests.ConnectionError("[Errno 111] Connection refused")}, "the connection was refused"),
+        ({"body": requests.ConnectionError("NameResolutionError: nowhere")}, "its host name is not known"),
+        ({"body": requests.exceptions.ProxyError()}, "the proxy does not let the connection through"),
+        ({"body": requests.Timeout()}, "no answer in time"),
+    ],
 )
 @responses.activate
-def test_a_registry_that_is_down_is_unreachable_after_a_few_attempts(answer: dict[str, object]) -> None:
+def test_a_registry_that_is_down_is_unreachable_after_a_few_attempts(answer: dict[str, object], reason: str) -> None:
     responses.head(manifest(), **answer)  # type: ignore[arg-type]  # a status or an exception
 
-    with pytest.raises(UnreachableError, match=r"registry\.example\.com"):
+    with pytest.raises(UnreachableError, match=rf"registry\.example\.com.*: {reason}") as caught:
         resolve_image(IMAGE, env={}, pause=no_pause)
 
+    assert "OCI layout" in (caught.value.hint or "")
     assert len(sent()) == MAX_ATTEMPTS
 
 
@@ -343,6 +352,49 @@ def test_t34_a_registry_s_own_realm_gets_the_credentials(image: str, realm: str)
     resolve_image(image, env={}, credentials=Typed(server=host))
 
     assert sent("GET")[0].headers["Authorization"] == BASIC
+
+
+@responses.activate
+def test_t34_an_address_that_readers_take_for_different_hosts_gets_no_credentials() -> None:
+    responses.head(manifest(), status=401, headers=challenge("https://evil.test\\@registry.example.com/token"))
+
+    with pytest.raises(RegistryLoginError, match="is no address: nothing was sent"):
+        resolve_image(IMAGE, env={}, credentials=Typed())
+
+    assert len(responses.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["http://evil.test/x", "http://evil.test\\@localhost/x", "ftp://registry.example.com/x"]
+)
+@responses.activate
+def test_t34_a_redirect_to_an_unprotected_place_or_to_none_is_not_followed(location: str) -> None:
+    responses.head(manifest(), status=307, headers={"Location": location})
+
+    with pytest.raises(ServerFaultError, match="plain http, or to no address"):
+        resolve_image(IMAGE, env={})
+
+    assert len(responses.calls) == 1
+
+
+@responses.activate
+def test_a_redirect_to_what_cannot_be_read_as_an_address_is_said() -> None:
+    responses.head(manifest(), status=307, headers={"Location": "https://["})
+
+    with pytest.raises(UnreachableError, match="an address that is none"):
+        resolve_image(IMAGE, env={})
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b"{}", b"[]", b"x", '{"token": "\u00e9\u20ac"}'.encode(), b'{"token": ""}']
+)
+@responses.activate
+def test_a_login_that_is_answered_with_no_usable_token_is_said(body: bytes) -> None:
+    responses.head(manifest(), status=401, headers=challenge())
+    responses.get(REALM, body=body)
+
+    with pytest.raises(ServerFaultError, match="a login without a token"):
+        resolve_image(IMAGE, env={}, credentials=Typed())
 
 
 @responses.activate

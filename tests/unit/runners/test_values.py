@@ -72,7 +72,17 @@ def test_a_commit_is_a_whole_one(value, expected):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("17", "17"), (" 17 ", "17"), ("0", "0"), ("-1", None), ("²", None), ("1" * 10, None), ("", None), (None, None)],
+    [
+        ("17", "17"),
+        (" 17 ", "17"),
+        ("0", "0"),
+        ("-1", None),
+        ("²", None),
+        ("١٧", None),
+        ("1" * 10, None),
+        ("", None),
+        (None, None),
+    ],
 )
 def test_a_number_is_plain_and_short(value, expected):
     assert digits(value) == expected

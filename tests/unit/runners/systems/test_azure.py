@@ -53,6 +53,16 @@ def test_the_identity_of_a_push():
             id="r31-never-the-merge-commit",
         ),
         pytest.param(
+            {"BUILD_SOURCEBRANCH": "refs/pull/17/merge", "BUILD_SOURCEVERSION": MERGE, "BUILD_REASON": "Manual"},
+            {"head_sha": None},
+            id="r31-a-pull-request-s-merge-started-by-hand",
+        ),
+        pytest.param(
+            {"BUILD_SOURCEBRANCH": "refs/pull/17/merge", "BUILD_SOURCEVERSION": MERGE, "BUILD_REASON": None},
+            {"head_sha": None},
+            id="r31-a-pull-request-s-merge-for-no-known-reason",
+        ),
+        pytest.param(
             {"SYSTEM_JOBATTEMPT": "2"}, {"run_id": "1430", "run_attempt": 2, "job": "build/compile"}, id="re-run"
         ),
         pytest.param(

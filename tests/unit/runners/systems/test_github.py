@@ -45,7 +45,9 @@ def test_the_identity_of_a_push():
     )
 
 
-@pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "pull_request_review"])
+@pytest.mark.parametrize(
+    "event", ["pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"]
+)
 def test_r31_the_commit_of_a_pull_request_is_its_head(event):
     facts = HostFacts({**ENV, "GITHUB_EVENT_NAME": event, "GITHUB_REF": "refs/pull/17/merge"}, event=PULL_REQUEST)
 
