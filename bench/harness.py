@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import random
 import statistics
 import time
@@ -53,7 +54,7 @@ class Row:
     def interval(self) -> tuple[float, float]:
         """Return the 95 % interval of the ratio: rounds drawn again and again from those that were measured."""
         draw = random.Random(len(self.ours))  # the same figures give the same interval
-        paired = list(zip(self.ours, self.baseline, strict=len(self.ours) == len(self.baseline)))
+        paired = list(zip(self.ours, self.baseline, strict=False))
         found = sorted(_ratio(draw.choices(paired, k=len(paired))) for _ in range(_RESAMPLES))
         return found[_RESAMPLES // 40], found[-_RESAMPLES // 40]
 
@@ -152,9 +153,9 @@ def row(
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the value that `percent` of `values` do not go beyond."""
+    """Return the smallest of `values` that `percent` % of them do not go beyond."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+    return ordered[max(math.ceil(len(ordered) * percent / 100), 1) - 1]
 
 
 def _ratio(drawn: Sequence[tuple[float, float]]) -> float:

@@ -19,7 +19,9 @@ class StoreFullError(ChainloopError):
 
     code = "store-full"
 
-    def __init__(self, where: str = "the store", hint: str = "free space on the server's data folder") -> None:
+    def __init__(
+        self, where: str = "the store", hint: str = "the server's operator has to free space on its data folder"
+    ) -> None:
         super().__init__(f"{where} is full, nothing was written", hint=f"{hint}, then repeat")
 
 
@@ -52,6 +54,19 @@ class SchemaMismatchError(ChainloopError):
     """The database has another schema version than this server."""
 
     code = "schema-mismatch"
+
+
+class UploadsBusyError(ChainloopError):
+    """Too much is on its way, for this token, its organization or all; 503 with Retry-After (T30)."""
+
+    code = "uploads-busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too many uploads and downloads are in progress at once; nothing was done",
+            hint="repeat the request when one of them has ended; the server's operator raises the number with "
+            "CHAINLOOP_THREADS and CHAINLOOP_WORKERS",
+        )
 
 
 class BodyTooLargeError(ChainloopError):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from server.auth.authenticator import Authenticator
+from server.cas.blobs import Blobs
 from server.cas.registry import open_back_ends
 from server.config import ServerConfig
 from server.content_check.checker import ContentChecker
@@ -19,6 +20,7 @@ from server.model.sweeps import FIRST_SWEEPS
 from server.services.artifacts import Artifacts
 from server.services.attestations import Attestations
 from server.services.audit import Audit
+from server.services.body_places import BodyPlaces
 from server.services.contracts import Contracts
 from server.services.crafting import Crafting
 from server.services.health import Health
@@ -67,6 +69,8 @@ class Services:
     runs: Runs
     attestations: Attestations
     artifacts: Artifacts
+    body_places: BodyPlaces
+    """For bodies of other requests than uploads: whoever uploads keeps none of them waiting."""
     referrers: Referrers
     audit: Audit
     metrics: Metrics
@@ -86,6 +90,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     health = Health(database, config.data, config.min_free_bytes, sweep_log)
     # Workers may overlap while one takes the place of another.
     process = ProcessMetrics(2 * config.workers)
+    checker = world.checker or ContentChecker(config.check_memory_bytes, process.checked)
     return Services(
         config=config,
         world=world,
@@ -100,25 +105,27 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         contracts=contracts,
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, max_open_runs=config.max_open_runs),
-        attestations=Attestations(
-            database,
-            now,
-            new_id,
-            back_ends=back_ends,
-            checker=world.checker or ContentChecker(config.check_memory_bytes, process.checked),
-        ),
-        artifacts=Artifacts(
-            database,
-            now,
-            back_ends=back_ends,
-            max_blob_bytes=config.max_blob_bytes,
-            run_quota_bytes=config.run_quota_bytes,
-        ),
+        attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=checker),
+        artifacts=_build_artifacts(config, database, now, back_ends),
+        body_places=BodyPlaces(config.threads // 4),
         referrers=Referrers(database),
         audit=Audit(database, now),
         metrics=Metrics(database, now),
         process_metrics=process,
         server_metrics=ServerMetrics(database, health, process),
+    )
+
+
+def _build_artifacts(
+    config: ServerConfig, database: Database, now: Callable[[], datetime], back_ends: Mapping[str, Blobs]
+) -> Artifacts:
+    return Artifacts(
+        database,
+        now,
+        back_ends=back_ends,
+        max_blob_bytes=config.max_blob_bytes,
+        run_quota_bytes=config.run_quota_bytes,
+        places=BodyPlaces(config.threads // 2),
     )
 
 

@@ -25,14 +25,33 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     formed = argparse.ArgumentParser(add_help=False)
     formed.add_argument("-o", "--output", choices=("table", "json"), default="table", help="form of the answer")
     backup = commands.add_parser(
-        "backup", parents=[shared, formed], help="write a whole copy of the data folder; the server may run meanwhile"
+        "backup",
+        parents=[shared, formed],
+        help="write a whole copy of the data folder; the server may run meanwhile",
+        description="Write a whole copy of the data folder: database, artifacts, secrets. The server may run "
+        "meanwhile. On one file system artifacts become hard links to the store.",
     )
     backup.add_argument("folder", metavar="DIR", type=_folder, help="empty or absent; only its owner may read it")
-    restore = commands.add_parser("restore", parents=[shared, formed], help="make a new data folder from a backup")
+    restore = commands.add_parser(
+        "restore",
+        parents=[shared, formed],
+        help="make a new data folder from a backup",
+        description="Make a new data folder from a backup. The data folder must be empty or absent.",
+    )
     restore.add_argument("folder", metavar="DIR", type=_folder, help="what `backup` has written")
-    commands.add_parser("migrate", parents=[shared], help="bring the database to this server's version")
     commands.add_parser(
-        "doctor", parents=[shared, formed], help="check database, attestations and blobs; exit 1: broken"
+        "migrate",
+        parents=[shared],
+        help="bring the database to this server's version",
+        description="Bring the database to this server's version. A copy of it is saved first; a server that runs on "
+        "the folder must be stopped, unless there is nothing to do.",
+    )
+    commands.add_parser(
+        "doctor",
+        parents=[shared, formed],
+        help="check database, attestations and blobs; exit 1: broken",
+        description="Check database, attestations and artifacts, and say what to do. Nothing is changed; the server "
+        "may run meanwhile.",
     )
 
 
@@ -42,7 +61,10 @@ def _backup(config: ServerConfig, options: argparse.Namespace) -> int:
     world = World()
     database = data_folder.open_existing(config)
     manifest = take_backup(config, database, options.folder, now=world.now, progress=_progress(world))
-    _answer(options, to_dict(manifest), f"backup of {_contents(manifest)} in {options.folder}")
+    text = f"backup of {_contents(manifest)} in {options.folder}"
+    if manifest.blobs:
+        text += _HARD_LINKS
+    _answer(options, to_dict(manifest), text)
     for digest in manifest.lost:
         sys.stderr.write(f"warning: {digest} is missing or broken in the store\n")
     if manifest.lost_blobs:
@@ -92,7 +114,7 @@ COMMANDS: Mapping[str, Command] = {"backup": _backup, "restore": _restore, "migr
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
+    return Path(text).expanduser().resolve()
 
 
 def _progress(world: World) -> Progress:
@@ -102,6 +124,12 @@ def _progress(world: World) -> Progress:
 def _contents(manifest: Manifest) -> str:
     runs = manifest.rows.get("workflow_runs", 0)
     return f"{runs} runs, {manifest.blobs} artifacts ({manifest.blob_bytes} bytes), schema {manifest.schema_version}"
+
+
+_HARD_LINKS = (
+    "\non the store's own file system its artifacts are hard links to the store's: no second room is taken, and one "
+    "broken disk breaks both; copy it to another machine"
+)
 
 
 def _answer(options: argparse.Namespace, document: Mapping[str, Any], text: str) -> None:
@@ -116,5 +144,6 @@ def _table(diagnosis: Diagnosis) -> str:
         lines += [f"      {text}" for text in (*check.problems, *check.warnings)]
         if check.advice and (check.problems or check.warnings):
             lines.append(f"      -> {check.advice}")
+    lines += ["", f"{'rows':>9} table"]
     lines += [f"{count:>9} {table}" for table, count in diagnosis.counts.items()]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from chainloop_ci.digests import Digest, digest_of_hex
+from server.cas.regular_file import open_regular
 from server.errors import StoreFullError
 
 _BLOCK_BYTES = 1024 * 1024
@@ -47,10 +48,10 @@ def open_private(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
-def copy_private(source: Path, target: Path) -> Digest:
-    """Copy a file to a new private one and return the digest of what was copied."""
+def copy_private(source: Path, target: Path, *, follow_links: bool = True) -> Digest:
+    """Copy an ordinary file to a new private one and return the digest of what was copied."""
     found = hashlib.sha256()
-    with source.open("rb") as read, open_private(target) as written:
+    with open_regular(source, follow_links=follow_links) as read, open_private(target) as written:
         while block := read.read(_BLOCK_BYTES):
             found.update(block)
             written.write(block)

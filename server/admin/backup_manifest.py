@@ -13,6 +13,7 @@ from chainloop_ci.api.record import from_dict, to_dict
 from chainloop_ci.digests import Digest, digest_of_hex
 from chainloop_ci.errors import RequestInvalidError
 from server.admin.backup_files import open_private, sync_folder
+from server.cas.regular_file import NotRegularFileError, open_regular
 from server.errors import BackupInvalidError
 
 MANIFEST = "manifest.json"
@@ -65,9 +66,9 @@ class Manifest:
 
 
 def describe_file(path: Path) -> SavedFile:
-    """Return name, size and digest of a file."""
+    """Return name, size and digest of an ordinary file that is no link."""
     found, size_bytes = hashlib.sha256(), 0
-    with path.open("rb") as file:
+    with open_regular(path, follow_links=False) as file:
         while block := file.read(_BLOCK_BYTES):
             found.update(block)
             size_bytes += len(block)
@@ -93,14 +94,14 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             document = json.loads(file.read(_MAX_MANIFEST_BYTES))
-    except (FileNotFoundError, NotADirectoryError) as error:
+    except (FileNotFoundError, NotADirectoryError, NotRegularFileError) as error:
         raise BackupInvalidError(
             f"{folder} is no finished backup: expected {MANIFEST} in it, found none",
             hint="name a folder that `python -m server backup` has filled to its end",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(path, "it is no JSON document") from error
     if isinstance(document, dict) and document.get("format") != FORMAT:
         raise BackupInvalidError(

@@ -22,20 +22,30 @@ EXIT_USAGE = 2
 
 _SETTINGS = """
 settings (environment):
-  CHAINLOOP_DATA             folder of database, blobs and the administrator's token (.data)
-  PORT                       port to listen on (8080)
-  CHAINLOOP_BIND             address to listen on (127.0.0.1: this machine only)
-  CHAINLOOP_PUBLIC_URL       address under which others reach the server; the only source of links (http://<bind>:<port>)
-  CHAINLOOP_TRUSTED_PROXIES  networks whose X-Forwarded-For is believed, separated by commas (none)
-  CHAINLOOP_WORKERS          processes (2)
-  CHAINLOOP_THREADS          requests at once per process (16)
-  CHAINLOOP_MAX_BLOB_BYTES   largest artifact (17179869184)
-  CHAINLOOP_RUN_QUOTA_BYTES  what one workflow run may upload (0: no bound but the organization's)
-  CHAINLOOP_UPLOAD_GRACE     how long an upload that no attestation refers to is kept: 90m, 24h, 7d (24h)
-  CHAINLOOP_MAX_OPEN_RUNS    runs that one token may have open at once (10000; 0: any number)
-  CHAINLOOP_MIN_FREE_BYTES   free disk space below which /readyz warns (268435456)
-  CHAINLOOP_CHECK_MEMORY_BYTES memory of content checks of one process (1073741824)
-  CHAINLOOP_SHUTDOWN_SECONDS time for requests in progress after SIGTERM or Ctrl-C (30)
+  CHAINLOOP_DATA                folder of database, blobs and the
+                                administrator's token (.data)
+  PORT                          port to listen on (8080)
+  CHAINLOOP_BIND                address to listen on (127.0.0.1: this machine
+                                only)
+  CHAINLOOP_PUBLIC_URL          address under which others reach the server;
+                                the only source of links (http://<bind>:<port>)
+  CHAINLOOP_TRUSTED_PROXIES     networks whose X-Forwarded-For is believed,
+                                separated by commas (none)
+  CHAINLOOP_WORKERS             processes (2)
+  CHAINLOOP_THREADS             requests at once per process (16)
+  CHAINLOOP_MAX_BLOB_BYTES      largest artifact (17179869184)
+  CHAINLOOP_RUN_QUOTA_BYTES     what one workflow run may upload (0: no bound
+                                but the organization's)
+  CHAINLOOP_UPLOAD_GRACE        how long an upload that no attestation refers
+                                to is kept: 90m, 24h, 7d (24h)
+  CHAINLOOP_MAX_OPEN_RUNS       runs that one token may have open at once
+                                (10000; 0: any number)
+  CHAINLOOP_MIN_FREE_BYTES      free disk space below which /readyz warns
+                                (268435456)
+  CHAINLOOP_CHECK_MEMORY_BYTES  memory of content checks of one process
+                                (1073741824)
+  CHAINLOOP_SHUTDOWN_SECONDS    time for requests in progress after SIGTERM or
+                                Ctrl-C (30)
 """
 
 
@@ -54,11 +64,18 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         _complain(error.message, error.hint, error.findings)
         return EXIT_FAILED
     except SQLAlchemyError as error:
-        _complain(f"the database cannot be used: {getattr(error, 'orig', None) or type(error).__name__}", None)
+        cause = str(getattr(error, "orig", None) or type(error).__name__)
+        _complain(f"the database cannot be used: {cause}", _OWNER_HINT if cause in _FORBIDDEN else None)
         return EXIT_FAILED
     except OSError as error:
-        _complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), None)
+        hint = _OWNER_HINT if isinstance(error, PermissionError) else None
+        _complain(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "), hint)
         return EXIT_FAILED
+
+
+_FORBIDDEN = ("unable to open database file", "attempt to write a readonly database")
+"""What SQLite says of a file that belongs to somebody else."""
+_OWNER_HINT = "run the command as the user whose data folder it is; its files must not belong to anybody else"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,15 +90,28 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--data", metavar="FOLDER", help="data folder; default: CHAINLOOP_DATA, else .data")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser(
-        "serve", parents=[shared], help="serve until SIGTERM or Ctrl-C; makes a new data folder"
+        "serve",
+        parents=[shared],
+        help="serve until SIGTERM or Ctrl-C; makes a new data folder",
+        description="Serve until SIGTERM or Ctrl-C. An empty or absent data folder is made ready.",
     )
     serve.add_argument("--port", metavar="N", help="port to listen on; default: PORT, else 8080")
     backup_commands.add_commands(commands, shared)
     sweep_commands.add_commands(commands, shared)
-    token = commands.add_parser("token", parents=[shared], help="make, list or revoke the operator's instance tokens")
+    token = commands.add_parser(
+        "token",
+        parents=[shared],
+        help="make, list or revoke the operator's instance tokens",
+        description="Make, list or revoke the operator's instance tokens.",
+    )
     token.add_argument("action", choices=("create", "list", "revoke"), help="what to do")
     token.add_argument("--name", default="operator", help="name of the token (operator)")
-    commands.add_parser("openapi", parents=[shared], help="print the OpenAPI 3.1 document of the API")
+    commands.add_parser(
+        "openapi",
+        parents=[shared],
+        help="print the OpenAPI 3.1 document of the API",
+        description="Print the OpenAPI 3.1 document of the API.",
+    )
     return parser
 
 

@@ -1,13 +1,16 @@
 """Connections of clients that may be slow, broken or hostile: none of them holds a thread while it says nothing (T30).
 
 Gunicorn's threaded worker reads a request's head in one of its few threads and waits there as long as the client likes.
-Here the head is collected by the poller, which waits for hundreds of clients at once; a thread is given to whole heads.
+Here the head, and a body that is short, are collected by the poller, which waits for hundreds of clients at once; a
+thread is given when they are whole. How many longer bodies are read in threads at once is `BodyPlaces`' rule.
 """
 
 from __future__ import annotations
 
 import errno
+import math
 import os
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -18,6 +21,7 @@ from gunicorn.http import get_parser
 from gunicorn.workers.gthread import TConn
 
 from server.admin.malformed import HEAD_TOO_LARGE, MAX_HEAD_BYTES, render_malformed
+from server.services.body_places import WAITED_FOR_BYTES
 
 STALL_SECONDS = 30.0
 """A request is given up when not a byte of its body comes, or a block of its answer is not taken, for this long."""
@@ -27,10 +31,13 @@ MIN_BODY_BYTES_PER_SECOND = 4 * 1024
 
 _READ_BYTES = 16 * 1024
 _HEAD_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*0*([0-9]{1,9})[ \t]*\r\n", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nexpect[ \t]*:", re.IGNORECASE)
+"""Such a client sends its body only when it was told to go on."""
 
 
 class Head(Enum):
-    """How far the head of the next request is."""
+    """How far the head of the next request is, with its body when that is short."""
 
     PARTIAL = auto()
     WHOLE = auto()
@@ -90,13 +97,14 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         # There is no TLS and no HTTP/2 to negotiate.
         self.initialized = self.data_ready = True
         self._linger = linger
+        self._end = math.inf
 
     def receive_head(self) -> Head:
-        """Take what has come of the next request's head; what follows it stays with gunicorn's parser."""
+        """Take what has come of the next request's head and short body; they stay with gunicorn's parser."""
         self.sock.setblocking(False)
         buffer = self.parser.unreader.buf
-        while _HEAD_END not in buffer.getvalue():
-            if buffer.seek(0, os.SEEK_END) > MAX_HEAD_BYTES:
+        while (size := buffer.seek(0, os.SEEK_END)) < (wanted := self._find_end()):
+            if wanted == math.inf and size > MAX_HEAD_BYTES:
                 return Head.TOO_LONG
             try:
                 block = self.sock.recv(_READ_BYTES)
@@ -105,9 +113,18 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             except OSError:
                 return Head.GONE
             if not block:
-                return Head.GONE
+                # The answer to a body that broke off is the route's.
+                return Head.GONE if wanted == math.inf else Head.WHOLE
             buffer.write(block)
+        self._end = math.inf
         return Head.WHOLE
+
+    def _find_end(self) -> float:
+        """Return how much must have come before a thread is given; infinite while the head has no end."""
+        if self._end == math.inf:
+            head, end, _ = self.parser.unreader.buf.getvalue().partition(_HEAD_END)
+            self._end = len(head) + len(end) + _awaited_body(head + end) if end else math.inf
+        return self._end
 
     def refuse_head(self) -> None:
         """Answer a head that is too long, without waiting, and end."""
@@ -124,3 +141,10 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             self._linger(self)
         else:
             super().close()
+
+
+def _awaited_body(head: bytes) -> int:
+    """Return the length of a body that is waited for without a thread; 0 for one that is long, or held back."""
+    length = _LENGTH.search(head)
+    size = int(length[1]) if length and not _EXPECT.search(head) else 0
+    return size if size <= WAITED_FOR_BYTES else 0

@@ -77,7 +77,13 @@ def dispatch_beside(config: ServerConfig) -> bool:
 
 
 def _is_current(engine: Engine) -> bool:
-    """Look whether the database is still of this version: somebody may have stopped the server and migrated it."""
+    """Tell whether the database can be reached, and insist that it is still of this version.
+
+    Somebody may have stopped the server and migrated it.
+
+    Raises:
+        SchemaMismatchError: with the command that helps.
+    """
     try:
         schema.require_current(engine)
     except SQLAlchemyError as error:

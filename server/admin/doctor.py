@@ -9,25 +9,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ChainloopError
 from server.cas.blobs import Blobs
-from server.cas.filesystem import STALE_SECONDS
 from server.cas.registry import look_into_back_ends
 from server.config import ServerConfig
+from server.model.sweeps import ABANDONED
 from server.services.orphans import list_orphans
+from server.services.sweep_log import SweepLog
 from server.store import artifacts, checks, counter_checks, schema
 from server.store.database import Database
-from server.store.snapshots import count_rows
+from server.store.snapshots import count_rows, list_blobs
 
 MAX_EXAMPLES = 20
 """Findings that one check shows."""
-MAX_SWEEP_AGE = timedelta(days=1)
-"""Sweeps are due every few minutes; one that succeeded longer ago than this does not run."""
 
 _RESTORE = "restore the last backup (`python -m server restore DIR`), and look after the disk"
 _REPORT = "the server does not write this by itself: keep a backup as it is, and report it with the server's log"
@@ -84,12 +83,13 @@ def diagnose(config: ServerConfig, database: Database, *, now: datetime) -> Diag
     if tables.problems:
         # The other checks ask for tables that may not be there.
         return Diagnosis((tables, file))
-    inside, counts = _look_inside(database, now)
+    inside, counts = _look_inside(database)
+    sweeps = _look_at_sweeps(database, now)
     back_ends = look_into_back_ends(config.blobs_path)
-    return Diagnosis((tables, file, *inside, *_look_at_blobs(database, back_ends, now)), counts)
+    return Diagnosis((tables, file, *inside, sweeps, *_look_at_blobs(database, back_ends, now)), counts)
 
 
-def _look_inside(database: Database, now: datetime) -> tuple[tuple[Check, ...], dict[str, int]]:
+def _look_inside(database: Database) -> tuple[tuple[Check, ...], dict[str, int]]:
     """Check what one moment of the database says."""
     with database.read() as connection:
         altered = (digest for digest, raw in checks.list_bundles(connection) if sha256_digest(raw) != digest)
@@ -103,20 +103,22 @@ def _look_inside(database: Database, now: datetime) -> tuple[tuple[Check, ...], 
                 warnings=_first(counter_checks.check_quotas(connection)),
                 advice="raise it: `chainloop organization update --quota`, or leave it: uploads are refused until then",
             ),
-            Check(
-                "sweeps",
-                warnings=_first(checks.late_sweeps(connection, before=now - MAX_SWEEP_AGE)),
-                advice="`python -m server serve` runs the dispatcher that sweeps; its log says why a sweep fails",
-            ),
         )
         return found, count_rows(connection)
+
+
+def _look_at_sweeps(database: Database, now: datetime) -> Check:
+    """Check the sweeps as `/readyz` does."""
+    late = [finding.message for finding in SweepLog(database, lambda: now).findings()]
+    advice = "`python -m server serve` runs the dispatcher that sweeps; its log says why a sweep fails"
+    return Check("sweeps", warnings=_first(late), advice=advice)
 
 
 def _look_at_blobs(database: Database, back_ends: Mapping[str, Blobs], now: datetime) -> tuple[Check, ...]:
     """Check what lies in the back ends."""
     orphans = [blob.size_bytes for _, blob in list_orphans(database, back_ends)]
     unknown = f"{len(orphans)} with {sum(orphans)} bytes belong to no organization"
-    stale = now - timedelta(seconds=STALE_SECONDS)
+    stale = now - ABANDONED
     left = [
         upload.size_bytes
         for blobs in back_ends.values()
@@ -131,7 +133,12 @@ def _look_at_blobs(database: Database, back_ends: Mapping[str, Blobs], now: date
             advice="upload those files again (the right bytes replace the stored ones), or restore the last backup",
         ),
         Check("unknown blobs", warnings=(unknown,) if orphans else (), advice="`python -m server gc` removes them"),
-        Check("unfinished uploads", warnings=(unfinished,) if left else (), advice="the next start removes them"),
+        Check(
+            "unfinished uploads",
+            warnings=(unfinished,) if left else (),
+            advice="the next sweep of unknown blobs removes them, and so does the next start; `python -m server gc` "
+            "does it now",
+        ),
     )
 
 
@@ -139,7 +146,7 @@ def _broken_blobs(database: Database, back_ends: Mapping[str, Blobs]) -> Iterato
     """Read every blob to its end, which checks it against its name."""
     for name, blobs in back_ends.items():
         with database.read() as connection:
-            wanted = checks.list_blobs(connection, name)
+            wanted = [digest for digest, _ in list_blobs(connection, name)]
         for digest in wanted:
             try:
                 deque(blobs.read(digest), maxlen=0)

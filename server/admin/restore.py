@@ -8,23 +8,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from chainloop_ci.digests import Digest, hex_of, parse_digest
-from chainloop_ci.errors import ConflictError, DigestInvalidError, Finding
+from chainloop_ci.digests import Digest, digest_of_hex, hex_of
+from chainloop_ci.errors import ConflictError, Finding
 from server.admin.backup_files import copy_private, remove, space_needed, sync_folder
-from server.admin.backup_manifest import BLOBS, DATABASE, Manifest, SavedFile, describe_file, read_manifest
+from server.admin.backup_manifest import (
+    BLOB_LIST,
+    BLOBS,
+    DATABASE,
+    SECRETS,
+    Manifest,
+    SavedFile,
+    describe_file,
+    read_manifest,
+)
 from server.admin.backup_progress import Progress
 from server.admin.data_folder import RESTORING, make_folder
 from server.admin.folder_lock import LOCK_NAME, hold_folder
 from server.cas.filesystem import FilesystemBlobs
+from server.cas.regular_file import NotRegularFileError
 from server.config import ServerConfig
 from server.errors import BackupInvalidError, BlobCorruptError
 from server.store import schema
 
-_LINE = re.compile(rb"(sha256:[0-9a-f]{64}) ([0-9]{1,16})\n")
+_MAX_NAME_BYTES = 255
+_MAX_SHOWN = 5
+_LINE = re.compile(rb"sha256:([0-9a-f]{64}) ([0-9]{1,16})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +59,7 @@ def restore_backup(config: ServerConfig, source: Path, progress: Progress) -> Re
     """
     manifest = read_manifest(source)
     schema.require_known_version(manifest.schema_version)
-    _require_plain_names(manifest)
+    _require_own_names(manifest)
     with space_needed(config.data):
         _fill(config, source, manifest, progress)
     return Restored(manifest, manifest.schema_version != schema.head_version())
@@ -98,9 +110,12 @@ class _Restore:
     def _copy_files(self) -> Iterator[Finding]:
         for file in (self._manifest.database, *self._manifest.secrets):
             try:
-                found = copy_private(self._source / file.name, self._staging / file.name)
+                found = copy_private(self._source / file.name, self._staging / file.name, follow_links=False)
             except FileNotFoundError:
                 yield _damage(file.name, f"expected {file.digest}, found no such file")
+                continue
+            except NotRegularFileError:
+                yield _damage(file.name, f"expected {file.digest}, found no ordinary file")
                 continue
             if found != file.digest:
                 yield _damage(file.name, f"expected {file.digest}, found {found}")
@@ -114,7 +129,11 @@ class _Restore:
         kept, copied = FilesystemBlobs(self._source / BLOBS), FilesystemBlobs(self._staging / BLOBS)
         copied.prepare()
         report, done = self._progress.of("artifacts", "bytes"), 0
-        for digest, size_bytes in _read_list(self._source / self._manifest.blob_list.name):
+        for entry in _read_list(self._source / self._manifest.blob_list.name):
+            if isinstance(entry, Finding):
+                yield entry
+                continue
+            digest, size_bytes = entry
             try:
                 copied.copy_from(kept, digest)
             except BlobCorruptError as error:
@@ -131,14 +150,20 @@ class _Restore:
         sync_folder(self._data)
 
 
-def _require_plain_names(manifest: Manifest) -> None:
-    """Refuse a manifest whose names lead out of the folder."""
-    bad = [file.name for file in manifest.files if Path(file.name).name != file.name or file.name.startswith(".")]
-    if bad or manifest.database.name != DATABASE:
-        raise BackupInvalidError(
-            f"the manifest names files that no backup has: {', '.join(map(repr, bad)) or manifest.database.name}",
-            hint="restore another backup",
-        )
+def _require_own_names(manifest: Manifest) -> None:
+    """Refuse a manifest with names that no backup has, or one of them twice: they would lead elsewhere."""
+    named = [file.name for file in manifest.secrets]
+    bad = [name for name in named if not _is_secret(name) or named.count(name) > 1]
+    fixed = {manifest.database.name: DATABASE, manifest.blob_list.name: BLOB_LIST}
+    bad += [name for name, expected in fixed.items() if name != expected]
+    if bad:
+        shown = ", ".join(repr(name[:80]) for name in dict.fromkeys(bad[:_MAX_SHOWN]))
+        raise BackupInvalidError(f"the manifest names files that no backup has: {shown}", hint="restore another backup")
+
+
+def _is_secret(name: str) -> bool:
+    is_plain = name.isprintable() and "/" not in name and not name.startswith(".")
+    return is_plain and len(name.encode()) <= _MAX_NAME_BYTES and any(fnmatchcase(name, pattern) for pattern in SECRETS)
 
 
 def _require_free(config: ServerConfig) -> None:
@@ -173,16 +198,20 @@ def _check_file(folder: Path, file: SavedFile) -> Finding | None:
         found = describe_file(folder / file.name)
     except FileNotFoundError:
         return _damage(file.name, f"expected {file.digest}, found no such file")
+    except NotRegularFileError:
+        return _damage(file.name, f"expected {file.digest}, found no ordinary file")
     return None if found == file else _damage(file.name, f"expected {file.digest}, found {found.digest}")
 
 
-def _read_list(path: Path) -> Iterator[tuple[Digest, int]]:
+def _read_list(path: Path) -> Iterator[tuple[Digest, int] | Finding]:
+    """Return the blobs of the list with their sizes, and a finding for each line that is none."""
     with path.open("rb") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             match = _LINE.fullmatch(line)
             if match:
-                with suppress(DigestInvalidError):
-                    yield parse_digest(match[1].decode()), int(match[2])
+                yield digest_of_hex(match[1].decode()), int(match[2])
+            else:
+                yield _damage(path.name, f"line {number} is no digest and size")
 
 
 def _damage(name: str, what: str) -> Finding:

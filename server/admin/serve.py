@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
@@ -47,14 +49,28 @@ def serve(config: ServerConfig) -> None:
     configure_logging()
     # Database and blobs are for this user only, whatever the mode of a folder that was there before.
     os.umask(PRIVATE_UMASK)
-    make_folder(config)
-    with hold_folder(config, f"serving on {config.bind} port {config.port}"), listen(config) as listener:
+    with _place(config) as listener:
         database = prepare(config)
         secret = ensure_first_token(database, World(), config.admin_token_path)
         # Connections must not cross the fork into the workers.
         database.engine.dispose()
         # Gunicorn closes the socket itself.
         _Server(config, listener.detach(), lambda: _announce(config, secret)).run()
+
+
+@contextmanager
+def _place(config: ServerConfig) -> Iterator[socket.socket]:
+    """Hold the data folder and the port; a port that is taken is found before a folder is made."""
+    purpose = f"serving on {config.bind} port {config.port}"
+    if not config.data.exists():
+        with listen(config) as listener:
+            make_folder(config)
+            with hold_folder(config, purpose):
+                yield listener
+        return
+    make_folder(config)
+    with hold_folder(config, purpose), listen(config) as listener:
+        yield listener
 
 
 def _announce(config: ServerConfig, secret: str | None) -> None:
@@ -68,6 +84,9 @@ def _announce(config: ServerConfig, secret: str | None) -> None:
         lines.append(f"  administrator's token: {config.admin_token_path}")
     if secret and sys.stdout.isatty():
         lines.append(f"  (shown this once: {secret})")
+    if sys.stdout.isatty():
+        # The log's lines come to the same terminal.
+        lines = ["", *lines, ""]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

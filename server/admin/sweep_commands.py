@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from server.admin import data_folder
@@ -13,7 +13,7 @@ from server.cas.registry import open_back_ends
 from server.config import ServerConfig, parse_span
 from server.model.sweeps import ABANDONED
 from server.services.orphans import remove_orphans, remove_unfinished
-from server.services.upload_sweep import SweptUploads, UploadSweep
+from server.services.upload_sweep import UploadSweep
 from server.wiring import World
 
 Command = Callable[[ServerConfig, argparse.Namespace], int]
@@ -22,11 +22,19 @@ Command = Callable[[ServerConfig, argparse.Namespace], int]
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add the commands to the parser; `shared` has the options that all of them take."""
     dispatch = commands.add_parser(
-        "dispatch", parents=[shared], help="do the server's own work until SIGTERM or Ctrl-C; `serve` starts one"
+        "dispatch",
+        parents=[shared],
+        help="do the server's own work until SIGTERM or Ctrl-C; `serve` starts one",
+        description="Do the server's own work until SIGTERM or Ctrl-C: end overdue runs, remove uploads that no "
+        "attestation refers to. A server that runs has one already.",
     )
     dispatch.add_argument("--once", action="store_true", help="do everything once and end; 1: something failed")
     gc = commands.add_parser(
-        "gc", parents=[shared], help="remove uploads that no attestation refers to, and what dead uploads left"
+        "gc",
+        parents=[shared],
+        help="remove uploads that no attestation refers to, and what dead uploads left",
+        description="Remove uploads that no attestation refers to, and what dead uploads left. Attested artifacts "
+        "stay. The server may run meanwhile.",
     )
     gc.add_argument(
         "--older-than", metavar="AGE", type=_age, default=timedelta(days=7), help="such as 12h; default: 7d"
@@ -45,7 +53,7 @@ def _gc(config: ServerConfig, options: argparse.Namespace) -> int:
     before, dry_run = world.now() - options.older_than, options.dry_run
     did = "would remove" if dry_run else "removed"
     sweep = UploadSweep(database, world.now, back_ends=back_ends)
-    uploads = [artifact.size_bytes for batch in _sweep(sweep, before, dry_run=dry_run) for artifact in batch.removed]
+    uploads = [artifact.size_bytes for batch in sweep.batches(before, dry_run=dry_run) for artifact in batch.removed]
     _say(did, "upload", "that no attestation refers to", uploads)
     orphans = remove_orphans(database, back_ends, written_before=before, dry_run=dry_run)
     _say(did, "blob", "of no organization", [blob.size_bytes for group in orphans for blob in group])
@@ -53,15 +61,6 @@ def _gc(config: ServerConfig, options: argparse.Namespace) -> int:
     abandoned = remove_unfinished(back_ends, written_before=min(before, world.now() - ABANDONED), dry_run=dry_run)
     _say(did, "unfinished upload", "that nobody goes on with", [upload.size_bytes for upload in abandoned])
     return 0
-
-
-def _sweep(sweep: UploadSweep, before: datetime, *, dry_run: bool) -> Iterator[SweptUploads]:
-    step = sweep.find_some if dry_run else sweep.sweep_some
-    batch = step(before)
-    yield batch
-    while batch.next:
-        batch = step(before, batch.next)
-        yield batch
 
 
 def _age(text: str) -> timedelta:

@@ -73,8 +73,11 @@ class UnfinishedUpload:
 class Blobs(Protocol):
     """A back end that is open. It knows no organizations: who may read a digest is decided before it is asked."""
 
-    def receive(self) -> AbstractContextManager[Incoming]:
-        """Open a blob to be written; what is not kept at the end of the block leaves no trace."""
+    def receive(self, owner: str = "") -> AbstractContextManager[Incoming]:
+        """Open a blob to be written for `owner`; what is not kept at the end of the block leaves no trace."""
+
+    def count_arriving(self, owner: str) -> int:
+        """Return how many bytes of blobs are on their way in for `owner`, into any process of this machine."""
 
     def read(self, digest: Digest) -> Iterator[bytes]:
         """Return the blocks of a blob.

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +23,12 @@ from chainloop_ci.api.limits import MAX_BLOB_BYTES
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest, digest_of_hex, hex_of
 from server.cas.blobs import BLOCK_BYTES, BackEnd, Incoming, KeptBlob, UnfinishedUpload
+from server.cas.regular_file import NotRegularFileError, open_regular
 from server.errors import BlobCorruptError, StoreFullError, StoreUnusableError
+from server.model.sweeps import ABANDONED
 
-STALE_SECONDS = 3600
-"""A temporary file that nobody wrote to for this long belongs to a process that is gone."""
+ARRIVING_SECONDS = 120
+"""An upload to which nothing was written for this long has broken off; the server waits less for the next byte."""
 
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -48,9 +51,9 @@ class FilesystemBlobs:
         self._sweep()
 
     @contextmanager
-    def receive(self) -> Iterator[Incoming]:
-        """Open a blob to be written; what is not kept at the end of the block leaves no trace."""
-        path = self._incoming / uuid.uuid4().hex
+    def receive(self, owner: str = "") -> Iterator[Incoming]:
+        """Open a blob to be written for `owner`; what is not kept at the end of the block leaves no trace."""
+        path = self._incoming / f"{_mark(owner)}{uuid.uuid4().hex}"
         with _translated(), open(path, "xb", buffering=0, opener=_private) as file:
             try:
                 yield _IncomingFile(file, path, self._path)
@@ -58,6 +61,12 @@ class FilesystemBlobs:
                 # On a disk that takes no changes it stays, and is swept later; the first error is the one to tell.
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
+
+    def count_arriving(self, owner: str) -> int:
+        """Return how many bytes are on their way in for `owner`, soon without what a dead process left."""
+        oldest, mark = time.time() - ARRIVING_SECONDS, _mark(owner)
+        found = (item for item in self.list_unfinished() if item.name.startswith(mark))
+        return sum(item.size_bytes for item in found if item.written_at.timestamp() > oldest)
 
     def read(self, digest: Digest) -> Iterator[bytes]:
         """Return the blocks of a blob; the last one only when the whole hashes to `digest`.
@@ -67,9 +76,11 @@ class FilesystemBlobs:
         """
         try:
             with _translated():
-                file = self._path(digest).open("rb", buffering=0)
+                file = open_regular(self._path(digest))
         except FileNotFoundError as error:
             raise _corrupt(digest, "is missing in the store") from error
+        except NotRegularFileError as error:
+            raise _corrupt(digest, "is no ordinary file in the store") from error
         return _checked(file, digest)
 
     def link_from(self, other: FilesystemBlobs, digest: Digest) -> None:
@@ -135,7 +146,8 @@ class FilesystemBlobs:
         return self._folder / name[:2] / name[2:4] / name
 
     def _sweep(self) -> None:
-        oldest = time.time() - STALE_SECONDS
+        # A temporary file that nobody wrote to for so long belongs to a process that is gone.
+        oldest = time.time() - ABANDONED.total_seconds()
         for path in self._incoming.iterdir():
             # Another worker that starts at the same moment may be the faster one.
             with suppress(FileNotFoundError):
@@ -197,7 +209,7 @@ FILESYSTEM = BackEnd(
 )
 
 
-def _checked(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
+def _checked(file: BinaryIO | FileIO, digest: Digest) -> Iterator[bytes]:
     """Yield the blocks of `file`, each one step late, so that the last one waits for the verdict."""
     found = hashlib.sha256()
     held = b""
@@ -210,6 +222,11 @@ def _checked(file: BinaryIO, digest: Digest) -> Iterator[bytes]:
     if found.hexdigest() != hex_of(digest):
         raise _corrupt(digest, f"now hashes to sha256:{found.hexdigest()}")
     yield held
+
+
+def _mark(owner: str) -> str:
+    """Return how the names of an owner's temporary files begin."""
+    return f"{hashlib.sha256(owner.encode()).hexdigest()[:32]}-"
 
 
 def _private(path: str, flags: int) -> int:

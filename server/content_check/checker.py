@@ -73,7 +73,7 @@ class ContentChecker:
         """
         limits = limits or ChildLimits(memory_for(largest_bytes))
         try:
-            with self._budget.reserve(limits.memory_bytes, WAIT_SECONDS):
+            with self._budget.reserve(owner, limits.memory_bytes, WAIT_SECONDS):
                 session = Session(partial(self._make, owner, limits), limits, wall_seconds, self._count)
                 try:
                     yield session

@@ -22,8 +22,7 @@ from dataclasses import replace
 from chainloop_ci.materials.registry import MATERIALS
 from server.content_check import child
 from server.content_check.limits import LIMITS_BYTES, MIB, ChildEnd, ChildLimits
-
-READY = b"R"
+from server.content_check.wire import READY
 
 _WINDOWS_ONLY = frozenset({"encodings.mbcs", "encodings.oem", "encodings.cp65001"})
 _USUAL_ADDRESS_SPACE = 512 * MIB

@@ -17,7 +17,7 @@ LIFE_CPU_SECONDS = 600
 """Processor time of one child, whatever it does."""
 WALL_SECONDS = 10.0
 """Time by the clock for all documents of one attestation: a client waits 18 seconds for an answer."""
-WAIT_SECONDS = 4.0
+WAIT_SECONDS = 6.0
 """How long a check waits until others have given memory back."""
 START_SECONDS = 20.0
 """The process that makes the children has to be ready so soon."""

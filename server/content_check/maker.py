@@ -15,10 +15,9 @@ from pathlib import Path
 import chainloop_ci
 import server
 from server.content_check.limits import END_BYTES, GRACE_SECONDS, MAX_ANSWER_BYTES, START_SECONDS, ChildEnd, ChildLimits
-from server.content_check.wire import Job, receive_frame, send_frame
+from server.content_check.wire import READY, Job, receive_frame, send_frame
 from server.errors import CheckerUnavailableError
 
-_READY = b"R"
 _PATH = tuple(dict.fromkeys(str(Path(module.__path__[0]).parent) for module in (server, chainloop_ci)))
 """Where the child finds these packages: it runs isolated, and they need not be installed."""
 _START = (
@@ -111,7 +110,7 @@ class Maker:
     def _await_ready(self) -> None:
         self._control.settimeout(START_SECONDS)
         try:
-            ready = self._control.recv(1) == _READY
+            ready = self._control.recv(1) == READY
         except OSError:
             ready = False
         if ready:

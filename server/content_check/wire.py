@@ -20,6 +20,9 @@ from chainloop_ci.materials.annotations import FACTS
 from chainloop_ci.materials.types import Checked
 from server.content_check.limits import MAX_ANSWER_BYTES
 
+READY = b"R"
+"""What the process that makes children says once, when it has loaded everything."""
+
 _LENGTH = struct.Struct("!I")
 _MAX_FINDINGS = 51
 _MAX_TEXT = 2000

@@ -45,10 +45,7 @@ def _expire_runs(use: Cleaners) -> Iterator[Counts]:
 
 def _remove_uploads(use: Cleaners) -> Iterator[Counts]:
     sweep, before = UploadSweep(use.database, use.now, back_ends=use.back_ends), use.now() - use.upload_grace
-    batch = sweep.sweep_some(before)
-    yield {"uploads": len(batch.removed), "bytes": batch.size_bytes}
-    while batch.next:
-        batch = sweep.sweep_some(before, batch.next)
+    for batch in sweep.batches(before):
         yield {"uploads": len(batch.removed), "bytes": batch.size_bytes}
 
 

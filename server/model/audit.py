@@ -5,38 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 
 from chainloop_ci.api.audit import AuditEntry
+from chainloop_ci.api.words import AuditAction as AuditAction
 from server.model.principal import Principal
 
 SERVER_ACTOR = "server"
 """Stands for a token id where the operator's command line acted."""
-
-
-class AuditAction(StrEnum):
-    """What is audited."""
-
-    ORGANIZATION_CREATED = "organization.created"
-    ORGANIZATION_SETTINGS_CHANGED = "organization.settings-changed"
-    TOKEN_CREATED = "token.created"  # noqa: S105  # an action's name
-    TOKEN_ROTATED = "token.rotated"  # noqa: S105
-    TOKEN_REVOKED = "token.revoked"  # noqa: S105
-    KEY_REGISTERED = "key.registered"
-    KEY_RETIRED = "key.retired"
-    KEY_REVOKED = "key.revoked"
-    PROJECT_CREATED = "project.created"
-    WORKFLOW_CREATED = "workflow.created"
-    WORKFLOW_CHANGED = "workflow.changed"
-    WORKFLOW_DELETED = "workflow.deleted"
-    CONTRACT_CREATED = "contract.created"
-    CONTRACT_REVISED = "contract.revised"
-    CONTRACT_DELETED = "contract.deleted"
-    # Of a run that another token began: a run itself says who began it, and what came of it.
-    RUN_CANCELED = "run.canceled"
-    ATTESTATION_STORED = "attestation.stored"
-    ARTIFACT_UPLOADED = "artifact.uploaded"
-    """Without a run, or for one that another token began."""
 
 
 @dataclass(frozen=True, slots=True)

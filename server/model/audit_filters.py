@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from chainloop_ci.errors import Finding, RequestInvalidError
 from server.model.audit import AuditAction
+from server.model.run_filters import filter_invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,5 @@ def parse_action(text: str) -> str:
     """
     words = [action.value for action in AuditAction]
     if text not in words:
-        message = f"expected one of {', '.join(words)}, found {text[:40]!r}"
-        raise RequestInvalidError(
-            f"the filter action cannot be used: {message}",
-            findings=[Finding("invalid-parameter", message, path="?action")],
-        )
+        raise filter_invalid("action", f"expected one of {', '.join(words)}, found {text[:40]!r}")
     return text

@@ -50,7 +50,7 @@ def parse_state(text: str) -> RunState:
     """
     state = STATE_WORDS.get(text.lower())
     if state is None:
-        raise _invalid("state", f"expected one of {', '.join(STATE_WORDS)}, found {text[:40]!r}")
+        raise filter_invalid("state", f"expected one of {', '.join(STATE_WORDS)}, found {text[:40]!r}")
     return state
 
 
@@ -62,7 +62,7 @@ def parse_commit(text: str) -> str:
     """
     commit = text.lower()
     if not _COMMIT.match(commit):
-        raise _invalid("commit", f"expected at least 7 hexadecimal digits of a commit, found {text[:80]!r}")
+        raise filter_invalid("commit", f"expected at least 7 hexadecimal digits of a commit, found {text[:80]!r}")
     return commit
 
 
@@ -73,7 +73,7 @@ def require_few_commits(digits: str, found: tuple[str, ...]) -> tuple[str, ...]:
         RequestInvalidError: they are more than `MAX_COMMITS`.
     """
     if len(found) > MAX_COMMITS:
-        raise _invalid("commit", f"more than {MAX_COMMITS} commits begin with {digits}: type more of its digits")
+        raise filter_invalid("commit", f"more than {MAX_COMMITS} commits begin with {digits}: type more of its digits")
     return found
 
 
@@ -88,13 +88,14 @@ def parse_moment(name: str, text: str) -> datetime:
     try:
         moment = parse_time(text)
     except (ValueError, OverflowError):
-        raise _invalid(name, f"expected a time like 2026-01-31T12:00:00Z, found {text[:40]!r}") from None
+        raise filter_invalid(name, f"expected a time like 2026-01-31T12:00:00Z, found {text[:40]!r}") from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise _invalid(name, f"expected a time from {_FIRST_YEAR} to {_LAST_YEAR}, found {text[:40]!r}")
+        raise filter_invalid(name, f"expected a time from {_FIRST_YEAR} to {_LAST_YEAR}, found {text[:40]!r}")
     return moment
 
 
-def _invalid(name: str, message: str) -> RequestInvalidError:
+def filter_invalid(name: str, message: str) -> RequestInvalidError:
+    """Return the error for a filter of a list that cannot be used."""
     return RequestInvalidError(
         f"the filter {name} cannot be used: {message}",
         findings=[Finding("invalid-parameter", message, path=f"?{name}")],

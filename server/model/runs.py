@@ -19,6 +19,14 @@ REVOKED = "the token that began it was revoked"
 """Reason of a run that ended with its token (R6)."""
 MAX_REFUSALS = 100
 """Refused stores of one run that are kept with their findings; further ones are only counted."""
+MAX_REFUSED_INITS = 1000
+"""Refused inits of one workflow that are kept, the newest; older ones are only counted (T30)."""
+
+
+def shown_state(stored: RunState, expires_at: datetime, now: datetime) -> RunState:
+    """Return the state that counts: an overdue run is expired, whether or not somebody wrote that down (R15)."""
+    overdue = stored is RunState.INITIALIZED and now >= expires_at
+    return RunState.EXPIRED if overdue else stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +78,8 @@ class Run:
     names: RunNames = field(default_factory=RunNames)
 
     def state_at(self, now: datetime) -> RunState:
-        """Return the state that counts: an overdue run is expired, whether or not somebody wrote that down (R15)."""
-        overdue = self.state is RunState.INITIALIZED and now >= self.expires_at
-        return RunState.EXPIRED if overdue else self.state
+        """Return the state that counts (`shown_state`)."""
+        return shown_state(self.state, self.expires_at, now)
 
     def ended_at(self, now: datetime) -> datetime | None:
         """Return when the run ended, or None while it is open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chainloop_ci.api.runs import Check, Proof, Verification
 from chainloop_ci.attestation.view import StatementView
@@ -67,12 +67,19 @@ def _content(checks: Mapping[str, str]) -> Check:
     # A file that may hold anything is known by its digest, which the upload proved.
     open_ends = {name: text for name, text in checks.items() if not _is_shown(text)}
     if not open_ends:
-        if len(checks) == 1:
-            return Check(Proof.YES, "the one content is stored, hashed and, where it has a form, checked")
-        return Check(Proof.YES, f"all {len(checks)} contents are stored, hashed and, where they have a form, checked")
+        return Check(Proof.YES, _all_shown(list(checks.values())))
     listed = "; ".join(f"{name}: {text}" for name, text in sorted(open_ends.items())[:20])
     more = f"; and {len(open_ends) - 20} more" if len(open_ends) > 20 else ""
     return Check(Proof.CLAIMED, f"{len(checks) - len(open_ends)} of {len(checks)} contents shown; {listed}{more}")
+
+
+def _all_shown(texts: Sequence[str]) -> str:
+    formless = sum(text.endswith(_ANYTHING) for text in texts)
+    contents = "the one content is" if len(texts) == 1 else f"all {len(texts)} contents are"
+    if not formless:
+        return f"{contents} stored, hashed and checked"
+    which = "it" if len(texts) == 1 else str(formless)
+    return f"{contents} stored and hashed; {which} may hold anything and {'is' if formless == 1 else 'are'} not checked"
 
 
 def _is_shown(text: str) -> bool:

@@ -9,6 +9,7 @@ from chainloop_ci.api.limits import MAX_NAME
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.api.workflows import Workflow
 from server.model.contracts import StoredContract
+from server.model.runs import shown_state
 
 MAX_PROJECTS = 1000
 """Of one organization."""
@@ -33,9 +34,8 @@ class LastRun:
     runner_type: str
 
     def state_at(self, now: datetime) -> RunState:
-        """Return the state that counts: an overdue run is expired (R15)."""
-        overdue = self.state is RunState.INITIALIZED and now >= self.expires_at
-        return RunState.EXPIRED if overdue else self.state
+        """Return the state that counts (`shown_state`)."""
+        return shown_state(self.state, self.expires_at, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from chainloop_ci.api.runs import Artifact
 from chainloop_ci.digests import parse_digest
 from server.model.principal import ATTESTERS, EVERYBODY
 from server.routes.endpoints import Answer, Call, Endpoint, Query
+from server.routes.register import has_come
 from server.routes.runs import HANDLE, REQUIRED_HANDLE
 from server.services.artifacts import Upload
 
@@ -33,6 +34,7 @@ def _upload(call: Call) -> Any:
         source=request.stream,
         filename=call.query.get("filename", ""),
         size_bytes=request.content_length,
+        has_come=has_come(request),
         expected=parse_digest(expected) if expected else None,
         run_id=call.query.get("run"),
         handle=request.headers.get(HANDLE_HEADER),
@@ -63,7 +65,9 @@ def _head(call: Call) -> Any:
 def _download(call: Call) -> Any:
     download = call.services.artifacts.open(call.principal, call.path["digest"])
     headers = {**_headers(download.artifact), "Content-Length": str(download.artifact.size_bytes)}
-    return Response(download.blocks, headers=headers, content_type=OCTETS)
+    response = Response(download.blocks, headers=headers, content_type=OCTETS)
+    response.call_on_close(download.release)
+    return response
 
 
 def _headers(artifact: Artifact) -> dict[str, str]:

@@ -14,6 +14,7 @@ from chainloop_ci.api.problems import TYPE_PREFIX, Problem, ProblemFinding, prob
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.contract.limits import MAX_TEXT
 from chainloop_ci.errors import ChainloopError
+from server.errors import UploadsBusyError
 
 STATUS_OF_CODE: dict[str, int] = {
     "json-invalid": 400,
@@ -54,12 +55,15 @@ STATUS_OF_CODE: dict[str, int] = {
     "store-busy": 503,
     "store-unusable": 503,
     "unreachable": 503,
+    "uploads-busy": 503,
     "quota-exceeded": 507,
     "store-full": 507,
 }
 """Status of every error that can reach the wire. A code that is not here is a defect and answered as one."""
 
 RETRY_AFTER_SECONDS = 1
+UPLOADS_RETRY_SECONDS = 2
+"""A body that is on its way takes longer than a write of the database."""
 
 _log = structlog.get_logger("server")
 
@@ -78,7 +82,8 @@ def problem_response(problem: Problem) -> Response:
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if problem.status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        seconds = UPLOADS_RETRY_SECONDS if problem.code == UploadsBusyError.code else RETRY_AFTER_SECONDS
+        response.headers["Retry-After"] = str(seconds)
     return response
 
 

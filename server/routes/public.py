@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from server.routes.endpoints import Endpoint
 from server.routes.openapi import openapi_document, page_sections
+from server.services.health import Condition
 from server.wiring import Services
 
 DOCS_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,13 +38,7 @@ def install_public(app: Flask, endpoints: tuple[Endpoint, ...], services: Servic
 
         Warnings are what the operator should look at; no load balancer has to take the server out for them.
         """
-        condition = services.health.look()
-        body = {
-            "status": "ready" if condition.is_ready else "not ready",
-            "findings": [item.to_dict() for item in condition.findings],
-            "warnings": [item.to_dict() for item in condition.warnings],
-        }
-        return Response(json.dumps(body), 200 if condition.is_ready else 503, mimetype="application/json")
+        return _answer(services.health.look())
 
     @app.get("/openapi.json")
     def openapi() -> Response:
@@ -55,3 +50,12 @@ def install_public(app: Flask, endpoints: tuple[Endpoint, ...], services: Servic
         """Answer with the same as a page for people."""
         page = render_template("docs.html", info=document["info"], sections=page_sections(document))
         return Response(page, mimetype="text/html", headers={"Content-Security-Policy": DOCS_POLICY})
+
+
+def _answer(condition: Condition) -> Response:
+    body = {
+        "status": "ready" if condition.is_ready else "not ready",
+        "findings": [item.to_dict() for item in condition.findings],
+        "warnings": [item.to_dict() for item in condition.warnings],
+    }
+    return Response(json.dumps(body), 200 if condition.is_ready else 503, mimetype="application/json")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -19,6 +20,7 @@ from chainloop_ci.errors import Finding, RequestInvalidError, UsageError
 from server.errors import BodyTooLargeError, MediaTypeError
 from server.model.principal import Principal
 from server.routes.endpoints import Answer, Call, Endpoint, Query
+from server.services.body_places import WAITED_FOR_BYTES
 from server.wiring import Services
 
 API_PREFIX = "/api/v1"
@@ -70,6 +72,7 @@ class _View:
         # One more: Flask cuts a body without length at its limit and does not say so; `read_body` sees the extra byte.
         request.max_content_length = None if limit is None else limit + 1
         principal = authenticated(self._services)
+        g.hold_place = partial(self._services.body_places.hold, principal)
         principal.require_role(self._endpoint.roles)
         if self._endpoint.needs_organization and not principal.organization_id:
             raise UsageError(
@@ -157,11 +160,12 @@ def read_body(request: Request) -> bytes:
     Raises:
         BodyTooLargeError: it is over the limit of its endpoint.
         RequestInvalidError: less came than was announced.
+        UploadsBusyError: it has not come yet, and too many others neither (T30).
     """
     limit: int | None = g.max_body_bytes
     if limit is None:
         raise ValueError("a body without limit is streamed, never read whole")
-    if (request.content_length or 0) > limit or len(raw := request.get_data(cache=False)) > limit:
+    if (request.content_length or 0) > limit or len(raw := _read_at_its_place(request)) > limit:
         raise BodyTooLargeError(
             f"a request body may have {limit} bytes here, this one has {request.content_length or 'more'}"
         )
@@ -169,6 +173,18 @@ def read_body(request: Request) -> bytes:
         message = f"the body broke off: {request.content_length} bytes were announced, {len(raw)} came"
         raise RequestInvalidError(message, hint="send it again", findings=[Finding("body-incomplete", message)])
     return raw
+
+
+def _read_at_its_place(request: Request) -> bytes:
+    place: AbstractContextManager[None] = nullcontext() if has_come(request) else g.hold_place()
+    with place:
+        return request.get_data(cache=False)
+
+
+def has_come(request: Request) -> bool:
+    """Tell whether the connection waited for the whole body before the request got its thread."""
+    length = request.content_length
+    return length is not None and length <= WAITED_FOR_BYTES and "Expect" not in request.headers
 
 
 def _require_media_type(accepted: Iterable[str], request: Request) -> None:

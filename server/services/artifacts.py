@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -27,8 +27,9 @@ from server.model.audit import AuditAction, audit_of
 from server.model.organizations import StoredOrganization
 from server.model.principal import OPERATORS, Principal
 from server.model.runs import Run
+from server.services.body_places import WAITED_FOR_BYTES, BodyPlaces
 from server.services.metrics_counters import UPLOAD_BYTES, UPLOADS
-from server.services.run_access import get_held_run
+from server.services.run_access import get_held_run, require_living_token
 from server.services.run_details import read_stored_statement
 from server.services.upload_limits import UploadLimits, clean_filename
 from server.store import artifacts, attestations, audit, counters, organizations, runs
@@ -51,6 +52,8 @@ class Upload:
     filename: str = ""
     size_bytes: int | None = None
     """Announced; None when it is sent in chunks."""
+    has_come: bool = False
+    """It is here whole: to read it keeps no thread waiting."""
     expected: Digest | None = None
     """What it must hash to; None: whatever it hashes to."""
     run_id: str | None = None
@@ -65,6 +68,8 @@ class Download:
     artifact: Artifact
     blocks: Iterator[bytes]
     """The last block comes only when the whole hashes to the digest."""
+    release: Callable[[], None]
+    """To be called when no more of it is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Artifacts:
         back_ends: Mapping[str, Blobs],
         max_blob_bytes: int,
         run_quota_bytes: int = 0,
+        places: BodyPlaces,
     ) -> None:
         """`run_quota_bytes` bounds what one run may upload; 0 is no bound beside the organization's."""
         self._database = database
@@ -94,23 +100,27 @@ class Artifacts:
         self._back_ends = back_ends
         self._max_blob_bytes = max_blob_bytes
         self._run_quota_bytes = run_quota_bytes
+        self._places = places
 
     def upload(self, principal: Principal, upload: Upload) -> tuple[Artifact, bool]:
         """Take a blob; tell whether it is new to the organization. The body is hashed whole in any case (R7).
 
         Raises:
             NotAllowedError: no run is named by a token that needs one, or its handle is missing or wrong.
+            NotAuthenticatedError: the token ended while the body came.
             RunEndedError: the run has ended.
             BodyTooLargeError: one blob may not be this large.
             QuotaExceededError: the organization or the run has used up its bytes.
             RequestInvalidError: nothing was sent, or it hashes to another digest.
             StoreFullError: the disk is full; nothing of it was kept.
+            UploadsBusyError: too many uploads are on their way (T30).
         """
         with self._database.read() as connection:
             admission = self._admit(connection, principal, upload)
         admission.limits.require_announced(upload.size_bytes)
-        with admission.blobs.receive() as incoming:
-            _copy(upload.source, incoming, admission.limits)
+        with admission.blobs.receive(admission.organization.id) as incoming:
+            with nullcontext() if upload.has_come else self._places.hold(principal):
+                _copy(upload.source, incoming, admission)
             _require_whole(incoming, upload)
             # The bytes reach the disk before the database is held for writing; only the name is given within.
             incoming.sync()
@@ -152,12 +162,17 @@ class Artifacts:
             NotFoundError: the organization has no such content.
             NotAllowedError: it lies outside the token's scope, or a job asks for what its runs did not upload.
             BlobCorruptError: the stored content is no longer what its name says.
+            UploadsBusyError: too much is on its way (T30).
         """
         with self._database.read() as connection:
             artifact, content = self._find(connection, principal, digest)
         blocks = iter([content]) if isinstance(content, bytes) else self._back_ends[content].read(artifact.digest)
-        # The first block before the answer begins: a blob of one block that is broken is then a plain refusal.
-        return Download(artifact, chain([next(blocks, b"")], blocks))
+        with ExitStack() as held:
+            if artifact.size_bytes > WAITED_FOR_BYTES:
+                # Whoever reads slowly holds a thread like somebody who sends slowly.
+                held.enter_context(self._places.hold(principal))
+            # The first block before the answer begins: a blob of one block that is broken is then a plain refusal.
+            return Download(artifact, chain([next(blocks, b"")], blocks), held.pop_all().close)
 
     def _admit(self, connection: Connection, principal: Principal, upload: Upload) -> _Admission:
         run = self._require_run(connection, principal, upload)
@@ -171,10 +186,10 @@ class Artifacts:
                 f"(CAS back end {organization.cas_backend}); nothing is uploaded",
                 hint="an administrator changes that: `chainloop organization update --cas-backend filesystem`",
             )
-        known = upload.expected is not None and artifacts.find(connection, principal.organization_id, upload.expected)
+        known = artifacts.find(connection, principal.organization_id, upload.expected) if upload.expected else None
         # The digest may be known only when the body has come: what the run has uploaded it may send again.
         repeated = artifacts.largest_of_run(connection, run.organization_id, run.id) if run else 0
-        limits = self._limits(organization, run, is_known=bool(known), repeated_bytes=repeated)
+        limits = self._limits(organization, run, known=known, repeated_bytes=repeated)
         return _Admission(organization, blobs, limits)
 
     def _require_run(self, connection: Connection, principal: Principal, upload: Upload) -> Run | None:
@@ -191,9 +206,9 @@ class Artifacts:
         return None
 
     def _limits(
-        self, organization: StoredOrganization, run: Run | None, *, is_known: bool, repeated_bytes: int
+        self, organization: StoredOrganization, run: Run | None, *, known: StoredArtifact | None, repeated_bytes: int
     ) -> UploadLimits:
-        of_organization = organization.quota_bytes if not is_known else 0
+        of_organization = organization.quota_bytes
         of_run = self._run_quota_bytes if run else 0
         return UploadLimits(
             blob_bytes=self._max_blob_bytes,
@@ -202,6 +217,7 @@ class Artifacts:
             run_quota_bytes=of_run,
             run_left_bytes=max(0, of_run - run.stored_bytes) if run else 0,
             repeated_bytes=repeated_bytes,
+            known_bytes=known.size_bytes if known else 0,
         )
 
     def _keep(
@@ -238,12 +254,13 @@ class Artifacts:
     ) -> tuple[Artifact, bool]:
         """Write down whose the blob is. What was decided before the body came is decided again: time has passed."""
         now, filename = self._now(), clean_filename(upload.filename)
+        require_living_token(connection, principal, now)
         run = self._require_run(connection, principal, upload)
         present = organizations.find(connection, principal.organization_id) or organization
         known = artifacts.find(connection, principal.organization_id, incoming.digest)
         again = run and artifacts.is_uploaded_by(connection, run.organization_id, run.id, incoming.digest)
         repeated = incoming.size_bytes if again else 0
-        limits = self._limits(present, run, is_known=known is not None, repeated_bytes=repeated)
+        limits = self._limits(present, run, known=known, repeated_bytes=repeated)
         limits.require_fit(incoming.size_bytes)
         artifact = known or StoredArtifact(
             organization_id=principal.organization_id,
@@ -266,9 +283,8 @@ class Artifacts:
             runs.save(connection, run.with_upload(incoming.size_bytes if is_new else 0, now))
         if run is None or run.token_id != principal.token_id:
             # An upload for its own run is found with the run.
-            facts = {"filename": filename, "bytes": incoming.size_bytes, **({"run": run.id} if run else {})}
-            done = audit_of(principal, now, AuditAction.ARTIFACT_UPLOADED, artifact.digest, facts)
-            audit.add(connection, done)
+            facts = {"filename": filename, "bytes": incoming.size_bytes}
+            _note_upload(connection, principal, run, artifact.digest, facts, now)
         return artifact.api(), known is None
 
     def _find(self, connection: Connection, principal: Principal, digest: str) -> tuple[Artifact, str | bytes]:
@@ -298,9 +314,12 @@ class Artifacts:
         return artifacts.is_within(connection, principal.reach, digest, uploaded_only=uploaded_only)
 
 
-def _copy(source: Source, incoming: Incoming, limits: UploadLimits) -> None:
+def _copy(source: Source, incoming: Incoming, admission: _Admission) -> None:
+    has_quota, owner = bool(admission.organization.quota_bytes), admission.organization.id
     while block := _read(source, incoming):
-        limits.require_fit(incoming.size_bytes + len(block))
+        # Other uploads of the organization take space too, before any of them is counted.
+        others = admission.blobs.count_arriving(owner) - incoming.size_bytes if has_quota else 0
+        admission.limits.require_fit(incoming.size_bytes + len(block), max(0, others))
         incoming.write(block)
 
 
@@ -354,3 +373,16 @@ def _not_found(digest: str) -> NotFoundError:
         f"this organization has no content {digest}",
         hint="`chainloop workflow run describe` shows which materials were stored",
     )
+
+
+def _note_upload(
+    connection: Connection,
+    principal: Principal,
+    run: Run | None,
+    digest: Digest,
+    facts: Mapping[str, object],
+    now: datetime,
+) -> None:
+    """Write down an upload of which no run of the token tells."""
+    detail = {**facts, **({"run": run.id} if run else {})}
+    audit.add(connection, audit_of(principal, now, AuditAction.ARTIFACT_UPLOADED, digest, detail))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from chainloop_ci.api.audit import Activity, AuditEntry
 from chainloop_ci.api.paging import Page
+from server.model.audit import SERVER_ACTOR
 from server.model.audit_filters import AuditFilter, parse_action
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.run_filters import parse_moment
-from server.services.tokens import get_reachable
+from server.services.activity import describe
+from server.services.tokens import get_reachable, no_token
 from server.store import audit, token_activity, tokens
 from server.store.database import Database
 from server.store.times import to_text
 from server.store.token_activity import After
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Audit:
 
         Raises:
             RequestInvalidError: a filter or the cursor cannot be used.
+            NotFoundError: a filter names a token that does not exist.
             NotAllowedError: the token is bound to a project or workflow.
         """
         binding = bind("audit-records", principal.organization_id, query=query)
@@ -49,10 +57,7 @@ class Audit:
         principal.require_reach(project_id=None)
         action = parse_action(query.action) if query.action else None
         with self._database.read() as connection:
-            found_token = None
-            if query.token:
-                known = tokens.find_by_name(connection, principal.organization_id, query.token)
-                found_token = known.id if known else query.token
+            found_token = _find_token(connection, principal, query.token) if query.token else None
             wanted = AuditFilter(found_token, action, *_times(query.since, query.until))
             found = audit.list_page(connection, principal.organization_id, wanted, after=after, limit=paging.limit + 1)
         page = paging.page(found, binding, lambda item: (to_text(item.record.at), item.sequence))
@@ -80,10 +85,20 @@ class Audit:
                 wanted,
                 after=begin,
                 limit=paging.limit + 1,
-                now=self._now(),
             )
         page = paging.page(found, binding, lambda entry: entry.after.key)
-        return Page(tuple(entry.activity for entry in page.items), page.next_cursor)
+        now = self._now()
+        return Page(tuple(describe(entry.done, now) for entry in page.items), page.next_cursor)
+
+
+def _find_token(connection: Connection, principal: Principal, name_or_id: str) -> str:
+    """Return the id of a token, of one that is gone too, or of the operator's command line."""
+    found = tokens.find_named(connection, principal.organization_id, name_or_id)
+    if found:
+        return found[0]
+    if name_or_id == SERVER_ACTOR or _ID.fullmatch(name_or_id):
+        return name_or_id
+    raise no_token(name_or_id)
 
 
 def _times(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

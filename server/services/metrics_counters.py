@@ -14,6 +14,7 @@ from server.store.metrics import CounterValue, StoreUse
 
 REFUSED_STORES = "refused_stores"
 """Counter, by the code of the refusal."""
+REFUSED_INITS = "refused_inits"
 UPLOADS = "uploads"
 UPLOAD_BYTES = "upload_bytes"
 
@@ -35,6 +36,11 @@ COUNTERS: tuple[CounterMetric, ...] = (
         "chainloop_refused_stores_total",
         "Attestations that were refused, by the reason's code.",
         "code",
+    ),
+    CounterMetric(
+        REFUSED_INITS,
+        "chainloop_refused_inits_total",
+        "Inits that were refused because they came from another runner than the contract asks for.",
     ),
     CounterMetric(UPLOADS, "chainloop_uploads_total", "Artifacts that were uploaded, known ones too."),
     CounterMetric(UPLOAD_BYTES, "chainloop_upload_bytes_total", "Bytes of uploaded artifacts, known ones too."),

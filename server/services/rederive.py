@@ -1,16 +1,19 @@
-"""Derive again everything that an attestation claims (R9-R11): one pass, one complete list of what differs."""
+"""Derive again everything that an attestation claims (R9-R11): one complete list of what differs.
+
+Contents are looked at last, and only when nothing else differs.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 
 from chainloop_ci.api.limits import MAX_BUNDLE_BYTES
-from chainloop_ci.api.runs import Verification
+from chainloop_ci.api.runs import ContentPlace, Verification
 from chainloop_ci.attestation.bundle import Bundle, pae, read_bundle_strict
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.verification import key_id_of_hint
@@ -32,7 +35,7 @@ from server.cas.blobs import Blobs
 from server.content_check.checker import ContentChecker
 from server.model.claims import check_claims
 from server.model.keys import StoredKey
-from server.model.material_claims import check_materials, place_materials
+from server.model.material_claims import PlacedMaterial, check_materials, place_materials
 from server.model.runs import Run
 from server.model.secret_claims import check_secrets
 from server.model.signers import SignatureVerdict, judge_signature
@@ -123,22 +126,34 @@ def _compare(
     sizes = {digest: artifact.stored.size_bytes for digest, artifact in held.artifacts.items()}
     referenced = frozenset(digest for digest, artifact in held.artifacts.items() if not artifact.uploaded)
     placed, misplaced = place_materials(view, held.contract, sizes, referenced)
+    claims = chain(
+        check_claims(view, held.run, held.contract),
+        check_subjects(view, held.run.names.workflow, held.contract),
+        check_materials(view, held.contract),
+        misplaced,
+    )
+    if findings := limit_findings(claims):
+        # Contents are dear: what is refused anyway does not take the checks' memory from others (T30).
+        return Refused(AttestationRefusedError.code, limit_findings(chain(findings, _unchecked(placed))))
     locations = {digest: artifact.stored.backend for digest, artifact in held.artifacts.items()}
     report = Contents(back_ends, locations, checker, held.run.organization_id).check(placed)
-    findings = limit_findings(
-        chain(
-            check_claims(view, held.run, held.contract),
-            check_subjects(view, held.run.names.workflow, held.contract),
-            check_materials(view, held.contract),
-            misplaced,
-            report.findings,
-        )
-    )
-    if findings:
-        return Refused(AttestationRefusedError.code, findings)
+    if report.findings:
+        return Refused(AttestationRefusedError.code, limit_findings(report.findings))
     checks = {entry.name: entry.content_check for entry in report.materials}
     verification = judge(verdict, view, held.run, held.contract, checks)
     return Accepted(bundle, view, verification, report.materials, verdict.key_id)
+
+
+def _unchecked(placed: Sequence[PlacedMaterial]) -> Iterator[Finding]:
+    """Say that there may be more to find, when there are contents to look at."""
+    if any(material.kind.check and material.place is not ContentPlace.NOT_STORED for material in placed):
+        message = "the contents of the materials were not checked, because the statement is refused without them"
+        yield Finding(
+            "content-not-checked",
+            message,
+            path="/predicate/materials",
+            hint="they are checked when nothing else differs",
+        )
 
 
 def rejudge_signer(

@@ -61,7 +61,7 @@ class Referrers:
             found = _Found({node.key: 0, **{edge.beyond(node.key): 1 for edge in page.items}})
             found.edges |= dict.fromkeys(page.items)
             _walk(connection, principal.reach, found, depth)
-            known = referrers.get_all(connection, principal.organization_id, found.depths)
+            known = referrers.get_all(connection, principal.reach, found.depths)
             links = _links(connection, principal.organization_id, found.edges)
         reached = sorted((steps, key) for key, steps in found.depths.items() if key in known)
         return ReferrerGraph(
@@ -126,13 +126,13 @@ def _links(connection: Connection, organization_id: str, edges: Iterable[Edge]) 
 
 
 def _find(connection: Connection, reach: Reach, digest: str, kind: str | None) -> Referrer:
-    known = referrers.find(connection, reach.organization_id, digest, kind)
-    found = [node for node in known if reach.is_whole or referrer_edges.touches(connection, reach, node.key)]
+    found = referrers.find(connection, reach, digest, kind)
     if not found:
         of_kind = f" of kind {kind}" if kind else ""
         raise NotFoundError(
             f"nothing{of_kind} that was attested has the digest {digest}",
-            hint="a digest is known from the moment an attestation with it is stored",
+            hint="a digest is known from the moment an attestation with it is stored; what was uploaded and never "
+            f"attested: `chainloop workflow run list --digest {digest}`",
         )
     if len(found) > 1:
         kinds = ", ".join(node.kind for node in found)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection
 
+from chainloop_ci.api.access import Role
 from chainloop_ci.contract.types import Contract
-from chainloop_ci.errors import ContractInvalidError, NotFoundError, ServerFaultError
+from chainloop_ci.errors import ContractInvalidError, NotAuthenticatedError, NotFoundError, ServerFaultError
 from server.model.contracts import StoredRevision
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.services.contract_documents import load_contract
-from server.store import contracts, runs
+from server.store import contracts, runs, tokens
 
 
 def get_run(connection: Connection, principal: Principal, run_id: str) -> Run:
@@ -39,6 +41,19 @@ def get_held_run(connection: Connection, principal: Principal, run_id: str, hand
     run = get_run(connection, principal, run_id)
     run.require_handle(handle)
     return run
+
+
+def require_living_token(connection: Connection, principal: Principal, now: datetime) -> None:
+    """Refuse a token that has ended while its request was in progress; its body may have taken hours (T41).
+
+    Raises:
+        NotAuthenticatedError: it was revoked or has expired.
+    """
+    owner = None if principal.role is Role.INSTANCE else principal.organization_id
+    token = tokens.find(connection, owner, principal.token_id)
+    why_not = token.why_not(token.secret_sha256, now) if token else "this token is not known here any more"
+    if why_not:
+        raise NotAuthenticatedError(f"{why_not}; nothing was kept", hint="repeat the request with another token")
 
 
 def run_not_found(run_id: str) -> NotFoundError:

@@ -16,7 +16,8 @@ from server.model.run_filters import (
     parse_state,
     require_few_commits,
 )
-from server.store import run_lists
+from server.services.tokens import no_token
+from server.store import projects, run_lists, tokens, workflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def resolve(connection: Connection, principal: Principal, query: RunQuery) -> Ru
 
     Raises:
         RequestInvalidError: a filter cannot be used.
-        NotFoundError: it names a workflow or project that does not exist.
+        NotFoundError: it names a workflow, project or token that does not exist.
         NotAllowedError: it names one outside the token's scope.
     """
     wanted = RunFilter(
@@ -50,7 +51,7 @@ def resolve(connection: Connection, principal: Principal, query: RunQuery) -> Ru
         commits=_find_commits(connection, principal, query.commit) if query.commit else None,
         digest=query.digest or None,
         runner=query.runner or None,
-        token_ids=run_lists.find_tokens(connection, principal.organization_id, query.token) if query.token else None,
+        token_ids=_find_tokens(connection, principal, query.token) if query.token else None,
         since=parse_moment("since", query.since) if query.since else None,
         until=parse_moment("until", query.until) if query.until else None,
     )
@@ -62,9 +63,7 @@ def resolve(connection: Connection, principal: Principal, query: RunQuery) -> Ru
 
 
 def _find_workflows(connection: Connection, principal: Principal, query: RunQuery) -> tuple[str, ...]:
-    found = run_lists.find_workflows(
-        connection, principal.organization_id, name_or_id=query.workflow, project=query.project
-    )
+    found = workflows.find_ids(connection, principal.organization_id, name_or_id=query.workflow, project=query.project)
     if not found:
         where = f" in project {query.project}" if query.project else ""
         raise NotFoundError(
@@ -81,14 +80,22 @@ def _find_workflows(connection: Connection, principal: Principal, query: RunQuer
 
 
 def _find_project(connection: Connection, principal: Principal, name: str) -> str:
-    project_id = run_lists.find_project(connection, principal.organization_id, name)
-    if project_id is None:
+    project = projects.find_by_name(connection, principal.organization_id, name)
+    if project is None:
         raise NotFoundError(
             f"there is no project {name}", hint="`chainloop workflow list` names workflows and projects"
         )
-    if principal.project_id not in (None, project_id):
-        principal.require_reach(project_id=project_id)
-    return project_id
+    if principal.project_id not in (None, project.id):
+        principal.require_reach(project_id=project.id)
+    return project.id
+
+
+def _find_tokens(connection: Connection, principal: Principal, name_or_id: str) -> tuple[str, ...]:
+    found = tokens.find_named(connection, principal.organization_id, name_or_id)
+    # A token bound to a project learns nothing of the tokens of others, not even that there are none.
+    if not found and principal.project_id is None:
+        raise no_token(name_or_id)
+    return found
 
 
 def _find_commits(connection: Connection, principal: Principal, text: str) -> tuple[str, ...]:

@@ -26,14 +26,15 @@ from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredRevision
 from server.model.paging import Paging, bind
 from server.model.principal import OPERATORS, Principal
-from server.model.runs import Run
+from server.model.runs import MAX_REFUSED_INITS, Run
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
+from server.services.metrics_counters import REFUSED_INITS
 from server.services.revision_rules import require_minimum
 from server.services.run_access import get_run, list_with_requirements, run_not_found
 from server.services.run_details import describe_run
 from server.services.run_filters import RunQuery, resolve
-from server.store import audit, contracts, organizations, refusals, run_lists, runs, workflows
+from server.store import audit, contracts, counters, organizations, refusals, run_lists, runs, workflows
 from server.store.database import Database
 
 
@@ -211,7 +212,8 @@ class Runs:
         )
         with self._database.write() as connection:
             _get_workflow(connection, principal, request.workflow_id)
-            refusals.add_init_refusal(connection, refusal)
+            refusals.add_init_refusal(connection, refusal, keep=MAX_REFUSED_INITS)
+            counters.add(connection, principal.organization_id, REFUSED_INITS)
         raise RunnerMismatchError(refusal.required_runner, refusal.runner_type)
 
     def _api(self, connection: Connection, run: Run) -> WorkflowRun:

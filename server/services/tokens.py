@@ -139,6 +139,7 @@ class Tokens:
     def revoke(self, principal: Principal, token_id: str) -> ApiToken:
         """End a token at once, and with it the open runs that it began (R6)."""
         now = self._now()
+        ended = 0
         with self._database.write() as connection:
             before = get_reachable(connection, principal, token_id)
             token = before.revoked(now)
@@ -146,7 +147,7 @@ class Tokens:
                 tokens.save(connection, token)
                 ended = runs.end_open_runs(connection, principal.organization_id, token.id, now)
                 _note(connection, principal, AuditAction.TOKEN_REVOKED, token, now, ended_runs=ended)
-        return token.api()
+        return token.api(ended)
 
     def _new_secret(self) -> str:
         return render_token(self._random_bytes(RANDOM_BYTES))
@@ -206,6 +207,13 @@ def get_reachable(connection: Connection, principal: Principal, token_id: str) -
     token = _require(tokens.find(connection, principal.organization_id, token_id), token_id)
     principal.require_reach(project_id=token.project_id, workflow_id=token.workflow_id)
     return token
+
+
+def no_token(name_or_id: str) -> NotFoundError:
+    """Return the error for a filter that names a token that does not exist."""
+    return NotFoundError(
+        f"there is no token {name_or_id[:80]}", hint="`chainloop organization api-token list` names them"
+    )
 
 
 def _require(found: StoredToken | None, token_id: str) -> StoredToken:

@@ -22,14 +22,16 @@ class UploadLimits:
     run_left_bytes: int = 0
     repeated_bytes: int = 0
     """What was counted already when it was uploaded the first time: a body up to this size may be that one again."""
+    known_bytes: int = 0
+    """As `repeated_bytes`, of what the organization has and the address names."""
 
     def require_announced(self, size_bytes: int | None) -> None:
         """Refuse a body by its announced size, before a byte of it is read."""
         if size_bytes is not None:
             self.require_fit(size_bytes)
 
-    def require_fit(self, size_bytes: int) -> None:
-        """Refuse a body of this size or more.
+    def require_fit(self, size_bytes: int, arriving_bytes: int = 0) -> None:
+        """Refuse a body of this size or more; so much of the organization's other uploads is here at present (R8).
 
         Raises:
             BodyTooLargeError: one blob may not be this large.
@@ -43,8 +45,9 @@ class UploadLimits:
             )
         if size_bytes <= self.repeated_bytes:
             return
-        if self.organization_quota_bytes and size_bytes > self.organization_left_bytes:
-            raise _exceeded("organization", self.organization_quota_bytes, self.organization_left_bytes, size_bytes)
+        left = max(0, self.organization_left_bytes - arriving_bytes)
+        if self.organization_quota_bytes and size_bytes > max(left, self.known_bytes):
+            raise _exceeded("organization", self.organization_quota_bytes, left, size_bytes)
         if self.run_quota_bytes and size_bytes > self.run_left_bytes:
             raise _exceeded("workflow run", self.run_quota_bytes, self.run_left_bytes, size_bytes)
 

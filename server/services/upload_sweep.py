@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -30,7 +30,7 @@ class SweptUploads:
 
     removed: tuple[StoredArtifact, ...] = ()
     seen: int = 0
-    next: Key | None = field(default=None)
+    next: Key | None = None
     """Where the next batch begins; None: there is none."""
 
     @property
@@ -54,6 +54,15 @@ class UploadSweep:
         self._now = now
         self._back_ends = back_ends
         self._batch = batch
+
+    def batches(self, before: datetime, *, dry_run: bool = False) -> Iterator[SweptUploads]:
+        """Judge all uploads, one batch after the other; with `dry_run` nothing is changed."""
+        step = self.find_some if dry_run else self.sweep_some
+        batch = step(before)
+        yield batch
+        while batch.next:
+            batch = step(before, batch.next)
+            yield batch
 
     def sweep_some(self, before: datetime, after: Key | None = None) -> SweptUploads:
         """Judge one batch of uploads and remove those that nobody has needed since `before`; those of an open run stay.

@@ -10,11 +10,10 @@ from sqlalchemy import Connection, Row, insert, select, tuple_
 from server.model.audit import AuditAction, AuditRecord, StoredAudit
 from server.model.audit_filters import AuditFilter
 from server.model.paging import Key
+from server.store.run_queries import NEVER
 from server.store.tables import api_tokens, audit_records
 from server.store.times import from_text, to_text
 
-_LAST = 2**62
-"""A sequence that no record reaches."""
 _PLAIN = ("organization_id", "token_id", "subject", "address")
 
 
@@ -28,12 +27,6 @@ def add(connection: Connection, record: AuditRecord) -> None:
             detail=json.dumps(record.detail, sort_keys=True),
         )
     )
-
-
-def list_newest(connection: Connection, organization_id: str | None, *, limit: int) -> list[AuditRecord]:
-    """Return the organization's newest records, newest first; None: those of the server itself."""
-    found = list_page(connection, organization_id, AuditFilter(), after=None, limit=limit)
-    return [entry.record for entry in found]
 
 
 def list_page(
@@ -54,7 +47,7 @@ def list_page(
         query = query.where(columns.at >= to_text(wanted.since))
     # One bound and not two: with more conditions a database takes another index.
     ends = [after] if after is not None else []
-    ends += [(to_text(wanted.until), _LAST)] if wanted.until is not None else []
+    ends += [(to_text(wanted.until), NEVER)] if wanted.until is not None else []
     if ends:
         query = query.where(tuple_(columns.at, columns.sequence) < tuple_(*min(ends)))
     query = query.order_by(columns.at.desc(), columns.sequence.desc()).limit(limit)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
 
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.digests import Digest
-from server.store.tables import artifacts, attestations, metadata, sweeps, workflow_runs
-from server.store.times import to_text
+from server.store.tables import attestations, metadata, workflow_runs
 
 
 def check_file(engine: Engine) -> list[str]:
@@ -38,16 +36,6 @@ def check_tables(engine: Engine) -> Iterator[str]:
             yield " ".join(str(part) for part in _flat(difference))
 
 
-def late_sweeps(connection: Connection, *, before: datetime) -> Iterator[str]:
-    """Return the sweeps that failed last, or did not succeed since `before`; with runs, none at all is late too."""
-    rows = connection.execute(select(sweeps).order_by(sweeps.c.name)).all()
-    if not rows and connection.execute(select(workflow_runs.c.id).limit(1)).first():
-        yield "none has ever run"
-    for row in rows:
-        if row.succeeded_at is None or row.succeeded_at < to_text(before):
-            yield f"{row.name}: last succeeded {row.succeeded_at or 'never'}, last outcome {row.outcome}"
-
-
 def illegal_runs(connection: Connection) -> list[str]:
     """Return the ids of runs whose columns contradict each other, the oldest first."""
     runs, opened = workflow_runs.c, RunState.INITIALIZED.value
@@ -71,12 +59,6 @@ def list_bundles(connection: Connection) -> Iterator[tuple[Digest, bytes]]:
     """Return every stored attestation with its bytes, one at a time."""
     for row in connection.execute(select(attestations.c.digest, attestations.c.bundle)):
         yield Digest(row.digest), row.bundle
-
-
-def list_blobs(connection: Connection, backend: str) -> list[Digest]:
-    """Return the digests that a back end must hold, each once."""
-    query = select(artifacts.c.digest).where(artifacts.c.backend == backend).distinct().order_by(artifacts.c.digest)
-    return [Digest(text_) for text_ in connection.execute(query).scalars()]
 
 
 def _flat(difference: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, func, or_, select, text
 from chainloop_ci.api.runs import RunState
 from server.model.durations import Bucket
 from server.model.principal import Reach
+from server.store.expiry import is_overdue
 from server.store.reach import within
 from server.store.tables import (
     artifacts,
@@ -21,7 +22,7 @@ from server.store.tables import (
     workflow_runs,
     workflows,
 )
-from server.store.times import from_text, to_text
+from server.store.times import from_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,12 @@ def count_unreferenced(connection: Connection, *, limit: int) -> Unreferenced:
 def list_last_runs(connection: Connection, reach: Reach, *, now: datetime, limit: int) -> list[LastRun]:
     """Return the last ended run of each workflow within reach, those that ran last first."""
     other = workflow_runs.alias()
-    overdue = other.c.expires_at <= to_text(now)
     last = (
         select(func.max(other.c.sequence))
-        .where(other.c.workflow_id == workflows.c.id, or_(other.c.state != RunState.INITIALIZED.value, overdue))
+        .where(
+            other.c.workflow_id == workflows.c.id,
+            or_(other.c.state != RunState.INITIALIZED.value, is_overdue(now, other)),
+        )
         .correlate(workflows)
         .scalar_subquery()
     )
@@ -175,7 +178,7 @@ def list_overdue(connection: Connection, reach: Reach, *, now: datetime, limit: 
     runs = workflow_runs.c
     query = (
         _named(select(runs.runner_type, runs.created_at, runs.expires_at), workflow_runs, reach)
-        .where(runs.state == RunState.INITIALIZED.value, runs.expires_at <= to_text(now))
+        .where(runs.state == RunState.INITIALIZED.value, is_overdue(now))
         .order_by(runs.expires_at)
         .limit(limit)
     )

@@ -90,17 +90,6 @@ def list_of_nodes(connection: Connection, reach: Reach, nodes: Collection[Key], 
     return sorted(found, key=lambda edge: (edge.origin, edge.target))
 
 
-def touches(connection: Connection, reach: Reach, node: Key) -> bool:
-    """Tell whether an edge within reach begins or ends at the node, or it is the attestation of a run within reach."""
-    for direction in _DIRECTIONS:
-        query = _select().where(*_within(reach, referrer_edges), *_equal(direction.known, node))
-        if connection.execute(query.limit(1)).first():
-            return True
-    own = (attestations.c.organization_id == reach.organization_id, attestations.c.digest == node[0])
-    held = select(attestations.c.run_id).join(workflow_runs, workflow_runs.c.id == attestations.c.run_id)
-    return connection.execute(held.where(*own, *within_table(reach, workflow_runs))).first() is not None
-
-
 def find_runs(
     connection: Connection, organization_id: str, origins: Iterable[str], targets: Iterable[str]
 ) -> dict[str, EdgeRun]:

@@ -1,21 +1,27 @@
-"""The graph of what refers to what (reference section 10): written with the attestation, one organization each.
+"""The nodes of the graph of referrers (reference section 10): written with the attestation, one organization each.
 
 An attestation's edges are stored once, from it to its materials and commits, with the workflow that made them; they are
-followed in both directions (`server.store.referrer_edges`).
+followed in both directions (`server.store.referrer_edges`). What is said of a node is kept twice: for each workflow
+that attested it, which is all that a token of a narrower scope sees, and for the organization as a whole. There nobody
+speaks for another project: content that the server holds, and has compared, comes before what was only said, and of
+what several projects merely say, that is kept in which they agree (R12, R13).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chainloop_ci.api.referrers import Referrer
 from chainloop_ci.attestation.referrers import Node
-from server.store.tables import referrer_edges, referrer_nodes
+from server.model.principal import Reach
+from server.store.reach import within_table
+from server.store.tables import referrer_edges, referrer_facts, referrer_nodes
 from server.store.times import from_text, to_text
 
 Key = tuple[str, str]
@@ -30,15 +36,9 @@ def add(
     nodes: tuple[Node, ...],
     at: datetime,
 ) -> None:
-    """Write the graph of an attestation, whose own node is the first of `nodes`; what is known already stays."""
-    known = _known(connection, organization_id, nodes)
-    fresh = [node for node in nodes if node.key not in known]
-    if fresh:
-        connection.execute(insert(referrer_nodes), [_values(organization_id, node, at) for node in fresh])
-    # Content that was a bare digest so far may have been uploaded since.
-    for node in nodes:
-        if node.downloadable and known.get(node.key) is False:
-            _set_downloadable(connection, organization_id, node)
+    """Write the graph of an attestation, whose own node is the first of `nodes`."""
+    _add_nodes(connection, organization_id, project_id, nodes, at)
+    _add_facts(connection, Reach(organization_id, project_id, workflow_id), nodes, at)
     origin, *others = nodes
     edges = [
         {
@@ -56,51 +56,115 @@ def add(
         connection.execute(insert(referrer_edges), edges)
 
 
-def find(connection: Connection, organization_id: str, digest: str, kind: str | None) -> list[Referrer]:
-    """Return the organization's nodes of that digest, one per kind, whoever may see them."""
-    nodes = referrer_nodes.c
-    query = select(referrer_nodes).where(nodes.organization_id == organization_id, nodes.digest == digest)
-    if kind is not None:
-        query = query.where(nodes.kind == kind)
-    return [_record(row) for row in connection.execute(query.order_by(nodes.kind))]
+def find(connection: Connection, reach: Reach, digest: str, kind: str | None) -> list[Referrer]:
+    """Return the nodes of that digest, one per kind, as those within reach attested them."""
+    found = [node for node in _read(connection, reach, [digest]) if kind in (None, node.kind)]
+    return sorted(found, key=lambda node: node.kind)
 
 
-def get_all(connection: Connection, organization_id: str, keys: Iterable[Key]) -> dict[Key, Referrer]:
-    """Return the organization's nodes that are named by `keys`."""
+def get_all(connection: Connection, reach: Reach, keys: Iterable[Key]) -> dict[Key, Referrer]:
+    """Return the nodes that are named by `keys`, as those within reach attested them."""
     wanted = set(keys)
-    nodes = referrer_nodes.c
     # By digest alone: few digests have several kinds, and every database knows how to look a list of texts up.
-    digests = sorted({digest for digest, _ in wanted})
-    query = select(referrer_nodes).where(nodes.organization_id == organization_id, nodes.digest.in_(digests))
-    found = (_record(row) for row in connection.execute(query))
+    found = _read(connection, reach, sorted({digest for digest, _ in wanted}))
     return {node.key: node for node in found if node.key in wanted}
 
 
-def _known(connection: Connection, organization_id: str, nodes: Iterable[Node]) -> dict[Key, bool]:
-    """Return which of the nodes exist, and whether they are downloadable."""
+def _read(connection: Connection, reach: Reach, digests: Collection[str]) -> Iterable[Referrer]:
+    if reach.is_whole:
+        nodes = referrer_nodes.c
+        own = (nodes.organization_id == reach.organization_id, nodes.digest.in_(digests))
+        return map(_record, connection.execute(select(referrer_nodes).where(*own)))
+    within = (*within_table(reach, referrer_facts), referrer_facts.c.digest.in_(digests))
+    rows = connection.execute(select(referrer_facts).where(*within)).all()
+    found: dict[Key, Referrer] = {}
+    # What counts most comes last: content that is held, of that the newest word.
+    for row in sorted(rows, key=lambda row: (row.downloadable, row.attested_at, row.workflow_id)):
+        node = _record(row)
+        first = found.get(node.key, node).created_at
+        found[node.key] = replace(node, created_at=min(first, node.created_at))
+    return found.values()
+
+
+# --- the organization's ----------------------------------------------------------------------------------------------
+
+
+def _add_nodes(
+    connection: Connection, organization_id: str, project_id: str, nodes: tuple[Node, ...], at: datetime
+) -> None:
     columns = referrer_nodes.c
+    own = (columns.organization_id == organization_id, columns.digest.in_(sorted({node.digest for node in nodes})))
+    known = {(row.digest, row.kind): row for row in connection.execute(select(referrer_nodes).where(*own))}
+    owner = {"organization_id": organization_id, "created_at": to_text(at)}
+    fresh = [{**owner, **_values(node), "facts_project_id": project_id} for node in nodes if node.key not in known]
+    if fresh:
+        connection.execute(insert(referrer_nodes), fresh)
+    merged = [(row, _merge(row, node, project_id)) for node in nodes if (row := known.get(node.key))]
+    changed = [values for row, values in merged if any(getattr(row, name) != values[name] for name in values)]
+    _update(connection, referrer_nodes, {"organization_id": organization_id}, changed)
+
+
+def _merge(known: Row[Any], node: Node, project_id: str) -> dict[str, Any]:
+    """Return what the whole organization is told of a node from now on."""
+    values = {**_values(node), "facts_project_id": project_id}
+    if node.downloadable != known.downloadable:
+        return values if node.downloadable else _kept(known)
+    if known.facts_project_id == project_id:
+        return values
+    said = json.loads(known.annotations)
+    agreed = {name: value for name, value in said.items() if node.annotations.get(name) == value}
+    return {**_kept(known), "annotations": json.dumps(agreed), "facts_project_id": None}
+
+
+def _kept(known: Row[Any]) -> dict[str, Any]:
+    names = ("digest", "kind", "downloadable", "metadata", "annotations", "facts_project_id")
+    return {name: getattr(known, name) for name in names}
+
+
+# --- each workflow's -------------------------------------------------------------------------------------------------
+
+
+def _add_facts(connection: Connection, reach: Reach, nodes: tuple[Node, ...], at: datetime) -> None:
+    columns = referrer_facts.c
+    own = {name: getattr(reach, name) for name in ("organization_id", "project_id", "workflow_id")}
     digests = sorted({node.digest for node in nodes})
     query = select(columns.digest, columns.kind, columns.downloadable).where(
-        columns.organization_id == organization_id, columns.digest.in_(digests)
+        *within_table(reach, referrer_facts), columns.digest.in_(digests)
     )
-    return {(row.digest, row.kind): row.downloadable for row in connection.execute(query)}
+    held = {(row.digest, row.kind): row.downloadable for row in connection.execute(query)}
+    values = [{**own, **_values(node), "attested_at": to_text(at)} for node in nodes]
+    fresh = [{**item, "created_at": to_text(at)} for item in values if (item["digest"], item["kind"]) not in held]
+    if fresh:
+        connection.execute(insert(referrer_facts), fresh)
+    # What was only said does not take the place of what was compared with the content.
+    newer = [item for item in values if held.get((item["digest"], item["kind"]), True) <= item["downloadable"]]
+    old = [item for item in newer if (item["digest"], item["kind"]) in held]
+    _update(connection, referrer_facts, own, old)
 
 
-def _set_downloadable(connection: Connection, organization_id: str, node: Node) -> None:
-    columns = referrer_nodes.c
-    own = (columns.organization_id == organization_id, columns.digest == node.digest, columns.kind == node.kind)
-    connection.execute(update(referrer_nodes).where(*own).values(downloadable=True))
+def _update(connection: Connection, table: Any, own: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Write rows that are there already; `own` are the values that name them beside digest and kind."""
+    if not rows:
+        return
+    names = ("digest", "kind")
+    where = [table.c[name] == value for name, value in own.items()]
+    where += [table.c[name] == bindparam(f"its_{name}") for name in names]
+    changes: dict[str, Any] = {
+        name: bindparam(f"new_{name}") for name in rows[0] if name not in names and name not in own
+    }
+    values = [
+        {(f"its_{name}" if name in names else f"new_{name}"): value for name, value in row.items()} for row in rows
+    ]
+    connection.execute(update(table).where(*where).values(changes), values)
 
 
-def _values(organization_id: str, node: Node, at: datetime) -> dict[str, Any]:
+def _values(node: Node) -> dict[str, Any]:
     return {
-        "organization_id": organization_id,
         "digest": node.digest,
         "kind": node.kind,
         "downloadable": node.downloadable,
         "metadata": json.dumps(dict(node.metadata)),
         "annotations": json.dumps(dict(node.annotations)),
-        "created_at": to_text(at),
     }
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, tuple_
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_
 
 from chainloop_ci.api.problems import ProblemFinding
 from chainloop_ci.api.record import from_dict, to_dict
@@ -58,19 +58,11 @@ def list_store_refusals(connection: Connection, organization_id: str, run_id: st
     """Return the refused stores of a run, oldest first."""
     own = (refused_stores.c.organization_id == organization_id, refused_stores.c.run_id == run_id)
     query = select(refused_stores).where(*own).order_by(refused_stores.c.at, refused_stores.c.id)
-    return tuple(
-        Refusal(
-            at=from_text(row.at),
-            code=row.code,
-            bundle_digest=row.bundle_digest,
-            findings=tuple(from_dict(ProblemFinding, item) for item in json.loads(row.findings)),
-        )
-        for row in connection.execute(query)
-    )
+    return tuple(map(to_refusal, connection.execute(query)))
 
 
-def add_init_refusal(connection: Connection, refusal: InitRefusal) -> None:
-    """Write a refused init down; the same one repeated is kept once."""
+def add_init_refusal(connection: Connection, refusal: InitRefusal, *, keep: int) -> None:
+    """Write a refused init down; the same one repeated is kept once, and of the workflow's only the newest `keep`."""
     own = (refused_inits.c.workflow_id == refusal.workflow_id, refused_inits.c.run_id == refusal.run_id)
     known = select(refused_inits.c.id).where(refused_inits.c.organization_id == refusal.organization_id, *own)
     if connection.execute(known).first():
@@ -80,6 +72,18 @@ def add_init_refusal(connection: Connection, refusal: InitRefusal) -> None:
     connection.execute(
         insert(refused_inits).values(**values, at=to_text(refusal.at), ci=json.dumps(to_dict(refusal.ci)))
     )
+    _drop_older_inits(connection, refusal, keep)
+
+
+def _drop_older_inits(connection: Connection, refusal: InitRefusal, keep: int) -> None:
+    own = (
+        refused_inits.c.organization_id == refusal.organization_id,
+        refused_inits.c.workflow_id == refusal.workflow_id,
+    )
+    order = (refused_inits.c.at, refused_inits.c.id)
+    newest_first = select(*order).where(*own).order_by(*(column.desc() for column in order))
+    if first := connection.execute(newest_first.offset(keep).limit(1)).first():
+        connection.execute(delete(refused_inits).where(*own, tuple_(*order) <= tuple_(*first)))
 
 
 def list_init_refusals(
@@ -105,15 +109,26 @@ def list_init_refusals(
     )
     if after:
         query = query.where(tuple_(*order) < tuple_(*after))
-    return [((row.at, row.id), _refused_init(row)) for row in connection.execute(query)]
+    return [((row.at, row.id), to_refused_init(row)) for row in connection.execute(query)]
 
 
-def _refused_init(row: Row[Any]) -> RefusedInit:
+def to_refusal(row: Row[Any]) -> Refusal:
+    """Return the record of a row of `refused_stores`."""
+    return Refusal(
+        at=from_text(row.at),
+        code=row.code,
+        bundle_digest=row.bundle_digest,
+        findings=tuple(from_dict(ProblemFinding, item) for item in json.loads(row.findings)),
+    )
+
+
+def to_refused_init(row: Row[Any]) -> RefusedInit:
+    """Return the record of a row of `refused_inits` with the names of its workflow, project and token."""
     return RefusedInit(
         at=from_text(row.at),
         run_id=row.run_id,
-        workflow=row.workflow,
-        project=row.project,
+        workflow=row.workflow or "",
+        project=row.project or "",
         required_runner=row.required_runner,
         runner_type=row.runner_type,
         token_name=row.token or "",

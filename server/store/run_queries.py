@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, literal_column
 
 from chainloop_ci.api.runs import RunState
 from server.model.run_filters import RunFilter
+from server.store.expiry import is_overdue
 from server.store.reach import tested
 from server.store.tables import UNUSUAL_STATE, run_artifacts, run_materials, workflow_runs
 from server.store.times import to_text
@@ -26,7 +27,7 @@ MAX_SEPARATE = 10
 """Values of one filter that are asked for one by one; of more, each run is tested for all."""
 
 NEVER = 2**62
-"""A sequence that no run reaches."""
+"""A sequence that no run and no record reaches."""
 # An alias copies all columns of its table: made once, not for every request.
 _SAME_RUN = run_materials.alias()
 # Word for word that of the partial indexes: this is how a database knows that it may use them.
@@ -194,9 +195,8 @@ def _states(state: RunState | None, now: datetime) -> list[_State | None]:
     """Return the stored states that a run shown in `state` may have; an overdue run is shown as expired (R15)."""
     if state is None:
         return [None]
-    expires = workflow_runs.c.expires_at
     if state is RunState.INITIALIZED:
-        return [_State(state.value, (expires > to_text(now),))]
+        return [_State(state.value, (~is_overdue(now),))]
     if state is RunState.EXPIRED:
-        return [_State(state.value), _State(RunState.INITIALIZED.value, (expires <= to_text(now),))]
+        return [_State(state.value), _State(RunState.INITIALIZED.value, (is_overdue(now),))]
     return [_State(state.value)]

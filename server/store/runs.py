@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
 from chainloop_ci.api.runs import RunState, StateLocation
 from chainloop_ci.api.words import CancelTrigger
@@ -14,6 +14,7 @@ from chainloop_ci.digests import Digest
 from chainloop_ci.runners.types import CiIdentity
 from server.model.runs import REVOKED, Run, RunNames
 from server.store import durations
+from server.store.expiry import IS_OPEN, is_overdue
 from server.store.tables import api_tokens, contracts, organizations, projects, workflow_runs, workflows
 from server.store.times import from_text, optional_text, optional_time, to_text
 
@@ -86,18 +87,13 @@ def end(connection: Connection, run: Run) -> None:
 
 def list_overdue(connection: Connection, now: datetime, *, limit: int) -> list[Run]:
     """Return runs of all organizations whose time is over and that nobody has ended yet, the longest overdue first."""
-    # In the words of the partial index, which the database finds only so.
-    is_open = text("workflow_runs.state = 'initialized'")
-    query = select_runs().where(is_open, workflow_runs.c.expires_at <= to_text(now))
+    query = select_runs().where(IS_OPEN, is_overdue(now))
     return [to_run(row) for row in connection.execute(query.order_by(workflow_runs.c.expires_at).limit(limit))]
 
 
 def count_open(connection: Connection, token_id: str, now: datetime, *, limit: int) -> int:
     """Return how many open runs a token has begun, counted up to `limit`."""
-    is_open = text("workflow_runs.state = 'initialized'")
-    own = select(workflow_runs.c.token_id).where(
-        is_open, workflow_runs.c.token_id == token_id, workflow_runs.c.expires_at > to_text(now)
-    )
+    own = select(workflow_runs.c.token_id).where(IS_OPEN, workflow_runs.c.token_id == token_id, ~is_overdue(now))
     return int(connection.execute(select(func.count()).select_from(own.limit(limit).subquery())).scalar_one())
 
 
@@ -107,7 +103,7 @@ def end_open_runs(connection: Connection, organization_id: str, token_id: str, n
         workflow_runs.c.organization_id == organization_id,
         workflow_runs.c.token_id == token_id,
         workflow_runs.c.state == RunState.INITIALIZED.value,
-        workflow_runs.c.expires_at > to_text(now),
+        ~is_overdue(now),
     )
     opened = [to_run(row) for row in connection.execute(query)]
     for run in opened:

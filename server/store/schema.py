@@ -57,8 +57,8 @@ def require_current(engine: Engine) -> None:
     Raises:
         SchemaMismatchError: with the command that helps.
     """
-    require_known(engine)
     found, expected = current_version(engine), head_version()
+    require_known_version(found)
     if found != expected:
         raise SchemaMismatchError(
             f"the database has schema {found or 'none'}, this server needs {expected}",

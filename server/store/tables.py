@@ -352,7 +352,25 @@ referrer_nodes = Table(
     Column("metadata", Text, nullable=False),
     Column("annotations", Text, nullable=False),
     Column("created_at", String(32), nullable=False),
+    # Whose word the annotations are; null when they are what several projects agree in.
+    Column("facts_project_id", String(36)),
     PrimaryKeyConstraint("organization_id", "digest", "kind"),
+)
+
+referrer_facts = Table(
+    "referrer_facts",
+    metadata,
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("digest", String(80), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
+    Column("downloadable", Boolean, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("annotations", Text, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("attested_at", String(32), nullable=False),
+    PrimaryKeyConstraint("organization_id", "project_id", "digest", "kind", "workflow_id"),
 )
 
 referrer_edges = Table(

@@ -7,30 +7,33 @@ begins behind the last run and behind the last of the rest (`After`).
 from __future__ import annotations
 
 import heapq
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, select, tuple_
 
-from chainloop_ci.api.audit import Activity
-from chainloop_ci.api.runs import RunState
+from chainloop_ci.api.runs import Refusal, RefusedInit
+from server.model.audit import StoredAudit
 from server.model.audit_filters import AuditFilter
 from server.model.paging import Key
 from server.model.runs import Run
 from server.store import audit, run_lists
-from server.store.run_queries import find_window
-from server.store.tables import projects, refused_inits, refused_stores, run_artifacts, workflow_runs, workflows
-from server.store.times import from_text, to_text
+from server.store.refusals import to_refusal, to_refused_init
+from server.store.run_queries import NEVER, find_window
+from server.store.tables import (
+    api_tokens,
+    projects,
+    refused_inits,
+    refused_stores,
+    run_artifacts,
+    workflow_runs,
+    workflows,
+)
+from server.store.times import to_text
 
-MAX_UPLOADS = 20
-"""Digests of uploads that one entry lists."""
 _RUN, _STORE, _INIT, _AUDIT = "run", "store", "init", "audit"
 """Tables by what they hold; of the same moment, the later word comes first."""
-_LAST = 2**62
-"""A sequence that no record reaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,33 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class BegunRun:
+    """A run that the token began."""
+
+    run: Run
+    uploads: tuple[str, ...]
+    """Digests of what was uploaded for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedStore:
+    """An attestation of the token that was refused."""
+
+    run_id: str
+    project: str
+    workflow: str
+    refusal: Refusal
+
+
+Done = BegunRun | RefusedStore | RefusedInit | StoredAudit
+"""Something that a token did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """Something that the token did, and behind what the list goes on after it."""
 
-    activity: Activity
+    done: Done
     after: After
 
 
@@ -63,7 +89,7 @@ class _Found:
     at: str
     table: str
     id: str
-    activity: Activity
+    done: Done
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -71,11 +97,11 @@ class _Found:
 
 
 def list_page(
-    connection: Connection, organization_id: str, wanted: AuditFilter, *, after: After, limit: int, now: datetime
+    connection: Connection, organization_id: str, wanted: AuditFilter, *, after: After, limit: int
 ) -> list[Entry]:
     """Return what the token of `wanted` did, newest first."""
     rest = (
-        _list_runs(connection, organization_id, wanted, after, limit, now),
+        _list_runs(connection, organization_id, wanted, after, limit),
         _list_refused_stores(connection, organization_id, wanted, after, limit),
         _list_refused_inits(connection, organization_id, wanted, after, limit),
         _list_audit(connection, organization_id, wanted, after, limit),
@@ -90,14 +116,14 @@ def _followed(merged: Iterator[_Found], after: After, limit: int) -> Iterator[En
             after = replace(after, sequence=int(item.id))
         else:
             after = replace(after, at=item.at, table=item.table, id=item.id)
-        yield Entry(item.activity, after)
+        yield Entry(item.done, after)
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
 
 
 def _list_runs(
-    connection: Connection, organization_id: str, wanted: AuditFilter, after: After, limit: int, now: datetime
+    connection: Connection, organization_id: str, wanted: AuditFilter, after: After, limit: int
 ) -> list[_Found]:
     runs = workflow_runs.c
     query = select(runs.sequence).where(runs.token_id == wanted.token_id)
@@ -111,7 +137,7 @@ def _list_runs(
     found = run_lists.load(connection, organization_id, sequences)
     uploads = _list_uploads(connection, organization_id, [run.id for run in found])
     return [
-        _Found(to_text(run.created_at), _RUN, str(run.sequence), _begun(run, uploads.get(run.id, []), now))
+        _Found(to_text(run.created_at), _RUN, str(run.sequence), BegunRun(run, tuple(uploads.get(run.id, ()))))
         for run in found
     ]
 
@@ -129,26 +155,6 @@ def _list_uploads(connection: Connection, organization_id: str, run_ids: Sequenc
     return found
 
 
-def _begun(run: Run, uploads: list[str], now: datetime) -> Activity:
-    state = run.state_at(now)
-    detail: dict[str, object] = {"state": state.value, "runner": run.runner_type}
-    optional = {
-        "finishedAt": to_text(run.finished_at) if run.finished_at else None,
-        "expiresAt": to_text(run.expires_at) if state is RunState.INITIALIZED else None,
-        "commit": run.ci.head_sha,
-        "repository": run.ci.repository,
-        "runnerUrl": run.runner_url,
-        "attestation": run.attestation_digest,
-        "reason": run.reason,
-        "refusedStores": run.refusals,
-        "uploads": uploads[:MAX_UPLOADS],
-        "uploadsInAll": len(uploads),
-        "uploadedBytes": run.stored_bytes,
-    }
-    detail |= {name: value for name, value in optional.items() if value}
-    return Activity(run.created_at, "run.begun", run.id, run.names.project, run.names.workflow, detail=detail)
-
-
 # --- refusals and audit records --------------------------------------------------------------------------------------
 
 
@@ -162,42 +168,28 @@ def _list_refused_stores(
         .outerjoin(projects, projects.c.id == workflow_runs.c.project_id)
     )
     rows = _rows(connection, query, refused_stores, _STORE, organization_id, wanted, after, limit)
-    return [_refused_store(row) for row in rows]
-
-
-def _refused_store(row: Any) -> _Found:
-    findings = json.loads(row.findings)
-    detail = {
-        "code": row.code,
-        "bundle": row.bundle_digest,
-        "findings": len(findings),
-        **({"first": findings[0]["message"]} if findings else {}),
-    }
-    done = Activity(from_text(row.at), "store.refused", row.run_id, row.project, row.workflow, detail=detail)
-    return _Found(row.at, _STORE, row.id, done)
+    return [
+        _Found(row.at, _STORE, row.id, RefusedStore(row.run_id, row.project or "", row.workflow or "", to_refusal(row)))
+        for row in rows
+    ]
 
 
 def _list_refused_inits(
     connection: Connection, organization_id: str, wanted: AuditFilter, after: After, limit: int
 ) -> list[_Found]:
     query = (
-        select(refused_inits, workflows.c.name.label("workflow"), projects.c.name.label("project"))
+        select(
+            refused_inits,
+            workflows.c.name.label("workflow"),
+            projects.c.name.label("project"),
+            api_tokens.c.name.label("token"),
+        )
+        .outerjoin(api_tokens, api_tokens.c.id == refused_inits.c.token_id)
         .outerjoin(workflows, workflows.c.id == refused_inits.c.workflow_id)
         .outerjoin(projects, projects.c.id == workflows.c.project_id)
     )
     rows = _rows(connection, query, refused_inits, _INIT, organization_id, wanted, after, limit)
-    return [_refused_init(row) for row in rows]
-
-
-def _refused_init(row: Any) -> _Found:
-    ci = json.loads(row.ci)
-    detail = {
-        "requiredRunner": row.required_runner,
-        "runner": row.runner_type,
-        **({"repository": ci["repository"]} if ci.get("repository") else {}),
-    }
-    done = Activity(from_text(row.at), "init.refused", row.run_id, row.project, row.workflow, detail=detail)
-    return _Found(row.at, _INIT, row.id, done)
+    return [_Found(row.at, _INIT, row.id, to_refused_init(row)) for row in rows]
 
 
 def _list_audit(
@@ -206,28 +198,14 @@ def _list_audit(
     begin: Key | None = None
     if after.at:
         # Of the same moment, what stands in the other tables comes first.
-        begin = (after.at, _sequence(after.id) if after.table == _AUDIT else _LAST)
+        begin = (after.at, _sequence(after.id) if after.table == _AUDIT else NEVER)
     found = audit.list_page(connection, organization_id, wanted, after=begin, limit=limit)
-    return [
-        _Found(
-            to_text(entry.record.at),
-            _AUDIT,
-            f"{entry.sequence:019}",
-            Activity(
-                entry.record.at,
-                entry.record.action.value,
-                entry.record.subject,
-                address=entry.record.address,
-                detail=dict(entry.record.detail),
-            ),
-        )
-        for entry in found
-    ]
+    return [_Found(to_text(entry.record.at), _AUDIT, f"{entry.sequence:019}", entry) for entry in found]
 
 
 def _sequence(text: str) -> int:
     """Return the sequence that a cursor holds; whoever makes one up gets some page of this list."""
-    return min(int(text), _LAST) if text.isdecimal() else _LAST
+    return min(int(text), NEVER) if text.isdecimal() else NEVER
 
 
 def _rows(

@@ -62,6 +62,15 @@ def find_by_name(connection: Connection, organization_id: str | None, name: str)
     return _record(row) if row else None
 
 
+def find_named(connection: Connection, organization_id: str, name_or_id: str) -> tuple[str, ...]:
+    """Return the ids of the organization's and the server's tokens with that name or id, its own first."""
+    columns = api_tokens.c
+    mine = or_(columns.organization_id == organization_id, columns.organization_id.is_(None))
+    query = select(columns.id).where(mine, or_(columns.id == name_or_id, columns.name == name_or_id))
+    query = query.order_by(columns.organization_id.is_(None), columns.id)
+    return tuple(connection.execute(query).scalars())
+
+
 def list_page(
     connection: Connection, organization_id: str | None, *, project_id: str | None, after: Key | None, limit: int
 ) -> list[StoredToken]:

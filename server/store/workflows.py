@@ -5,7 +5,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from chainloop_ci.api.runs import RunState
 from server.model.paging import Key
@@ -42,6 +55,19 @@ def list_named(
     if project_id is not None:
         query = query.where(workflows.c.project_id == project_id)
     return [_record(row) for row in connection.execute(query)]
+
+
+def find_ids(
+    connection: Connection, organization_id: str, *, name_or_id: str | None, project: str | None
+) -> list[tuple[str, str]]:
+    """Return (project id, workflow id) of the organization's workflows with that name or id, in that project."""
+    query = select(workflows.c.project_id, workflows.c.id).where(workflows.c.organization_id == organization_id)
+    if name_or_id is not None:
+        query = query.where(or_(workflows.c.id == name_or_id, workflows.c.name == name_or_id))
+    if project is not None:
+        own = projects.c.organization_id == organization_id
+        query = query.where(workflows.c.project_id.in_(select(projects.c.id).where(own, projects.c.name == project)))
+    return [(row.project_id, row.id) for row in connection.execute(query)]
 
 
 def list_page(

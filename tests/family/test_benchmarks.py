@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import ROWS, main
-from bench.harness import Pairs, Row, row
+from bench.harness import Pairs, Row, percentile, row
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
@@ -64,3 +64,13 @@ def test_the_interval_holds_the_ratio_and_is_the_same_each_time() -> None:
 
     assert low <= measured.ratio <= high
     assert measured.interval == (low, high)
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "expected"),
+    [(100, 99, 99), (100, 100, 100), (100, 50, 50), (1, 99, 1), (10, 99, 10), (3, 0, 1)],
+)
+def test_a_percentile_is_a_value_that_no_more_than_its_share_go_beyond(
+    count: int, percent: float, expected: float
+) -> None:
+    assert percentile(range(count, 0, -1), percent) == expected

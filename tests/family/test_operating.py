@@ -62,8 +62,8 @@ def test_the_help_has_every_variable_with_the_same_default(capsys: pytest.Captur
     shown = help_of(capsys)
 
     for name, text in SETTINGS.items():
-        [line] = re.findall(rf"^  {name} .*$", shown, re.MULTILINE)
-        assert text.strip("`") in line
+        [entry] = re.findall(rf"^  {name} .*(?:\n {{10,}}.*)*$", shown, re.MULTILINE)
+        assert text.strip("`") in " ".join(entry.split())
 
 
 def test_the_table_of_commands_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,20 @@ def test_endless_output_is_cut(tmp_path: Path):
         export_json(b"a: 1", noisy)
 
 
+def test_endless_errors_are_cut_and_not_taken_for_output(tmp_path: Path):
+    noisy = program(tmp_path, "exec /usr/bin/yes >&2")
+
+    with pytest.raises(LimitExceededError, match="writes more than 262144 bytes of errors"):
+        export_json(b"a: 1", noisy)
+
+
+def test_a_program_that_somebody_kills_may_have_met_the_end_of_the_memory(tmp_path: Path):
+    killed = program(tmp_path, "kill -KILL $$")
+
+    with pytest.raises(LimitExceededError, match=r"was killed: .* or the machine has no memory left"):
+        export_json(b"a: 1", killed)
+
+
 def test_computing_time_is_limited(tmp_path: Path):
     busy = program(tmp_path, "while :; do :; done")
 

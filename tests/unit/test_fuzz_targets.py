@@ -31,7 +31,24 @@ def test_every_document_type_is_fuzzed_from_a_real_seed() -> None:
     assert checked <= {name for name, target in TARGETS.items() if target.seeds}
 
 
-@pytest.mark.parametrize("name", ["contract", "bundle-strict", "statement", "project-file", "sarif", "junit-xml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "contract",
+        "bundle-strict",
+        "statement",
+        "project-file",
+        "sarif",
+        "junit-xml",
+        "cue-report",
+        "pod-labels",
+        "content-check-answer",
+        "oci-layout",
+        "oci-archive",
+        "image-file",
+        "registry-login",
+    ],
+)
 def test_the_first_seed_of_a_parser_is_accepted(name: str) -> None:
     target = TARGETS[name]
 

@@ -134,6 +134,24 @@ def test_r22_devices_are_refused(path: str):
 
 
 @posix
+def test_r22_a_file_that_is_exchanged_for_a_device_while_it_is_opened_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    key, opened = tmp_path / "key", os.open
+    key.write_bytes(b"pem")
+
+    def exchange_and_open(path: Path, flags: int) -> int:
+        key.unlink()
+        key.symlink_to("/dev/zero")
+        return opened(path, flags)
+
+    monkeypatch.setattr("chainloop_ci.small_files.os.open", exchange_and_open)
+
+    with pytest.raises(PathRefusedError, match="device"):
+        read(key)
+
+
+@posix
 def test_r22_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as listener:

@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from chainloop_ci.api.access import Role
 from server.app import create_app
 from server.errors import QuotaExceededError
-from server.model.principal import Principal
 from server.services.artifacts import Upload
 from server.wiring import Services, build_services
 from tests.integration.server.conftest import Api, Tenant
@@ -73,7 +71,7 @@ def test_r8_of_two_uploads_at_once_that_fit_only_singly_one_is_refused(
 ) -> None:
     api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": 10})
     operator = api(acme.token("operate"))
-    principal = Principal("t", "t", Role.OPERATE, acme.id, acme.name)
+    principal = services.authenticator.authenticate(f"Bearer {acme.token('operate')}", None, "")
     faster = []
 
     body = Overtaken(b"87654321", lambda: faster.append(operator.post("/artifacts", data=b"12345678", headers=OCTETS)))

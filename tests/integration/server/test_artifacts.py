@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, update
+from sqlalchemy import Connection, delete, event, update
 
-from chainloop_ci.api.access import Role
 from chainloop_ci.attestation.state import CraftedMaterial
 from chainloop_ci.contract.types import MaterialType
-from chainloop_ci.errors import ChainloopError, RequestInvalidError
+from chainloop_ci.errors import ChainloopError, NotAuthenticatedError, RequestInvalidError
 from server.app import create_app
-from server.cas.filesystem import STALE_SECONDS
 from server.errors import QuotaExceededError, StoreFullError
 from server.model.principal import Principal
+from server.model.sweeps import ABANDONED
 from server.services.artifacts import Upload
-from server.store import organizations, tables
+from server.store import tables
+from server.store.times import to_text
 from server.wiring import Services, build_services
-from tests.integration.server.conftest import EPOCH, Api, Tenant
+from tests.integration.server.conftest import EPOCH, Api, Clock, Tenant
 from tests.integration.server.jobs import (
     BINARY,
     EMPTY_CONTRACT,
@@ -399,7 +400,7 @@ def test_stale_temporary_files_are_swept_at_start_and_fresh_ones_stay(services: 
     stale, fresh = incoming / "stale", incoming / "fresh"
     for path in (stale, fresh):
         path.write_bytes(b"half a blob")
-    long_ago = stale.stat().st_mtime - STALE_SECONDS - 1
+    long_ago = stale.stat().st_mtime - ABANDONED.total_seconds() - 1
     os.utime(stale, (long_ago, long_ago))
 
     build_services(services.config, services.world)
@@ -466,24 +467,21 @@ def test_content_inside_the_attestation_is_checked_too(inline: None, job: Job) -
     assert (shown["sbom"]["stored"], shown["sbom"]["contentCheck"]) == ("inline", "checked")
 
 
-def test_an_interrupted_upload_can_be_sent_again(services: Services, operator: Any, reader: Any) -> None:
+def test_an_interrupted_upload_can_be_sent_again(services: Services, operator: Any, reader: Any, acme: Tenant) -> None:
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
             raise ConnectionResetError("peer is gone")
 
     with pytest.raises(RequestInvalidError, match="broke off"):
-        services.artifacts.upload(_principal(services), Upload(Broken()))
+        services.artifacts.upload(_principal(services, acme), Upload(Broken()))
     answer = operator.put(PATH, data=CONTENT, headers=OCTETS)
 
     assert answer.status_code == 201
     assert stored_files(services) == [digest(CONTENT).removeprefix("sha256:")]
 
 
-def _principal(services: Services) -> Principal:
-    with services.database.read() as connection:
-        acme = organizations.find_by_name(connection, "acme")
-    assert acme is not None
-    return Principal("t", "t", Role.OPERATE, acme.id, acme.name)
+def _principal(services: Services, acme: Tenant) -> Principal:
+    return services.authenticator.authenticate(f"Bearer {acme.token('operate')}", None, "")
 
 
 def test_the_blob_folder_is_for_the_server_only(services: Services, operator: Any) -> None:
@@ -510,10 +508,13 @@ class During:
     def __init__(self, *events: Any) -> None:
         self.blocks = [CONTENT, b""]
         self.events = list(events)
+        self.after_first_block: Callable[[], object] = lambda: None
 
     def read(self, size: int, /) -> bytes:
         while self.events:
             self.events.pop()()
+        if len(self.blocks) == 1:
+            self.after_first_block()
         return self.blocks.pop(0)
 
 
@@ -541,9 +542,69 @@ def test_r8_uploads_side_by_side_that_are_over_the_quota_together_leave_no_blob(
     other = partial(operator.post, "/artifacts", data=b"another", headers=OCTETS)
 
     with pytest.raises(QuotaExceededError):
-        services.artifacts.upload(_principal(services), Upload(During(other)))
+        services.artifacts.upload(_principal(services, acme), Upload(During(other)))
 
     assert stored_files(services) == [digest(b"another").removeprefix("sha256:")]
+
+
+def test_r8_uploads_that_are_on_their_way_count_on_the_quota(
+    services: Services, operator: Any, api: Any, acme: Tenant
+) -> None:
+    api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": len(CONTENT) + 5})
+    meanwhile: list[Any] = []
+    body = During()
+    other = partial(operator.post, "/artifacts", data=b"another", headers=OCTETS)
+    body.after_first_block = lambda: meanwhile.append(other())
+
+    first, is_new = services.artifacts.upload(_principal(services, acme), Upload(body))
+
+    assert (meanwhile[0].status_code, meanwhile[0].json["code"]) == (507, "quota-exceeded")
+    assert "has 5 left, this artifact has 7 or more" in meanwhile[0].json["detail"]
+    assert (first.digest, is_new) == (digest(CONTENT), True)
+
+
+def test_r8_uploads_of_another_organization_do_not(services: Services, api: Any, acme: Tenant, rival: Tenant) -> None:
+    with services.database.write() as connection:
+        connection.execute(update(tables.organizations).values(quota_bytes=len(CONTENT)))
+    meanwhile: list[Any] = []
+    body = During()
+    theirs = partial(api(rival.token("operate")).post, "/artifacts", data=b"another", headers=OCTETS)
+    body.after_first_block = lambda: meanwhile.append(theirs())
+
+    services.artifacts.upload(_principal(services, acme), Upload(body))
+
+    assert meanwhile[0].status_code == 201
+
+
+def test_r8_a_known_address_takes_no_more_than_what_is_known_of_it(
+    services: Services, operator: Any, api: Any, acme: Tenant
+) -> None:
+    operator.put(PATH, data=CONTENT, headers=OCTETS)
+    api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": len(CONTENT)})
+
+    larger = operator.put(PATH, data=CONTENT + b"x", headers=OCTETS)
+    same = operator.put(PATH, data=CONTENT, headers=OCTETS)
+
+    assert (larger.status_code, same.status_code) == (507, 200)
+
+
+@pytest.mark.parametrize("how", ["revoked", "expired", "deleted"])
+def test_t41_a_token_that_ends_while_its_upload_comes_stores_nothing(
+    how: str, services: Services, acme: Tenant, clock: Clock
+) -> None:
+    changes = {"revoked": {"revoked_at": to_text(clock())}, "expired": {"expires_at": to_text(clock())}}
+    principal = _principal(services, acme)
+
+    def end() -> None:
+        own = tables.api_tokens.c.id == principal.token_id
+        table = tables.api_tokens
+        with services.database.write() as connection:
+            connection.execute((delete(table) if how == "deleted" else update(table).values(changes[how])).where(own))
+
+    with pytest.raises(NotAuthenticatedError, match="nothing was kept"):
+        services.artifacts.upload(principal, Upload(During(end)))
+
+    assert stored_files(services) == []
 
 
 def fail_next_commit(services: Services) -> None:
@@ -558,7 +619,7 @@ def fail_next_commit(services: Services) -> None:
 
 
 def test_r8_a_row_that_cannot_be_written_leaves_no_blob(services: Services, acme: Tenant) -> None:
-    principal = _principal(services)
+    principal = _principal(services, acme)
 
     with pytest.raises(StoreFullError):
         services.artifacts.upload(principal, Upload(FailingAtTheEnd(services)))
@@ -569,7 +630,7 @@ def test_r8_a_row_that_cannot_be_written_leaves_no_blob(services: Services, acme
 def test_r8_a_blob_that_others_have_stays_when_a_row_cannot_be_written(
     services: Services, acme: Tenant, rival: Tenant, api: Any
 ) -> None:
-    principal = _principal(services)
+    principal = _principal(services, acme)
     api(rival.token("operate")).post("/artifacts", data=CONTENT, headers=OCTETS)
 
     with pytest.raises(StoreFullError):

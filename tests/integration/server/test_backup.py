@@ -119,6 +119,16 @@ def test_the_manifest_says_what_the_backup_holds(operate, attested, tmp_path):
     assert (folder / "blobs.txt").read_text().count("sha256:") == 3
 
 
+def test_a_backup_says_where_it_is_and_that_it_shares_the_disk(operate, attested, tmp_path):
+    (tmp_path / "main").mkdir()
+
+    status, out, _ = operate("backup", tmp_path / "main" / ".." / "elsewhere")
+
+    assert status == 0
+    assert out.splitlines()[0].endswith(f" in {tmp_path / 'elsewhere'}")
+    assert "hard links to the store's" in out
+
+
 def test_on_the_same_disk_a_blob_is_stored_once_in_data_folder_and_backup_and_again_when_restored(
     operate, backup, new, tmp_path
 ):
@@ -246,6 +256,21 @@ def test_every_damaged_part_of_a_backup_is_named_and_nothing_is_restored(operate
     assert "3 of its parts" in err
     assert all(name in err for name in ("chainloop.db: expected", "admin-token: expected", blob(backup).name))
     assert not new.exists()
+
+
+def test_a_line_of_the_list_of_blobs_that_names_none_is_damage_and_not_passed_over(operate, backup, new):
+    manifest = json.loads((backup / "manifest.json").read_text())
+    blob_list = backup / manifest["blobList"]["name"]
+    with blob_list.open("a") as file:
+        file.write("sha512:00 1\n")
+    raw = blob_list.read_bytes()
+    manifest["blobList"] |= {"sizeBytes": len(raw), "digest": sha256_digest(raw)}
+    (backup / "manifest.json").write_text(json.dumps(manifest))
+
+    status, _, err = operate("restore", backup, data=new)
+
+    assert (status, new.exists()) == (1, False)
+    assert f"{blob_list.name}: line {raw.count(bytes([10]))} is no digest and size" in err
 
 
 def test_a_blob_that_became_another_is_named(operate, backup, new):
@@ -391,19 +416,6 @@ def test_an_older_backup_is_restored_and_asks_for_a_migration(operate, tmp_path,
     assert operate("doctor", data=new)[0] == 1
     assert operate("migrate", data=new)[0] == 0
     assert operate("doctor", data=new)[0] == 0
-
-
-def test_progress_is_said_now_and_then():
-    said, now = [], [0.0]
-    progress = Progress(said.append, lambda: now[0])
-    report = progress.of("artifacts", "bytes")
-
-    for second in range(9):
-        now[0] = float(second)
-        report(second, 8)
-    report(0, 0)
-
-    assert said == ["artifacts: 25 % (2 of 8 bytes)\n", "artifacts: 87 % (7 of 8 bytes)\n"]
 
 
 def test_a_backup_is_repeatable_while_the_database_is_open(services, attested, tmp_path):

@@ -25,7 +25,7 @@ from chainloop_ci.errors import MaterialRejectedError
 from chainloop_ci.materials.registry import MATERIALS, get_kind
 from chainloop_ci.materials.types import Checked
 from server.content_check.checker import ContentChecker
-from server.content_check.limits import MIB, ChildLimits
+from server.content_check.limits import MAX_DOCUMENTS, MIB, ChildLimits
 from server.content_check.wire import Job, Stopped, StopReason, Task
 from server.errors import CheckerBusyError
 
@@ -300,6 +300,18 @@ def test_r7_organizations_never_share_a_child(own_checker: ContentChecker) -> No
 
     assert seen["acme"][0] is seen["acme"][1]
     assert seen["rival"][0] is not seen["acme"][0]
+
+
+def test_r11_a_child_that_has_seen_many_documents_is_not_kept(own_checker: ContentChecker) -> None:
+    seen = []
+    for documents in (1, MAX_DOCUMENTS - 1, 1):
+        with own_checker.session("acme", 1) as session:
+            for _ in range(documents):
+                session.check(CYCLONEDX, lambda: blocks(SBOM))
+            seen.append(session.child)
+
+    assert seen[0] is seen[1]
+    assert seen[2] is not seen[1]
 
 
 def test_many_at_once_all_get_their_answer(own_checker: ContentChecker) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from chainloop_ci.digests import sha256_digest
 from server.admin.doctor import MAX_EXAMPLES, diagnose
-from server.cas.filesystem import STALE_SECONDS
+from server.model.sweeps import ABANDONED, INTERVALS, SweepName
+from server.store.times import to_text
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.jobs import BINARY
 
@@ -52,7 +53,7 @@ def look(services, data):
 
 
 def test_an_honest_folder_has_no_finding_but_that_nothing_was_swept(look):
-    assert look() == ({}, {"sweeps": ("none has ever run",)})
+    assert look() == ({}, {"sweeps": tuple(f"sweep {name} was never done" for name in INTERVALS)})
 
 
 def test_looking_changes_nothing(look, data):
@@ -113,19 +114,28 @@ def test_an_organization_over_its_quota_is_a_warning(look, execute):
 
 
 @pytest.mark.parametrize(
-    ("succeeded", "is_late"), [(timedelta(minutes=5), False), (timedelta(days=2), True), (None, True)]
+    ("succeeded", "said"),
+    [
+        (timedelta(minutes=15), None),
+        (timedelta(hours=1), "expired-runs was done 60 min ago, it is due every 1 min"),
+        (timedelta(days=2), "expired-runs was done 2 d ago, it is due every 1 min"),
+    ],
 )
-def test_a_sweep_that_did_not_succeed_for_long_is_a_warning(look, execute, succeeded, is_late):
-    at = (EPOCH - succeeded).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if succeeded else None
-    execute(
-        "INSERT INTO sweeps (name, started_at, outcome, detail, succeeded_at) VALUES ('runs', ?, 'failed', '{}', ?)",
-        EPOCH.isoformat(),
-        at,
-    )
+def test_doctor_and_readyz_judge_the_same_sweeps_late(look, execute, services, clock, succeeded, said):
+    clock.advance(hours=1)
+    for name in INTERVALS:
+        age = succeeded if name == SweepName.RUNS else timedelta(0)
+        execute(
+            "INSERT INTO sweeps (name, started_at, outcome, detail, succeeded_at) VALUES (?, ?, 'done', '{}', ?)",
+            name.value,
+            to_text(clock()),
+            to_text(clock() - age),
+        )
 
-    _, warnings = look()
+    _, warnings = look(clock())
 
-    assert ("sweeps" in warnings) == is_late
+    assert warnings.get("sweeps", ()) == ((f"sweep {said}",) if said else ())
+    assert warnings.get("sweeps", ()) == tuple(finding.message for finding in services.health.look().warnings)
 
 
 def path_of(data):
@@ -145,7 +155,7 @@ def test_a_blob_that_is_gone_or_became_another_is_named(look, data):
 
 def test_uploads_that_were_broken_off_are_counted_and_those_that_go_on_are_not(look, data):
     incoming = data / "blobs" / "incoming"
-    for name, age in (("old", STALE_SECONDS + 60), ("new", 0)):
+    for name, age in (("old", ABANDONED.total_seconds() + 60), ("new", 0)):
         (incoming / name).write_bytes(b"half")
         moment = EPOCH.timestamp() - age
         os.utime(incoming / name, (moment, moment))

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from chainloop_ci.digests import sha256_digest
 from server.model.audit import AuditAction
 from server.services import keys as key_service
-from server.store import audit
+from tests.integration.server.audit_log import list_newest
 
 
 def new_pem():
@@ -144,7 +144,7 @@ def test_r3_registering_and_ending_are_audited(api, acme, services, pem):
     api(acme.token("admin")).post(f"/verification-keys/{key_id}/retire")
 
     with services.database.read() as connection:
-        found = audit.list_newest(connection, acme.id, limit=3)
+        found = list_newest(connection, acme.id, limit=3)
     assert [record.action for record in found[:2]] == [AuditAction.KEY_RETIRED, AuditAction.KEY_REGISTERED]
     assert {record.subject for record in found[:2]} == {key_id}
     assert found[1].detail["scopes"] == ["app/build"]

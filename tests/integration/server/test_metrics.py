@@ -171,6 +171,14 @@ def test_uploads_are_counted_with_their_bytes(job: Job, acme: Tenant, rival: Ten
     assert not [sample for sample in scrape(rival.token("read")) if sample[0] == "chainloop_uploads_total"]
 
 
+def test_refused_inits_are_counted(job: Job, acme: Tenant, scrape: Any) -> None:
+    job.begin(runnerType="JENKINS_JOB")
+
+    found = scrape(acme.token("read"))
+
+    assert found["chainloop_refused_inits_total", of(org="acme")] == 1
+
+
 def test_refused_stores_are_counted_by_code(job: Job, acme: Tenant, scrape: Any) -> None:
     one = begin(job)
     one.push(b"no bundle")

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event
 
 from server.admin.command import main
+from server.admin.folder_lock import hold_folder
 from server.store import schema
 from server.store.database import open_engine, sqlite_url
 
@@ -90,6 +91,19 @@ def test_with_nothing_to_do_nothing_is_saved(old):
 
     assert done.stdout == f"schema {schema.head_version()}: nothing to do\n"
     assert sorted(os.listdir(old)) == before
+
+
+def test_a_migrate_that_comes_second_has_nothing_to_do_and_saves_nothing(old, monkeypatch, capsys):
+    def after_another(config, use):
+        migrate(old)
+        return hold_folder(config, use)
+
+    monkeypatch.setattr("server.admin.migrate.hold_folder", after_another)
+
+    status = main(["migrate", "--data", str(old)], {})
+
+    assert (status, capsys.readouterr().out) == (0, f"schema {schema.head_version()}: nothing to do\n")
+    assert len(list(old.glob(f"chainloop-{OLD}-*.db"))) == 1
 
 
 @pytest.mark.parametrize("command", [["serve"], ["dispatch"], ["gc"], ["token", "list"]])

@@ -222,13 +222,32 @@ def test_the_openapi_document_is_printed(run):
     assert json.loads(out)["openapi"] == "3.1.0"
 
 
-@pytest.mark.parametrize("command", [["--help"], ["serve", "--help"], ["token", "--help"]])
-def test_help_is_shown(command, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main(command, {})
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ([], "CHAINLOOP_CHECK_MEMORY_BYTES"),
+        (["serve"], "Serve until SIGTERM"),
+        (["dispatch"], "end overdue runs"),
+        (["migrate"], "A copy of it is saved first"),
+        (["doctor"], "Nothing is changed"),
+        (["backup"], "Write a whole copy of the data folder"),
+        (["restore"], "Make a new data folder from a backup"),
+        (["gc"], "Attested artifacts stay"),
+        (["token"], "Make, list or revoke"),
+        (["openapi"], "Print the OpenAPI 3.1 document"),
+    ],
+)
+def test_help_says_what_a_command_does_in_eighty_columns(command, said, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
 
+    with pytest.raises(SystemExit) as caught:
+        main([*command, "--help"], {})
+
+    shown = capsys.readouterr().out
     assert caught.value.code == 0
-    assert "usage: python -m server" in capsys.readouterr().out
+    assert "usage: python -m server" in shown
+    assert said in " ".join(shown.split())
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def leave_blob(folder, content, *, days=0):
@@ -248,6 +267,7 @@ def test_r8_doctor_counts_blobs_that_no_row_knows_and_is_content(run, served):
     status, out, _ = run("doctor")
 
     assert status == 0
+    assert "\n\n     rows table\n" in out
     assert "warn  unknown blobs\n      1 with 5 bytes belong to no organization" in out
 
 
@@ -317,3 +337,13 @@ def test_gc_names_an_age_that_it_cannot_read(run, capsys, age):
 
     assert ended.value.code == 2
     assert "expected a number and d, h or m" in capsys.readouterr().err
+
+
+def test_a_database_that_cannot_be_opened_is_told_with_what_to_do(run, served):
+    (served / "chainloop.db-wal").unlink(missing_ok=True)
+    (served / "chainloop.db-wal").mkdir()
+
+    status, out, err = run("doctor")
+
+    assert (status, out) == (1, "")
+    assert err.startswith("error: the database cannot be used: unable to open database file\nhint: run the command as")

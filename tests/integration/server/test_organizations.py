@@ -1,12 +1,12 @@
 import pytest
 
 from server.model.audit import AuditAction
-from server.store import audit
+from tests.integration.server.audit_log import list_newest
 
 
 def newest(services, organization_id):
     with services.database.read() as connection:
-        return audit.list_newest(connection, organization_id, limit=1)[0]
+        return list_newest(connection, organization_id, limit=1)[0]
 
 
 def test_an_instance_token_creates_an_organization(api, instance_token, services):

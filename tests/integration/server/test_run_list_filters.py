@@ -150,6 +150,22 @@ def test_any_filters_together_find_exactly_the_runs_that_fit(
     assert wrong == {}
 
 
+def test_times_are_exact_where_the_servers_order_is_another(
+    services: Services, acme: Tenant, facts: list[Fact]
+) -> None:
+    wrong: dict[str, Any] = {}
+
+    with services.database.read() as connection:
+        for minutes in range(RUNS):
+            moment = EPOCH - timedelta(minutes=minutes)
+            for wanted in (RunFilter(since=moment), RunFilter(until=moment)):
+                expected = [fact.run.id for fact in reversed(facts) if fits(fact, wanted, EPOCH)]
+                if (found := pages(connection, acme, wanted, RUNS + 1)) != expected:
+                    wrong[str(wanted)] = (expected, found)
+
+    assert wrong == {}
+
+
 def test_digits_of_a_commit_find_the_commits_that_begin_so(
     services: Services, api: Any, acme: Tenant, facts: list[Fact]
 ) -> None:

@@ -264,6 +264,26 @@ def test_r19_another_contract_of_the_workflow_has_revisions_of_its_own(
     assert (pushed.status_code, pushed.json["state"]) == (201, "success")
 
 
+def test_r19_revisions_of_two_contracts_are_never_compared(
+    job: Job, api: Any, acme: Tenant, clock: Clock, services: Services
+) -> None:
+    other = CONTRACT.replace(b"name: app-build", b"name: other")
+    for number in range(3):
+        put_contract(api, acme, other + b"# %d\n" % number, "other")
+    job.begin()
+    job.add_everything()
+    clock.advance(minutes=1)
+    api(acme.token("operate")).patch(f"/workflows/{acme.workflows['app/build']}", json={"contract": "other"})
+    clock.advance(minutes=1)
+    # As a run comes to be whose init met another server's clock.
+    with services.database.write() as connection:
+        connection.execute(update(tables.workflow_runs).values(created_at=to_text(clock())))
+
+    pushed = job.push()
+
+    assert (pushed.status_code, pushed.json["state"]) == (201, "success")
+
+
 def test_r19_a_store_of_a_run_that_was_begun_after_the_enforcement_is_refused_and_written_down(
     job: Job, api: Any, acme: Tenant, clock: Clock, services: Services
 ) -> None:

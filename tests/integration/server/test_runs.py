@@ -14,9 +14,12 @@ from flask import Flask
 from sqlalchemy import Connection, Engine
 from werkzeug.test import TestResponse
 
+from chainloop_ci.runners.types import CiIdentity
 from server.app import create_app
 from server.services.runs import Runs
+from server.store import refusals
 from server.store.database import Database
+from server.store.refusals import InitRefusal
 from server.wiring import Services
 from tests.integration.server.conftest import Api, Clock, Tenant
 from tests.integration.server.jobs import CI, COMMIT, CONTRACT, EMPTY_CONTRACT, Job, Key, put_contract, register_key
@@ -178,6 +181,37 @@ def test_another_runner_than_the_contract_asks_for_makes_no_run(job: Job, api: A
         (job.run_id, "GITHUB_ACTION", "JENKINS_JOB")
     ]
     assert listed[0]["ci"]["repository"] == "acme/app"
+
+
+def test_t30_only_the_newest_refused_inits_of_a_workflow_are_kept(
+    services: Services, api: Any, acme: Tenant, clock: Clock
+) -> None:
+    def refuse(run_id: str, workflow: str) -> None:
+        clock.advance(seconds=1)
+        refusal = InitRefusal(
+            id=run_id,
+            organization_id=acme.id,
+            workflow_id=acme.workflows[workflow],
+            run_id=run_id,
+            at=clock(),
+            required_runner="GITHUB_ACTION",
+            runner_type="JENKINS_JOB",
+            ci=CiIdentity("jenkins"),
+            token_id="t",
+        )
+        with services.database.write() as connection:
+            refusals.add_init_refusal(connection, refusal, keep=3)
+
+    def listed(workflow: str) -> list[str]:
+        path = f"/workflows/{acme.workflows[workflow]}/refused-inits"
+        return [entry["runId"] for entry in api(acme.token("read")).get(path).json["items"]]
+
+    refuse("other", "app/deploy")
+    for number in range(5):
+        refuse(str(number), "app/build")
+
+    assert listed("app/build") == ["4", "3", "2"]
+    assert listed("app/deploy") == ["other"]
 
 
 def test_refused_inits_come_in_pages(job: Job, api: Any, acme: Tenant, clock: Clock) -> None:
@@ -419,7 +453,7 @@ def three_runs(job: Job, clock: Clock) -> list[Job]:
         ("runner=GITHUB_ACTION", [2, 1, 0]),
         ("runner=JENKINS_JOB", []),
         ("token=attest-workflow", [2, 1, 0]),
-        ("token=attest-organization", []),
+        ("token=read-organization", []),
         ("since=2026-11-20T12:30:00Z", [2, 1]),
         ("until=2026-11-20T12:30:00Z", [0]),
         ("since=2026-11-20T12:30:00Z&until=2026-11-20T13:30:00Z", [1]),
@@ -430,6 +464,12 @@ def test_runs_are_filtered(api: Any, acme: Tenant, three_runs: list[Job], query:
 
     assert answer.status_code == 200, answer.text
     assert [run["id"] for run in answer.json["items"]] == [three_runs[number].run_id for number in expected]
+
+
+def test_a_token_bound_to_a_project_is_not_told_which_tokens_there_are(api: Any, acme: Tenant) -> None:
+    answer = api(acme.token("attest", scope="workflow")).get("/workflow-runs?token=nobody")
+
+    assert (answer.status_code, answer.json["items"]) == (200, [])
 
 
 def test_a_filter_by_expired_finds_overdue_runs(api: Any, acme: Tenant, three_runs: list[Job], clock: Clock) -> None:
@@ -462,6 +502,7 @@ def test_runs_are_found_by_digest(api: Any, acme: Tenant, three_runs: list[Job],
         ("until=2026-11-20", 422, "?until"),
         ("workflow=nothing", 404, "no workflow nothing"),
         ("project=nothing", 404, "no project nothing"),
+        ("token=nobody", 404, "no token nobody"),
         ("cursor=abc", 422, "cursor"),
     ],
 )

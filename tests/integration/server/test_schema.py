@@ -97,6 +97,65 @@ def test_a_database_of_the_first_version_keeps_its_rows(engine):
     assert _rows(engine, "PRAGMA integrity_check") == [("ok",)]
 
 
+_ATTESTED_FIRST = """
+INSERT INTO projects VALUES ('q', 'o', 'app', '2026-01-01');
+INSERT INTO workflows VALUES ('x', 'o', 'q', 'c', 'ci', '', '', NULL, '2026-01-01', 4, 'r');
+INSERT INTO referrer_nodes VALUES ('o', 'sha256:1', 'ATTESTATION', 1, '{}', '{"by": "web"}', '2026-01-05');
+INSERT INTO referrer_nodes VALUES ('o', 'sha256:2', 'ATTESTATION', 1, '{}', '{"by": "app"}', '2026-01-06');
+INSERT INTO referrer_nodes VALUES ('o', 'sha256:b', 'ARTIFACT', 1, '{}', '{"said": "by one of two"}', '2026-01-05');
+INSERT INTO referrer_nodes VALUES ('o', 'sha256:w', 'ARTIFACT', 0, '{}', '{"said": "by web"}', '2026-01-05');
+INSERT INTO referrer_edges VALUES ('o', 'sha256:1', 'ATTESTATION', 'sha256:b', 'ARTIFACT', 'p', 'w');
+INSERT INTO referrer_edges VALUES ('o', 'sha256:1', 'ATTESTATION', 'sha256:w', 'ARTIFACT', 'p', 'w');
+INSERT INTO referrer_edges VALUES ('o', 'sha256:2', 'ATTESTATION', 'sha256:b', 'ARTIFACT', 'q', 'x');
+"""
+
+
+def _attest_in_first_version(engine):
+    """Put two attestations there, of two projects, whatever other columns their tables have."""
+
+    def row(connection, table, **given):
+        columns = connection.exec_driver_sql(f"PRAGMA table_info({table})").all()
+        wanted = {name: given.get(name, "") for _, name, _, required, default, key in columns
+                  if name in given or ((required or key) and default is None)}  # fmt: skip
+        marks = ", ".join("?" for _ in wanted)
+        sql = f"INSERT INTO {table} ({', '.join(wanted)}) VALUES ({marks})"
+        connection.exec_driver_sql(sql, tuple(wanted.values()))
+
+    with engine.begin() as connection:
+        for statement in _ATTESTED_FIRST.strip().splitlines():
+            connection.exec_driver_sql(statement)
+        for number, (project, workflow) in enumerate((("p", "w"), ("q", "x")), 1):
+            run = {"id": f"r{number}", "run_id": f"r{number}", "organization_id": "o", "project_id": project,
+                   "workflow_id": workflow, "contract_id": "c", "contract_revision": 1, "sequence": number,
+                   "digest": f"sha256:{number}", "stored_at": f"2026-01-0{number + 4}"}  # fmt: skip
+            row(connection, "workflow_runs", **run)
+            row(connection, "attestations", **run)
+        held = {"run_id": "r1", "organization_id": "o", "digest": "sha256:b", "type": "ARTIFACT", "stored": "cas"}
+        row(connection, "run_materials", name="b", **held)
+
+
+def test_t38_after_the_upgrade_a_project_is_told_only_what_it_said_itself(engine):
+    _fill_first_version(engine)
+    _attest_in_first_version(engine)
+
+    schema.upgrade(engine)
+
+    facts = "SELECT project_id, digest, downloadable, annotations, attested_at FROM referrer_facts ORDER BY 1, 2"
+    assert _rows(engine, facts) == [
+        ("p", "sha256:1", 1, '{"by": "web"}', "2026-01-05"),
+        ("p", "sha256:b", 1, "{}", "2026-01-05"),
+        ("p", "sha256:w", 0, '{"said": "by web"}', "2026-01-05"),
+        ("q", "sha256:2", 1, '{"by": "app"}', "2026-01-06"),
+        ("q", "sha256:b", 0, "{}", "2026-01-06"),
+    ]
+    assert _rows(engine, "SELECT digest, facts_project_id, annotations FROM referrer_nodes ORDER BY 1") == [
+        ("sha256:1", "p", '{"by": "web"}'),
+        ("sha256:2", "q", '{"by": "app"}'),
+        ("sha256:b", None, "{}"),
+        ("sha256:w", "p", '{"said": "by web"}'),
+    ]
+
+
 def test_a_database_of_the_first_version_gets_the_tables_of_the_newest(engine, tmp_path):
     made = open_engine(sqlite_url(tmp_path / "made.db"))
     _fill_first_version(engine)

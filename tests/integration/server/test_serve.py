@@ -115,7 +115,7 @@ def test_a_port_in_use_is_one_clear_error_and_nothing_is_made(serve, tmp_path):
     assert (tmp_path / "log-0").read_text() == (
         f"error: port {port} of 127.0.0.1 is in use\nhint: choose another with PORT=\n"
     )
-    assert not (tmp_path / "data" / "chainloop.db").exists()
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_log_is_one_json_object_per_line(serve, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import urllib.request
 from collections import deque
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from chainloop_ci.digests import sha256_digest
+from tests.integration.live import CONTRACT, Tenant
 
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "
 HALF_A_BODY = (
@@ -101,6 +105,100 @@ def test_a_refused_client_that_is_still_sending_can_read_why(connect: Any) -> No
     connection = connect(head + b"Content-Length: 400000\r\n\r\n" + b"x" * 300_000)
 
     assert read_to_end(connection).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        "POST /api/v1/artifacts|application/octet-stream|Content-Length: 1000000000",
+        "POST /api/v1/artifacts|application/octet-stream|Transfer-Encoding: chunked",
+        "POST /api/v1/artifacts|application/octet-stream|Content-Length: 5000\r\nExpect: 100-continue",
+        "POST /api/v1/projects|application/json|Content-Length: 99",
+        "POST /api/v1/projects|application/json|Content-Length: 900000",
+        "POST /api/v1/projects|application/json|Transfer-Encoding: chunked",
+        "POST /api/v1/projects|application/json|Content-Length: 99\r\nExpect: 100-continue",
+        "PUT /api/v1/contracts/x|application/yaml|Content-Length: 200000",
+    ],
+)
+def test_t30_a_token_that_sends_slowly_keeps_nobody_else_from_the_server(
+    request_line: str, connect: Any, tenant: Any, control_plane: Any, tmp_path: Path
+) -> None:
+    line, media_type, length = request_line.split("|")
+    head = f"{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.admin_token}\r\n"
+    head += f"Content-Type: {media_type}\r\n{length}\r\n\r\n"
+    other = Tenant(control_plane.url, tenant.instance_token, tmp_path)
+
+    for _ in range(60):
+        connect(head.encode())
+
+    with urllib.request.urlopen(f"{control_plane.url}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    assert upload(other, b"x" * 300_000) == 201
+    other.put_contract(CONTRACT + "# " + "x" * 100_000)
+
+
+def upload(tenant: Any, content: bytes) -> int:
+    headers = {"Content-Type": "application/octet-stream"}
+    return int(tenant.request("POST", "/artifacts", content, headers=headers).status)
+
+
+def test_t30_a_token_that_reads_its_downloads_slowly_keeps_nobody_else_from_the_server(
+    connect: Any, tenant: Any, control_plane: Any, tmp_path: Path
+) -> None:
+    content = b"x" * 32_000_000
+    assert upload(tenant, content) == 201
+    head = f"GET /api/v1/artifacts/{sha256_digest(content)} HTTP/1.1\r\nHost: x\r\n"
+    other = Tenant(control_plane.url, tenant.instance_token, tmp_path)
+
+    for _ in range(60):
+        connect(f"{head}Authorization: Bearer {tenant.admin_token}\r\n\r\n".encode())
+
+    with urllib.request.urlopen(f"{control_plane.url}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    assert upload(other, b"x" * 300_000) == 201
+
+
+def test_a_download_gives_its_place_back(tenant: Any) -> None:
+    content = b"y" * 300_000
+    upload(tenant, content)
+
+    statuses = {tenant.request("GET", f"/artifacts/{sha256_digest(content)}").status for _ in range(40)}
+
+    assert statuses == {200}
+
+
+def test_t30_a_token_with_too_many_uploads_is_told_to_come_back(connect: Any, tenant: Any) -> None:
+    head = "POST /api/v1/artifacts HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+    head += f"Authorization: Bearer {tenant.admin_token}\r\nContent-Length: 1000000\r\n\r\n"
+    connections = [connect(head.encode()) for _ in range(60)]
+
+    readable, _, _ = select.select(connections, [], [], 10)
+    answer = read_to_end(readable[0])
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"Retry-After: 2" in answer
+    assert b"uploads-busy" in answer
+
+
+def test_a_short_body_that_comes_in_pieces_is_answered(connect: Any, tenant: Any) -> None:
+    body = b'{"name": "in-pieces"}'
+    head = f"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.admin_token}\r\n"
+    head += f"Content-Type: application/json\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection = connect(head.encode())
+
+    for piece in (body[:4], body[4:]):
+        connection.sendall(piece)
+
+    assert read_to_end(connection).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_short_body_that_breaks_off_is_refused(connect: Any, tenant: Any) -> None:
+    head = f"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.admin_token}\r\n"
+    connection = connect(head.encode() + b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+
+    connection.shutdown(socket.SHUT_WR)
+
+    assert read_to_end(connection).startswith(b"HTTP/1.1 422 ")
 
 
 @pytest.mark.parametrize("size", [b"zz", b"-1"])

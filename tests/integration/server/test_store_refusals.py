@@ -540,7 +540,21 @@ def test_r11_everything_that_differs_is_listed_at_once(services: Services, hones
         "/predicate/runnerType",
         "/predicate/env/DEPLOY_TARGET",
         "/spec/materials/2",
+        "/predicate/materials",
     }
+
+
+def test_t30_contents_are_not_looked_at_when_the_statement_is_refused_without_them(
+    services: Services, honest: Job
+) -> None:
+    def lie(document: Document) -> None:
+        put(*MATERIALS, SBOM, "annotations", "chainloop.material.sbom.main_component.name", value="other")(document)
+        document["predicate"]["metadata"]["project"] = "other"
+
+    bundle = honest.key.bundle(honest.payload(lie))
+    answer = assert_refused(services, honest, bundle, "/predicate/metadata/project", "claim-differs")
+
+    assert [finding["code"] for finding in answer.json["findings"]] == ["claim-differs", "content-not-checked"]
 
 
 def resigned(job: Job, raw: bytes) -> bytes:

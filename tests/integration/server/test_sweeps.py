@@ -208,6 +208,22 @@ def test_r8_the_bytes_stay_while_another_organization_has_them(
     assert theirs.get(f"/artifacts/{digest(b'both')}").data == b"both"
 
 
+def test_r8_an_attestation_of_another_organization_keeps_nothing_but_its_own(
+    services: Services, job: Job, api: Any, acme: Tenant, rival: Tenant, clock: Clock, sweep: Any
+) -> None:
+    job.begin()
+    job.add_everything()
+    job.push()
+    theirs = api(rival.token("operate"))
+    theirs.post("/artifacts", data=BINARY, headers=OCTETS)
+    clock.advance(hours=25)
+
+    sweep()
+
+    assert theirs.get(f"/artifacts/{digest(BINARY)}").status_code == 404
+    assert api(acme.token("operate")).get(f"/artifacts/{digest(BINARY)}").data == BINARY
+
+
 def test_r8_many_uploads_are_judged_in_batches_and_none_is_left_behind_those_that_wait(
     services: Services, job: Job, operator: Any, clock: Clock, cleaners: Cleaners
 ) -> None:
@@ -217,9 +233,8 @@ def test_r8_many_uploads_are_judged_in_batches_and_none_is_left_behind_those_tha
         operator.post("/artifacts", data=f"goes {number}".encode(), headers=OCTETS)
     clock.advance(hours=1)
     sweep_, before = UploadSweep(services.database, clock, back_ends=cleaners.back_ends, batch=3), clock()
-    batches = [sweep_.sweep_some(before)]
-    while batches[-1].next:
-        batches.append(sweep_.sweep_some(before, batches[-1].next))
+
+    batches = list(sweep_.batches(before))
 
     assert sum(len(batch.removed) for batch in batches) == 5
     assert kept(services) == {digest(f"waits {number}".encode()) for number in range(5)}

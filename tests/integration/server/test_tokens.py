@@ -3,7 +3,7 @@ import pytest
 from server.model import tokens as token_model
 from server.model.audit import AuditAction
 from server.services import tokens as token_service
-from server.store import audit
+from tests.integration.server.audit_log import list_newest
 from tests.integration.server.conftest import bearer
 
 
@@ -13,7 +13,7 @@ def create(api, secret, **fields):
 
 def records(services, organization_id):
     with services.database.read() as connection:
-        return audit.list_newest(connection, organization_id, limit=10)
+        return list_newest(connection, organization_id, limit=10)
 
 
 def test_r6_a_created_token_works_and_is_shown_once(api, acme):
@@ -123,13 +123,15 @@ def test_r6_after_a_rotation_both_secrets_work_until_the_overlap_ends(api, acme,
     created = create(api, acme.token("admin")).json
     path = f"/api-tokens/{created['token']['id']}/rotate"
 
-    new = api(acme.token("admin")).post(path, json={"overlapSeconds": 86400}).json["secret"]
+    rotated = api(acme.token("admin")).post(path, json={"overlapSeconds": 86400}).json
+    new = rotated["secret"]
     during = [api(secret).get("/whoami").status_code for secret in (created["secret"], new)]
     clock.advance(days=1)
     after = [api(secret).get("/whoami").status_code for secret in (created["secret"], new)]
 
     assert during == [200, 200]
     assert after == [401, 200]
+    assert rotated["token"]["previousExpiresAt"] == "2026-11-21T12:00:00Z"
 
 
 def test_r6_a_revoked_token_is_refused_by_the_next_request(api, acme):
@@ -140,6 +142,7 @@ def test_r6_a_revoked_token_is_refused_by_the_next_request(api, acme):
     answer = api(acme.token("admin")).post(f"{path}/revoke")
 
     assert answer.json["revokedAt"] == "2026-11-20T12:00:00Z"
+    assert answer.json["endedRuns"] == 0
     assert [api(secret).get("/whoami").status_code for secret in (created["secret"], rotated)] == [401, 401]
     assert api(acme.token("admin")).post(f"{path}/rotate", json={}).status_code == 409
 

@@ -91,3 +91,16 @@ def test_a_flood_of_errors_is_cut():
 )
 def test_what_is_no_report_of_cue_explains_nothing(report: str):
     assert explain(report) is None
+
+
+def test_several_errors_are_counted_in_the_message_and_listed_once():
+    error = explained("a: field not allowed:\n    ./contract.cue:3:4\nb: field not allowed:\n    ./contract.cue:5:4\n")
+
+    assert error.message == "cue refuses the contract: 2 errors"
+    assert [finding.line for finding in error.findings] == [3, 5]
+
+
+def test_a_field_that_a_definition_does_not_have_is_said_to_be_refused_because_it_is_closed():
+    finding = explained("spec.materail: field not allowed:\n    ./contract.cue:3:4\n").findings[0]
+
+    assert "the definition is closed" in (finding.hint or "")

@@ -52,6 +52,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'initialized'"), postgresql_where=sa.text("state = 'initialized'"))
 
     _find_runs_and_what_tokens_did()
+    _tell_whose_word_it_is()
 
 
 _UNUSUAL = sa.text("state <> 'success'")
@@ -109,7 +110,75 @@ def _forget_runs_and_what_tokens_did() -> None:
             batch_op.drop_column('run_sequence')
 
 
+_KINDS_OF_ONE = """
+UPDATE referrer_nodes SET facts_project_id = (
+  SELECT CASE WHEN COUNT(DISTINCT e.project_id) = 1 THEN MIN(e.project_id) END FROM referrer_edges e
+  WHERE e.organization_id = referrer_nodes.organization_id
+    AND e.to_digest = referrer_nodes.digest AND e.to_kind = referrer_nodes.kind)
+WHERE kind <> 'ATTESTATION'
+"""
+_ATTESTATIONS_OF = """
+UPDATE referrer_nodes SET facts_project_id = (
+  SELECT r.project_id FROM attestations a JOIN workflow_runs r ON r.id = a.run_id
+  WHERE a.organization_id = referrer_nodes.organization_id AND a.digest = referrer_nodes.digest)
+WHERE kind = 'ATTESTATION'
+"""
+_FACTS = """
+INSERT INTO referrer_facts (organization_id, project_id, digest, kind, workflow_id,
+  downloadable, metadata, annotations, created_at, attested_at)
+"""
+_OF_ATTESTATIONS = """
+SELECT n.organization_id, r.project_id, n.digest, n.kind, r.workflow_id,
+  n.downloadable, n.metadata, n.annotations, a.stored_at, a.stored_at
+FROM referrer_nodes n
+JOIN attestations a ON a.organization_id = n.organization_id AND a.digest = n.digest
+JOIN workflow_runs r ON r.id = a.run_id WHERE n.kind = 'ATTESTATION'
+"""
+_OF_OTHERS = """
+SELECT e.organization_id, e.project_id, e.to_digest, e.to_kind, e.workflow_id,
+  COUNT(m.run_id) > 0, n.metadata, n.annotations, MIN(a.stored_at), MAX(a.stored_at)
+FROM referrer_edges e
+JOIN referrer_nodes n ON n.organization_id = e.organization_id AND n.digest = e.to_digest AND n.kind = e.to_kind
+JOIN attestations a ON a.organization_id = e.organization_id AND a.digest = e.from_digest
+LEFT JOIN run_materials m ON m.organization_id = e.organization_id AND m.digest = e.to_digest
+  AND m.run_id = a.run_id AND m.type = e.to_kind AND m.stored <> 'not stored'
+GROUP BY e.organization_id, e.project_id, e.to_digest, e.to_kind, e.workflow_id, n.metadata, n.annotations
+"""
+
+
+def _tell_whose_word_it_is() -> None:
+    """Keep what is said of a digest with who said it; what nobody knows the author of any more is not told."""
+    op.add_column('referrer_nodes', sa.Column('facts_project_id', sa.String(length=36), nullable=True))
+    op.create_table('referrer_facts',
+    sa.Column('organization_id', sa.String(length=36), nullable=False),
+    sa.Column('project_id', sa.String(length=36), nullable=False),
+    sa.Column('digest', sa.String(length=80), nullable=False),
+    sa.Column('kind', sa.String(length=64), nullable=False),
+    sa.Column('workflow_id', sa.String(length=36), nullable=False),
+    sa.Column('downloadable', sa.Boolean(), nullable=False),
+    sa.Column('metadata', sa.Text(), nullable=False),
+    sa.Column('annotations', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.String(length=32), nullable=False),
+    sa.Column('attested_at', sa.String(length=32), nullable=False),
+    sa.ForeignKeyConstraint(['organization_id'], ['organizations.id'], name=op.f('fk_referrer_facts_organization_id_organizations')),
+    sa.ForeignKeyConstraint(['project_id'], ['projects.id'], name=op.f('fk_referrer_facts_project_id_projects')),
+    sa.ForeignKeyConstraint(['workflow_id'], ['workflows.id'], name=op.f('fk_referrer_facts_workflow_id_workflows')),
+    sa.PrimaryKeyConstraint('organization_id', 'project_id', 'digest', 'kind', 'workflow_id', name=op.f('pk_referrer_facts'))
+    )
+    op.execute(_KINDS_OF_ONE)
+    op.execute(_ATTESTATIONS_OF)
+    op.execute("UPDATE referrer_nodes SET annotations = '{}' WHERE facts_project_id IS NULL")
+    op.execute(_FACTS + _OF_ATTESTATIONS)
+    op.execute(_FACTS + _OF_OTHERS)
+
+
+def _forget_whose_word_it_is() -> None:
+    op.drop_table('referrer_facts')
+    op.drop_column('referrer_nodes', 'facts_project_id')
+
+
 def downgrade() -> None:
+    _forget_whose_word_it_is()
     _forget_runs_and_what_tokens_did()
     op.drop_index('ix_runs_open_token', table_name='workflow_runs')
     op.drop_index('ix_artifacts_unreferenced', table_name='artifacts')

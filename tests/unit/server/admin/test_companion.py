@@ -101,6 +101,21 @@ def test_one_that_lived_long_is_started_again_soon(make):
     assert companion.pid not in (0, first)
 
 
+def test_one_that_lived_long_is_well_whatever_was_before(make):
+    companion, clock = make(sleep_for_ever)
+    for lived in (0, SETTLED_SECONDS):
+        companion.tend(nothing)
+        clock.seconds += lived
+        pid = companion.pid
+        os.kill(pid, signal.SIGKILL)
+        wait_for(has_died(companion, pid))
+        clock.seconds += FIRST_DELAY_SECONDS
+
+    companion.tend(nothing)
+
+    assert companion.pid != 0
+
+
 def test_it_ends_when_it_is_told_to_and_no_other_is_started(make):
     companion, clock = make(sleep_for_ever)
     companion.tend(nothing)

@@ -67,3 +67,16 @@ def test_what_a_killed_server_forked_is_waited_for(config, orphan):
     with hold_folder(config, "serving", pause=pause):
         assert (config.data / LOCK_NAME).read_text() == f"process {os.getpid()} (serving)\n"
     assert len(pauses) == 1
+
+
+def test_what_a_killed_server_forked_and_does_not_end_is_not_waited_for_for_ever(config, orphan, monkeypatch):
+    monkeypatch.setattr("server.admin.folder_lock.ORPHANS_SECONDS", 0.0)
+
+    def pause(_seconds):
+        pytest.fail("it is waited for")
+
+    with (
+        pytest.raises(ConflictError, match="is in use by process"),
+        hold_folder(config, "serving", pause=pause),
+    ):
+        pytest.fail("the folder was taken twice")

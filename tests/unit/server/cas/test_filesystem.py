@@ -11,8 +11,9 @@ import pytest
 
 from chainloop_ci.digests import Digest, sha256_digest
 from server.cas.blobs import BLOCK_BYTES, Blobs
-from server.cas.filesystem import FILESYSTEM, STALE_SECONDS
+from server.cas.filesystem import FILESYSTEM
 from server.errors import BlobCorruptError, StoreFullError
+from server.model.sweeps import ABANDONED
 
 CONTENT = b"content"
 DIGEST = sha256_digest(CONTENT)
@@ -121,7 +122,7 @@ def test_temporary_files_of_dead_processes_are_swept_at_start(tmp_path: Path, bl
     stale, fresh = tmp_path / "incoming" / "stale", tmp_path / "incoming" / "fresh"
     for path in (stale, fresh):
         path.write_bytes(b"half")
-    os.utime(stale, (stale.stat().st_atime, stale.stat().st_mtime - STALE_SECONDS - 1))
+    os.utime(stale, (stale.stat().st_atime, stale.stat().st_mtime - ABANDONED.total_seconds() - 1))
 
     assert FILESYSTEM.open is not None
     FILESYSTEM.open(tmp_path)
@@ -160,6 +161,7 @@ import sys, os
 from pathlib import Path
 from server.cas.filesystem import FILESYSTEM
 from server.errors import StoreFullError
+from server.model.sweeps import ABANDONED
 folder = Path(sys.argv[1])
 blobs = FILESYSTEM.open(folder)
 with blobs.receive() as incoming:
@@ -190,3 +192,31 @@ def test_r8_a_real_full_disk_leaves_what_was_there_and_takes_more_afterwards(tmp
     done = subprocess.run([unshare, "-rm", "sh", "-c", command, sys.executable, FILL], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_r8_what_is_on_its_way_in_is_counted_for_its_owner_only(tmp_path: Path, blobs: Blobs) -> None:
+    with blobs.receive("acme") as first, blobs.receive("acme") as second, blobs.receive("rival"):
+        first.write(b"four")
+        second.write(b"seven77")
+
+        assert (blobs.count_arriving("acme"), blobs.count_arriving("rival")) == (11, 0)
+    assert blobs.count_arriving("acme") == 0
+
+
+def test_what_a_dead_process_left_is_not_on_its_way(tmp_path: Path, blobs: Blobs) -> None:
+    with blobs.receive("acme") as incoming:
+        incoming.write(CONTENT)
+        (left,) = (tmp_path / "incoming").iterdir()
+        os.utime(left, (0, 0))
+
+        assert blobs.count_arriving("acme") == 0
+
+
+def test_t27_a_pipe_in_the_place_of_a_blob_is_damage_and_holds_nobody(blobs: Blobs, tmp_path: Path) -> None:
+    keep(blobs, CONTENT)
+    path = tmp_path / NAME[:2] / NAME[2:4] / NAME
+    path.unlink()
+    os.mkfifo(path)
+
+    with pytest.raises(BlobCorruptError, match="no ordinary file"):
+        blobs.read(DIGEST)

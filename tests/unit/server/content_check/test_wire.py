@@ -50,6 +50,16 @@ def test_a_rejection_survives_the_way() -> None:
     assert caught.value.findings == error.findings
 
 
+def test_a_place_that_is_no_number_is_left_out() -> None:
+    finding = {"code": "a", "message": "b", "line": True, "column": 2.0}
+    answer = {"rejected": {"message": "no", "hint": "", "findings": [finding]}}
+
+    with pytest.raises(MaterialRejectedError) as caught:
+        read_answer(json.dumps(answer).encode())
+
+    assert (caught.value.findings[0].line, caught.value.findings[0].column) == (None, None)
+
+
 def test_half_characters_are_written_out() -> None:
     error = MaterialRejectedError("no", findings=[Finding("a", "b", path="\udcff.xml")])
 

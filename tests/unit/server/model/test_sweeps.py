@@ -38,6 +38,13 @@ def test_a_sweep_that_was_not_done_is_tried_again_soon(outcome):
     assert found.is_due(timedelta(seconds=5), NOW + timedelta(seconds=5))
 
 
+def test_a_long_sweep_that_failed_is_tried_again_after_its_end_not_its_start():
+    found = state(outcome=SweepOutcome.FAILED, finished_at=NOW + HOUR)
+
+    assert not found.is_due(HOUR, NOW + HOUR + RETRY - timedelta(seconds=1))
+    assert found.is_due(HOUR, NOW + HOUR + RETRY)
+
+
 def test_a_sweep_belongs_to_its_holder_until_the_lease_ends():
     begun = state().started("a", NOW)
 
@@ -70,6 +77,18 @@ def test_a_sweep_is_late_after_three_intervals(hours, words):
     found = find_late({"blobs": state(name="blobs", succeeded_at=NOW)}, {"blobs": HOUR}, NOW + hours * HOUR)
 
     assert [words in finding.message for finding in found] == ([True] if words else [])
+
+
+def test_a_sweep_that_begins_again_and_again_and_never_succeeds_is_late():
+    begun = state(name="blobs", started_at=NOW + 4 * HOUR, succeeded_at=NOW)
+
+    (finding,) = find_late({"blobs": begun}, {"blobs": HOUR}, NOW + 4 * HOUR)
+
+    assert finding.message == "sweep blobs was done 4 h ago, it is due every 60 min"
+
+
+def test_the_first_sweep_has_its_time():
+    assert find_late({"blobs": state(name="blobs")}, {"blobs": HOUR}, NOW + 3 * HOUR) == []
 
 
 def test_frequent_sweeps_are_late_after_a_quarter_of_an_hour_only():

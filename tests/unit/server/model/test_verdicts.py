@@ -112,12 +112,22 @@ def test_policies_are_said_not_to_be_evaluated() -> None:
     assert "not evaluated" in verdict(contract=replace(CONTRACT, policies={"attestation": []})).contract.reason
 
 
+_FREE = "not checked: a material of type ARTIFACT may hold anything"
+
+
 @pytest.mark.parametrize(
     ("checks", "result", "words"),
     [
         ({}, Proof.NOT_SHOWN, "no materials"),
-        ({"a": "checked"}, Proof.YES, "the one content"),
-        ({"a": "checked", "b": "not checked: a material of type ARTIFACT may hold anything"}, Proof.YES, "all 2"),
+        ({"a": "checked"}, Proof.YES, "the one content is stored, hashed and checked"),
+        ({"a": "checked", "b": "checked"}, Proof.YES, "all 2 contents are stored, hashed and checked"),
+        ({"a": _FREE}, Proof.YES, "the one content is stored and hashed; it may hold anything and is not checked"),
+        (
+            {"a": "checked", "b": _FREE},
+            Proof.YES,
+            "all 2 contents are stored and hashed; 1 may hold anything and is not",
+        ),
+        ({"a": _FREE, "b": _FREE}, Proof.YES, "2 may hold anything and are not checked"),
         ({"a": "checked", "b": "not stored"}, Proof.CLAIMED, "1 of 2 contents shown; b: not stored"),
         ({"a": "checked leniently, as the job asked"}, Proof.CLAIMED, "0 of 1"),
         ({f"m{number:02}": "not stored" for number in range(22)}, Proof.CLAIMED, "; and 2 more"),

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.materials.registry import get_kind
 from server.cas.blobs import Incoming, KeptBlob
 from server.content_check.checker import ContentChecker
+from server.content_check.limits import MIB, ChildLimits
 from server.model.material_claims import PlacedMaterial
 from server.services.contents import (
     MAX_CHECKED_BYTES,
@@ -185,6 +187,35 @@ def test_r11_a_lie_about_what_a_small_file_says_of_itself_is_named(check: Check)
     assert [(finding.code, finding.path) for finding in report.findings] == [
         ("annotation-differs", "/predicate/materials/0/annotations/chainloop.material.evidence.id")
     ]
+
+
+class TightChecker(ContentChecker):
+    """Gives children less memory than any real document needs."""
+
+    def session(self, owner: str, largest_bytes: int, **_: Any) -> Any:
+        return super().session(owner, largest_bytes, limits=ChildLimits(8 * MIB))
+
+
+def test_r11_a_small_file_that_stops_its_check_is_refused() -> None:
+    content = ENVELOPE[:-1] + b', "more": [' + b"[]," * 300_000 + b"0]}"
+    material = placed(MaterialType.EVIDENCE, content)
+
+    with closing(TightChecker(64 * MIB)) as checker:
+        locations = {sha256_digest(content): "memory"}
+        report = Contents({"memory": MemoryBlobs(content)}, locations, checker, "acme").check([material])
+
+    assert [(finding.code, finding.path) for finding in report.findings] == [
+        ("content-unreadable", "/predicate/materials/0")
+    ]
+
+
+def test_small_files_beyond_the_total_of_one_attestation_are_not_read(check: Check) -> None:
+    blobs = MemoryBlobs(SBOM, ENVELOPE)
+    many = [placed(MaterialType.SBOM_CYCLONEDX_JSON, SBOM, size=MAX_CHECKED_BYTES) for _ in range(4)]
+
+    check(blobs, *many, placed(MaterialType.EVIDENCE, ENVELOPE))
+
+    assert blobs.read_digests == [sha256_digest(SBOM)] * 4
 
 
 TOLD = SBOM[:-1] + b', "metadata": {"component": {"type": "library", "name": "left"}}}'

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from server.services.metrics_cells import SharedCells
 
 
@@ -69,3 +71,14 @@ def test_more_processes_than_columns_share_one() -> None:
     in_child(lambda: (cells.take(3), cells.add(0)))
 
     assert cells.total(0) == 1.0
+
+
+def test_a_process_that_belongs_to_somebody_else_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = SharedCells(1, 1)
+
+    def refuse(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+
+    assert cells.count_alive() == 1
