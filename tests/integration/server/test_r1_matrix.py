@@ -36,10 +36,10 @@ CELLS = [(name, place) for name in BY_NAME for place in (CASES[name].places if n
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def world(tmp_path_factory, content_checker):
     clock = Clock()
     config = ServerConfig(data=tmp_path_factory.mktemp("r1"), min_free_bytes=0)
-    services = build_services(config, Outside(now=clock))
+    services = build_services(config, Outside(now=clock, checker=content_checker))
     schema.upgrade(services.database.engine)
     yield World(services, create_app(services).test_client(), clock)
     services.database.engine.dispose()
