@@ -8,13 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from chainloop_ci.runners.types import Env, HostFacts
+from chainloop_ci.runners.types import Env, EnvVar, HostFacts
 from chainloop_ci.runners.values import commit, digits
 
 GITHUB_PULL_REQUEST_EVENTS = frozenset(
     {"pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"}
 )
 """Events whose GITHUB_SHA is a test merge commit or the base branch (GitHub Docs, "Events that trigger workflows")."""
+GITLAB_MERGE_REQUEST_VARIABLES = (
+    EnvVar("CI_PIPELINE_SOURCE", required=False),
+    EnvVar("CI_MERGE_REQUEST_IID", required=False),
+    EnvVar("CI_MERGE_REQUEST_TITLE", required=False),
+    EnvVar("CI_MERGE_REQUEST_DESCRIPTION", required=False),
+    EnvVar("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", required=False),
+    EnvVar("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", required=False),
+    EnvVar("CI_MERGE_REQUEST_PROJECT_URL", required=False, address=True),
+    EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
+)
+"""What is recorded of a merge request, and of what started the pipeline (reference 4.1)."""
 _PULL_REQUEST_REF = re.compile(r"refs/pull/([0-9]{1,9})/")
 _MERGED_RESULTS = frozenset({"merged_result", "merge_train"})
 

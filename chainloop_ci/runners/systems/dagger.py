@@ -7,7 +7,7 @@ GitLab below are theirs, and their word counts as far as they are there.
 from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.runners.commits import github_head, github_pull_request, gitlab_head
+from chainloop_ci.runners.commits import GITLAB_MERGE_REQUEST_VARIABLES, github_head, github_pull_request, gitlab_head
 from chainloop_ci.runners.types import CiIdentity, EnvVar, HostFacts, Runner
 from chainloop_ci.runners.values import digits, identifier, number, server, text
 
@@ -50,14 +50,7 @@ DAGGER_PIPELINE = Runner(
         EnvVar("GITHUB_HEAD_REF", required=False),
         EnvVar("GITHUB_BASE_REF", required=False),
         EnvVar("GITHUB_EVENT_PATH", required=False),
-        EnvVar("CI_PIPELINE_SOURCE", required=False),
-        EnvVar("CI_MERGE_REQUEST_IID", required=False),
-        EnvVar("CI_MERGE_REQUEST_TITLE", required=False),
-        EnvVar("CI_MERGE_REQUEST_DESCRIPTION", required=False),
-        EnvVar("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", required=False),
-        EnvVar("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", required=False),
-        EnvVar("CI_MERGE_REQUEST_PROJECT_URL", required=False, address=True),
-        EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
+        *GITLAB_MERGE_REQUEST_VARIABLES,
         EnvVar("CI_SERVER_URL", required=False, address=True),
         EnvVar("CI_PROJECT_PATH", required=False),
         EnvVar("GITLAB_USER_LOGIN", required=False),

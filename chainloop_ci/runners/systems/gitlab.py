@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.runners.commits import gitlab_head
+from chainloop_ci.runners.commits import GITLAB_MERGE_REQUEST_VARIABLES, gitlab_head
 from chainloop_ci.runners.types import CiIdentity, EnvVar, HostFacts, Runner
 from chainloop_ci.runners.values import digits, identifier, link, server, text
 
@@ -56,14 +56,7 @@ GITLAB_PIPELINE = Runner(
         EnvVar("CI_COMMIT_REF_NAME"),
         EnvVar("CI_PROJECT_PATH"),
         EnvVar("CI_RUNNER_DESCRIPTION", required=False),
-        EnvVar("CI_PIPELINE_SOURCE", required=False),
-        EnvVar("CI_MERGE_REQUEST_IID", required=False),
-        EnvVar("CI_MERGE_REQUEST_TITLE", required=False),
-        EnvVar("CI_MERGE_REQUEST_DESCRIPTION", required=False),
-        EnvVar("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", required=False),
-        EnvVar("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", required=False),
-        EnvVar("CI_MERGE_REQUEST_PROJECT_URL", required=False, address=True),
-        EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
+        *GITLAB_MERGE_REQUEST_VARIABLES,
     ),
     # GitLab Runner's own folder beside the checkout; it is not in the documented list but every executor sets it.
     scratch_variables=("RUNNER_TEMP_PROJECT_DIR",),
