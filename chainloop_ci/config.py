@@ -219,12 +219,12 @@ def load_config(path: Path, *, must_exist: bool = False) -> ConfigFile:
 
 def _read_document(path: Path) -> tuple[dict[str, object], int]:
     """Return the parsed file and its mode."""
-    import tomllib
-
     try:
         file = read_small_file(path, "the configuration file", MAX_FILE_BYTES)
         if len(file.raw) > MAX_FILE_BYTES:
             raise ValueError(f"it is larger than {MAX_FILE_BYTES} bytes")
+        import tomllib  # most jobs have no such file
+
         return tomllib.loads(file.raw.decode("utf-8")), file.mode
     except (FileUnreadableError, PathRefusedError) as error:
         if isinstance(error.__cause__, FileNotFoundError):

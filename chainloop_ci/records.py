@@ -21,6 +21,8 @@ def record(cls: type[T]) -> type[T]:
 
     Every field is given to the constructor and is compared; there is no `__post_init__`.
     """
+    # Else dataclass would write one, and load `inspect` for it.
+    cls.__doc__ = cls.__doc__ or cls.__name__
     made = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     for method in (_init, _repr, _eq, _hash, _setattr, _delattr, _reduce):
         name = f"__{method.__name__.strip('_')}__"

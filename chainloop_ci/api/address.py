@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from chainloop_ci.errors import UsageError
 
 _API_PATH = "/api/v1/"
+_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+"""The usual names of this machine; any other is read as an address."""
 _URL_HINT = "write it like https://chainloop.example.com"
 
 
@@ -55,7 +57,7 @@ def _without_api_path(url: str) -> str:
 
 def is_loopback(host: str) -> bool:
     """Tell whether `host`, a name or an address without port, is this machine."""
-    if host == "localhost":
+    if host in _LOOPBACK:
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

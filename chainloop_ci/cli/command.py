@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from chainloop_ci.cli.wiring import World
 
 
-class TableOption(click.Option):
+class PlainOption(click.Option):
+    """An option whose help is one plain line.
+
+    click takes the indentation of docstrings out of every help text, and would load `inspect` for it at every start.
+    """
+
+    def __init__(self, declarations: Sequence[str], *, help: str, **attributes: Any) -> None:
+        super().__init__(declarations, **attributes)
+        self.help = help
+
+
+class TableOption(PlainOption):
     """An option of the table; its variable is read from the world of this invocation, not from the process."""
 
     def __init__(self, entry: Option, *, shared: bool = False, choices: Sequence[str] = ()) -> None:
@@ -26,7 +37,6 @@ class TableOption(click.Option):
         self.shared = shared
         several = entry.kind in (Kind.PAIRS, Kind.LIST)
         arguments: dict[str, Any] = {
-            "help": entry.help,
             "required": entry.required,
             "multiple": several,
             "metavar": entry.metavar or ("NAME=VALUE" if entry.kind is Kind.PAIRS else None),
@@ -55,7 +65,7 @@ class TableOption(click.Option):
         # A command may well have an argument of its own that is called `token` or `organization`.
         name = f"global_{entry.name}" if shared else entry.name
         declarations = [*reversed(entry.flags), *entry.replaces, name]
-        super().__init__(declarations, **arguments)
+        super().__init__(declarations, help=entry.help, **arguments)
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the value of the option's variable; empty counts as not set."""
@@ -132,7 +142,7 @@ class _Shared(click.Command):
         """
         names = self.get_help_option_names(ctx)
         if self._help_option is None and names:
-            self._help_option = click.Option(
+            self._help_option = PlainOption(
                 [*names, "_help"],
                 is_flag=True,
                 is_eager=True,

@@ -12,7 +12,7 @@ from typing import TextIO
 import click
 
 from chainloop_ci import __version__
-from chainloop_ci.cli.command import Group, Lazy, UnknownCommandError
+from chainloop_ci.cli.command import Group, Lazy, PlainOption, UnknownCommandError
 from chainloop_ci.cli.exit_codes import ABANDONED, FAILURE, INTERRUPTED, SUCCESS, exit_status
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import ChainloopError, OutputUnwritableError, UsageError
@@ -45,7 +45,13 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, value: bool) 
 
 @click.command(cls=Group, name="chainloop", lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+    "--version",
+    cls=PlainOption,
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version.",
 )
 def chainloop() -> None:
     """Craft the attestation of a CI run against a contract, and manage what a control plane knows of it."""

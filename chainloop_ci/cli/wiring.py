@@ -121,9 +121,11 @@ class World:
 
     def new_handle(self) -> str:
         """Return a random run handle (R14): 256 bits."""
-        import secrets
+        import os
+        from base64 import urlsafe_b64encode
 
-        return secrets.token_urlsafe(32)
+        # As secrets.token_urlsafe(32), which would load what random numbers of other kinds need.
+        return urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode("ascii")
 
     # --- adapters ----------------------------------------------------------------------------------------------------
 
@@ -304,18 +306,12 @@ def builder_id() -> str:
 
 
 def _installed_record() -> bytes | None:
-    """Return the RECORD of the wheel that this very code was installed from."""
-    from importlib.metadata import PackageNotFoundError, distribution
+    """Return the RECORD of the wheel that this very code was installed from.
 
+    An installer puts it beside the package (PyPA, "Recording installed projects"). One that lies elsewhere on the
+    search path names other code than what runs.
+    """
     import chainloop_ci
 
-    try:
-        files = distribution("chainloop-ci").files or []
-    except PackageNotFoundError:
-        return None
-    here = Path(chainloop_ci.__file__)
-    # An installed wheel may lie beside a checkout that is what runs: its digest would name other code.
-    if not any(Path(str(file.locate())) == here for file in files):
-        return None
-    record = next((Path(str(file.locate())) for file in files if file.name == "RECORD"), None)
-    return record.read_bytes() if record else None
+    records = list(Path(chainloop_ci.__file__).parent.parent.glob("chainloop_ci-*.dist-info/RECORD"))
+    return records[0].read_bytes() if len(records) == 1 else None

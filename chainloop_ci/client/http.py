@@ -80,7 +80,7 @@ class Patience:
     limit_seconds: float = PATIENCE_SECONDS
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    jitter: Callable[[], float] = random.random
+    jitter: Callable[[], float] = lambda: random.random()  # noqa: S311 - a pause; the first one loads the module
     waited_seconds: float = 0.0
     _mark: float = 0.0
 

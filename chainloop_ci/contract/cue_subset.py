@@ -46,6 +46,8 @@ def read_cue(raw: bytes) -> Tree:
 
 @dataclass(slots=True)
 class _Reader:
+    """Reads one file, a token ahead."""
+
     source: Iterator[Token]
     lines: Lines
     token: Token

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 
 from chainloop_ci.contract.nodes import (
@@ -22,9 +21,10 @@ from chainloop_ci.contract.nodes import (
     parse_integer,
 )
 from chainloop_ci.errors import ContractInvalidError, Finding
+from chainloop_ci.late import late_pattern
 
-_SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_SPACE = late_pattern(r"[ \t\r\n]*")
+_NUMBER = late_pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 _STRINGS = json.JSONDecoder()
 
@@ -48,6 +48,8 @@ def read_json(raw: bytes) -> Tree:
 
 @dataclass(slots=True)
 class _Reader:
+    """Reads one text, and knows where it is."""
+
     text: str
     lines: Lines
     at: int = 0

@@ -7,7 +7,6 @@ Stricter than the core schema in one point: a number with leading zeros (`012`) 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +27,7 @@ from chainloop_ci.contract.nodes import (
     pointer,
 )
 from chainloop_ci.errors import ContractInvalidError, Finding
+from chainloop_ci.late import late_pattern
 
 MAX_ALIASES = 100
 """Most aliases (`*name`) in one contract."""
@@ -37,11 +37,11 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
-_OCTAL = re.compile(r"0o[0-7]+\Z")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_NOT_FINITE = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
+_INTEGER = late_pattern(r"[-+]?(?:0|[1-9][0-9]*)\Z")
+_OCTAL = late_pattern(r"0o[0-7]+\Z")
+_HEXADECIMAL = late_pattern(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = late_pattern(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_NOT_FINITE = late_pattern(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 
 def read_yaml(raw: bytes, *, pure: bool = False) -> Tree:

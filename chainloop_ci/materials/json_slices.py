@@ -68,6 +68,8 @@ def slices(document: Any) -> Iterator[Slice]:
 
 @dataclass(slots=True)
 class _Budget:
+    """How many values may still be read."""
+
     left: int
 
 

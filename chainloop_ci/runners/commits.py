@@ -5,9 +5,9 @@ Apart from those systems' own entries, since their variables reach other runners
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
+from chainloop_ci.late import late_pattern
 from chainloop_ci.runners.types import Env, EnvVar, HostFacts
 from chainloop_ci.runners.values import commit, digits
 
@@ -26,7 +26,7 @@ GITLAB_MERGE_REQUEST_VARIABLES = (
     EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
 )
 """What is recorded of a merge request, and of what started the pipeline (reference 4.1)."""
-_PULL_REQUEST_REF = re.compile(r"refs/pull/([0-9]{1,9})/")
+_PULL_REQUEST_REF = late_pattern(r"refs/pull/([0-9]{1,9})/")
 _MERGED_RESULTS = frozenset({"merged_result", "merge_train"})
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_WITH_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^/?#]*)@)?(?P<rest>.*)\Z", re.DOTALL)
+from chainloop_ci.late import late_pattern
+
+_WITH_SCHEME = late_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^/?#]*)@)?(?P<rest>.*)\Z", re.DOTALL)
 _SSH_SCHEMES = frozenset({"ssh", "git+ssh", "ssh+git"})
 
 

@@ -7,17 +7,17 @@ where the service account may read the pod, its labels. A task may say the same 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.late import late_pattern
 from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
 from chainloop_ci.runners.values import clean, commit, digits, identifier, link, server
 
 RESULTS_FOLDER = "/tekton/results"
 """Tekton mounts it into every step (`pipeline.DefaultResultPath`)."""
 
-_POD_NAME = re.compile(r"(?P<task_run>.+?)-pod(?:-retry(?P<retry>[0-9]{1,6}))?")
+_POD_NAME = late_pattern(r"(?P<task_run>.+?)-pod(?:-retry(?P<retry>[0-9]{1,6}))?")
 _LABELS = {
     "TEKTON_TASKRUN_NAME": "tekton.dev/taskRun",
     "TEKTON_TASK_NAME": "tekton.dev/task",
