@@ -9,7 +9,18 @@ from typing import NoReturn
 from chainloop_ci.late import postpone
 
 _OBJECTS_BEFORE_COLLECTION = 50_000
-_FOR_RARE_CASES = ("calendar", "csv", "inspect", "ipaddress", "random", "shutil", "subprocess", "tempfile", "zipfile")
+_FOR_RARE_CASES = (
+    "calendar",
+    "csv",
+    "inspect",
+    "ipaddress",
+    "random",
+    "shutil",
+    "subprocess",
+    "tempfile",
+    "traceback",
+    "zipfile",
+)
 """Imported by click, urllib3, dataclasses, email and importlib.metadata for what a usual command does not do."""
 
 
