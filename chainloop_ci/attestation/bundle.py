@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from itertools import chain
+from typing import Any
 
 from chainloop_ci.attestation.dsse import (
     PAYLOAD_TYPE,
@@ -102,16 +103,17 @@ def render_bundle(payload: bytes, signature: bytes, public_key_hint: str) -> byt
 
     No `keyid`: cosign refuses one. `tlogEntries` stands there empty: some readers demand the field.
     """
-    document = {
-        "mediaType": MEDIA_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": public_key_hint}, "tlogEntries": []},
-        "dsseEnvelope": {
-            "payload": encode_base64(payload),
-            "payloadType": PAYLOAD_TYPE,
-            "signatures": [{"sig": encode_base64(signature)}],
-        },
-    }
+    document = _document(encode_base64(payload), encode_base64(signature), public_key_hint)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def _document(payload: str, signature: str, hint: str) -> dict[str, object]:
+    """Return what is written; payload and signature are base64."""
+    return {
+        "mediaType": MEDIA_TYPE,
+        "verificationMaterial": {"publicKey": {"hint": hint}, "tlogEntries": []},
+        "dsseEnvelope": {"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": [{"sig": signature}]},
+    }
 
 
 def read_bundle(raw: bytes, *, max_bytes: int = MAX_BUNDLE_BYTES) -> Bundle:
@@ -124,7 +126,7 @@ def read_bundle(raw: bytes, *, max_bytes: int = MAX_BUNDLE_BYTES) -> Bundle:
         BundleInvalidError: it is no bundle; `findings` has every reason.
         LimitExceededError: more than `max_bytes`, or far more values than a bundle has.
     """
-    bundle, broken = _Parser(raw, max_bytes).parse()
+    bundle, broken = _read(raw, max_bytes)
     if broken:
         raise _refusal("not a bundle that holds a signed statement", broken)
     return bundle
@@ -139,11 +141,51 @@ def read_bundle_strict(raw: bytes, *, allow_unsigned: bool = False, max_bytes: i
         BundleInvalidError: `findings` is the complete list.
         LimitExceededError: more than `max_bytes`.
     """
-    bundle, broken = _Parser(raw, max_bytes).parse()
+    bundle, broken = _read(raw, max_bytes)
     findings = limit_findings(chain(broken, bundle.deviations, _missing_signature(bundle, allow_unsigned)))
     if findings:
         raise _refusal(f"expected a bundle {MEDIA_TYPE} with exactly one signature", findings)
     return bundle
+
+
+def _read(raw: bytes, max_bytes: int) -> tuple[Bundle, Sequence[Finding]]:
+    """Return the bundle, and why nobody can use it."""
+    try:
+        document = parse_strict(raw, max_bytes=max_bytes, max_parts=_MAX_PARTS)
+    except JsonInvalidError as error:
+        raise _refusal("not a bundle", error.findings) from error
+    usual = _read_usual(document, raw)
+    return (usual, ()) if usual else _Parser(document, raw).parse()
+
+
+def _read_usual(document: Any, raw: bytes) -> Bundle | None:
+    """Return a bundle that is what `render_bundle` writes, value for value; None: it has to be looked at closer.
+
+    Nearly every bundle is: one comparison then says what `_Parser` asks of each field.
+    """
+    try:
+        hint = document["verificationMaterial"]["publicKey"]["hint"]
+        envelope = document["dsseEnvelope"]
+        payload, signature = envelope["payload"], envelope["signatures"][0]["sig"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    if not (isinstance(hint, str) and isinstance(payload, str) and isinstance(signature, str)):
+        return None
+    if document != _document(payload, signature, hint) or not 0 < len(hint) <= _MAX_NAME:
+        return None
+    signed, value = _decoded(decode_base64, payload), _decoded(decode_base64, signature)
+    if not signed or not value or _inner_base64(value) is not None:
+        return None
+    return Bundle(
+        media_type=MEDIA_TYPE,
+        payload=signed,
+        payload_type=PAYLOAD_TYPE,
+        signatures=(Signature(value),),
+        certificate=None,
+        hint=hint,
+        raw=raw,
+        digest=sha256_digest(raw),
+    )
 
 
 def _missing_signature(bundle: Bundle, allow_unsigned: bool) -> list[Finding]:
@@ -164,14 +206,14 @@ def _refusal(expected: str, findings: Sequence[Finding]) -> BundleInvalidError:
 class _Parser:
     """One reading of one file. `broken`: nobody can use it; `deviations`: only the lenient door lets it in."""
 
-    def __init__(self, raw: bytes, max_bytes: int) -> None:
+    def __init__(self, document: object, raw: bytes) -> None:
+        self.document = document
         self.raw = raw
-        self.max_bytes = max_bytes
         self.broken = Findings()
         self.deviations = Findings()
 
-    def parse(self) -> tuple[Bundle, list[Finding]]:
-        document = self._document()
+    def parse(self) -> tuple[Bundle, Sequence[Finding]]:
+        document = Fields(self.document, self.broken)
         media_type = self._media_type(document)
         envelope = self._envelope(document)
         material = self._material(document)
@@ -187,12 +229,6 @@ class _Parser:
             deviations=tuple(self.deviations),
         )
         return bundle, self.broken
-
-    def _document(self) -> Fields:
-        try:
-            return Fields(parse_strict(self.raw, max_bytes=self.max_bytes, max_parts=_MAX_PARTS), self.broken)
-        except JsonInvalidError as error:
-            raise _refusal("not a bundle", error.findings) from error
 
     def _media_type(self, document: Fields) -> str:
         media_type = document.text("mediaType")

@@ -5,7 +5,6 @@ Source: DSSE v1.0, `protocol.md` (pre-authentication encoding) and `envelope.md`
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from dataclasses import field
@@ -15,6 +14,7 @@ from chainloop_ci.records import record
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 """The only payload type that an attestation has."""
 
+_ALPHABET = r"[A-Za-z0-9+/]*={0,2}\Z"
 _ALPHABETS = r"[A-Za-z0-9+/_-]*={0,2}\Z"
 
 
@@ -44,7 +44,7 @@ def encode_pae(payload_type: str, payload: bytes) -> bytes:
 
 def encode_base64(raw: bytes) -> str:
     """Return canonical base64 in the standard alphabet."""
-    return base64.b64encode(raw).decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def decode_base64(text: str) -> bytes:
@@ -57,11 +57,11 @@ def decode_base64(text: str) -> bytes:
         ValueError: anything else.
     """
     try:
-        raw = base64.b64decode(text.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
+        raw = binascii.a2b_base64(text)
+    except ValueError as error:
         raise ValueError("not base64") from error
     if encode_base64(raw) != text:
-        raise ValueError("not canonical base64")
+        raise ValueError("not canonical base64" if re.match(_ALPHABET, text) else "not base64")
     return raw
 
 

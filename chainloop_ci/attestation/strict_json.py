@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
+from typing import NoReturn
 
 from chainloop_ci.errors import MAX_FINDINGS, Finding, JsonInvalidError, LimitExceededError, limit_findings
 
@@ -27,6 +29,7 @@ _MAX_INTEGER_CHARACTERS = len(str(-MAX_INTEGER))
 # The closing quote is optional: an unterminated string is then consumed once, and the scan stays linear.
 _STRING_OR_BRACKET = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]'
 _PART = r'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[,\[{]'
+_BLANKS = " \t\n\r"
 _SURROGATE_ESCAPE = r"\\u[dD][89a-fA-F]"
 _SURROGATE = "[\ud800-\udfff]"
 
@@ -44,9 +47,8 @@ def parse_strict(raw: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, max_parts: 
     if max_parts is not None:
         _require_few(text, max_parts)
     _require_depth(text)
-    reader = _Reader()
-    document = reader.read(text)
-    if reader.suspicious or ("\\u" in text and re.search(_SURROGATE_ESCAPE, text)):
+    document, is_plain = _read(text)
+    if not is_plain or ("\\" in text and re.search(_SURROGATE_ESCAPE, text)):
         findings = limit_findings(_flaws(document, ""))
         if findings:
             raise _refusal(findings)
@@ -77,11 +79,56 @@ class _Flawed(dict[str, object]):
     """Pairs of code and message."""
 
 
-class _Reader:
-    """Hooks of one run of the parser. Places are unknown while it runs, so what is wrong is only marked here."""
+class _SuspiciousError(Exception):
+    """Something that is refused was met: the document is read once more, to list everything with its place."""
 
-    def __init__(self) -> None:
-        self.suspicious = False
+
+def _plain_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) == len(pairs) and (len(fields) < 2 or len(set(map(str.casefold, fields))) == len(fields)):
+        return fields
+    raise _SuspiciousError
+
+
+def _plain_integer(text: str) -> int:
+    if len(text) <= _MAX_INTEGER_CHARACTERS and abs(value := int(text)) <= MAX_INTEGER:
+        return value
+    raise _SuspiciousError
+
+
+def _plain_number(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise _SuspiciousError
+    return value
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _SuspiciousError
+
+
+# Made once and without any state of a reading: nearly every document has nothing to mark.
+_PLAIN = json.JSONDecoder(
+    object_pairs_hook=_plain_object,
+    parse_constant=_no_constant,
+    parse_int=_plain_integer,
+    parse_float=_plain_number,
+)
+
+
+def _read(text: str) -> tuple[object, bool]:
+    """Return the document, and whether nothing is marked in it."""
+    try:
+        document, end = _PLAIN.raw_decode(text)
+    except (_SuspiciousError, json.JSONDecodeError):
+        return _Reader().read(text), False
+    if end == len(text) or not text[end:].strip(_BLANKS):
+        return document, True
+    return _Reader().read(text), False
+
+
+class _Reader:
+    """Reads a document that is not plain. Places are unknown meanwhile, so what is wrong is only marked here."""
 
     def read(self, text: str) -> object:
         try:
@@ -97,35 +144,25 @@ class _Reader:
             raise _refusal([finding]) from error
 
     def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        fields = dict(pairs)
-        duplicates = len(fields) != len(pairs)
-        variants = len(fields) > 1 and len(set(map(str.casefold, fields))) != len(fields)
-        if not duplicates and not variants:
-            return fields
-        self.suspicious = True
-        flawed = _Flawed(fields)
+        with suppress(_SuspiciousError):
+            return _plain_object(pairs)
+        flawed = _Flawed(pairs)
         flawed.clashes = tuple(islice(_clashes([key for key, _ in pairs]), MAX_FINDINGS + 1))
         return flawed
 
     def _constant(self, name: str) -> object:
-        return self._refuse("json-constant", f"{name} is not JSON")
+        return _Refused("json-constant", f"{name} is not JSON")
 
     def _integer(self, text: str) -> object:
-        if len(text) <= _MAX_INTEGER_CHARACTERS and abs(value := int(text)) <= MAX_INTEGER:
-            return value
-        return self._refuse(
-            "json-integer", f"expected an integer up to 2^53, found {text[:24]} ({len(text)} characters)"
-        )
+        with suppress(_SuspiciousError):
+            return _plain_integer(text)
+        found = f"{text[:24]} ({len(text)} characters)"
+        return _Refused("json-integer", f"expected an integer up to 2^53, found {found}")
 
     def _number(self, text: str) -> object:
-        value = float(text)
-        if value in (float("inf"), float("-inf")):
-            return self._refuse("json-number", f"{text[:24]} is too large for a number")
-        return value
-
-    def _refuse(self, code: str, message: str) -> _Refused:
-        self.suspicious = True
-        return _Refused(code, message)
+        with suppress(_SuspiciousError):
+            return _plain_number(text)
+        return _Refused("json-number", f"{text[:24]} is too large for a number")
 
 
 def _clashes(keys: list[str]) -> Iterator[tuple[str, str]]:
@@ -174,7 +211,7 @@ def _decode(raw: bytes) -> str:
 
 def _require_depth(text: str) -> None:
     """Refuse deep nesting before the parser, which recurses, sees it."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+    if _has_few(text, "[", MAX_DEPTH // 2) and _has_few(text, "{", MAX_DEPTH // 2):
         return
     depth = 0
     for match in re.finditer(_STRING_OR_BRACKET, text):
@@ -186,6 +223,16 @@ def _require_depth(text: str) -> None:
                 raise _refusal([Finding("json-depth", f"nested deeper than {MAX_DEPTH} levels", line=line)])
         elif first in "]}":
             depth = max(0, depth - 1)
+
+
+def _has_few(text: str, bracket: str, limit: int) -> bool:
+    """Tell whether there are at most `limit`, without a look at each character: texts are long, brackets few."""
+    place = -1
+    for _ in range(limit + 1):
+        place = text.find(bracket, place + 1)
+        if place < 0:
+            return True
+    return False
 
 
 def _require_few(text: str, limit: int) -> None:

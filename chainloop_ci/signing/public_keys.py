@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import SigningKeyInvalidError
@@ -59,19 +60,28 @@ class PublicKey:
     def verify(self, signature: bytes, message: bytes) -> bool:
         """Tell whether this key made `signature` over `message`; a malformed signature is simply not one."""
         from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+        key: Any = self._key
         try:
-            if isinstance(self._key, ec.EllipticCurvePublicKey):
-                self._key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
-            elif isinstance(self._key, rsa.RSAPublicKey):
-                self._key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
-            else:
-                self._key.verify(signature, message)
+            key.verify(signature, message, *_scheme(self.algorithm))
         except InvalidSignature:
             return False
         return True
+
+
+@cache
+def _scheme(algorithm: KeyAlgorithm) -> tuple[object, ...]:
+    """Return what the cryptography library wants to know besides signature and message."""
+    from cryptography.hazmat.primitives.asymmetric import ec, padding
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    schemes: dict[KeyAlgorithm, tuple[object, ...]] = {
+        KeyAlgorithm.ECDSA_P256: (ec.ECDSA(SHA256()),),
+        KeyAlgorithm.ECDSA_P384: (ec.ECDSA(SHA256()),),
+        KeyAlgorithm.ED25519: (),
+        KeyAlgorithm.RSA: (padding.PKCS1v15(), SHA256()),
+    }
+    return schemes[algorithm]
 
 
 def load_public_key(raw: bytes) -> PublicKey:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import json
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,32 @@ def test_what_is_rendered_is_read_at_both_doors() -> None:
     assert (bundle.signatures, bundle.certificate, bundle.deviations) == ((Signature(SIGNATURE),), None, ())
     assert (bundle.raw, bundle.digest) == (RAW, sha256_digest(RAW))
     assert pae(bundle) == b"DSSEv1 28 application/vnd.in-toto+json 13 " + PAYLOAD
+
+
+def judged(changed: dict[str, Any]) -> object:
+    try:
+        bundle = read_bundle_strict(raw(changed))
+    except BundleInvalidError as refused:
+        return refused.findings
+    return replace(bundle, raw=b"", digest=sha256_digest(b""))
+
+
+@pytest.mark.parametrize("place", ["hint", "payload", "sig"])
+@pytest.mark.parametrize(
+    "value", ["", "x", "eA==", "eA=", "ZUE9PQ==", "_-8=", "h" * 256, "h" * 260, "é", 7, None, ["eA=="]]
+)
+def test_r9_the_form_that_is_written_is_judged_like_any_other(place: str, value: object) -> None:
+    written = document()
+    holders = {
+        "hint": written["verificationMaterial"]["publicKey"],
+        "payload": written["dsseEnvelope"],
+        "sig": written["dsseEnvelope"]["signatures"][0],
+    }
+    holders[place][place] = value
+    other = deepcopy(written)
+    del other["verificationMaterial"]["tlogEntries"]
+
+    assert judged(written) == judged(other)
 
 
 def test_the_bytes_are_kept_as_they_came() -> None:
