@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from chainloop_ci.errors import ConfigInvalidError, ConflictError
 from server.config import ServerConfig
 from server.store import schema
@@ -77,6 +79,25 @@ def prepare(config: ServerConfig) -> Database:
         schema.upgrade(database.engine)
     schema.require_current(database.engine)
     return database
+
+
+def make_database_apart(config: ServerConfig) -> None:
+    """Make the database of a fresh data folder in a process of its own, which takes what only that needs with it.
+
+    The migration library would otherwise stay in this process and in all that it forks. Nothing is told of a failure:
+    `prepare` finds no database then, and meets the same one.
+    """
+    if config.database_path.exists():
+        return
+    # Whoever has connections to share must not fork; this is called before there are any.
+    process_id = os.fork()
+    if process_id == 0:
+        try:
+            prepare(config)
+        finally:
+            # Not the interpreter's way out, which would end what is this process's parent's.
+            os._exit(0)
+    os.waitpid(process_id, 0)
 
 
 def _require_whole(config: ServerConfig) -> None:

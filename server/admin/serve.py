@@ -15,8 +15,9 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
+from chainloop_ci.signing.public_keys import load_public_key
 from server.admin.companion import Companion
-from server.admin.data_folder import make_folder, prepare
+from server.admin.data_folder import make_database_apart, make_folder, prepare
 from server.admin.dispatch import dispatch_beside
 from server.admin.folder_lock import hold_folder
 from server.admin.listener import listen
@@ -37,6 +38,15 @@ MAX_HEADERS = 64
 MAX_HEADER_BYTES = 8190
 PRIVATE_UMASK = 0o077
 
+_SOME_KEY = b"""-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEfPJ7GI0DT36KUjgDBLUaw8CJaeJ3
+8hs1pgtI/EdmmXgHd1UQ247QQCk9msafdDDbun2t5jzpgimeBLedInhz0Q==
+-----END PUBLIC KEY-----
+"""
+"""The public key of nobody: twice the base point of P-256."""
+_SOME_SIGNATURE = bytes.fromhex("3006020101020101")
+"""One that is well formed, so that all of it is looked at."""
+
 
 def serve(config: ServerConfig) -> None:
     """Serve until SIGTERM or SIGINT; requests in progress are finished first.
@@ -50,6 +60,7 @@ def serve(config: ServerConfig) -> None:
     # Database and blobs are for this user only, whatever the mode of a folder that was there before.
     os.umask(PRIVATE_UMASK)
     with _place(config) as listener:
+        make_database_apart(config)
         database = prepare(config)
         secret = ensure_first_token(database, World(), config.admin_token_path)
         # Connections must not cross the fork into the workers.
@@ -146,11 +157,11 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _load_ahead() -> None:
-    """Import what requests would import one day, so that the workers share it."""
+    """Load what requests would load one day, so that the workers share it."""
     import encodings.idna  # noqa: F401
 
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: F401
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa  # noqa: F401
+    # OpenSSL looks for its algorithms at the first use of each, and keeps them.
+    load_public_key(_SOME_KEY).verify(_SOME_SIGNATURE, b"")
 
 
 class _Log(Logger):  # type: ignore[misc]  # gunicorn has no types

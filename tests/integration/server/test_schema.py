@@ -1,8 +1,10 @@
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from server.errors import SchemaMismatchError, StoreBusyError
@@ -165,6 +167,13 @@ def test_a_database_of_the_first_version_gets_the_tables_of_the_newest(engine, t
 
     assert _shape(engine) == _shape(made)
     made.dispose()
+
+
+def test_the_migration_library_finds_the_versions_that_the_files_are_named_after():
+    scripts = ScriptDirectory(str(Path(schema.__file__).parent / "migrations"))
+
+    assert schema.known_versions() == {script.revision for script in scripts.walk_revisions()}
+    assert schema.head_version() == scripts.get_current_head()
 
 
 def test_an_empty_database_has_no_version(engine):
