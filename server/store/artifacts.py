@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Exists, Row, ScalarSelect, delete, func, insert, select, text, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Exists,
+    Row,
+    ScalarSelect,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from chainloop_ci.api.runs import Artifact
 from chainloop_ci.digests import Digest
@@ -231,16 +246,18 @@ def _runs_ended_at() -> ScalarSelect[Any]:
 
 def list_of_run(connection: Connection, organization_id: str, run_id: str) -> dict[Digest, HeldArtifact]:
     """Return the blobs that a run uploaded or refers to, by digest."""
-    query = (
-        select(artifacts, run_artifacts.c.uploaded)
-        .join(
-            run_artifacts,
-            (run_artifacts.c.digest == artifacts.c.digest)
-            & (run_artifacts.c.organization_id == artifacts.c.organization_id),
-        )
-        .where(run_artifacts.c.organization_id == organization_id, run_artifacts.c.run_id == run_id)
+    rows = connection.execute(_list_of_run(), {"organization": organization_id, "run": run_id})
+    return {Digest(row.digest): HeldArtifact(_record(row), bool(row.uploaded)) for row in rows}
+
+
+@cache
+def _list_of_run() -> Select[Any]:
+    """Return the query of a run's blobs; made once, every store asks it."""
+    same = (run_artifacts.c.digest == artifacts.c.digest) & (
+        run_artifacts.c.organization_id == artifacts.c.organization_id
     )
-    return {Digest(row.digest): HeldArtifact(_record(row), bool(row.uploaded)) for row in connection.execute(query)}
+    own = (run_artifacts.c.organization_id == bindparam("organization"), run_artifacts.c.run_id == bindparam("run"))
+    return select(artifacts, run_artifacts.c.uploaded).join(run_artifacts, same).where(*own)
 
 
 def is_within(connection: Connection, reach: Reach, digest: str, *, uploaded_only: bool) -> bool:

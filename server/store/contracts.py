@@ -110,9 +110,8 @@ def list_revisions(
 
 def list_enforcements(connection: Connection, organization_id: str, contract_id: str) -> Iterator[Enforcement]:
     """Return the contract's revisions with their dates, newest first; they are read while the caller takes them."""
-    own = (_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
-    query = select(_REVISIONS.revision, _REVISIONS.enforced_from).where(*own).order_by(_REVISIONS.revision.desc())
-    with connection.execute(query) as rows:
+    asked = {"organization": organization_id, "contract": contract_id}
+    with connection.execute(_list_enforcements(), asked) as rows:
         for row in rows:
             yield Enforcement(row.revision, from_text(row.enforced_from))
 
@@ -179,6 +178,12 @@ def _insert(connection: Connection, revision: StoredRevision) -> None:
 def _select_revisions() -> Select[Any]:
     names = (contracts.c.name, contracts.c.latest_revision)
     return select(contract_revisions, *names).join(contracts, contracts.c.id == _REVISIONS.contract_id)
+
+
+@cache
+def _list_enforcements() -> Select[Any]:
+    own = (_REVISIONS.organization_id == bindparam("organization"), _REVISIONS.contract_id == bindparam("contract"))
+    return select(_REVISIONS.revision, _REVISIONS.enforced_from).where(*own).order_by(_REVISIONS.revision.desc())
 
 
 @cache

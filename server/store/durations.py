@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import Connection, and_, insert, update
+from sqlalchemy import Connection, Update, bindparam, insert, update
 
 from server.model.durations import bucket_of, milliseconds
 from server.model.runs import Run
@@ -23,10 +24,16 @@ def count(connection: Connection, run: Run) -> None:
         "runner_type": run.runner_type,
         "bucket_seconds": bucket_of(timedelta(milliseconds=lasted)),
     }
-    table = run_durations.c
-    matches = and_(*(table[name] == value for name, value in key.items()))
-    added = update(run_durations).where(matches)
-    values = {"runs": table.runs + 1, "sum_milliseconds": table.sum_milliseconds + lasted}
+    of_key = {f"its_{name}": value for name, value in key.items()}
     # The caller's write transaction keeps everybody else out between the two statements.
-    if not connection.execute(added.values(**values)).rowcount:
-        connection.execute(insert(run_durations).values(**key, runs=1, sum_milliseconds=lasted))
+    if not connection.execute(_add(), {**of_key, "lasted": lasted}).rowcount:
+        connection.execute(insert(run_durations), {**key, "runs": 1, "sum_milliseconds": lasted})
+
+
+@cache
+def _add() -> Update:
+    table = run_durations.c
+    names = ("organization_id", "workflow_id", "state", "runner_type", "bucket_seconds")
+    matches = (table[name] == bindparam(f"its_{name}") for name in names)
+    values = {"runs": table.runs + 1, "sum_milliseconds": table.sum_milliseconds + bindparam("lasted")}
+    return update(run_durations).where(*matches).values(values)

@@ -13,9 +13,10 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, insert, select, update
 
 from chainloop_ci.api.referrers import Referrer
 from chainloop_ci.attestation.referrers import Node
@@ -26,6 +27,8 @@ from server.store.times import from_text, to_text
 
 Key = tuple[str, str]
 """Digest and kind: what names a node."""
+
+_OWNERS = ("organization_id", "project_id", "workflow_id")
 
 
 def add(
@@ -92,9 +95,8 @@ def _read(connection: Connection, reach: Reach, digests: Collection[str]) -> Ite
 def _add_nodes(
     connection: Connection, organization_id: str, project_id: str, nodes: tuple[Node, ...], at: datetime
 ) -> None:
-    columns = referrer_nodes.c
-    own = (columns.organization_id == organization_id, columns.digest.in_(sorted({node.digest for node in nodes})))
-    known = {(row.digest, row.kind): row for row in connection.execute(select(referrer_nodes).where(*own))}
+    wanted = {"organization_id": organization_id, "digests": sorted({node.digest for node in nodes})}
+    known = {(row.digest, row.kind): row for row in connection.execute(_known_nodes(), wanted)}
     owner = {"organization_id": organization_id, "created_at": to_text(at)}
     fresh = [{**owner, **_values(node), "facts_project_id": project_id} for node in nodes if node.key not in known]
     if fresh:
@@ -102,6 +104,14 @@ def _add_nodes(
     merged = [(row, _merge(row, node, project_id)) for node in nodes if (row := known.get(node.key))]
     changed = [values for row, values in merged if any(getattr(row, name) != values[name] for name in values)]
     _update(connection, referrer_nodes, {"organization_id": organization_id}, changed)
+
+
+@cache
+def _known_nodes() -> Select[Any]:
+    columns = referrer_nodes.c
+    digests: BindParameter[str] = bindparam("digests", expanding=True)
+    own = (columns.organization_id == bindparam("organization_id"), columns.digest.in_(digests))
+    return select(referrer_nodes).where(*own)
 
 
 def _merge(known: Row[Any], node: Node, project_id: str) -> dict[str, Any]:
@@ -125,13 +135,9 @@ def _kept(known: Row[Any]) -> dict[str, Any]:
 
 
 def _add_facts(connection: Connection, reach: Reach, nodes: tuple[Node, ...], at: datetime) -> None:
-    columns = referrer_facts.c
-    own = {name: getattr(reach, name) for name in ("organization_id", "project_id", "workflow_id")}
-    digests = sorted({node.digest for node in nodes})
-    query = select(columns.digest, columns.kind, columns.downloadable).where(
-        *within_table(reach, referrer_facts), columns.digest.in_(digests)
-    )
-    held = {(row.digest, row.kind): row.downloadable for row in connection.execute(query)}
+    own = {name: getattr(reach, name) for name in _OWNERS}
+    wanted = {**own, "digests": sorted({node.digest for node in nodes})}
+    held = {(row.digest, row.kind): row.downloadable for row in connection.execute(_held_facts(), wanted)}
     values = [{**own, **_values(node), "attested_at": to_text(at)} for node in nodes]
     fresh = [{**item, "created_at": to_text(at)} for item in values if (item["digest"], item["kind"]) not in held]
     if fresh:
@@ -140,6 +146,14 @@ def _add_facts(connection: Connection, reach: Reach, nodes: tuple[Node, ...], at
     newer = [item for item in values if held.get((item["digest"], item["kind"]), True) <= item["downloadable"]]
     old = [item for item in newer if (item["digest"], item["kind"]) in held]
     _update(connection, referrer_facts, own, old)
+
+
+@cache
+def _held_facts() -> Select[Any]:
+    columns = referrer_facts.c
+    digests: BindParameter[str] = bindparam("digests", expanding=True)
+    own = (columns[name] == bindparam(name) for name in _OWNERS)
+    return select(columns.digest, columns.kind, columns.downloadable).where(*own, columns.digest.in_(digests))
 
 
 def _update(connection: Connection, table: Any, own: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
