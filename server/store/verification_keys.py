@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Connection,
     Row,
     Select,
+    and_,
     bindparam,
     delete,
     func,
@@ -33,14 +36,12 @@ _SCOPES = verification_key_scopes.c
 
 def find(connection: Connection, organization_id: str, key_id: str) -> StoredKey | None:
     """Return a key of the organization, or None."""
-    own = (_KEYS.organization_id == organization_id, _KEYS.id == key_id)
-    return next(iter(_records(connection, connection.execute(select(verification_keys).where(*own)).all())), None)
+    return _first(connection, _KEYS.organization_id == organization_id, _KEYS.id == key_id)
 
 
 def find_by_name(connection: Connection, organization_id: str, name: str) -> StoredKey | None:
     """Return the organization's key of that name, or None."""
-    own = (_KEYS.organization_id == organization_id, _KEYS.name == name)
-    return next(iter(_records(connection, connection.execute(select(verification_keys).where(*own)).all())), None)
+    return _first(connection, _KEYS.organization_id == organization_id, _KEYS.name == name)
 
 
 def list_page(
@@ -48,22 +49,27 @@ def list_page(
 ) -> list[StoredKey]:
     """Return the organization's keys, newest first; with `project_id` those that verify something of that project."""
     order = (_KEYS.created_at, _KEYS.id)
-    query = select(verification_keys).where(_KEYS.organization_id == organization_id)
+    query = select(_KEYS.id).where(_KEYS.organization_id == organization_id)
     if project_id is not None:
         query = query.where(or_(_KEYS.organization_wide, _KEYS.id.in_(_bound_to(organization_id, project_id))))
     if after:
         query = query.where(tuple_(*order) < tuple_(*after))
-    query = query.order_by(*(column.desc() for column in order)).limit(limit)
-    return _records(connection, connection.execute(query).all())
+    page = query.order_by(*(column.desc() for column in order)).limit(limit)
+    own = (_KEYS.organization_id == organization_id, _KEYS.id.in_(page))
+    return _records(connection.execute(_select().where(*own)))
+
+
+def list_all(connection: Connection, organization_id: str) -> list[StoredKey]:
+    """Return every key of the organization, ended ones too: the newest first."""
+    return _records(connection.execute(_all(), {"organization": organization_id}))
 
 
 def list_for_workflow(
     connection: Connection, organization_id: str, project_id: str, workflow_id: str
 ) -> list[StoredKey]:
     """Return every key that is bound to the workflow, ended ones too: the newest first."""
-    rows = connection.execute(_of_project(), {"organization": organization_id, "project": project_id}).all()
-    found = _records(connection, rows)
-    return [key for key in found if key.covers(project_id, workflow_id)]
+    rows = connection.execute(_of_project(), {"organization": organization_id, "project": project_id})
+    return [key for key in _records(rows) if key.covers(project_id, workflow_id)]
 
 
 def count(connection: Connection, organization_id: str) -> int:
@@ -98,28 +104,18 @@ def unbind_workflow(connection: Connection, organization_id: str, workflow_id: s
 
 
 @cache
-def _of_project() -> Select[Any]:
-    """Return the query of the keys that a project's workflows may use; made once, every store asks it."""
-    organization: BindParameter[str] = bindparam("organization")
-    bound = _bound_to(organization, bindparam("project"))
-    return (
-        select(verification_keys)
-        .where(_KEYS.organization_id == organization)
-        .where(or_(_KEYS.organization_wide, _KEYS.id.in_(bound)))
-        .order_by(_KEYS.created_at.desc(), _KEYS.id)
-    )
+def _all() -> Select[Any]:
+    """Return the query of all keys; made once, every store asks it."""
+    return _select().where(_KEYS.organization_id == bindparam("organization"))
 
 
 @cache
-def _scopes() -> Select[Any]:
-    keys: BindParameter[str] = bindparam("keys", expanding=True)
-    return (
-        select(verification_key_scopes, projects.c.name.label("project"), workflows.c.name.label("workflow"))
-        .join(projects, projects.c.id == _SCOPES.project_id)
-        .outerjoin(workflows, workflows.c.id == _SCOPES.workflow_id)
-        .where(_SCOPES.organization_id == bindparam("organization"), _SCOPES.key_id.in_(keys))
-        .order_by(projects.c.name, workflows.c.name)
-    )
+def _of_project() -> Select[Any]:
+    """Return the query of the keys that a project's workflows may use; made once, every init asks it."""
+    organization: BindParameter[str] = bindparam("organization")
+    bound = _bound_to(organization, bindparam("project"))
+    own = _KEYS.organization_id == organization
+    return _select().where(own, or_(_KEYS.organization_wide, _KEYS.id.in_(bound)))
 
 
 def _bound_to(organization_id: str | BindParameter[str], project_id: str | BindParameter[str]) -> Any:
@@ -127,31 +123,49 @@ def _bound_to(organization_id: str | BindParameter[str], project_id: str | BindP
     return select(_SCOPES.key_id).where(*own)
 
 
-def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredKey]:
-    scopes = _scopes_of(connection, rows[0].organization_id, [row.id for row in rows]) if rows else {}
-    return [_record(row, scopes.get(row.id, ())) for row in rows]
+def _select() -> Select[Any]:
+    """Return the query of keys, the newest first, with a row for each of their scopes; the caller adds conditions."""
+    own = and_(_SCOPES.organization_id == _KEYS.organization_id, _SCOPES.key_id == _KEYS.id)
+    return (
+        select(
+            verification_keys,
+            _SCOPES.project_id,
+            _SCOPES.workflow_id,
+            projects.c.name.label("project"),
+            workflows.c.name.label("workflow"),
+        )
+        .select_from(
+            verification_keys.outerjoin(verification_key_scopes, own)
+            .outerjoin(projects, projects.c.id == _SCOPES.project_id)
+            .outerjoin(workflows, workflows.c.id == _SCOPES.workflow_id)
+        )
+        .order_by(_KEYS.created_at.desc(), _KEYS.id.desc(), projects.c.name, workflows.c.name)
+    )
 
 
-def _scopes_of(connection: Connection, organization_id: str, ids: Iterable[str]) -> dict[str, tuple[KeyScope, ...]]:
-    found: dict[str, tuple[KeyScope, ...]] = {}
-    for row in connection.execute(_scopes(), {"organization": organization_id, "keys": list(ids)}):
-        scope = KeyScope(row.project_id, row.project, row.workflow_id, row.workflow)
-        found[row.key_id] = (*found.get(row.key_id, ()), scope)
-    return found
+def _first(connection: Connection, *conditions: ColumnElement[bool]) -> StoredKey | None:
+    return next(iter(_records(connection.execute(_select().where(*conditions)))), None)
 
 
-def _record(row: Row[Any], scopes: tuple[KeyScope, ...]) -> StoredKey:
+def _records(rows: Iterable[Row[Any]]) -> list[StoredKey]:
+    return [_record(list(of_key)) for _, of_key in groupby(rows, lambda row: row.id)]
+
+
+def _record(rows: Sequence[Row[Any]]) -> StoredKey:
+    """Return a key from its rows, one for each scope."""
+    first = rows[0]
+    scopes = (KeyScope(row.project_id, row.project, row.workflow_id, row.workflow) for row in rows if row.project_id)
     return StoredKey(
-        id=Digest(row.id),
-        organization_id=row.organization_id,
-        name=row.name,
-        algorithm=row.algorithm,
-        public_key=row.public_key,
-        created_at=from_text(row.created_at),
-        created_by=row.created_by,
-        valid_from=from_text(row.valid_from),
-        organization_wide=row.organization_wide,
-        scopes=scopes,
-        retired_at=optional_time(row.retired_at),
-        revoked_at=optional_time(row.revoked_at),
+        id=Digest(first.id),
+        organization_id=first.organization_id,
+        name=first.name,
+        algorithm=first.algorithm,
+        public_key=first.public_key,
+        created_at=from_text(first.created_at),
+        created_by=first.created_by,
+        valid_from=from_text(first.valid_from),
+        organization_wide=first.organization_wide,
+        scopes=tuple(scopes),
+        retired_at=optional_time(first.retired_at),
+        revoked_at=optional_time(first.revoked_at),
     )
