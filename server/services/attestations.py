@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,7 +17,6 @@ from chainloop_ci.errors import AttestationRefusedError, ConflictError, NotFound
 from server.cas.blobs import Blobs
 from server.content_check.checker import ContentChecker
 from server.model.audit import AuditAction, audit_of
-from server.model.keys import MAX_KEYS, StoredKey
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.services.metrics_counters import REFUSED_STORES
@@ -129,6 +128,8 @@ class Attestations:
         What may have ended while the contents were read is judged again here: the run, and the key that signed.
         """
         now, digest = self._now(), checked.bundle.digest
+        # Made before others have to wait for the end of this transaction.
+        nodes = tuple(map(_public, extract(checked.view, digest)))
         with self._database.write() as connection:
             run = get_run(connection, principal, run_id)
             known = _find_known(connection, run, digest)
@@ -150,9 +151,7 @@ class Attestations:
                 verification=accepted.verification,
             )
             runs.end(connection, ended)
-            attestations.add(connection, attestation, accepted.materials)
-            nodes = extract(accepted.view, digest)
-            nodes = tuple(map(_public, nodes))
+            attestations.add(connection, attestation, accepted.materials, run_sequence=run.sequence)
             referrers.add(connection, run.organization_id, run.project_id, run.workflow_id, nodes, now)
             if run.token_id != principal.token_id:
                 stored = audit_of(principal, now, AuditAction.ATTESTATION_STORED, run.id, {"digest": digest})
@@ -201,20 +200,16 @@ def _hold(connection: Connection, run: Run) -> Held:
     return Held(
         run=run,
         contract=get_pinned_contract(connection, run),
-        keys=_list_keys(connection, run),
+        # All of the organization: one that does not count explains the refusal.
+        keys=verification_keys.list_all(connection, run.organization_id),
         artifacts=artifacts.list_of_run(connection, run.organization_id, run.id),
         accept_unsigned=_accepts_unsigned(connection, run),
     )
 
 
 def _rejudge(connection: Connection, accepted: Accepted, run: Run, now: datetime) -> Accepted | Refused:
-    keys, accept_unsigned = _list_keys(connection, run), _accepts_unsigned(connection, run)
-    return rejudge_signer(accepted, run, keys, now, accept_unsigned=accept_unsigned)
-
-
-def _list_keys(connection: Connection, run: Run) -> Sequence[StoredKey]:
-    """Return all keys of the run's organization: one that does not count explains the refusal."""
-    return verification_keys.list_page(connection, run.organization_id, project_id=None, after=None, limit=MAX_KEYS)
+    keys = verification_keys.list_all(connection, run.organization_id)
+    return rejudge_signer(accepted, run, keys, now, accepts_unsigned=lambda: _accepts_unsigned(connection, run))
 
 
 def _accepts_unsigned(connection: Connection, run: Run) -> bool:

@@ -15,8 +15,7 @@ from server.model.organizations import StoredOrganization
 from server.model.principal import Principal
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import describe_revision
-from server.services.contracts import get_contract, get_pinned
-from server.services.revision_rules import require_minimum
+from server.services.revision_rules import get_revision, require_minimum
 from server.services.workflows import get_reachable
 from server.store import organizations, verification_keys, workflows
 from server.store.database import Database
@@ -45,8 +44,7 @@ class Crafting:
         """
         with self._database.read() as connection:
             found = _find_workflow(connection, principal, workflow, project)
-            contract = get_contract(connection, principal, found.contract)
-            pinned = get_pinned(connection, contract, revision or contract.latest_revision)
+            pinned = get_revision(connection, found, revision or found.contract_revision)
             require_minimum(connection, found, pinned.revision, self._now())
             organization = organizations.find(connection, principal.organization_id)
             if organization is None:
@@ -60,7 +58,7 @@ class Crafting:
             cas=self._cas(organization),
             token_id=principal.token_id,
             role=principal.role,
-            run_expiry_seconds=found.run_expiry_seconds or organization.run_expiry_seconds,
+            run_expiry_seconds=found.run_life_seconds,
             has_verification_key=any(key.usable_at(now) for key in keys),
         )
 

@@ -6,7 +6,7 @@ Contents are looked at last, and only when nothing else differs.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -102,7 +102,7 @@ def rederive(
     except ChainloopError as error:
         return Refused(BundleInvalidError.code, _findings(error))
     verdict = _judge_signature(bundle, held.run, held.keys, now)
-    if refused := _refuse_signer(verdict, held.accept_unsigned):
+    if refused := _refuse_signer(verdict, lambda: held.accept_unsigned):
         return refused
     try:
         view = read_statement(bundle.payload, max_bytes=MAX_BUNDLE_BYTES)
@@ -157,18 +157,21 @@ def _unchecked(placed: Sequence[PlacedMaterial]) -> Iterator[Finding]:
 
 
 def rejudge_signer(
-    accepted: Accepted, run: Run, keys: Sequence[StoredKey], now: datetime, *, accept_unsigned: bool
+    accepted: Accepted, run: Run, keys: Sequence[StoredKey], now: datetime, *, accepts_unsigned: Callable[[], bool]
 ) -> Accepted | Refused:
-    """Judge the signer again, by the keys and the setting at the moment of writing: they may have changed since."""
-    verdict = _judge_signature(accepted.bundle, run, keys, now)
-    if refused := _refuse_signer(verdict, accept_unsigned):
+    """Judge the signer again, by the keys and the setting at the moment of writing: they may have changed since.
+
+    `accepts_unsigned` is asked only when no key that counts signed.
+    """
+    verdict = _judge_signature(accepted.bundle, run, keys, now, confirmed_by=accepted.key_id)
+    if refused := _refuse_signer(verdict, accepts_unsigned):
         return refused
     verification = replace(accepted.verification, signature=verdict.signature, key=verdict.key)
     return replace(accepted, verification=verification, key_id=verdict.key_id)
 
 
-def _refuse_signer(verdict: SignatureVerdict, accept_unsigned: bool) -> Refused | None:
-    if verdict.finding and (verdict.is_final or not accept_unsigned):
+def _refuse_signer(verdict: SignatureVerdict, accepts_unsigned: Callable[[], bool]) -> Refused | None:
+    if verdict.finding and (verdict.is_final or not accepts_unsigned()):
         return Refused(SignerNotTrustedError.code, (verdict.finding,))
     return None
 
@@ -178,10 +181,16 @@ def _is_secret(text: str, run: Run) -> bool:
     return digest == run.handle_sha256 or holds_token(text)
 
 
-def _judge_signature(bundle: Bundle, run: Run, keys: Sequence[StoredKey], now: datetime) -> SignatureVerdict:
+def _judge_signature(
+    bundle: Bundle, run: Run, keys: Sequence[StoredKey], now: datetime, *, confirmed_by: Digest | None = None
+) -> SignatureVerdict:
+    """Return the verdict on a bundle; `confirmed_by` is the key that is known to confirm its bytes."""
     message = pae(bundle)
 
     def confirms(key: StoredKey) -> bool:
+        # Whether a key still counts may change from one moment to the next; whether it confirms these bytes may not.
+        if key.id == confirmed_by:
+            return True
         public_key = _load_key(key.public_key)
         return any(public_key.verify(signature.value, message) for signature in bundle.signatures)
 

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.errors import ContractNotMetError, Finding
+from chainloop_ci.errors import ContractNotMetError, Finding, NotFoundError
+from server.model.contracts import StoredRevision
 from server.model.revisions import Minimum, find_enforced, minimum_of
 from server.model.runs import Run
 from server.model.workflows import StoredWorkflow
@@ -14,6 +15,21 @@ from server.store import contracts, workflows
 
 TOO_OLD = "revision-too-old"
 """Code of the finding."""
+
+
+def get_revision(connection: Connection, workflow: StoredWorkflow, revision: int) -> StoredRevision:
+    """Return a revision of a workflow's contract.
+
+    Raises:
+        NotFoundError: says which is the newest.
+    """
+    found = contracts.find_revision(connection, workflow.organization_id, workflow.contract_id, revision)
+    if found is None:
+        raise NotFoundError(
+            f"contract {workflow.contract} has no revision {revision}; the newest is {workflow.contract_revision}",
+            hint="leave --contract-revision out to take the newest",
+        )
+    return found
 
 
 def find_minimum(connection: Connection, workflow: StoredWorkflow, now: datetime) -> Minimum | None:

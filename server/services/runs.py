@@ -26,15 +26,15 @@ from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredRevision
 from server.model.paging import Paging, bind
 from server.model.principal import OPERATORS, Principal
-from server.model.runs import MAX_REFUSED_INITS, Run
+from server.model.runs import MAX_REFUSED_INITS, Run, RunNames
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
 from server.services.metrics_counters import REFUSED_INITS
-from server.services.revision_rules import require_minimum
+from server.services.revision_rules import get_revision, require_minimum
 from server.services.run_access import get_run, list_with_requirements, run_not_found
 from server.services.run_details import describe_run
 from server.services.run_filters import RunQuery, resolve
-from server.store import audit, contracts, counters, organizations, refusals, run_lists, runs, workflows
+from server.store import audit, counters, refusals, run_lists, runs, workflows
 from server.store.database import Database
 
 
@@ -70,18 +70,19 @@ class Runs:
                 return self._api(connection, known), False
             _, revision = _find_pin(connection, principal, request)
         # Outside the write transaction: the first reading of a contract takes longer than everything else here.
-        required = load_contract(revision.raw_body, revision.format).contract.runner
+        contract = load_contract(revision.raw_body, revision.format).contract
+        required = contract.runner
         if required not in (None, RunnerType.GENERIC, request.runner_type):
             self._refuse(principal, run_id, request, required)
         with self._database.write() as connection:
-            known = self._find_known(connection, principal, run_id, digest)
-            if known:
-                return self._api(connection, known), False
-            # Since it was read the workflow may have been deleted, or given another contract.
-            workflow, _ = _find_pin(connection, principal, request)
+            if runs.is_taken(connection, run_id):
+                return self._api(connection, self._get_known(connection, principal, run_id, digest)), False
+            workflow = _keep_pin(connection, principal, request, revision)
             self._require_open_place(connection, principal)
-            require_minimum(connection, workflow, request.contract_revision, self._now())
-            return self._begin(connection, principal, run_id, request, workflow), True
+            now = self._now()
+            require_minimum(connection, workflow, request.contract_revision, now)
+            run = runs.add(connection, _new_run(principal, run_id, digest, request, workflow, now))
+        return run.api(now, has_requirements=contract.has_requirements), True
 
     def get(self, principal: Principal, run_id: str) -> RunDetail:
         """Return a run with everything that the server knows of it.
@@ -160,8 +161,6 @@ class Runs:
     def _find_known(self, connection: Connection, principal: Principal, run_id: str, digest: Digest) -> Run | None:
         run = runs.find(connection, principal.organization_id, run_id)
         if run is None:
-            if runs.is_taken(connection, run_id):
-                raise run_not_found(run_id)
             return None
         principal.require_reach(project_id=run.project_id, workflow_id=run.workflow_id)
         if run.request_digest != digest:
@@ -171,22 +170,12 @@ class Runs:
             )
         return run
 
-    def _begin(
-        self,
-        connection: Connection,
-        principal: Principal,
-        run_id: str,
-        request: RunRequest,
-        workflow: StoredWorkflow,
-    ) -> WorkflowRun:
-        now = self._now()
-        life = timedelta(seconds=_life_seconds(connection, workflow))
-        run = _new_run(principal, run_id, request, workflow, now, life)
-        runs.add(connection, run)
-        stored = runs.find(connection, principal.organization_id, run_id)
-        if stored is None:
+    def _get_known(self, connection: Connection, principal: Principal, run_id: str, digest: Digest) -> Run:
+        known = self._find_known(connection, principal, run_id, digest)
+        if known is None:
+            # It belongs to another organization.
             raise run_not_found(run_id)
-        return self._api(connection, stored)
+        return known
 
     def _require_open_place(self, connection: Connection, principal: Principal) -> None:
         """Keep one token from filling the server with runs that it never ends (T30)."""
@@ -227,7 +216,7 @@ def request_digest(request: RunRequest) -> Digest:
 
 
 def _new_run(
-    principal: Principal, run_id: str, request: RunRequest, workflow: StoredWorkflow, now: datetime, life: timedelta
+    principal: Principal, run_id: str, digest: Digest, request: RunRequest, workflow: StoredWorkflow, now: datetime
 ) -> Run:
     return Run(
         id=run_id,
@@ -242,24 +231,24 @@ def _new_run(
         runner_environment=request.runner_environment,
         state_location=request.state_location,
         handle_sha256=request.handle_sha256,
-        request_digest=request_digest(request),
+        request_digest=digest,
         project_version=request.project_version,
         client_version=request.client_version,
         ci=request.ci,
         token_id=principal.token_id,
         created_at=now,
         last_accepted_at=now,
-        expires_at=now + life,
+        expires_at=now + timedelta(seconds=workflow.run_life_seconds),
+        names=RunNames(
+            organization=workflow.organization,
+            project=workflow.project,
+            workflow=workflow.name,
+            team=workflow.team,
+            contract=workflow.contract,
+            contract_revision_latest=workflow.contract_revision,
+            token=principal.token_name,
+        ),
     )
-
-
-def _life_seconds(connection: Connection, workflow: StoredWorkflow) -> int:
-    if workflow.run_expiry_seconds is not None:
-        return workflow.run_expiry_seconds
-    organization = organizations.find(connection, workflow.organization_id)
-    if organization is None:
-        raise NotFoundError(f"there is no organization {workflow.organization}")
-    return organization.run_expiry_seconds
 
 
 def _get_workflow(connection: Connection, principal: Principal, workflow_id: str) -> StoredWorkflow:
@@ -272,20 +261,22 @@ def _get_workflow(connection: Connection, principal: Principal, workflow_id: str
     return workflow
 
 
+def _keep_pin(
+    connection: Connection, principal: Principal, request: RunRequest, revision: StoredRevision
+) -> StoredWorkflow:
+    """Return the workflow as it is now: it may have been deleted since `revision` was read, or given a contract."""
+    workflow = _get_workflow(connection, principal, request.workflow_id)
+    if workflow.contract_id != revision.contract_id:
+        workflow, _ = _find_pin(connection, principal, request)
+    return workflow
+
+
 def _find_pin(
     connection: Connection, principal: Principal, request: RunRequest
 ) -> tuple[StoredWorkflow, StoredRevision]:
     """Return the workflow and the contract revision that a run asks for, checked against each other."""
     workflow = _get_workflow(connection, principal, request.workflow_id)
-    revision = contracts.find_revision(
-        connection, principal.organization_id, workflow.contract_id, request.contract_revision
-    )
-    if revision is None:
-        raise NotFoundError(
-            f"contract {workflow.contract} has no revision {request.contract_revision}; "
-            f"its newest is {workflow.contract_revision}",
-            hint="leave --contract-revision out to take the newest",
-        )
+    revision = get_revision(connection, workflow, request.contract_revision)
     findings = []
     if revision.digest != request.contract_digest:
         message = f"revision {revision.revision} has the digest {revision.digest}, found {request.contract_digest}"

@@ -52,8 +52,14 @@ class Holder:
     workflow_id: str
 
 
-def add(connection: Connection, attestation: StoredAttestation, materials: tuple[StoredMaterial, ...]) -> None:
-    """Insert an attestation with its materials."""
+def add(
+    connection: Connection,
+    attestation: StoredAttestation,
+    materials: tuple[StoredMaterial, ...],
+    *,
+    run_sequence: int,
+) -> None:
+    """Insert an attestation with its materials; `run_sequence` is its run's place in the server's order."""
     values = {
         "organization_id": attestation.organization_id,
         "digest": attestation.digest,
@@ -64,12 +70,12 @@ def add(connection: Connection, attestation: StoredAttestation, materials: tuple
         "verified": attestation.verified,
         "verification": json.dumps(to_dict(attestation.verification)),
     }
-    connection.execute(insert(attestations).values(**values))
+    connection.execute(insert(attestations), values)
     if materials:
         owner = {
             "run_id": attestation.run_id,
             "organization_id": attestation.organization_id,
-            "run_sequence": _sequence(connection, attestation),
+            "run_sequence": run_sequence,
         }
         names = ("name", "type", "digest", "stored", "content_check")
         rows = [{**owner, **{name: getattr(entry, name) for name in names}} for entry in materials]
@@ -120,12 +126,6 @@ def find_inline_holder(connection: Connection, reach: Reach, digest: str) -> str
     )
     row = connection.execute(query).first()
     return str(row.id) if row else None
-
-
-def _sequence(connection: Connection, attestation: StoredAttestation) -> int:
-    own = workflow_runs.c.organization_id == attestation.organization_id
-    query = select(workflow_runs.c.sequence).where(own, workflow_runs.c.id == attestation.run_id)
-    return int(connection.execute(query).scalar_one())
 
 
 def _select(organization_id: str) -> Select[Any]:

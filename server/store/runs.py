@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, func, insert, select, update
 
 from chainloop_ci.api.runs import RunState, StateLocation
 from chainloop_ci.api.words import CancelTrigger
@@ -51,6 +52,8 @@ _CI = (
 )
 _CI_COLUMNS = tuple((name, f"ci_{name}") for name in _CI)
 
+_INSERT = insert(workflow_runs)
+
 
 def find(connection: Connection, organization_id: str, run_id: str) -> Run | None:
     """Return a run of the organization, or None."""
@@ -60,23 +63,19 @@ def find(connection: Connection, organization_id: str, run_id: str) -> Run | Non
 
 def is_taken(connection: Connection, run_id: str) -> bool:
     """Tell whether a run of any organization has this id."""
-    return connection.execute(select(workflow_runs.c.id).where(workflow_runs.c.id == run_id)).first() is not None
+    return connection.execute(_is_taken(), {"run": run_id}).first() is not None
 
 
-def add(connection: Connection, run: Run) -> None:
-    """Insert a new run, which gives it its place in the server's order (R18), and count it on its workflow."""
-    connection.execute(insert(workflow_runs).values(**_values(run)))
-    counted = update(workflows).where(
-        workflows.c.id == run.workflow_id, workflows.c.organization_id == run.organization_id
-    )
-    connection.execute(counted.values(runs_count=workflows.c.runs_count + 1, last_run_id=run.id))
+def add(connection: Connection, run: Run) -> Run:
+    """Insert a new run and count it on its workflow; return it with its place in the server's order (R18)."""
+    key = connection.execute(_INSERT, _values(run)).inserted_primary_key
+    connection.execute(_count(), {"workflow": run.workflow_id, "organization": run.organization_id, "run": run.id})
+    return replace(run, sequence=key.sequence if key else 0)
 
 
 def save(connection: Connection, run: Run) -> None:
     """Write what may change of a run."""
-    own = workflow_runs.c.organization_id == run.organization_id
-    statement = update(workflow_runs).where(workflow_runs.c.id == run.id, own)
-    connection.execute(statement.values(**_changing(run)))
+    connection.execute(_save(), {"run": run.id, "organization": run.organization_id, **_changing(run)})
 
 
 def end(connection: Connection, run: Run) -> None:
@@ -93,8 +92,8 @@ def list_overdue(connection: Connection, now: datetime, *, limit: int) -> list[R
 
 def count_open(connection: Connection, token_id: str, now: datetime, *, limit: int) -> int:
     """Return how many open runs a token has begun, counted up to `limit`."""
-    own = select(workflow_runs.c.token_id).where(IS_OPEN, workflow_runs.c.token_id == token_id, ~is_overdue(now))
-    return int(connection.execute(select(func.count()).select_from(own.limit(limit).subquery())).scalar_one())
+    asked = {"token": token_id, "now": to_text(now), "limit": limit}
+    return int(connection.execute(_count_open(), asked).scalar_one())
 
 
 def end_open_runs(connection: Connection, organization_id: str, token_id: str, now: datetime) -> int:
@@ -116,6 +115,32 @@ def _find() -> Select[Any]:
     """Return the query of one run; made once, since every request of a job asks it and making it costs most of it."""
     own = workflow_runs.c.organization_id == bindparam("organization")
     return select_runs().where(workflow_runs.c.id == bindparam("run"), own)
+
+
+@cache
+def _is_taken() -> Select[Any]:
+    return select(workflow_runs.c.id).where(workflow_runs.c.id == bindparam("run"))
+
+
+@cache
+def _count() -> Update:
+    own = (workflows.c.id == bindparam("workflow"), workflows.c.organization_id == bindparam("organization"))
+    return update(workflows).where(*own).values(runs_count=workflows.c.runs_count + 1, last_run_id=bindparam("run"))
+
+
+@cache
+def _save() -> Update:
+    own = workflow_runs.c.organization_id == bindparam("organization")
+    return update(workflow_runs).where(workflow_runs.c.id == bindparam("run"), own)
+
+
+@cache
+def _count_open() -> Select[Any]:
+    runs = workflow_runs.c
+    begun = select(runs.token_id).where(
+        IS_OPEN, runs.token_id == bindparam("token"), runs.expires_at > bindparam("now")
+    )
+    return select(func.count()).select_from(begun.limit(bindparam("limit")).subquery())
 
 
 @cache

@@ -42,8 +42,8 @@ def find(connection: Connection, organization_id: str, workflow_id: str) -> Stor
 
 def find_by_name(connection: Connection, organization_id: str, project: str, name: str) -> StoredWorkflow | None:
     """Return the workflow of that name in the project of that name, or None."""
-    named = (projects.c.name == project, workflows.c.name == name)
-    row = connection.execute(_select(organization_id).where(*named)).first()
+    wanted = {"organization": organization_id, "project": project, "workflow": name}
+    row = connection.execute(_find_by_name(), wanted).first()
     return _record(row) if row else None
 
 
@@ -124,6 +124,12 @@ def _find() -> Select[Any]:
     return _select(bindparam("organization")).where(workflows.c.id == bindparam("workflow"))
 
 
+@cache
+def _find_by_name() -> Select[Any]:
+    named = (projects.c.name == bindparam("project"), workflows.c.name == bindparam("workflow"))
+    return _select(bindparam("organization")).where(*named)
+
+
 def _select(organization_id: str | BindParameter[str]) -> Select[Any]:
     return (
         select(
@@ -132,6 +138,7 @@ def _select(organization_id: str | BindParameter[str]) -> Select[Any]:
             projects.c.name.label("project"),
             contracts.c.name.label("contract"),
             contracts.c.latest_revision.label("contract_revision"),
+            func.coalesce(workflows.c.run_expiry_seconds, organizations.c.run_expiry_seconds).label("run_life_seconds"),
             workflow_runs.c.state.label("last_state"),
             workflow_runs.c.created_at.label("last_created_at"),
             workflow_runs.c.expires_at.label("last_expires_at"),
@@ -164,6 +171,7 @@ _PLAIN = (
     "team",
     "description",
     "run_expiry_seconds",
+    "run_life_seconds",
     "runs_count",
     "minimum_revision",
 )
