@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,11 +31,6 @@ class Minimum:
     def keeps(self, revision: int, begun_at: datetime) -> bool:
         """Tell whether a run that was begun at that time may be stored with that pin."""
         return self.takes(revision) or begun_at < self.since
-
-
-def find_enforced(newest_first: Iterable[Enforcement], now: datetime) -> Enforcement | None:
-    """Return the newest revision whose enforcement date has passed; no more revisions are read than that takes."""
-    return next((item for item in newest_first if item.enforced_from <= now), None)
 
 
 def minimum_of(

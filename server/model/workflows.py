@@ -57,8 +57,6 @@ class StoredWorkflow:
     description: str = ""
     run_expiry_seconds: int | None = None
     """None: the organization's."""
-    run_life_seconds: int = 0
-    """Of a new run: its own, else the organization's; 0 until it is stored."""
     runs_count: int = 0
     last_run: LastRun | None = None
     minimum_revision: int | None = None

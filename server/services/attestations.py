@@ -17,6 +17,7 @@ from chainloop_ci.errors import AttestationRefusedError, ConflictError, NotFound
 from server.cas.blobs import Blobs
 from server.content_check.checker import ContentChecker
 from server.model.audit import AuditAction, audit_of
+from server.model.pins import Pin
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.services.metrics_counters import REFUSED_STORES
@@ -29,6 +30,7 @@ from server.store import (
     audit,
     counters,
     organizations,
+    pins,
     referrers,
     refusals,
     runs,
@@ -84,8 +86,9 @@ class Attestations:
             if known:
                 return _answer(run, known), False
             run.require_open(now)
-            too_old = _refuse_pin(connection, run, now)
-            held = _hold(connection, run)
+            pin = pins.find(connection, run.organization_id, run.workflow_id, run.contract_revision, now)
+            too_old = _refuse_pin(pin, run)
+            held = _hold(connection, pin, run)
         checked = too_old or rederive(raw, held, self._back_ends, now, checker=self._checker)
         outcome = checked if isinstance(checked, Refused) else self._write(principal, run_id, checked)
         if isinstance(outcome, Refused):
@@ -190,20 +193,20 @@ def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttes
     return attestations.find_of_run(connection, run.organization_id, run.id)
 
 
-def _refuse_pin(connection: Connection, run: Run, now: datetime) -> Refused | None:
+def _refuse_pin(pin: Pin | None, run: Run) -> Refused | None:
     """Refuse a run whose pin has become too old (R19): nothing that it attests could make it count."""
-    finding = find_too_old(connection, run, now)
+    finding = find_too_old(pin, run)
     return Refused(finding.code, (finding,)) if finding else None
 
 
-def _hold(connection: Connection, run: Run) -> Held:
+def _hold(connection: Connection, pin: Pin | None, run: Run) -> Held:
     return Held(
         run=run,
-        contract=get_pinned_contract(connection, run),
+        contract=get_pinned_contract(connection, run, pin),
         # All of the organization: one that does not count explains the refusal.
         keys=verification_keys.list_all(connection, run.organization_id),
         artifacts=artifacts.list_of_run(connection, run.organization_id, run.id),
-        accept_unsigned=_accepts_unsigned(connection, run),
+        accept_unsigned=pin is not None and pin.organization.accept_unsigned,
     )
 
 

@@ -13,11 +13,9 @@ from chainloop_ci.api.words import CasBackend
 from chainloop_ci.errors import Finding, NotAllowedError, NotFoundError, RequestInvalidError
 from server.model.organizations import StoredOrganization
 from server.model.principal import Principal
-from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import describe_revision
-from server.services.revision_rules import get_revision, require_minimum
-from server.services.workflows import get_reachable
-from server.store import organizations, verification_keys, workflows
+from server.services.revision_rules import get_pin, require_minimum, require_revision
+from server.store import verification_keys, workflows
 from server.store.database import Database
 
 
@@ -42,23 +40,21 @@ class Crafting:
             RequestInvalidError: no workflow is named, or the name is not unique.
             ContractNotMetError: the revision is older than the workflow takes (R19).
         """
-        with self._database.read() as connection:
-            found = _find_workflow(connection, principal, workflow, project)
-            pinned = get_revision(connection, found, revision or found.contract_revision)
-            require_minimum(connection, found, pinned.revision, self._now())
-            organization = organizations.find(connection, principal.organization_id)
-            if organization is None:
-                raise NotFoundError(f"there is no organization {principal.organization}")
-            keys = verification_keys.list_for_workflow(connection, organization.id, found.project_id, found.id)
         now = self._now()
+        with self._database.read() as connection:
+            workflow_id = _find_workflow(connection, principal, workflow, project)
+            pin = get_pin(connection, principal, workflow_id, revision, now)
+            pinned, found = require_revision(pin, revision), pin.workflow
+            require_minimum(pin, pinned.revision)
+            keys = verification_keys.list_for_workflow(connection, found.organization_id, found.project_id, found.id)
         return CraftingContext(
-            organization=organization.name,
+            organization=found.organization,
             workflow=found.api(now),
             contract=describe_revision(pinned),
-            cas=self._cas(organization),
+            cas=self._cas(pin.organization),
             token_id=principal.token_id,
             role=principal.role,
-            run_expiry_seconds=found.run_life_seconds,
+            run_expiry_seconds=pin.run_life_seconds,
             has_verification_key=any(key.usable_at(now) for key in keys),
         )
 
@@ -68,12 +64,11 @@ class Crafting:
         return CasDescription(organization.cas_backend, organization.cas_backend, limit)
 
 
-def _find_workflow(
-    connection: Connection, principal: Principal, workflow: str | None, project: str | None
-) -> StoredWorkflow:
+def _find_workflow(connection: Connection, principal: Principal, workflow: str | None, project: str | None) -> str:
+    """Return the id of the workflow that is meant."""
     if principal.workflow_id is not None:
         _require_own_names(principal, workflow, project)
-        return get_reachable(connection, principal, principal.workflow_id)
+        return principal.workflow_id
     if workflow is None:
         message = "say which workflow: only a token bound to one leaves it out"
         hint = "add `--workflow` (and `--project`)"
@@ -85,11 +80,10 @@ def _find_workflow(
     if found is None:
         _require_project(principal, project)
         raise _absent(workflow, project)
-    principal.require_reach(project_id=found.project_id, workflow_id=found.id)
-    return found
+    return found.id
 
 
-def _find_unique(connection: Connection, principal: Principal, workflow: str) -> StoredWorkflow:
+def _find_unique(connection: Connection, principal: Principal, workflow: str) -> str:
     found = workflows.list_named(connection, principal.organization_id, workflow, project_id=None, limit=10)
     if not found:
         raise _absent(workflow, "<project>")
@@ -98,7 +92,7 @@ def _find_unique(connection: Connection, principal: Principal, workflow: str) ->
         message = f"several projects have a workflow {workflow}: {names}"
         findings = [Finding("missing-project", message, "?project")]
         raise RequestInvalidError(message, hint="add `--project`", findings=findings)
-    return found[0]
+    return found[0].id
 
 
 def _require_own_names(principal: Principal, workflow: str | None, project: str | None) -> None:

@@ -8,63 +8,71 @@ from sqlalchemy import Connection
 
 from chainloop_ci.errors import ContractNotMetError, Finding, NotFoundError
 from server.model.contracts import StoredRevision
-from server.model.revisions import Minimum, find_enforced, minimum_of
+from server.model.pins import Pin
+from server.model.principal import Principal
+from server.model.revisions import Minimum
 from server.model.runs import Run
 from server.model.workflows import StoredWorkflow
-from server.store import contracts, workflows
+from server.store import pins
 
 TOO_OLD = "revision-too-old"
 """Code of the finding."""
 
 
-def get_revision(connection: Connection, workflow: StoredWorkflow, revision: int) -> StoredRevision:
-    """Return a revision of a workflow's contract.
+def get_pin(connection: Connection, principal: Principal, workflow_id: str, revision: int | None, now: datetime) -> Pin:
+    """Return a workflow that the principal reaches, and what a run of it is pinned to; `revision` None: the newest.
 
     Raises:
-        NotFoundError: says which is the newest.
+        NotFoundError: there is no such workflow, or it belongs to another organization.
+        NotAllowedError: it lies outside the token's scope.
     """
-    found = contracts.find_revision(connection, workflow.organization_id, workflow.contract_id, revision)
-    if found is None:
+    pin = pins.find(connection, principal.organization_id, workflow_id, revision, now)
+    if pin is None:
+        raise NotFoundError(
+            f"there is no workflow {workflow_id}", hint="`chainloop workflow list` names those of this token"
+        )
+    principal.require_reach(project_id=pin.workflow.project_id, workflow_id=workflow_id)
+    return pin
+
+
+def require_revision(pin: Pin, revision: int | None) -> StoredRevision:
+    """Return the contract revision of a pin that was found for `revision`.
+
+    Raises:
+        NotFoundError: there is none; says which is the newest.
+    """
+    if pin.revision is None:
+        workflow = pin.workflow
         raise NotFoundError(
             f"contract {workflow.contract} has no revision {revision}; the newest is {workflow.contract_revision}",
             hint="leave --contract-revision out to take the newest",
         )
-    return found
+    return pin.revision
 
 
-def find_minimum(connection: Connection, workflow: StoredWorkflow, now: datetime) -> Minimum | None:
-    """Return the oldest contract revision that a workflow takes at present; None: any."""
-    revisions = contracts.list_enforcements(connection, workflow.organization_id, workflow.contract_id)
-    return minimum_of(
-        find_enforced(revisions, now),
-        set_revision=workflow.minimum_revision,
-        changed_at=workflow.minimum_revision_since,
-    )
-
-
-def require_minimum(connection: Connection, workflow: StoredWorkflow, revision: int, now: datetime) -> None:
+def require_minimum(pin: Pin, revision: int) -> None:
     """Refuse a run that would be pinned to a revision below the minimum.
 
     Raises:
         ContractNotMetError: with both numbers.
     """
-    minimum = find_minimum(connection, workflow, now)
+    minimum = pin.minimum
     if minimum is None or minimum.takes(revision):
         return
-    finding = _finding(workflow, minimum, revision, "leave --contract-revision out and run `init` again")
+    finding = _finding(pin.workflow, minimum, revision, "leave --contract-revision out and run `init` again")
     raise ContractNotMetError(f"{finding.message}; no run was begun", hint=finding.hint, findings=[finding])
 
 
-def find_too_old(connection: Connection, run: Run, now: datetime) -> Finding | None:
+def find_too_old(pin: Pin | None, run: Run) -> Finding | None:
     """Return what is wrong with the pin of a run that is to be stored: a run that is older than the rule keeps it."""
-    workflow = workflows.find(connection, run.organization_id, run.workflow_id)
-    if workflow is None or workflow.contract_id != run.contract_id:
+    if pin is None or pin.workflow.contract_id != run.contract_id:
         # The workflow was given another contract since: their revisions cannot be compared.
         return None
-    minimum = find_minimum(connection, workflow, now)
+    minimum = pin.minimum
     if minimum is None or minimum.keeps(run.contract_revision, run.created_at):
         return None
-    return _finding(workflow, minimum, run.contract_revision, "begin a new run: `chainloop attestation init --replace`")
+    what_to_do = "begin a new run: `chainloop attestation init --replace`"
+    return _finding(pin.workflow, minimum, run.contract_revision, what_to_do)
 
 
 def _finding(workflow: StoredWorkflow, minimum: Minimum, revision: int, what_to_do: str) -> Finding:

@@ -11,6 +11,7 @@ from chainloop_ci.api.access import Role
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.errors import ContractInvalidError, NotAuthenticatedError, NotFoundError, ServerFaultError
 from server.model.contracts import StoredRevision
+from server.model.pins import Pin
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.services.contract_documents import load_contract
@@ -63,13 +64,16 @@ def run_not_found(run_id: str) -> NotFoundError:
     )
 
 
-def get_pinned_contract(connection: Connection, run: Run) -> Contract:
-    """Return the contract revision that a run is pinned to.
+def get_pinned_contract(connection: Connection, run: Run, pin: Pin | None = None) -> Contract:
+    """Return the contract revision that a run is pinned to; `pin` is the one that was found for its workflow, if any.
 
     Raises:
         ServerFaultError: the revision is gone, or this version cannot read it any more.
     """
-    stored = contracts.find_revision(connection, run.organization_id, run.contract_id, run.contract_revision)
+    stored = pin.revision if pin else None
+    if stored is None or stored.contract_id != run.contract_id:
+        # The workflow was given another contract since.
+        stored = contracts.find_revision(connection, run.organization_id, run.contract_id, run.contract_revision)
     return _read_pinned(run, stored)
 
 

@@ -25,12 +25,13 @@ from chainloop_ci.errors import (
 from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredRevision
 from server.model.paging import Paging, bind
+from server.model.pins import Pin
 from server.model.principal import OPERATORS, Principal
 from server.model.runs import MAX_REFUSED_INITS, Run, RunNames
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
 from server.services.metrics_counters import REFUSED_INITS
-from server.services.revision_rules import get_revision, require_minimum
+from server.services.revision_rules import get_pin, require_minimum, require_revision
 from server.services.run_access import get_run, list_with_requirements, run_not_found
 from server.services.run_details import describe_run
 from server.services.run_filters import RunQuery, resolve
@@ -64,11 +65,12 @@ class Runs:
             LimitExceededError: the token has as many open runs as it may have.
         """
         digest = request_digest(request)
+        asked = principal, request.workflow_id, request.contract_revision
         with self._database.read() as connection:
             known = self._find_known(connection, principal, run_id, digest)
             if known:
                 return self._api(connection, known), False
-            _, revision = _find_pin(connection, principal, request)
+            revision = _require_pinned(get_pin(connection, *asked, self._now()), request)
         # Outside the write transaction: the first reading of a contract takes longer than everything else here.
         contract = load_contract(revision.raw_body, revision.format).contract
         required = contract.runner
@@ -77,11 +79,13 @@ class Runs:
         with self._database.write() as connection:
             if runs.is_taken(connection, run_id):
                 return self._api(connection, self._get_known(connection, principal, run_id, digest)), False
-            workflow = _keep_pin(connection, principal, request, revision)
-            self._require_open_place(connection, principal)
+            # Since it was read the workflow may have been deleted, or given another contract.
             now = self._now()
-            require_minimum(connection, workflow, request.contract_revision, now)
-            run = runs.add(connection, _new_run(principal, run_id, digest, request, workflow, now))
+            pin = get_pin(connection, *asked, now)
+            _require_pinned(pin, request)
+            self._require_open_place(connection, principal)
+            require_minimum(pin, request.contract_revision)
+            run = runs.add(connection, _new_run(principal, run_id, digest, request, pin, now))
         return run.api(now, has_requirements=contract.has_requirements), True
 
     def get(self, principal: Principal, run_id: str) -> RunDetail:
@@ -215,9 +219,8 @@ def request_digest(request: RunRequest) -> Digest:
     return sha256_digest(json.dumps(to_dict(request), sort_keys=True).encode())
 
 
-def _new_run(
-    principal: Principal, run_id: str, digest: Digest, request: RunRequest, workflow: StoredWorkflow, now: datetime
-) -> Run:
+def _new_run(principal: Principal, run_id: str, digest: Digest, request: RunRequest, pin: Pin, now: datetime) -> Run:
+    workflow = pin.workflow
     return Run(
         id=run_id,
         organization_id=principal.organization_id,
@@ -238,7 +241,7 @@ def _new_run(
         token_id=principal.token_id,
         created_at=now,
         last_accepted_at=now,
-        expires_at=now + timedelta(seconds=workflow.run_life_seconds),
+        expires_at=now + timedelta(seconds=pin.run_life_seconds),
         names=RunNames(
             organization=workflow.organization,
             project=workflow.project,
@@ -261,22 +264,9 @@ def _get_workflow(connection: Connection, principal: Principal, workflow_id: str
     return workflow
 
 
-def _keep_pin(
-    connection: Connection, principal: Principal, request: RunRequest, revision: StoredRevision
-) -> StoredWorkflow:
-    """Return the workflow as it is now: it may have been deleted since `revision` was read, or given a contract."""
-    workflow = _get_workflow(connection, principal, request.workflow_id)
-    if workflow.contract_id != revision.contract_id:
-        workflow, _ = _find_pin(connection, principal, request)
-    return workflow
-
-
-def _find_pin(
-    connection: Connection, principal: Principal, request: RunRequest
-) -> tuple[StoredWorkflow, StoredRevision]:
-    """Return the workflow and the contract revision that a run asks for, checked against each other."""
-    workflow = _get_workflow(connection, principal, request.workflow_id)
-    revision = get_revision(connection, workflow, request.contract_revision)
+def _require_pinned(pin: Pin, request: RunRequest) -> StoredRevision:
+    """Return the contract revision that a run asks for, checked against what it says of it."""
+    revision = require_revision(pin, request.contract_revision)
     findings = []
     if revision.digest != request.contract_digest:
         message = f"revision {revision.revision} has the digest {revision.digest}, found {request.contract_digest}"
@@ -287,4 +277,4 @@ def _find_pin(
         findings.append(Finding("invalid-field", message, path="/runnerType"))
     if findings:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
-    return workflow, revision
+    return revision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -26,7 +26,6 @@ from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
 from server.model.contracts import StoredContract, StoredRevision, StoredSummary
 from server.model.paging import Key
-from server.model.revisions import Enforcement
 from server.store.tables import contract_revisions, contracts, workflow_runs, workflows
 from server.store.times import from_text, to_text
 
@@ -108,14 +107,6 @@ def list_revisions(
     return [_summary(row) for row in connection.execute(query)]
 
 
-def list_enforcements(connection: Connection, organization_id: str, contract_id: str) -> Iterator[Enforcement]:
-    """Return the contract's revisions with their dates, newest first; they are read while the caller takes them."""
-    asked = {"organization": organization_id, "contract": contract_id}
-    with connection.execute(_list_enforcements(), asked) as rows:
-        for row in rows:
-            yield Enforcement(row.revision, from_text(row.enforced_from))
-
-
 def add(connection: Connection, contract: StoredContract, first: StoredRevision) -> None:
     """Insert a contract with its first revision."""
     connection.execute(
@@ -178,12 +169,6 @@ def _insert(connection: Connection, revision: StoredRevision) -> None:
 def _select_revisions() -> Select[Any]:
     names = (contracts.c.name, contracts.c.latest_revision)
     return select(contract_revisions, *names).join(contracts, contracts.c.id == _REVISIONS.contract_id)
-
-
-@cache
-def _list_enforcements() -> Select[Any]:
-    own = (_REVISIONS.organization_id == bindparam("organization"), _REVISIONS.contract_id == bindparam("contract"))
-    return select(_REVISIONS.revision, _REVISIONS.enforced_from).where(*own).order_by(_REVISIONS.revision.desc())
 
 
 @cache

@@ -37,24 +37,24 @@ from server.store.times import from_text, optional_text, optional_time, to_text
 def find(connection: Connection, organization_id: str, workflow_id: str) -> StoredWorkflow | None:
     """Return a workflow of the organization, or None."""
     row = connection.execute(_find(), {"organization": organization_id, "workflow": workflow_id}).first()
-    return _record(row) if row else None
+    return to_workflow(row) if row else None
 
 
 def find_by_name(connection: Connection, organization_id: str, project: str, name: str) -> StoredWorkflow | None:
     """Return the workflow of that name in the project of that name, or None."""
     wanted = {"organization": organization_id, "project": project, "workflow": name}
     row = connection.execute(_find_by_name(), wanted).first()
-    return _record(row) if row else None
+    return to_workflow(row) if row else None
 
 
 def list_named(
     connection: Connection, organization_id: str, name: str, *, project_id: str | None, limit: int
 ) -> list[StoredWorkflow]:
     """Return the workflows of that name in all projects, or in the one of that id, by project."""
-    query = _select(organization_id).where(workflows.c.name == name).order_by(projects.c.name).limit(limit)
+    query = select_workflows(organization_id).where(workflows.c.name == name).order_by(projects.c.name).limit(limit)
     if project_id is not None:
         query = query.where(workflows.c.project_id == project_id)
-    return [_record(row) for row in connection.execute(query)]
+    return [to_workflow(row) for row in connection.execute(query)]
 
 
 def find_ids(
@@ -75,7 +75,7 @@ def list_page(
 ) -> list[StoredWorkflow]:
     """Return the organization's workflows, newest first."""
     order = (workflows.c.created_at, workflows.c.id)
-    query = _select(organization_id)
+    query = select_workflows(organization_id)
     for column, wanted in (
         (workflows.c.name, filters.name),
         (projects.c.name, filters.project),
@@ -88,7 +88,7 @@ def list_page(
     if after:
         query = query.where(tuple_(*order) < tuple_(*after))
     query = query.order_by(*(column.desc() for column in order)).limit(limit)
-    return [_record(row) for row in connection.execute(query)]
+    return [to_workflow(row) for row in connection.execute(query)]
 
 
 def count(connection: Connection, organization_id: str) -> int:
@@ -121,16 +121,17 @@ def remove(connection: Connection, organization_id: str, workflow_id: str) -> No
 @cache
 def _find() -> Select[Any]:
     """Return the query of one workflow; made once, since every request of a job asks it."""
-    return _select(bindparam("organization")).where(workflows.c.id == bindparam("workflow"))
+    return select_workflows(bindparam("organization")).where(workflows.c.id == bindparam("workflow"))
 
 
 @cache
 def _find_by_name() -> Select[Any]:
     named = (projects.c.name == bindparam("project"), workflows.c.name == bindparam("workflow"))
-    return _select(bindparam("organization")).where(*named)
+    return select_workflows(bindparam("organization")).where(*named)
 
 
-def _select(organization_id: str | BindParameter[str]) -> Select[Any]:
+def select_workflows(organization_id: str | BindParameter[str]) -> Select[Any]:
+    """Return the query of an organization's workflows with the names that their ids stand for."""
     return (
         select(
             workflows,
@@ -138,7 +139,6 @@ def _select(organization_id: str | BindParameter[str]) -> Select[Any]:
             projects.c.name.label("project"),
             contracts.c.name.label("contract"),
             contracts.c.latest_revision.label("contract_revision"),
-            func.coalesce(workflows.c.run_expiry_seconds, organizations.c.run_expiry_seconds).label("run_life_seconds"),
             workflow_runs.c.state.label("last_state"),
             workflow_runs.c.created_at.label("last_created_at"),
             workflow_runs.c.expires_at.label("last_expires_at"),
@@ -171,13 +171,13 @@ _PLAIN = (
     "team",
     "description",
     "run_expiry_seconds",
-    "run_life_seconds",
     "runs_count",
     "minimum_revision",
 )
 
 
-def _record(row: Row[Any]) -> StoredWorkflow:
+def to_workflow(row: Row[Any]) -> StoredWorkflow:
+    """Return the record of a row of `select_workflows`."""
     return StoredWorkflow(
         **{name: getattr(row, name) for name in _PLAIN},
         created_at=from_text(row.created_at),

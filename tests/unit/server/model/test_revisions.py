@@ -2,35 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server.model.revisions import Enforcement, Minimum, find_enforced, minimum_of
+from server.model.revisions import Enforcement, Minimum, minimum_of
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-REVISIONS = (Enforcement(3, NOW + DAY), Enforcement(2, NOW), Enforcement(1, NOW - DAY))
-
-
-@pytest.mark.parametrize(
-    ("now", "revision"),
-    [(NOW - 2 * DAY, None), (NOW - DAY, 1), (NOW - timedelta(seconds=1), 1), (NOW, 2), (NOW + DAY, 3)],
-)
-def test_r19_the_enforced_revision_is_the_newest_whose_date_has_passed(now, revision):
-    found = find_enforced(REVISIONS, now)
-
-    assert (found and found.revision) == revision
-
-
-def test_r19_a_newer_revision_counts_before_an_older_one_with_a_later_date():
-    found = find_enforced((Enforcement(3, NOW - DAY), Enforcement(2, NOW)), NOW)
-
-    assert found == Enforcement(3, NOW - DAY)
-
-
-def test_r19_no_more_revisions_are_read_than_needed():
-    read = iter(REVISIONS)
-
-    find_enforced(read, NOW)
-
-    assert list(read) == [REVISIONS[2]]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +19,7 @@ def test_r19_no_more_revisions_are_read_than_needed():
     ],
 )
 def test_r19_an_operators_minimum_stands_for_the_enforced_one(set_revision, changed_at, minimum):
-    assert minimum_of(REVISIONS[1], set_revision=set_revision, changed_at=changed_at) == minimum
+    assert minimum_of(Enforcement(2, NOW), set_revision=set_revision, changed_at=changed_at) == minimum
 
 
 def test_r19_a_contract_that_is_not_enforced_yet_asks_for_no_revision():
