@@ -7,8 +7,9 @@ SQLite runs in WAL mode with `synchronous=FULL` (an acknowledged write survives 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("chainloop_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if connection.get_execution_options().get("chainloop_write", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # It touches no file, so there is no error to translate; SQLAlchemy's way costs as much as a query.
+        connection.connection.cursor().execute("BEGIN")
 
 
 def _drop_unusable(context: ExceptionContext) -> None:
@@ -83,8 +87,11 @@ def _drop_unusable(context: ExceptionContext) -> None:
 class Database:
     """Read and write transactions on one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
+        """`patience_seconds`: how long a writer waits for others of its process."""
         self.engine = engine
+        is_sqlite = engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[None] = _Turn(patience_seconds) if is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -106,11 +113,31 @@ class Database:
             StoreUnusableError: the disk or the system does not let the database be used.
         """
         with (
+            self._turn,
             _translated(),
             self.engine.connect().execution_options(chainloop_write=True) as connection,
             connection.begin(),
         ):
             yield connection
+
+
+class _Turn(AbstractContextManager[None]):
+    """Lets the writers of one process begin one after the other.
+
+    SQLite has no queue: whoever finds it locked sleeps, ever longer, and asks again, while others are served; among
+    many threads one of them waits half a second for what takes milliseconds. Other processes are SQLite's to keep out.
+    """
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._patience_seconds):
+            raise StoreBusyError()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 @contextmanager
