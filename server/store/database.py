@@ -40,7 +40,6 @@ def open_engine(url: str) -> Engine:
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
         event.listen(engine, "handle_error", _drop_unusable)
     return engine
 
@@ -51,7 +50,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # The driver must not begin transactions by itself: `_begin_sqlite` says which kind.
+    # The driver must not begin transactions by itself: whoever begins one says which kind.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
@@ -64,12 +63,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.get_execution_options().get("chainloop_write", False):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
+def begin_reading(connection: Connection) -> None:
+    """Begin a transaction on SQLite that only reads; other databases began one already."""
+    if connection.dialect.name == "sqlite":
         # It touches no file, so there is no error to translate; SQLAlchemy's way costs as much as a query.
         connection.connection.cursor().execute("BEGIN")
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a transaction on SQLite that writes, which keeps other writers out; other databases began one already."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _drop_unusable(context: ExceptionContext) -> None:
@@ -101,6 +105,8 @@ class Database:
             StoreUnusableError: the disk or the system does not let the database be used.
         """
         with _translated(), self.engine.connect() as connection, connection.begin():
+            # Not by an event: with one, SQLAlchemy looks for events before and after every statement.
+            begin_reading(connection)
             yield connection
 
     @contextmanager
@@ -112,12 +118,8 @@ class Database:
             StoreFullError: the disk is full; nothing was written.
             StoreUnusableError: the disk or the system does not let the database be used.
         """
-        with (
-            self._turn,
-            _translated(),
-            self.engine.connect().execution_options(chainloop_write=True) as connection,
-            connection.begin(),
-        ):
+        with self._turn, _translated(), self.engine.connect() as connection, connection.begin():
+            begin_writing(connection)
             yield connection
 
 

@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, event, inspect, text
 
 from server.errors import SchemaMismatchError
+from server.store.database import begin_writing
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -53,7 +54,8 @@ def upgrade(engine: Engine, version: str = "head") -> None:
 
     require_known(engine)
     config = _config()
-    with engine.connect().execution_options(chainloop_write=True) as connection:
+    with engine.connect() as connection:
+        event.listen(connection, "begin", begin_writing)
         config.attributes["connection"] = connection
         command.upgrade(config, version)
 

@@ -78,15 +78,14 @@ def test_many_materials_take_one_statement_more(job: Job, statements: Count) -> 
 
 
 def test_a_job_writes_in_two_transactions(services: Services, bare_job: Job) -> None:
-    commits: list[bool] = []
-    event.listen(
-        services.database.engine,
-        "commit",
-        lambda connection: commits.append(connection.get_execution_options().get("chainloop_write", False)),
-    )
+    seen: list[str] = []
+
+    @event.listens_for(services.database.engine, "before_cursor_execute")
+    def note(_c: Any, _cursor: Any, statement: str, _values: Any, _context: Any, _many: bool) -> None:
+        seen.append(statement)
 
     bare_job.api.get("/crafting-context")
     bare_job.begin()
     bare_job.push()
 
-    assert commits.count(True) == 2
+    assert seen.count("BEGIN IMMEDIATE") == 2
