@@ -245,11 +245,13 @@ def from_dict(cls: type[R], document: Any) -> R:
     if not isinstance(document, Mapping):
         raise ValueError(f"{cls.__name__}: expected an object, found {type(document).__name__}")
     values: dict[str, Any] = {}
-    for item in dataclasses.fields(typing.cast(Any, cls)):
+    record = typing.cast(Any, cls)
+    hints = _hints(record)
+    for item in dataclasses.fields(record):
         name = camel(item.name)
         if document.get(name) is not None:
             try:
-                values[item.name] = _read(_hints(typing.cast(Any, cls))[item.name], document[name])
+                values[item.name] = _read(hints[item.name], document[name])
             except (TypeError, AttributeError, ValueError, DigestInvalidError) as error:
                 raise ValueError(f"{cls.__name__}.{name}: {error}") from error
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
@@ -278,12 +280,12 @@ def _names(cls: Any) -> tuple[tuple[str, str], ...]:
 def _write(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
-    if dataclasses.is_dataclass(value):
-        return to_dict(value)
     if isinstance(value, datetime):
         return render_time(value)
     if isinstance(value, Enum):
         return value.value
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
     if isinstance(value, Mapping):
         return {key: _write(item) for key, item in value.items()}
     if isinstance(value, tuple | list):

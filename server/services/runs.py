@@ -38,6 +38,8 @@ from server.services.run_filters import RunQuery, resolve
 from server.store import audit, counters, refusals, run_lists, runs, workflows
 from server.store.database import Database
 
+_RUNNER_TYPES = tuple(kind.value for kind in RunnerType)
+
 
 class Runs:
     """Use cases of workflow runs."""
@@ -271,9 +273,8 @@ def _require_pinned(pin: Pin, request: RunRequest) -> StoredRevision:
     if revision.digest != request.contract_digest:
         message = f"revision {revision.revision} has the digest {revision.digest}, found {request.contract_digest}"
         findings.append(Finding("contract-digest", message, path="/contractDigest"))
-    if request.runner_type not in {kind.value for kind in RunnerType}:
-        words = ", ".join(kind.value for kind in RunnerType)
-        message = f"expected one of {words}, found {request.runner_type!r}"
+    if request.runner_type not in _RUNNER_TYPES:
+        message = f"expected one of {', '.join(_RUNNER_TYPES)}, found {request.runner_type!r}"
         findings.append(Finding("invalid-field", message, path="/runnerType"))
     if findings:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
