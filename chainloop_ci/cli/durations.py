@@ -46,16 +46,17 @@ def parse_moment(text: str, option: str, now: datetime) -> str:
     Raises:
         UsageError: names the option and the forms.
     """
-    if _DURATION.match(text):
-        return render_time(now - timedelta(seconds=parse_duration(text, option)))
     try:
+        if _DURATION.match(text):
+            return render_time(now - timedelta(seconds=parse_duration(text, option)))
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return render_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        # Overflow: before the year 1 in UTC.
         raise UsageError(
             f"{option}: expected a day, a time or a duration ago, found {text[:40]!r}",
             hint="write 2026-01-31, 2026-01-31T12:00:00Z or 24h",
         ) from None
-    return render_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def parse_size(text: str, option: str) -> int:
