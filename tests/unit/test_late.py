@@ -37,6 +37,12 @@ def test_a_late_pattern_is_compiled_when_it_is_used() -> None:
         broken.match("")
 
 
+def test_a_late_pattern_is_asked_once_for_what_it_can_do() -> None:
+    pattern = late_pattern("x")
+
+    assert pattern.match is pattern.match
+
+
 def test_a_postponed_module_is_not_loaded_by_importing_it_once_or_twice() -> None:
     assert (
         in_new_process("postpone('calendar'); import calendar; import calendar; print(is_loaded('calendar'))")
@@ -48,6 +54,16 @@ def test_a_postponed_module_is_loaded_by_using_it() -> None:
     script = "postpone('calendar'); import calendar; print(calendar.isleap(2024), is_loaded('calendar'))"
 
     assert in_new_process(script) == "True True"
+
+
+def test_a_postponed_module_is_asked_once_for_what_is_in_it() -> None:
+    script = "postpone('calendar'); import calendar; calendar.isleap; print('isleap' in vars(calendar))"
+
+    assert in_new_process(script) == "True"
+
+
+def test_a_postponed_module_is_loaded_by_a_private_name_too() -> None:
+    assert in_new_process("postpone('calendar'); import calendar; print(calendar._nextmonth(2024, 1))") == "(2024, 2)"
 
 
 def test_who_imported_a_postponed_module_before_and_after_it_was_loaded_sees_the_same_objects() -> None:
