@@ -124,6 +124,24 @@ def test_a_long_sweep_renews_its_lease_and_stops_when_it_has_lost_it(
     assert last(services, SweepName.RUNS).holder == "heir"
 
 
+def test_nobody_takes_a_long_sweep_from_a_dispatcher_that_is_at_it(
+    services: Services, cleaners: Cleaners, clock: Clock
+) -> None:
+    rival = SweepLog(services.database, clock)
+    taken = []
+
+    def steps(_: Cleaners) -> Iterator[dict[str, int]]:
+        for _step in range(12):
+            clock.advance(seconds=20)
+            taken.append(rival.claim(SweepName.RUNS, "rival", only_due=False))
+            yield {"runs": 1}
+
+    make(cleaners, "first", steps).run()
+
+    assert taken == [False] * 12
+    assert last(services, SweepName.RUNS).detail == {"runs": 12}
+
+
 def test_a_dispatcher_that_is_told_to_stop_ends_after_a_step_and_another_goes_on_soon(
     services: Services, cleaners: Cleaners, clock: Clock
 ) -> None:
@@ -144,6 +162,38 @@ def test_a_dispatcher_that_is_told_to_stop_ends_after_a_step_and_another_goes_on
     assert last(services, SweepName.RUNS).detail == {"runs": 5}
 
 
+def test_a_dispatcher_that_is_told_to_stop_begins_no_other_sweep(services: Services, cleaners: Cleaners) -> None:
+    told = threading.Event()
+    begun: list[str] = []
+
+    def stop(_: Cleaners) -> Iterator[dict[str, int]]:
+        told.set()
+        yield {}
+
+    def note(_: Cleaners) -> Iterator[dict[str, int]]:
+        begun.append("uploads")
+        yield {}
+
+    both = (Sweep(SweepName.RUNS, stop), Sweep(SweepName.UPLOADS, note))
+    log = SweepLog(services.database, cleaners.now)
+    Dispatcher(cleaners, log, holder="test", sweeps=both, is_stopping=told.is_set).run()
+
+    assert begun == []
+
+
+def test_writers_get_a_pause_after_every_step(cleaners: Cleaners) -> None:
+    done: list[str] = []
+
+    def steps(_: Cleaners) -> Iterator[dict[str, int]]:
+        for _step in range(2):
+            done.append("step")
+            yield {"runs": 1}
+
+    make(cleaners, "test", steps, pause=lambda: done.append("pause")).run()
+
+    assert done == ["step", "pause", "step", "pause"]
+
+
 @pytest.mark.parametrize(("error", "code"), [(StoreFullError(), "store-full"), (OSError(5, "no such disk"), "OSError")])
 def test_a_sweep_that_fails_is_written_down_and_the_others_go_on(
     services: Services, cleaners: Cleaners, clock: Clock, error: Exception, code: str
@@ -160,6 +210,28 @@ def test_a_sweep_that_fails_is_written_down_and_the_others_go_on(
     assert succeeded is False
     assert (failed.outcome, failed.detail, failed.succeeded_at) == (SweepOutcome.FAILED, {"error": code}, None)
     assert last(services, SweepName.UPLOADS).detail == {"uploads": 3}
+
+
+class FullAtTheEnd(SweepLog):
+    """A log in which the end of a sweep has no room."""
+
+    def finish(self, name: str, holder: str, outcome: SweepOutcome, detail: Any) -> None:
+        raise StoreFullError
+
+
+def test_a_sweep_whose_end_cannot_be_written_down_has_failed_and_the_others_go_on(
+    services: Services, cleaners: Cleaners, clock: Clock
+) -> None:
+    begun: list[str] = []
+
+    def note(_: Cleaners) -> Iterator[dict[str, int]]:
+        begun.append("sweep")
+        yield {}
+
+    both = (Sweep(SweepName.RUNS, note), Sweep(SweepName.UPLOADS, note))
+    succeeded = Dispatcher(cleaners, FullAtTheEnd(services.database, clock), holder="test", sweeps=both).run()
+
+    assert (succeeded, begun) == (False, ["sweep", "sweep"])
 
 
 def test_a_locked_database_is_waited_out(services: Services, job: Job, clock: Clock, sweep: Any) -> None:

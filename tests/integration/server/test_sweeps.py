@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -336,6 +337,29 @@ def test_r8_blobs_that_no_row_knows_and_files_of_dead_uploads_go(services: Servi
 
     assert (orphan.exists(), unfinished.exists()) == (False, False)
     assert last(services, SweepName.BLOBS).detail == {"unfinished": 1, "bytes": 10, "blobs": 1}
+
+
+@pytest.mark.parametrize(
+    ("age", "left"),
+    [
+        (timedelta(minutes=59), {"orphan", "unfinished"}),
+        (timedelta(minutes=61), {"orphan"}),
+        (GRACE - timedelta(minutes=1), {"orphan"}),
+        (GRACE + timedelta(minutes=1), set()),
+    ],
+)
+def test_r8_files_of_dead_uploads_go_after_an_hour_and_blobs_that_no_row_knows_after_the_grace(
+    services: Services, clock: Clock, sweep: Any, age: timedelta, left: set[str]
+) -> None:
+    files = {"orphan": blob(services, b"orphan"), "unfinished": services.config.blobs_path / "incoming" / "left"}
+    for path in files.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"orphan")
+        os.utime(path, (clock().timestamp(), (clock() - age).timestamp()))
+
+    sweep()
+
+    assert {name for name, path in files.items() if path.exists()} == left
 
 
 def test_the_wired_dispatcher_keeps_what_the_settings_say(
