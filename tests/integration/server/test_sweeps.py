@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import Connection, event, select, text
 
 from server.cas.registry import open_back_ends
 from server.dispatcher.dispatcher import make_dispatcher
@@ -43,6 +44,22 @@ def sweep(cleaners: Cleaners) -> Callable[[], bool]:
 @pytest.fixture
 def operator(api: Any, acme: Tenant) -> Any:
     return api(acme.token("operate"))
+
+
+def test_a_sweep_with_nothing_to_do_does_not_wait_for_writers(services: Services, cleaners: Cleaners) -> None:
+    uploads = UploadSweep(services.database, services.world.now, back_ends=cleaners.back_ends)
+    before = services.world.now()
+    locked = sqlite3.connect(services.config.database_path, isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+
+    @event.listens_for(services.database.engine, "begin", insert=True)
+    def be_impatient(connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA busy_timeout=1")
+
+    found = (RunExpiry(services.database, services.world.now).expire_some(), uploads.sweep_some(before).seen)
+    locked.close()
+
+    assert found == (0, 0)
 
 
 # --- expired runs ---------------------------------------------------------------------------------------------------
