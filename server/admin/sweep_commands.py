@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from server.admin import data_folder
-from server.cas.registry import open_back_ends
+from server.cas.registry import look_into_back_ends
 from server.config import ServerConfig, parse_span
 from server.model.sweeps import ABANDONED
 from server.services.orphans import remove_orphans, remove_unfinished
@@ -49,7 +49,9 @@ def _dispatch(config: ServerConfig, options: argparse.Namespace) -> int:
 
 
 def _gc(config: ServerConfig, options: argparse.Namespace) -> int:
-    database, back_ends, world = data_folder.open_current(config), open_back_ends(config.blobs_path), World()
+    database, world = data_folder.open_current(config), World()
+    # Not opened as a server does, which removes at once what a dry run only counts.
+    back_ends = look_into_back_ends(config.blobs_path)
     before, dry_run = world.now() - options.older_than, options.dry_run
     did = "would remove" if dry_run else "removed"
     sweep = UploadSweep(database, world.now, back_ends=back_ends)

@@ -18,5 +18,5 @@ def open_back_ends(folder: Path) -> Mapping[str, Blobs]:
 
 
 def look_into_back_ends(folder: Path) -> Mapping[str, Blobs]:
-    """Open every back end that has a store of its own for reading: nothing is made and nothing swept."""
+    """Open every back end that has a store of its own as it is: nothing is made and nothing swept."""
     return {entry.name: entry.look(folder) for entry in BACK_ENDS if entry.look}

@@ -309,25 +309,28 @@ def test_r8_gc_removes_files_of_dead_uploads_but_none_that_may_go_on(run, served
     dead.parent.mkdir(parents=True, exist_ok=True)
     for path in (dead, alive):
         path.write_bytes(b"half")
-    # The server's own start takes what is an hour old.
     os.utime(dead, (0, 0))
 
-    run("gc", "--older-than", "0m")
+    _, out, _ = run("gc", "--older-than", "0m")
 
+    assert out.splitlines()[2] == "removed 1 unfinished upload that nobody goes on with, 4 bytes"
     assert (dead.exists(), alive.exists()) == (False, True)
 
 
 def test_gc_of_a_dry_run_only_counts(run, served):
-    old = leave_blob(served, b"old", days=8)
+    old, dead = leave_blob(served, b"old", days=8), served / "blobs" / "incoming" / "dead"
+    dead.parent.mkdir(parents=True, exist_ok=True)
+    dead.write_bytes(b"half")
+    os.utime(dead, (0, 0))
 
     _, out, _ = run("gc", "--dry-run")
 
     assert out.splitlines() == [
         "would remove 0 uploads that no attestation refers to, 0 bytes",
         "would remove 1 blob of no organization, 3 bytes",
-        "would remove 0 unfinished uploads that nobody goes on with, 0 bytes",
+        "would remove 1 unfinished upload that nobody goes on with, 4 bytes",
     ]
-    assert old.exists()
+    assert (old.exists(), dead.exists()) == (True, True)
 
 
 @pytest.mark.parametrize("age", ["7", "d", "-1d", "1y", "999999d"])
