@@ -71,6 +71,12 @@ def test_a_leg_of_a_parallel_job_is_told_apart():
     assert GITLAB_PIPELINE.ci(HostFacts({**ENV, "CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "4"})).job_index == "2"
 
 
+def test_the_leg_that_was_typed_counts_before_the_variable():
+    facts = HostFacts({**ENV, "CI_NODE_INDEX": "2"}, job_index="windows")
+
+    assert GITLAB_PIPELINE.ci(facts).job_index == "windows"
+
+
 def test_a_retried_job_is_another_job():
     first, again = (GITLAB_PIPELINE.ci(HostFacts({**ENV, "CI_JOB_ID": job})) for job in ("91", "92"))
 
