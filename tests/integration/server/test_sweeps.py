@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from server.cas.registry import open_back_ends
 from server.dispatcher.dispatcher import make_dispatcher
 from server.dispatcher.sweeps import Cleaners
 from server.model.sweeps import SweepName
+from server.services.orphans import remove_orphans
 from server.services.run_expiry import RunExpiry
 from server.services.upload_sweep import UploadSweep
 from server.store import artifacts, checks, counter_checks, tables
@@ -354,6 +355,24 @@ def test_r8_blobs_that_no_row_knows_and_files_of_dead_uploads_go(services: Servi
 
     assert (orphan.exists(), unfinished.exists()) == (False, False)
     assert last(services, SweepName.BLOBS).detail == {"unfinished": 1, "bytes": 10, "blobs": 1}
+
+
+def test_r8_a_blob_that_gets_a_row_while_it_is_swept_stays_and_is_not_counted(
+    services: Services, operator: Any, cleaners: Cleaners
+) -> None:
+    orphan = blob(services, b"just then")
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"just then")
+
+    def upload() -> None:
+        operator.post("/artifacts", data=b"just then", headers=OCTETS)
+
+    between = BetweenReadAndWrite(services.database.engine, upload)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    removed = [*remove_orphans(between, cleaners.back_ends, written_before=later, dry_run=False)]
+
+    assert removed == [[]]
+    assert operator.get(f"/artifacts/{digest(b'just then')}").data == b"just then"
 
 
 @pytest.mark.parametrize(
