@@ -40,6 +40,16 @@ def test_r31_without_the_event_document_the_head_is_unknown():
     assert DAGGER_PIPELINE.ci(facts).head_sha is None
 
 
+def test_r31_a_head_that_one_system_does_not_tell_is_not_taken_from_another():
+    facts = replace(dagger().facts, event={}, env={**dagger().facts.env, "CI_COMMIT_SHA": MERGE})
+
+    assert DAGGER_PIPELINE.ci(facts).head_sha is None
+
+
+def test_r31_a_commit_without_its_event_may_be_a_test_merge_and_is_not_taken():
+    assert DAGGER_PIPELINE.ci(HostFacts({**CLIENT, "GITHUB_SHA": MERGE})).head_sha is None
+
+
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
