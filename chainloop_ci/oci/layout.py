@@ -112,14 +112,15 @@ def _reference(entries: Sequence[Descriptor]) -> ImageReference:
 def _require_content(blobs: Blobs, root: Descriptor, place: str) -> None:
     """Check every blob that the image is made of against its digest and size."""
     findings = Findings()
-    seen: set[str] = set()
+    # What one image may lack another may need: it is looked at again then.
+    seen: set[tuple[str, bool]] = set()
     todo: list[tuple[Descriptor, bool, int]] = [(root, True, 0)]
     while todo:
         descriptor, required, depth = todo.pop()
         name = str(descriptor.get("digest", ""))
-        if name in seen:
+        if not seen.isdisjoint({(name, True), (name, required)}):
             continue
-        seen.add(name)
+        seen.add((name, required))
         if len(seen) > MAX_DESCRIPTORS or depth > MAX_DEPTH:
             raise _broken(place, f"more than {MAX_DESCRIPTORS} blobs, or indexes nested deeper than {MAX_DEPTH}")
         why, raw = _check(blobs, descriptor, keep=depth <= MAX_DEPTH and _has_references(descriptor))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -189,6 +191,30 @@ def test_a_layer_that_is_to_be_had_elsewhere_may_be_missing(layout: Layout):
     layout.path(layer).unlink()
 
     assert resolve(layout).digest == digest
+
+
+@pytest.mark.parametrize("optional_first", [True, False])
+def test_a_layer_that_one_image_needs_is_not_missing_because_another_does_not(layout: Layout, optional_first: bool):
+    lax, strict = layout.manifest(urls=["https://example.com/layer"]), layout.manifest()
+    layout.add(layout.index(*((lax, strict) if optional_first else (strict, lax))))
+    layout.path("sha256:" + hashlib.sha256(b"layer").hexdigest()).unlink()
+
+    assert "there is no such blob" in refused(layout).message
+
+
+def test_a_layer_of_many_images_is_read_once(layout: Layout):
+    read: list[str] = []
+
+    def open_file(path: Path) -> BinaryIO:
+        read.append(path.name)
+        return path.open("rb")
+
+    first = layout.manifest()
+    layout.add(layout.index(first, {**first, "platform": {"os": "linux"}}, layout.index(first)))
+
+    resolve_image("image", env={}, cwd=layout.folder.parent, open_file=open_file)
+
+    assert len(read) == len(set(read))
 
 
 def test_an_index_in_an_index_in_an_index_has_an_end(layout: Layout):
