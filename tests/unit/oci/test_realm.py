@@ -53,3 +53,12 @@ def test_t34_an_address_that_is_none_is_refused(realm: str) -> None:
 @pytest.mark.parametrize("realm", ["http://localhost:5001/token", "http://127.0.0.1:5001/token"])
 def test_a_local_registry_s_login_may_go_to_this_machine(realm: str) -> None:
     require_realm("localhost:5000", realm, with_login=True)
+
+
+def test_only_in_countries_is_a_domain_registered_below_a_shared_word() -> None:
+    require_realm("registry.com.example", "https://auth.com.example/token", with_login=True)
+
+
+def test_t34_addresses_have_no_domain_in_common() -> None:
+    with pytest.raises(RegistryLoginError, match="not its own"):
+        require_realm("10.0.0.1", "https://9.0.0.1/token", with_login=True)
