@@ -162,6 +162,15 @@ def test_r11_a_size_that_the_content_does_not_have_is_refused() -> None:
     assert codes(findings) == [("size-differs", f"{PATH}/annotations/chainloop.material.size")]
 
 
+def test_r7_the_size_of_content_that_the_run_only_refers_to_is_not_told() -> None:
+    view = replace(VIEW, materials=(replace(BINARY, size_bytes=1),))
+
+    (placed,), (finding,) = place_materials(view, CONTRACT, STORED, referenced=frozenset({DIGEST}))
+
+    assert placed.is_hidden
+    assert finding.message == f"material {BINARY.name} says it has 1 bytes, its content has another size"
+
+
 def test_a_text_is_in_the_statement() -> None:
     placed, findings = place(WORD)
 

@@ -30,7 +30,7 @@ def test_an_unknown_state_is_refused_with_the_words() -> None:
         parse_state("running")
 
 
-@pytest.mark.parametrize("text", ["", "abc", "zzzzzzz", "a" * 65, "abcdef1\n"])
+@pytest.mark.parametrize("text", ["", "abc", "abcdef", "zzzzzzz", "a" * 65, "abcdef1\n"])
 def test_what_is_no_commit_is_refused(text: str) -> None:
     with pytest.raises(RequestInvalidError):
         parse_commit(text)
