@@ -104,7 +104,8 @@ def read_labels(raw: bytes) -> Mapping[str, str]:
     """Return the labels in the document of a pod.
 
     Raises:
-        ValueError, RecursionError: it has none.
+        ValueError: it has none, or is no JSON.
+        RecursionError: it is nested too deep.
     """
     document = json.loads(raw)
     metadata = document.get("metadata") if isinstance(document, Mapping) else None

@@ -50,6 +50,7 @@ def take_backup(
     On an error nothing of it remains. A process that is killed leaves a folder without manifest, which is no backup.
 
     Raises:
+        NotFoundError: the database has no tables yet.
         ConflictError: the folder is not empty.
         SchemaMismatchError: a newer server made the database.
         StoreFullError: there is no space.

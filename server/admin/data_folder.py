@@ -60,6 +60,7 @@ def open_current(config: ServerConfig) -> Database:
 
     Raises:
         ConfigInvalidError: there is none.
+        ConflictError: a restore into it was interrupted.
         SchemaMismatchError: it is of another version.
     """
     database = open_existing(config)

@@ -1,7 +1,7 @@
 """`python -m server doctor`: is everything that was acknowledged still there and still what it was?
 
-Nothing is changed, and the server may run meanwhile: what the database says is read at one moment, and what seems to be
-missing on the disk is asked for once more, since a sweep may have removed it in between.
+Nothing is changed, and the server may run meanwhile: what the database says is read at one moment, and whether a blob
+that cannot be read is wanted is asked once more, since a sweep may have removed it in between.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Endpoints: one record per route, from which requests are checked, OpenAPI is written and R1's matrix is tested.
 
 An endpoint says which roles may call it; whether the thing it names lies in the token's scope is the service's check.
-Routes that are not endpoints (health, the documents) need no token and are listed in `public.py`.
+Routes that are not endpoints stand in `public.py` (health, the documents: no token) and `metrics.py`.
 """
 
 from __future__ import annotations
