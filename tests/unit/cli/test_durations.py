@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -60,3 +63,15 @@ def test_a_size_is_read_in_bytes(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--quota"):
         parse_size(text, "--quota")
+
+
+def test_a_day_begins_in_utc_wherever_it_is_typed() -> None:
+    script = (
+        "from datetime import UTC, datetime; from chainloop_ci.cli.durations import parse_moment\n"
+        "print(parse_moment('2026-01-31', '--since', datetime.now(UTC)))"
+    )
+    environment = {**os.environ, "TZ": "Asia/Tokyo"}
+
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "2026-01-31T00:00:00Z\n"
