@@ -170,6 +170,27 @@ def test_r11_a_wish_that_its_own_organization_keeps_back_stands_before_nobody() 
     assert (overtaken, queue.served) == ([], ["acme"])
 
 
+def test_who_stands_behind_a_wish_that_is_given_up_has_its_turn_at_once() -> None:
+    budget = MemoryBudget(10)
+
+    def give_up() -> None:
+        with pytest.raises(CheckerBusyError), budget.reserve("acme", 10, 0.5):
+            raise AssertionError("there is not so much")
+
+    def wait_behind() -> bool:
+        with budget.reserve("rival", 2, LONG):
+            return True
+
+    with ThreadPoolExecutor(2) as pool, budget.reserve("other", 6, LONG):
+        first = pool.submit(give_up)
+        while not budget._waiting and not first.done():
+            threading.Event().wait(0.001)
+        behind = pool.submit(wait_behind)
+        first.result(LONG)
+
+        assert behind.result(LONG / 2) is True
+
+
 def test_t30_so_many_checks_of_one_organization_wait_and_no_more() -> None:
     budget = MemoryBudget(10)
 

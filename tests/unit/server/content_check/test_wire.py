@@ -112,6 +112,15 @@ def test_more_findings_and_warnings_than_checks_make_are_no_answer() -> None:
             read_answer(json.dumps(answer).encode())
 
 
+def test_a_rejection_with_more_findings_than_an_answer_may_have_survives_the_way() -> None:
+    error = MaterialRejectedError("no", findings=[Finding("a", str(number)) for number in range(1000)])
+
+    with pytest.raises(MaterialRejectedError) as caught:
+        read_answer(render_rejected(error))
+
+    assert [finding.message for finding in caught.value.findings] == [str(number) for number in range(51)]
+
+
 def test_long_texts_are_cut() -> None:
     checked: Any = read_answer(render_checked(Checked(warnings=("w" * 10_000,))))
 

@@ -46,3 +46,13 @@ def test_a_place_is_free_again_when_the_body_has_come_or_broken_off() -> None:
 def test_there_is_a_place_for_everybody_however_few_threads_there_are(threads: int) -> None:
     with BodyPlaces(threads).hold(principal("a")):
         assert True
+
+
+def test_t30_nothing_is_kept_of_tokens_that_have_sent_their_bodies() -> None:
+    places = BodyPlaces(8)
+
+    for number in range(100):
+        with places.hold(principal(f"token-{number}", f"organization-{number}")):
+            pass
+
+    assert not places._taken

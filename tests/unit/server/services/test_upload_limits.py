@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from server.errors import BodyTooLargeError, QuotaExceededError
@@ -45,6 +47,24 @@ def test_a_quota_refuses_what_is_more_than_is_left(limits: UploadLimits) -> None
     limits.require_fit(5)
     with pytest.raises(QuotaExceededError, match="50 bytes and has 5 left"):
         limits.require_fit(6)
+
+
+def test_r8_what_the_run_has_sent_before_may_come_again_though_nothing_is_left() -> None:
+    limits = UploadLimits(100, 50, 0, run_quota_bytes=50, run_left_bytes=0, repeated_bytes=7)
+
+    limits.require_fit(7)
+    with pytest.raises(QuotaExceededError):
+        limits.require_fit(8)
+
+
+def test_r8_what_the_organization_has_already_takes_nothing_of_its_quota_but_counts_for_the_run() -> None:
+    known = UploadLimits(100, organization_quota_bytes=50, organization_left_bytes=0, known_bytes=7)
+
+    known.require_fit(7)
+    with pytest.raises(QuotaExceededError, match="the organization"):
+        known.require_fit(8)
+    with pytest.raises(QuotaExceededError, match="the workflow run"):
+        replace(known, run_quota_bytes=50, run_left_bytes=6).require_fit(7)
 
 
 def test_an_unknown_size_is_not_refused_before_it_comes() -> None:
