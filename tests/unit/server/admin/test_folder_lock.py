@@ -18,7 +18,7 @@ def test_a_folder_in_use_is_refused_and_its_holder_named(config):
     with (
         hold_folder(config, "serving on 127.0.0.1 port 8080"),
         pytest.raises(ConflictError) as refusal,
-        hold_folder(config, "migrating"),
+        hold_folder(config, "migrating", pause=lambda seconds: pytest.fail("a holder that lives was waited for")),
     ):
         pytest.fail("the folder was taken twice")
 
