@@ -197,6 +197,23 @@ def test_what_a_sweep_removes_meanwhile_is_no_hole(operate, attested, tmp_path, 
     assert operate("doctor", data=new)[0] == 0
 
 
+def test_what_was_swept_after_it_was_copied_is_not_in_the_backup(operate, attested, tmp_path, monkeypatch):
+    class Swept(FilesystemBlobs):
+        def link_from(self, other, digest):
+            super().link_from(other, digest)
+            execute(tmp_path, "DELETE FROM artifacts")
+            for kept in list(other.list_kept()):
+                other.remove(kept.digest)
+
+    monkeypatch.setattr("server.admin.backup.FilesystemBlobs", Swept)
+    folder = tmp_path / "elsewhere"
+
+    status, out, _ = operate("backup", folder)
+
+    assert (status, "0 artifacts" in out) == (0, True)
+    assert list(FilesystemBlobs(folder / "blobs").list_kept()) == []
+
+
 @pytest.mark.parametrize("left", ["file", "unfinished"])
 def test_a_backup_is_not_written_into_a_folder_that_holds_something(operate, attested, tmp_path, left):
     folder = tmp_path / "elsewhere"

@@ -100,6 +100,24 @@ def test_t30_a_head_without_end_is_refused(connect: Any) -> None:
     assert read_to_end(connection).startswith(b"HTTP/1.1 431 ")
 
 
+def test_a_short_body_that_comes_in_pieces_may_be_longer_than_a_head(connect: Any) -> None:
+    head = b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n"
+    connection = connect(head + b"x" * 40_000)
+    assert not select.select([connection], [], [], 0.2)[0]
+
+    connection.sendall(b"x" * 20_000)
+
+    assert read_to_end(connection).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_client_that_waits_for_leave_to_send_its_body_gets_it_at_once(connect: Any) -> None:
+    head = b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n"
+    connection = connect(head)
+    connection.settimeout(5)
+
+    assert connection.recv(4096).startswith(b"HTTP/1.1 100 ")
+
+
 def test_a_refused_client_that_is_still_sending_can_read_why(connect: Any) -> None:
     head = b"POST /api/v1/artifacts HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
     connection = connect(head + b"Content-Length: 400000\r\n\r\n" + b"x" * 300_000)
