@@ -24,6 +24,7 @@ from server.store import schema
 from server.store.database import open_engine, sqlite_url
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.jobs import BINARY, Job, Key, put_contract, register_key
+from tests.integration.server.test_runs import BetweenReadAndWrite
 
 SILENT = Progress(lambda _: None, lambda: 0.0)
 
@@ -195,6 +196,23 @@ def test_what_a_sweep_removes_meanwhile_is_no_hole(operate, attested, tmp_path, 
     assert (status, "2 artifacts" in out) == (0, True)
     assert operate("restore", folder, data=new)[0] == 0
     assert operate("doctor", data=new)[0] == 0
+
+
+def test_a_blob_that_goes_in_a_write_that_has_not_ended_is_not_lost(services, attested, tmp_path):
+    writer = sqlite3.connect(services.config.database_path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("DELETE FROM artifacts WHERE digest = ?", [sha256_digest(BINARY)])
+    blob(tmp_path).unlink()
+
+    def end():
+        if writer.in_transaction:
+            writer.execute("COMMIT")
+
+    between = BetweenReadAndWrite(services.database.engine, end)
+    manifest = take_backup(services.config, between, tmp_path / "elsewhere", now=services.world.now, progress=SILENT)
+    writer.close()
+
+    assert (manifest.lost_blobs, manifest.blobs) == (0, 2)
 
 
 def test_what_was_swept_after_it_was_copied_is_not_in_the_backup(operate, attested, tmp_path, monkeypatch):
