@@ -14,6 +14,7 @@ import pytest
 
 from chainloop_ci.digests import sha256_digest
 from server.admin.backup import take_backup
+from server.admin.backup_manifest import MAX_LOST
 from server.admin.backup_progress import Progress
 from server.admin.command import main
 from server.admin.data_folder import RESTORING, open_existing
@@ -165,6 +166,23 @@ def test_a_backup_goes_on_without_a_blob_that_is_lost_and_says_so(operate, attes
     assert (status, sha256_digest(BINARY) in err, "lacks 1 artifact" in err) == (1, True, True)
     assert (restored[0], "1 artifacts were missing" in restored[2]) == (0, True)
     assert "FAIL  stored blobs" in operate("doctor", data=new)[1]
+
+
+def test_of_many_blobs_that_are_lost_the_first_are_named_and_all_counted(services, attested, tmp_path):
+    connection = sqlite3.connect(tmp_path / "chainloop.db")
+    connection.executemany(
+        "INSERT INTO artifacts SELECT organization_id, ?, size_bytes, filename, backend, created_at, created_by,"
+        " last_uploaded_at, referenced_at FROM artifacts WHERE digest = ?",
+        [(f"sha256:{number:064x}", sha256_digest(BINARY)) for number in range(MAX_LOST + 1)],
+    )
+    connection.commit()
+    connection.close()
+
+    manifest = take_backup(
+        services.config, services.database, tmp_path / "elsewhere", now=services.world.now, progress=SILENT
+    )
+
+    assert (manifest.lost_blobs, len(manifest.lost)) == (MAX_LOST + 1, MAX_LOST)
 
 
 class Sweeping(FilesystemBlobs):
