@@ -102,6 +102,15 @@ def test_t27_a_pipe_in_the_place_of_a_file_holds_nobody(backup: Path, new: Path,
     assert (status, name in said, new.exists()) == (1, True, False)
 
 
+def test_t27_of_a_manifest_no_more_is_read_than_one_has(backup: Path, new: Path, restore: Restore) -> None:
+    manifest = backup / "manifest.json"
+    manifest.write_bytes(b" " * 8 * 1024 * 1024 + manifest.read_bytes())
+
+    status, said = restore()
+
+    assert (status, "is no JSON document" in said, new.exists()) == (1, True, False)
+
+
 @pytest.mark.parametrize("name", ["admin-token", "blobs.txt", "chainloop.db"])
 def test_t24_a_link_is_not_followed(backup: Path, new: Path, restore: Restore, tmp_path: Path, name: str) -> None:
     (backup / name).rename(elsewhere := tmp_path.parent / f"{tmp_path.name}-elsewhere")

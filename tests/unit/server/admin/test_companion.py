@@ -116,6 +116,20 @@ def test_one_that_lived_long_is_well_whatever_was_before(make):
     assert companion.pid != 0
 
 
+def test_the_end_that_it_was_asked_for_is_no_reason_to_start_another(make):
+    companion, clock = make(sleep_for_ever)
+    companion.tend(nothing)
+    companion.ask_to_end()
+    # It holds signals back: what ends it here stands for how it ends by itself.
+    os.kill(companion.pid, signal.SIGKILL)
+    wait_for(has_died(companion, companion.pid))
+
+    clock.seconds += 10 * MAX_DELAY_SECONDS
+    companion.tend(nothing)
+
+    assert companion.pid == 0
+
+
 def test_it_ends_when_it_is_told_to_and_no_other_is_started(make):
     companion, clock = make(sleep_for_ever)
     companion.tend(nothing)
