@@ -293,6 +293,16 @@ def test_r7_a_reference_is_as_good_as_an_upload_for_the_attestation(job: Job) ->
     assert answer.status_code == 201, answer.text
 
 
+def test_r15_a_reference_prolongs_the_run(job: Job, operator: Any, clock: Clock) -> None:
+    operator.put(PATH, data=CONTENT, headers=OCTETS)
+    job.begin()
+    clock.advance(hours=5)
+    job.api.post(f"{job.path}{PATH}", headers=job.headers)
+    clock.advance(hours=5)
+
+    assert job.api.get(job.path).json["run"]["state"] == "initialized"
+
+
 @pytest.mark.parametrize("handle", [None, "wrong"])
 def test_a_reference_needs_the_handle(job: Job, operator: Any, handle: str | None) -> None:
     operator.put(PATH, data=CONTENT, headers=OCTETS)

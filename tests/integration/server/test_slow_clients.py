@@ -198,6 +198,19 @@ def test_t30_a_token_with_too_many_uploads_is_told_to_come_back(connect: Any, te
     assert b"uploads-busy" in answer
 
 
+def test_a_short_download_needs_no_place(connect: Any, tenant: Any) -> None:
+    content = b"z" * 1000
+    upload(tenant, content)
+    head = "POST /api/v1/artifacts HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+    head += f"Authorization: Bearer {tenant.admin_token}\r\nContent-Length: 1000000\r\n\r\n"
+    connections = [connect(head.encode()) for _ in range(60)]
+    assert select.select(connections, [], [], 10)[0], "there are places left"
+
+    statuses = {tenant.request("GET", f"/artifacts/{sha256_digest(content)}").status for _ in range(20)}
+
+    assert statuses == {200}
+
+
 def test_a_short_body_that_comes_in_pieces_is_answered(connect: Any, tenant: Any) -> None:
     body = b'{"name": "in-pieces"}'
     head = f"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.admin_token}\r\n"
