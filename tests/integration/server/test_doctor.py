@@ -1,5 +1,6 @@
 """What `doctor` finds: each fault is put into an honest data folder by hand, and named with what to do about it."""
 
+import itertools
 import os
 import sqlite3
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 from chainloop_ci.digests import sha256_digest
 from server.admin.doctor import MAX_EXAMPLES, diagnose
 from server.model.sweeps import ABANDONED, INTERVALS, SweepName
+from server.store.database import Database
 from server.store.times import to_text
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.jobs import BINARY
@@ -141,6 +143,36 @@ def test_doctor_and_readyz_judge_the_same_sweeps_late(look, execute, services, c
 def path_of(data):
     name = sha256_digest(BINARY).removeprefix("sha256:")
     return data / "blobs" / name[:2] / name[2:4] / name
+
+
+class SweptWhileLooking(Database):
+    """A database from which a sweep takes what it named when it is asked for the last time."""
+
+    def __init__(self, engine, reads, sweep):
+        super().__init__(engine)
+        self._reads = iter(range(reads))
+        self._sweep = sweep
+
+    def read(self):
+        if next(self._reads, None) is None:
+            self._sweep()
+        return super().read()
+
+
+def test_a_blob_that_is_swept_meanwhile_is_not_missing(services, data, execute):
+    counted = itertools.count()
+    counting = SweptWhileLooking(services.database.engine, 0, lambda: next(counted))
+    diagnose(services.config, counting, now=EPOCH)
+    path_of(data).unlink()
+
+    def sweep():
+        execute("DELETE FROM artifacts WHERE digest = ?", sha256_digest(BINARY))
+
+    # One read more than without a fault: whether the blob that is not there is wanted.
+    database = SweptWhileLooking(services.database.engine, next(counted), sweep)
+    found = diagnose(services.config, database, now=EPOCH)
+
+    assert {check.name for check in found.checks if check.problems} == set()
 
 
 def test_a_blob_that_is_gone_or_became_another_is_named(look, data):
