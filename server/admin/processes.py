@@ -240,8 +240,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             time.sleep(NO_ROOM_SECONDS)
 
     def _displace(self) -> bool:
-        """End the oldest connection that asks nothing; tell whether there was one."""
-        for waiting in (self.pending_conns, self.keepalived_conns):
+        """End the oldest connection that asks nothing, one that was answered first; tell whether there was one."""
+        for waiting in (self.keepalived_conns, self.pending_conns):
             if waiting:
                 self.nr_conns -= 1
                 self._end(waiting.popleft())

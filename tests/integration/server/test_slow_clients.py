@@ -65,6 +65,19 @@ def test_t30_more_connections_than_there_is_room_for_displace_the_idle_ones(conn
         assert answer.status == 200
 
 
+def test_t30_clients_that_hold_answered_connections_do_not_keep_new_ones_out(connect: Any) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    for _ in range(1300):
+        connect(request).recv(4096)
+    # More than what requests in progress may have left of the room.
+    waiting = [connect(b"") for _ in range(100)]
+
+    for connection in waiting:
+        connection.sendall(request)
+
+    assert {connection.recv(4096)[:12] for connection in waiting} == {b"HTTP/1.1 200"}
+
+
 def test_t30_a_connection_that_speaks_while_it_is_displaced_ends_no_process(connect: Any, control_plane: Any) -> None:
     processes = workers_of(control_plane)
     open_ones: deque[socket.socket] = deque()
