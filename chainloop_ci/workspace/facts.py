@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from chainloop_ci.errors import UsageError
 from chainloop_ci.runners.registry import discover, probe_paths
 from chainloop_ci.runners.types import Env, HostFacts, Pod
+from chainloop_ci.runners.values import MAX_SHORT_CHARACTERS, clean
 
 ReadPod = Callable[[Env, Callable[[str], None]], Pod]
 
@@ -29,6 +31,9 @@ def collect_facts(
 
     `notify` is told why the document or the pod could not be used; it is never a reason to stop. Kubernetes is asked,
     by `read_pod`, only where the runner says that it makes something of the answer.
+
+    Raises:
+        UsageError: the leg that was typed cannot be recorded.
     """
     tell = notify or (lambda message: None)
     seen = look_around(env)
@@ -37,8 +42,19 @@ def collect_facts(
         existing_paths=seen.existing_paths,
         event=_read_event(env, cwd, tell),
         pod=(read_pod or _read_pod)(env, tell) if discover(seen).asks_pod else Pod(),
-        job_index=job_index or None,
+        job_index=_leg(job_index),
     )
+
+
+def _leg(typed: str | None) -> str | None:
+    """Return the matrix leg that was typed, held to what a CI system's own variable is held to."""
+    leg = clean(typed, MAX_SHORT_CHARACTERS)
+    if typed and leg is None:
+        raise UsageError(
+            f"--job-index: expected one line of at most {MAX_SHORT_CHARACTERS} characters, found {typed[:40]!r}",
+            hint="give the number or the name of the matrix leg; leave it out in a job that is not one of several",
+        )
+    return leg
 
 
 def _read_event(env: Env, cwd: Path, notify: Callable[[str], None]) -> Mapping[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chainloop_ci.errors import UsageError
 from chainloop_ci.runners.types import Pod
 from chainloop_ci.workspace.facts import collect_facts, look_around
 
@@ -53,3 +54,9 @@ def test_kubernetes_is_asked_only_where_the_runner_makes_something_of_it(tmp_pat
 @pytest.mark.parametrize(("typed", "expected"), [("3", "3"), ("", None), (None, None)])
 def test_the_matrix_leg_that_was_typed_is_a_fact(tmp_path, typed, expected):
     assert collect_facts({}, cwd=tmp_path, job_index=typed).job_index == expected
+
+
+@pytest.mark.parametrize("typed", ["x" * 129, "a\nb", "$(leg)"])
+def test_a_matrix_leg_that_cannot_be_recorded_is_refused(tmp_path, typed):
+    with pytest.raises(UsageError, match="--job-index: expected one line of at most 128 characters"):
+        collect_facts({}, cwd=tmp_path, job_index=typed)
