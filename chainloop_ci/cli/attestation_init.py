@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chainloop_ci import __version__
@@ -57,7 +58,12 @@ def _make_init(world: World, job_index: str | None) -> Init:
         store=world.state(),
         control_plane=world.control_plane,
         control_plane_url=lambda: world.control_plane().http.base_url,
-        terms=TermsFinder(control_plane=world.control_plane, report=world.reporter, evaluate_cue=world.evaluate_cue),
+        terms=TermsFinder(
+            control_plane=world.control_plane,
+            report=world.reporter,
+            evaluate_cue=world.evaluate_cue,
+            consent=partial(_require_consent, world),
+        ),
         machine=Machine(
             facts=world.facts(job_index=job_index),
             now=world.now,
@@ -69,6 +75,13 @@ def _make_init(world: World, job_index: str | None) -> Init:
         ),
         report=world.reporter,
     )
+
+
+def _require_consent(world: World, question: str) -> None:
+    # Almost no `init` has anything to ask: lists and pages are not loaded for it.
+    from chainloop_ci.cli.listing import require_consent
+
+    require_consent(world, question)
 
 
 def _project_file(world: World, name: str | None) -> tuple[ProjectAttestation | None, str | None]:

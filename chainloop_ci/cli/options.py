@@ -119,7 +119,8 @@ INIT: tuple[Option, ...] = (
     Option(
         "contract",
         ("--contract",),
-        "Contract: a file that must equal the stored one, or the name of the stored one.",
+        "Contract: a file, or the name of the stored one. With an operator's token another text becomes the contract's "
+        "new revision, for every workflow that uses it; with a job's token it must equal the stored one.",
         env="CHAINLOOP_CONTRACT",
         metavar="FILE|NAME",
     ),

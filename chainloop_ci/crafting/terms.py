@@ -29,6 +29,7 @@ from chainloop_ci.records import record
 if TYPE_CHECKING:
     from chainloop_ci.api.access import Role
     from chainloop_ci.api.runs import CraftingContext
+    from chainloop_ci.api.workflows import ContractRevision
     from chainloop_ci.contract.load import EvaluateCue
 
 MEDIA_TYPES = {
@@ -92,7 +93,10 @@ class TermsFinder:
         control_plane: Callable[[], ControlPlane],
         report: Reporter,
         evaluate_cue: Callable[[], EvaluateCue | None] = lambda: None,
+        consent: Callable[[str], None] = lambda question: None,
     ) -> None:
+        """`consent` asks before a revision is stored, and raises what ends the command when the answer is not yes."""
+        self._consent = consent
         self._control_plane = control_plane
         self._report = report
         self._evaluate_cue = evaluate_cue
@@ -154,11 +158,23 @@ class TermsFinder:
             )
 
         def apply() -> CraftingContext:
+            self._consent(
+                f"Store {file.path} as a new revision of the contract {stored.name}? "
+                "Every workflow that uses it gets it."
+            )
             made = plane.put_contract(stored.name, loaded.raw, MEDIA_TYPES[loaded.format], stored.latest_revision)
-            self._report.info("contract stored", name=made.name, revision=made.revision)
+            self._warn_revision(made)
             return plane.get_crafting_context(wanted.workflow, wanted.project, made.revision)
 
         return Terms(loaded.contract, loaded.digest, context, apply)
+
+    def _warn_revision(self, made: ContractRevision) -> None:
+        """Say that what looked like the beginning of one attestation changed what others are held to."""
+        self._report.warning(
+            "the contract has a new revision: every workflow that uses it gets it from now on",
+            contract=made.name,
+            revision=made.revision,
+        )
 
     def _new_workflow(self, plane: ControlPlane, wanted: Wanted, error: NotFoundError) -> Terms:
         from chainloop_ci.api.workflows import WorkflowRequest
@@ -178,7 +194,9 @@ class TermsFinder:
             contract = wanted.contract if isinstance(wanted.contract, str) else None
             if loaded:
                 contract = loaded.contract.name or f"{project}-{name}"
-                plane.put_contract(contract, loaded.raw, MEDIA_TYPES[loaded.format])
+                made = plane.put_contract(contract, loaded.raw, MEDIA_TYPES[loaded.format])
+                if made.changed and made.revision > 1:
+                    self._warn_revision(made)
             plane.create_workflow(WorkflowRequest(name=name, project=project, contract=contract))
             self._report.info("workflow created", name=name, project=project)
             return plane.get_crafting_context(name, project, None)

@@ -62,13 +62,19 @@ def chainloop(tmp_path: Path) -> Callable[..., Result]:
     """Return what runs one command in an empty folder."""
 
     def invoke(
-        *arguments: str, env: Mapping[str, str] | None = None, terminal: bool = False, plane: MemoryPlane | None = None
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        terminal: bool = False,
+        plane: MemoryPlane | None = None,
+        typed: str | None = None,
     ) -> Result:
+        """`typed` is what a person answers at a terminal; None: there is nobody."""
+        terminal = terminal or typed is not None
         out, err = Screen(terminal=terminal), Screen(terminal=terminal)
         world = TestWorld(
             env={"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CONFIG_HOME": str(tmp_path / "config"), **(env or {})},
             cwd=tmp_path,
-            stdin=Screen(),
+            stdin=Screen(terminal=typed is not None, typed=typed or ""),
             stdout=out,
             stderr=err,
             now=lambda: NOW,

@@ -396,6 +396,15 @@ def test_r2_an_operator_stores_a_changed_contract_and_pins_its_revision(make, pl
     assert state.contract.find_material("more")
 
 
+def test_r2_a_revision_that_init_stores_is_a_warning(make, plane, notes) -> None:
+    plane.role = Role.OPERATE
+    file = ContractFile("contract.yaml", CONTRACT + b"    - {type: STRING, name: more}\n")
+
+    make()(InitRequest(replace(NAMED, contract=file)))
+
+    assert any("every workflow that uses it" in warning and "'revision': 2" in warning for warning in notes.warnings)
+
+
 def test_r2_an_operator_creates_workflow_and_contract(make, plane) -> None:
     plane.role, plane.revision = Role.OPERATE, None
 
