@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from chainloop_ci import errors
 from chainloop_ci.api.paging import Page
@@ -76,6 +77,12 @@ def error_of(answer: Answer, base_url: str) -> ChainloopError:
     problem = _problem(answer)
     if problem is None:
         return _foreign(answer, base_url)
+    if _is_beside_the_api(answer, problem, base_url):
+        path = urlsplit(base_url).path
+        return errors.UsageError(
+            f"{base_url} is not the address of a control plane: its API is not below {path}",
+            hint=_address_hint(base_url),
+        )
     code = str(problem.get("code", ""))
     cls = BY_CODE.get(code) or BY_STATUS.get(answer.status, ServerFaultError)
     detail = str(problem.get("detail") or problem.get("title") or f"{answer.request} was answered with {answer.status}")
@@ -182,9 +189,28 @@ def _foreign(answer: Answer, base_url: str) -> ChainloopError:
     return _not_ours(answer, base_url)
 
 
+def _is_beside_the_api(answer: Answer, problem: Mapping[str, Any], base_url: str) -> bool:
+    """Tell whether a control plane knows nothing at a path in front of its API: `http://host/docs`, copied from a page.
+
+    Behind a proxy that serves it below a path it never sees that path, and does not name it.
+    """
+    path = urlsplit(base_url).path
+    return bool(path) and answer.status == 404 and f" {path}/api/v1/" in str(problem.get("detail", ""))
+
+
+def _address_hint(base_url: str) -> str:
+    """Say which option to look at; where the address has a path, it is perhaps not meant."""
+    parts = urlsplit(base_url)
+    without = f"the address without its path is meant: {parts.scheme}://{parts.netloc}" if parts.path else ""
+    return "; ".join(filter(None, ("check --control-plane (CHAINLOOP_CONTROL_PLANE_API)", without)))
+
+
 def _not_ours(answer: Answer, place: str) -> ServerFaultError:
+    hint = "check --control-plane (CHAINLOOP_CONTROL_PLANE_API); a proxy or a login page may stand in between"
+    if place.startswith("http") and urlsplit(place).path:
+        hint = f"{_address_hint(place)}, unless a proxy serves it below that path"
     return ServerFaultError(
         f"{place}: answered with {answer.status} and {answer.media_type or 'no media type'}, "
         "which does not come from a Chainloop control plane",
-        hint="check --control-plane (CHAINLOOP_CONTROL_PLANE_API); a proxy or a login page may stand in between",
+        hint=hint,
     )

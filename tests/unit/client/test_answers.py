@@ -83,6 +83,31 @@ def test_a_fault_of_the_server_names_its_request() -> None:
     assert "r-1" in str(error.hint)
 
 
+def test_a_foreign_path_in_the_address_is_a_wrong_option() -> None:
+    answer = problem(404, code="not-found", detail="nothing is at /docs/api/v1/whoami", hint="see /docs")
+
+    error = error_of(answer, "http://cp.test:8080/docs")
+
+    assert isinstance(error, errors.UsageError)
+    assert "http://cp.test:8080/docs is not the address of a control plane" in error.message
+    assert "--control-plane (CHAINLOOP_CONTROL_PLANE_API)" in str(error.hint)
+    assert str(error.hint).endswith("the address without its path is meant: http://cp.test:8080")
+
+
+def test_what_is_not_there_behind_a_proxy_with_a_path_is_not_found() -> None:
+    answer = problem(404, code="not-found", detail="there is no workflow build", hint="look")
+
+    error = error_of(answer, "https://cp.test/chainloop")
+
+    assert (type(error), error.hint) == (errors.NotFoundError, "look")
+
+
+def test_a_page_below_a_path_lets_the_path_be_looked_at() -> None:
+    error = error_of(Answer("GET x", 404, {"Content-Type": "text/html"}, b"<html>"), "https://cp.test/wiki")
+
+    assert "the address without its path is meant: https://cp.test, unless" in str(error.hint)
+
+
 @pytest.mark.parametrize("document", [[], "text", 1, {"other": 1}])
 def test_json_that_is_no_problem_is_not_ours(document: object) -> None:
     answer = Answer("GET x", 400, {"Content-Type": "application/json"}, json.dumps(document).encode())
