@@ -18,6 +18,11 @@ _ANOTHER_KEY = (
     "push again with a key that is registered for the workflow (--key or CHAINLOOP_SIGNING_KEY): it is signed anew; "
     "or an administrator registers this one with `chainloop organization key add`"
 )
+_NEW_KEY = (
+    "this key does not come back: push again with the one that took its place (--key or CHAINLOOP_SIGNING_KEY), it is "
+    "signed anew; or ask an administrator for a new one (`chainloop organization key create`)"
+)
+_ENDED = ("key-retired", "key-revoked")
 _ADD_KEY = "an administrator registers a key with `chainloop organization key add`"
 
 
@@ -83,7 +88,9 @@ def _why_not(key: StoredKey, run: Run, now: datetime) -> Finding | None:
     if problem is None and not key.covers(run.project_id, run.workflow_id):
         workflow = f"{run.names.project}/{run.names.workflow}"
         problem = Finding("key-out-of-scope", f"key {key.name} ({key.id}) is not registered for workflow {workflow}")
-    return replace(problem, path=_HINT_PATH, hint=_ANOTHER_KEY) if problem else None
+    if problem is None:
+        return None
+    return replace(problem, path=_HINT_PATH, hint=_NEW_KEY if problem.code in _ENDED else _ANOTHER_KEY)
 
 
 def _unknown(keys: Sequence[StoredKey], run: Run, now: datetime, hint: Digest | None) -> SignatureVerdict:

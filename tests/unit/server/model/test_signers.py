@@ -58,6 +58,16 @@ def test_r3_a_key_that_does_not_count_explains_the_refusal(key: StoredKey, code:
     assert verdict.key.result is Proof.NO
 
 
+@pytest.mark.parametrize("end", ["retired_at", "revoked_at"])
+def test_r3_nobody_is_told_to_register_a_key_that_was_ended(end: str) -> None:
+    verdict = judge(replace(KEY, **{end: START}))
+
+    hint = str(verdict.finding and verdict.finding.hint)
+    assert "this key does not come back" in hint
+    assert "`chainloop organization key create`" in hint
+    assert "key add" not in hint
+
+
 @pytest.mark.parametrize(
     "key",
     [
