@@ -30,3 +30,11 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False  # too long for a path, or with a NUL
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder; what is no path is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False  # too long for a path, or with a NUL

@@ -20,7 +20,7 @@ from chainloop_ci.oci.blobs import FolderBlobs, open_tar
 from chainloop_ci.oci.buildx import find_builds, read_metadata
 from chainloop_ci.oci.layout import read_layout
 from chainloop_ci.oci.login import Credentials, OpenFile, find_login
-from chainloop_ci.oci.place import LAYOUT_FILE, is_file, is_layout, split_digest
+from chainloop_ci.oci.place import LAYOUT_FILE, is_file, is_folder, is_layout, split_digest
 from chainloop_ci.oci.registry import PUSH_FIRST, Registry
 
 MAX_METADATA_BYTES = 16 * 1024 * 1024
@@ -56,7 +56,8 @@ def resolve_image(
     Without `credentials` those of podman's and docker's configuration are looked for.
 
     Raises:
-        ImageUnresolvedError: not an image name, its registry does not know it, or a layout is not what it says.
+        MaterialRejectedError: certainly no image: no image's name, or a file of another kind.
+        ImageUnresolvedError: its registry does not know it, there is no such path, or a layout is not what it says.
         RegistryLoginError: the registry refused what was tried.
         UnreachableError: the registry gave no answer.
         FileUnreadableError, PathRefusedError: a file cannot be read (R22).
@@ -74,7 +75,7 @@ def _ask_registry(
 ) -> ImageReference:
     parts = parse_image_name(value)
     if parts is None:
-        raise errors.ImageUnresolvedError(
+        raise errors.MaterialRejectedError(
             f"expected a container image like ghcr.io/org/app:1.2, found {value[:120]!r}", hint=_EXAMPLES
         )
     name, tag = canonical_repository(value), parts.tag
@@ -106,8 +107,22 @@ def _find_local(value: str, cwd: Path, open_file: OpenFile) -> ImageReference | 
     # A tool called `app` in this folder does not stand in the way of an image of that name; a path is never a name.
     if parse_image_name(value) and not place.startswith(_PATH_STARTS) and not place.endswith(_FILE_ENDINGS):
         return None
-    what = "is neither an OCI layout, an archive of one, nor a file of buildx" if path.exists() else "does not exist"
-    raise errors.ImageUnresolvedError(f"{place[:200]} {what}", hint=f"{_EXAMPLES}; {PUSH_FIRST}")
+    raise _no_image(place, cwd)
+
+
+def _no_image(place: str, cwd: Path) -> errors.ChainloopError:
+    """Return why a path names no image."""
+    if is_file(cwd / place) or is_folder(cwd / place):
+        what = "is neither an OCI layout, an archive of one, nor a file of buildx"
+        return errors.MaterialRejectedError(f"{place[:200]} {what}", hint=f"{_EXAMPLES}; {PUSH_FIRST}")
+    folder, _, tag = place.rpartition(":")
+    if folder and "/" not in tag and is_layout(folder, cwd):
+        return errors.ImageUnresolvedError(
+            f"{place[:200]} does not exist; {folder[:200]} is an OCI layout",
+            hint=f"an image of a layout is named by its digest, not by a tag: --value {folder}@sha256:<digest>, "
+            f"or --value {folder} when it holds only one",
+        )
+    return errors.ImageUnresolvedError(f"{place[:200]} does not exist", hint=f"{_EXAMPLES}; {PUSH_FIRST}")
 
 
 def _from_file(path: Path, place: str, digest: str, open_file: OpenFile) -> ImageReference | None:

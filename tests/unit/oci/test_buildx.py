@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.attestation.state import ImageReference
-from chainloop_ci.errors import ImageUnresolvedError
+from chainloop_ci.errors import ImageUnresolvedError, MaterialRejectedError
 from chainloop_ci.oci.resolve import resolve_image
 
 ONE = "sha256:" + "1" * 64
@@ -66,7 +66,7 @@ def test_a_digest_of_another_kind_is_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("document", [{"name": "app"}, ["containerimage.digest"], "containerimage.digest"])
 def test_another_json_file_is_no_image(tmp_path: Path, document: object):
-    with pytest.raises(ImageUnresolvedError, match="neither an OCI layout"):
+    with pytest.raises(MaterialRejectedError, match="neither an OCI layout"):
         resolve(tmp_path, document)
 
 

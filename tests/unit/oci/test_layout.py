@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 
 from chainloop_ci.attestation.state import ImageReference
-from chainloop_ci.errors import ImageUnresolvedError
+from chainloop_ci.errors import ImageUnresolvedError, MaterialRejectedError
 from chainloop_ci.oci.resolve import resolve_image
 from tests.unit.oci.layouts import MANIFEST, Layout
 
@@ -35,6 +35,15 @@ def refused(layout: Layout, value: str = "image") -> ImageUnresolvedError:
 
 
 # --- which image, which name ------------------------------------------------------------------------------------------
+
+
+def test_skopeo_s_form_with_a_tag_is_told_how_an_image_is_named(layout: Layout):
+    layout.add(layout.manifest(), ref="v1")
+
+    error = refused(layout, "./image:v1")
+
+    assert error.message == "./image:v1 does not exist; ./image is an OCI layout"
+    assert "--value ./image@sha256:<digest>" in str(error.hint)
 
 
 def test_the_only_image_needs_no_digest(layout: Layout):
@@ -341,4 +350,5 @@ def test_links_in_a_tar_are_not_followed(layout: Layout, tmp_path: Path):
             link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
             tar.addfile(link)
 
-    assert "links.tar is neither an OCI layout" in refused(layout, "links.tar").message
+    with pytest.raises(MaterialRejectedError, match=r"links\.tar is neither an OCI layout"):
+        resolve(layout, "links.tar")

@@ -14,6 +14,7 @@ import responses
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import (
     ImageUnresolvedError,
+    MaterialRejectedError,
     RegistryLoginError,
     ServerFaultError,
     UnreachableError,
@@ -98,8 +99,23 @@ def test_a_digest_is_taken_as_it_is_without_any_network(value: str, name: str, t
     "value", ["", "Not An Image", "UPPER/case", "a@sha256:123", "a:", "a@b@c", "https://ghcr.io/a"]
 )
 def test_what_is_no_image_name_is_refused_with_an_example(value: str) -> None:
-    with pytest.raises(ImageUnresolvedError, match=r"ghcr\.io/org/app:1\.2"):
+    with pytest.raises(MaterialRejectedError, match=r"ghcr\.io/org/app:1\.2"):
         resolve_image(value, env={})
+
+
+@pytest.mark.parametrize("place", ["./report.txt", "report.tar", "./folder"])
+def test_a_file_or_folder_of_another_kind_is_the_wrong_material(tmp_path: Path, place: str) -> None:
+    (tmp_path / "report.txt").write_text("no image")
+    (tmp_path / "report.tar").write_text("no image")
+    (tmp_path / "folder").mkdir()
+
+    with pytest.raises(MaterialRejectedError, match="is neither an OCI layout"):
+        resolve_image(place, env={}, cwd=tmp_path)
+
+
+def test_a_path_without_a_file_stays_an_image_that_nobody_has(tmp_path: Path) -> None:
+    with pytest.raises(ImageUnresolvedError, match=r"\./image does not exist"):
+        resolve_image("./image", env={}, cwd=tmp_path)
 
 
 # --- resolving -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,41 @@
+"""`attestation add` as a user types it, with a control plane in memory: exit statuses, hints, the document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.unit.cli.conftest import Result
+from tests.unit.crafting.memory import MemoryPlane, revision_of
+
+URL = {"CHAINLOOP_CONTROL_PLANE_API": "https://cp.test"}
+CONTRACT = b"""\
+apiVersion: chainloop.dev/v1
+kind: Contract
+metadata: {name: release}
+spec:
+  materials:
+    - {type: STRING, name: commit}
+    - {type: CONTAINER_IMAGE, name: image}
+"""
+
+
+@pytest.fixture
+def att(chainloop, plane: MemoryPlane, tmp_path) -> Callable[..., Result]:
+    """Return what runs an attestation command; one is begun already."""
+    plane.revision = revision_of(CONTRACT)
+    (tmp_path / "Notes.txt").write_text("no image")
+
+    def att(*arguments: str, env: dict[str, str] | None = None) -> Result:
+        return chainloop("attestation", *arguments, env=URL | (env or {}), plane=plane)
+
+    assert att("init").status == 0
+    return att
+
+
+@pytest.mark.parametrize(("value", "status"), [("Notes.txt", 3), ("No Image", 3), ("./absent", 1)])
+def test_what_can_be_no_image_is_the_wrong_material(att, value: str, status: int) -> None:
+    done = att("add", "--name", "image", "--value", value)
+
+    assert done.status == status
