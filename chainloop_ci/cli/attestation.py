@@ -46,7 +46,7 @@ def add(world: World, /, **options: Any) -> None:
 
     material = run_add(world, **options)
     if world.format == "json":
-        world.output.document([material_document(material)])
+        world.output.document([material_document(material, world.state().load().contract)])
 
 
 @attestation.command("remove", cls=AttestationCommand)
@@ -58,7 +58,7 @@ def remove(world: World, name: str) -> None:
 
     material = Remove(store=world.state(), report=world.reporter)(name)
     if world.format == "json":
-        world.output.document([material_document(material)])
+        world.output.document([material_document(material, world.state().load().contract)])
 
 
 @attestation.command("status", cls=AttestationCommand)

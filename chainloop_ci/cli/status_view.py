@@ -13,6 +13,7 @@ from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
 from chainloop_ci.attestation.state_materials import SIZE_ANNOTATION
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.cli.table import RULE, Row, Table
+from chainloop_ci.contract.types import Contract
 from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus, find_expiry
 
 
@@ -196,9 +197,9 @@ def _line_document(line: MaterialStatus) -> dict[str, object]:
     }
 
 
-def material_document(material: CraftedMaterial) -> dict[str, object]:
-    """Return one added material as `add -o json` prints it."""
-    return _line_document(MaterialStatus(material.name, material.type, None, material))
+def material_document(material: CraftedMaterial, contract: Contract) -> dict[str, object]:
+    """Return one added material as `add -o json` prints it: as `status` does."""
+    return _line_document(MaterialStatus(material.name, material.type, contract.find_material(material.name), material))
 
 
 def _annotations(line: MaterialStatus) -> dict[str, str]:

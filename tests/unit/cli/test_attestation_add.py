@@ -39,3 +39,10 @@ def test_what_can_be_no_image_is_the_wrong_material(att, value: str, status: int
     done = att("add", "--name", "image", "--value", value)
 
     assert done.status == status
+
+
+def test_the_document_of_a_material_is_that_of_the_status(att) -> None:
+    [added] = att("add", "--name", "commit", "--value", "deadbeef", "-o", "json").json
+
+    assert added["Required"] is True
+    assert added in att("status", "-o", "json").json["materials"]
