@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainloop_ci.cli.command import Command, Group
-from chainloop_ci.cli.options import ATTESTATION, COMMANDS
+from chainloop_ci.cli.command import Command, Group, TableOption
+from chainloop_ci.cli.options import ATTESTATION, COMMANDS, Option
 from chainloop_ci.cli.wiring import World
+from chainloop_ci.errors import UsageError
 
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState
+
+
+_GRACEFUL = ("init", "push", "reset")
+"""Commands that `--graceful-exit` is for (reference section 1.2)."""
 
 
 class AttestationCommand(Command):
@@ -20,6 +25,29 @@ class AttestationCommand(Command):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         keywords["options"] = COMMANDS[keywords["name"]]
         super().__init__(*arguments, shared=ATTESTATION, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            UsageError: `--graceful-exit` was typed for a command that it is not for. Its variable is for the whole job,
+                and means those commands alone that it is for.
+        """
+        world: World = ctx.find_root().obj
+        if self.name in _GRACEFUL:
+            world.ends_gracefully = world.switch("graceful_exit")
+        elif world.given.get("graceful_exit"):
+            raise UsageError(
+                f"--graceful-exit is for init, push and reset, not for {self.name}",
+                hint="leave it out here; CHAINLOOP_GRACEFUL_EXIT=true may stay set for the whole job",
+            )
+        return super().invoke(ctx)
+
+    def _share(self, entry: Option, taken: set[str]) -> TableOption | None:
+        option = super()._share(entry, taken)
+        if option and entry.name == "graceful_exit" and self.name not in _GRACEFUL:
+            option.hidden = True  # read, so that the refusal can say why
+        return option
 
 
 @click.group(cls=Group, aliases=("att",), shared=ATTESTATION)
@@ -31,7 +59,6 @@ def attestation() -> None:
 @click.pass_obj
 def init(world: World, /, **options: Any) -> None:
     """Begin an attestation: fetch the contract and check that it can be met here."""
-    world.ends_gracefully = world.switch("graceful_exit")
     from chainloop_ci.cli.attestation_init import run_init
 
     _show(world, run_init(world, **options), full=False)
@@ -72,7 +99,6 @@ def status(world: World, full: bool) -> None:
 @click.pass_obj
 def push(world: World, /, **options: Any) -> None:
     """Sign the attestation and store it on the control plane."""
-    world.ends_gracefully = world.switch("graceful_exit")
     from chainloop_ci.cli.attestation_push import run_push
 
     run_push(world, **options)
@@ -82,7 +108,6 @@ def push(world: World, /, **options: Any) -> None:
 @click.pass_obj
 def reset(world: World, trigger: str, reason: str | None, force: bool) -> None:
     """End the attestation without pushing it."""
-    world.ends_gracefully = world.switch("graceful_exit")
     from chainloop_ci.api.words import CancelTrigger
     from chainloop_ci.crafting.reset import Reset
 

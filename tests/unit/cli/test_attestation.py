@@ -199,8 +199,20 @@ def test_a_graceful_exit_that_is_no_truth_value_is_a_usage_error(att, plane) -> 
     assert att("init", env={"CHAINLOOP_GRACEFUL_EXIT": "maybe"}).status == 2
 
 
-def test_graceful_exit_is_not_for_add(att) -> None:
-    assert att("add", "--value", "x", "--graceful-exit").status == 1
+@pytest.mark.parametrize("line", [("add", "--value", "x", "--graceful-exit"), ("--graceful-exit", "status")])
+def test_graceful_exit_is_refused_where_it_does_not_hold(att, line) -> None:
+    done = att(*line)
+
+    assert done.status == 2
+    assert "--graceful-exit is for init, push and reset" in done.err
+    assert "--graceful-exit" not in att("add", "--help").out
+
+
+def test_the_variable_of_graceful_exit_is_for_a_whole_job(att) -> None:
+    att("init")
+
+    assert att("status", env={"CHAINLOOP_GRACEFUL_EXIT": "true"}).status == 0
+    assert att("add", "--value", "./absent", env={"CHAINLOOP_GRACEFUL_EXIT": "true"}).status == 1
 
 
 def test_add_says_what_it_added(att) -> None:
