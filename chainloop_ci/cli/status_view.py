@@ -37,7 +37,7 @@ def status_tables(status: AttestationStatus, *, full: bool) -> list[Table]:
         tables.append(Table(list(state.runner.env.items()), title="Runner Context"))
     if status.missing:
         rows = [(finding.message, finding.hint or "") for finding in status.missing]
-        tables.append(Table(rows, title="Missing", header=("What", "What to type")))
+        tables.append(Table(rows, title="Missing", header=("What", "What to type"), whole=frozenset({1})))
     return tables
 
 

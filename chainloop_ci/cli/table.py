@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from itertools import zip_longest
 
 from chainloop_ci.cli.escaping import printable
-from chainloop_ci.cli.folding import fold, places, shrink, wrap
+from chainloop_ci.cli.folding import fold, longest_word, places, shrink, wrap
 from chainloop_ci.records import record
 
 Row = Sequence[str]
+
+_READABLE = 20
+"""Places that the last column of a titled list has at least."""
 
 RULE: tuple[str, ...] = ()
 """A row that is a line across the table."""
@@ -27,25 +30,42 @@ class Table:
     """Column heads; written in capitals."""
     right: frozenset[int] = field(default_factory=frozenset)
     """Columns that are aligned to the right, from 0."""
+    whole: frozenset[int] = field(default_factory=frozenset)
+    """Columns whose cells stay on one line, from 0: commands to type."""
 
     def render(self, limit: int | None = None) -> str:
         """Return the table as lines without the last line break, each of at most `limit` places.
 
-        A table that is wider is folded inside its cells: no character of it is lost. Where that would break the words
-        of a list, each entry becomes a block of lines instead: ids and digests stay whole, however long they are.
+        A table that is wider is folded inside its cells: no character of it is lost, and what may be copied (ids,
+        digests, commands) stays whole, where it must beyond the border. A list that has no room for such words
+        becomes a block of lines for each entry.
         """
         heads = [tuple(head.upper() for head in self.header)] if self.header else []
         rows = [*heads, *(tuple(printable(cell) for cell in row) for row in self.rows)]
         columns = max((len(row) for row in rows), default=1) or 1
-        widths = [max((places(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
+        widths = _longest(rows, columns, places)
         if self.title is not None:
             # The title needs the room of all columns: the last one gives what is missing.
             widths[-1] += max(0, places(self.title) - sum(widths) - 3 * (columns - 1))
         if limit is not None:
-            widths = shrink(widths, limit - 3 * columns - 1)
-            if heads and self.title is None and any(_breaks_a_word(row, widths) for row in rows[1:]):
-                return "\n\n".join(_block(self.header, row, limit) for row in rows[1:] if row)
+            room = limit - 3 * columns - 1
+            floors = self._floors(rows, widths) if heads else [0] * columns
+            if heads and sum(widths) > room and sum(floors) > room:
+                return self._blocks(rows[1:], limit)
+            widths = shrink(widths, room, floors)
         return "\n".join(self._lines(rows, widths))
+
+    def _floors(self, rows: Sequence[Row], widths: Sequence[int]) -> list[int]:
+        """Return the widths that columns of a list keep. In the last one of a titled list a word may stick out."""
+        floors = _longest(rows, len(widths), longest_word)
+        if self.title is not None:
+            floors[-1] = min(floors[-1], _READABLE)
+        return [widths[index] if index in self.whole else floor for index, floor in enumerate(floors)]
+
+    def _blocks(self, rows: Sequence[Row], limit: int) -> str:
+        title = "" if self.title is None else Table([(self.title,)]).render(limit)
+        blocks = (_block(self.header, row, limit, self.whole) for row in rows if row)
+        return "\n".join(filter(None, (title, "\n\n".join(blocks))))
 
     def _lines(self, rows: Sequence[Row], widths: Sequence[int]) -> Iterable[str]:
         if self.title is None:
@@ -56,7 +76,7 @@ class Table:
             yield from _row([printable(self.title)], whole)
             yield _rule("├┬┤", widths)
         # Where first cells take several lines, nothing else would show at which one the next row begins.
-        apart = any(places(row[0]) > widths[0] for row in rows if row)
+        apart = any(len(fold(row[0], widths[0])) > 1 for row in rows if row)
         for index, (row, following) in enumerate(zip_longest(rows, rows[1:], fillvalue=RULE)):
             yield from _row(row, widths, self.right) if row else [_rule("├┼┤", widths)]
             if (index == 0 and self.header) or (apart and row and following):
@@ -64,17 +84,17 @@ class Table:
         yield _rule("└┴┘", widths)
 
 
-def _breaks_a_word(row: Row, widths: Sequence[int]) -> bool:
-    return any(places(word) > width for cell, width in zip(row, widths, strict=False) for word in cell.split(" "))
+def _longest(rows: Sequence[Row], columns: int, measure: Callable[[str], int]) -> list[int]:
+    return [max((measure(row[i]) for row in rows if i < len(row)), default=0) for i in range(columns)]
 
 
-def _block(header: Row, row: Row, limit: int) -> str:
+def _block(header: Row, row: Row, limit: int, whole: frozenset[int]) -> str:
     """Return an entry as lines `head  cell`, without those cells that are empty."""
     indent = max(map(places, header)) + 2
     lines = []
-    for head, cell in zip(header, row, strict=False):
+    for index, (head, cell) in enumerate(zip(header, row, strict=False)):
         if cell:
-            first, *further = wrap(cell, limit - indent)
+            first, *further = [cell] if index in whole else wrap(cell, limit - indent)
             lines += [f"{head}{' ' * (indent - places(head))}{first}", *(f"{' ' * indent}{piece}" for piece in further)]
     return "\n".join(lines)
 

@@ -11,15 +11,17 @@ from chainloop_ci.cli.folding import fold, places, shorten, shrink
         ("", 5, [""]),
         ("short", 5, ["short"]),
         ("two words", 5, ["two", "words"]),
-        ("two words", 3, ["two", "wor", "ds"]),
-        ("sha256:abcdef", 6, ["sha256", ":abcde", "f"]),
+        ("two words", 3, ["two", "words"]),
+        ("sha256:abcdef", 6, ["sha256:abcdef"]),
+        ("key sha256:abcdef is it", 6, ["key", "sha256:abcdef", "is it"]),
         ("a  b", 2, ["a ", "b"]),
-        ("   indented", 6, ["   ind", "ented"]),
+        ("   indented", 6, ["   indented"]),
+        ("x" * 201, 150, ["x" * 150, "x" * 51]),
         ("書籍を読む", 4, ["書籍", "を読", "む"]),
         ("書", 1, ["書"]),
     ],
 )
-def test_text_is_folded_at_spaces_and_inside_of_long_words(text: str, width: int, expected: list[str]) -> None:
+def test_text_is_folded_at_spaces_and_inside_of_what_nobody_copies(text: str, width: int, expected: list[str]) -> None:
     assert fold(text, width) == expected
 
 
@@ -34,6 +36,10 @@ def test_a_combining_character_takes_no_place() -> None:
 )
 def test_the_widest_columns_give_first(widths: list[int], room: int, expected: list[int]) -> None:
     assert shrink(widths, room) == expected
+
+
+def test_no_column_becomes_narrower_than_its_floor() -> None:
+    assert shrink([40, 40, 5], 45, [30, 0, 5]) == [30, 10, 5]
 
 
 @pytest.mark.parametrize(

@@ -78,28 +78,68 @@ def test_a_list_that_fits_by_breaking_at_spaces_stays_a_table() -> None:
 
 
 def test_on_a_narrow_terminal_cells_are_folded_and_nothing_is_lost() -> None:
-    run_id, url = "a6ec0229-7796-46fc-8df2-a03f4bddab47", "https://github.com/chainloop-dev/bedrock/actions/runs/3411"
-    table = Table([(run_id, "release", "07 Nov 22 15:03 UTC", url)])
+    lines = Table([("Name", "two words and more of them"), ("Detail", "some")]).render(24).splitlines()
+
+    assert {len(line) for line in lines} == {24}
+    assert " ".join(line.split("│")[2].strip() for line in lines[1:-2]) == "two words and more of them"
+
+
+def test_an_id_sticks_out_of_a_record_rather_than_being_broken() -> None:
+    run_id = "a6ec0229-7796-46fc-8df2-a03f4bddab47"
+
+    assert Table([("ID", run_id), ("Name", "a release of ours")]).render(24).splitlines() == [
+        "┌──────┬───────────────┐",
+        f"│ ID   │ {run_id} │",
+        "│ Name │ a release of  │",
+        "│      │ ours          │",
+        "└──────┴───────────────┘",
+    ]
+
+
+def test_a_titled_list_without_room_for_its_words_is_a_block_per_entry() -> None:
+    digest = "sha256:" + "a" * 64
+    table = Table([("binary", f"app.bin@{digest}", "checked")], title="Materials", header=("Name", "Value", "Content"))
+
+    assert table.render(60).splitlines() == [
+        "┌───────────┐",
+        "│ Materials │",
+        "└───────────┘",
+        "Name     binary",
+        f"Value    app.bin@{digest}",
+        "Content  checked",
+    ]
+
+
+def test_a_word_sticks_out_of_the_last_column_of_a_titled_list() -> None:
+    digest = "sha256:" + "a" * 64
+    table = Table([("key", f"the key {digest} confirms it")], title="Verification", header=("What", "Why"))
 
     lines = table.render(60).splitlines()
 
-    columns = list(zip(*(line.strip("│").split("│") for line in lines[1:-1]), strict=True))
-    assert {len(line) for line in lines} == {60}
-    assert ["".join(cell.strip() for cell in column) for column in (columns[0], columns[3])] == [run_id, url]
-    assert " ".join(cell.strip() for cell in columns[2] if cell.strip()) == "07 Nov 22 15:03 UTC"
-    assert columns[1][0] == " release "
+    assert lines[0] == "┌" + "─" * 58 + "┐"
+    assert f"│      │ {digest} │" in lines
+
+
+def test_a_command_to_type_stays_on_one_line() -> None:
+    command = "chainloop attestation add --name version --value <text>"
+    rows = [("the material version (STRING) is required and was not added", command)]
+    table = Table(rows, title="Missing", header=("What", "What to type"), whole=frozenset({1}))
+
+    assert {len(line) for line in table.render(80).splitlines()} == {80}
+    assert command in table.render(80)
+    assert f"What to type  {command}" in table.render(60)
 
 
 def test_rows_of_folded_first_cells_are_separated() -> None:
-    lines = Table([("a" * 10, "b"), ("c" * 10, "d")]).render(14).splitlines()
+    lines = Table([("one two", "b"), ("six ten", "d")]).render(11).splitlines()
 
     assert lines[1:] == [
-        "│ aaaaaa │ b │",
-        "│ aaaa   │   │",
-        "├────────┼───┤",
-        "│ cccccc │ d │",
-        "│ cccc   │   │",
-        "└────────┴───┘",
+        "│ one │ b │",
+        "│ two │   │",
+        "├─────┼───┤",
+        "│ six │ d │",
+        "│ ten │   │",
+        "└─────┴───┘",
     ]
 
 
