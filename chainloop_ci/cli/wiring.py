@@ -173,7 +173,7 @@ class World:
         return HttpClient(
             Address(
                 url=url,
-                token=_require_token(settings),
+                token=_require_token(settings, typed=self.given.get("token")),
                 organization=settings.organization.value if settings.organization else "",
                 ca=settings.ca.value if settings.ca else "",
                 insecure=settings.insecure.value,
@@ -276,8 +276,14 @@ class World:
         return is_layout(value, self.cwd)
 
 
-def _require_token(settings: Settings) -> str:
+def _require_token(settings: Settings, *, typed: str | None) -> str:
     token_variable = find_option("token").env
+    if typed is not None and not typed.strip():
+        # A kept token in its place would let the job act as somebody else.
+        raise NotAuthenticatedError(
+            "the option --token is given but empty",
+            hint="the variable or secret that it comes from does not exist, or may not be read by this job",
+        )
     if token_variable in settings.empty_variables and (settings.token is None or settings.token.source != "flag"):
         raise NotAuthenticatedError(
             f"the variable {token_variable} is set but empty",

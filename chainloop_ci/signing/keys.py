@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import SigningKeyInvalidError, SigningKeyMissingError
 from chainloop_ci.signing import cosign_keys
-from chainloop_ci.signing.passwords import PASSWORD_VARIABLE, ReadPassword
+from chainloop_ci.signing.passwords import PASSWORD_FILE_VARIABLE, PASSWORD_VARIABLE, ReadPassword
 from chainloop_ci.signing.pem import PemBlock, find_blocks
 from chainloop_ci.signing.public_keys import MAX_KEY_BYTES, PublicKey, curve_name, wrap_public_key
 from chainloop_ci.small_files import read_small_file
@@ -210,7 +210,7 @@ def _require_password(read_password: ReadPassword) -> str:
     if password is None:
         raise SigningKeyInvalidError(
             "the signing key is encrypted and no password was given",
-            hint=f"set {PASSWORD_VARIABLE}, or give a password file",
+            hint=f"set {PASSWORD_VARIABLE}, or {PASSWORD_FILE_VARIABLE} to the path of a file that holds the password",
         )
     return password
 
@@ -243,7 +243,7 @@ def _load_pem(block: PemBlock, password: str | None) -> PrivateKeyTypes:
 def _unreadable(reason: str) -> SigningKeyInvalidError:
     return SigningKeyInvalidError(
         f"the signing key cannot be read: {reason}",
-        hint=f"check the key, and {PASSWORD_VARIABLE} when it is encrypted",
+        hint=f"check the key, and {PASSWORD_VARIABLE} or {PASSWORD_FILE_VARIABLE} when it is encrypted",
     )
 
 

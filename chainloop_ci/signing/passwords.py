@@ -10,6 +10,8 @@ from chainloop_ci.small_files import read_small_file
 
 PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - a name, not a password
 """Environment variable that holds the password."""
+PASSWORD_FILE_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD_FILE"  # noqa: S105
+"""Environment variable that names a file with it; whoever calls reads it."""
 
 MAX_PASSWORD_BYTES = 4096
 """Longest password that is read from a file."""

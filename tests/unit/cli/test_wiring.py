@@ -69,6 +69,20 @@ def test_r35_an_empty_variable_is_an_error_even_with_a_saved_token(make, tmp_pat
         make({**URL, "CHAINLOOP_TOKEN": " "}).http_client()
 
 
+@pytest.mark.parametrize("typed", ["", " "])
+def test_r35_an_empty_token_on_the_line_names_the_option_whatever_else_there_is(make, typed: str) -> None:
+    with pytest.raises(NotAuthenticatedError, match="--token is given but empty"):
+        make({**URL, "CHAINLOOP_TOKEN": "t"}, token=typed).http_client()
+
+
+@pytest.mark.parametrize("typed", ["", " "])
+def test_an_empty_address_counts_as_not_given(make, typed: str) -> None:
+    assert make({**URL, "CHAINLOOP_TOKEN": "t"}, control_plane=typed).http_client().base_url == "https://cp.test"
+
+    with pytest.raises(UsageError, match="the address of the control plane is not known"):
+        make({"CHAINLOOP_CONTROL_PLANE_API": typed, "CHAINLOOP_TOKEN": "t"}).http_client()
+
+
 def test_r23_a_token_is_not_sent_over_http_to_another_machine(make) -> None:
     with pytest.raises(UsageError, match="not sent over http"):
         make({"CHAINLOOP_CONTROL_PLANE_API": "http://cp.test"}, token="t").http_client()

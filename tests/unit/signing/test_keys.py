@@ -90,7 +90,8 @@ def test_a_missing_password_names_the_variable(text: str) -> None:
     with pytest.raises(SigningKeyInvalidError, match="encrypted and no password was given") as caught:
         load_signing_key(text, read_password=lambda: None, env={})
 
-    assert "CHAINLOOP_SIGNING_PASSWORD" in (caught.value.hint or "")
+    assert "CHAINLOOP_SIGNING_PASSWORD," in (caught.value.hint or "")
+    assert "CHAINLOOP_SIGNING_PASSWORD_FILE" in (caught.value.hint or "")
 
 
 def _indented(text: str) -> str:
