@@ -43,7 +43,7 @@ class ServerConfig:
     """Everything that the operator may set; each field names its environment variable."""
 
     data: Path
-    """CHAINLOOP_DATA: folder of the database, the blobs and the administrator's token; one server serves it."""
+    """CHAINLOOP_DATA: folder of the database, the blobs and the instance token; one server serves it."""
     port: int = DEFAULT_PORT
     """PORT."""
     bind: str = DEFAULT_BIND
@@ -85,7 +85,7 @@ class ServerConfig:
 
     @property
     def admin_token_path(self) -> Path:
-        """Return the file that holds the first administrator's token (R6)."""
+        """Return the file that holds the first instance token (R6)."""
         return self.data / "admin-token"
 
     @classmethod

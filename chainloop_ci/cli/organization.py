@@ -53,7 +53,7 @@ def organization() -> None:
 @click.argument("name")
 @click.pass_obj
 def create(world: World, name: str) -> None:
-    """Create an organization; needs the token of the server's operator."""
+    """Create an organization; needs the instance token, that of the server's operator."""
     request = OrganizationRequest(require_name("organization", name))
     created = world.operator().create_organization(request)
     show_record(world, created, _rows(created))
@@ -63,7 +63,7 @@ def create(world: World, name: str) -> None:
 @organization.command("list", aliases=("ls",), options=PAGING)
 @click.pass_obj
 def list_(world: World, limit: int | None, cursor: str | None) -> None:
-    """List the token's organization; with the operator's token all."""
+    """List the token's organization; with the instance token all."""
     page = world.operator().list_organizations(paging_of(limit, cursor))
     header = ("Name", "ID", "Created at", "Run expiry", "CAS backend")
     show_page(world, page, header, lambda item: (

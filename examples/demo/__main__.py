@@ -33,7 +33,7 @@ def main() -> int:
         last_line = tell(PROJECT, folder, control_plane)
         left_up = keep
         if keep:
-            print(f"\nThe control plane stays up: {control_plane.url}, its administrator's token is in")
+            print(f"\nThe control plane stays up: {control_plane.url}, its instance token is in")
             print(f"{control_plane.token_file}; stop it with: kill {control_plane.process_id}")
         elif chosen:
             print(f"\nThe bundle and the public key are in {folder}")

@@ -23,7 +23,7 @@ EXIT_USAGE = 2
 _SETTINGS = """
 settings (environment):
   CHAINLOOP_DATA                folder of database, blobs and the
-                                administrator's token (.data)
+                                instance token (.data)
   PORT                          port to listen on (8080)
   CHAINLOOP_BIND                address to listen on (127.0.0.1: this machine
                                 only)

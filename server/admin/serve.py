@@ -92,7 +92,7 @@ def _announce(config: ServerConfig, secret: str | None) -> None:
         f"  API reference: {config.public_url}/docs",
     ]
     if config.admin_token_path.is_file():
-        lines.append(f"  administrator's token: {config.admin_token_path}")
+        lines.append(f"  instance token: {config.admin_token_path}")
     if secret and sys.stdout.isatty():
         lines.append(f"  (shown this once: {secret})")
     if sys.stdout.isatty():

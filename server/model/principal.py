@@ -85,9 +85,14 @@ class Principal:
         """Refuse a role that lacks the right.
 
         Raises:
-            NotAllowedError: names the roles that have it.
+            NotAllowedError: names the roles that have it, and who gives such a token.
         """
         if self.role not in allowed:
+            if allowed == {Role.INSTANCE}:
+                raise NotAllowedError(
+                    f"this needs an instance token; this one has the role {self.role.value}",
+                    hint="the server's operator has it, no administrator of an organization does: ask there",
+                )
             names = ", ".join(sorted(role.value for role in allowed))
             raise NotAllowedError(
                 f"this needs a token with one of the roles {names}; this one has the role {self.role.value}",

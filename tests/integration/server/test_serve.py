@@ -79,7 +79,7 @@ def test_r6_a_fresh_server_puts_the_token_into_a_private_file_and_nowhere_else(s
         f"Chainloop control plane: {url}\n",
         f"  listening on {url.removeprefix('http://')}\n",
         f"  API reference: {url}/docs\n",
-        f"  administrator's token: {path}\n",
+        f"  instance token: {path}\n",
     ]
     assert status == 0
     assert is_token(token)

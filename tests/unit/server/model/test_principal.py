@@ -57,6 +57,13 @@ def test_r1_a_lacking_role_is_refused_with_those_that_have_the_right() -> None:
         WHOLE.require_role(OPERATORS)
 
 
+def test_r1_what_only_the_instance_token_may_is_not_asked_of_an_administrator() -> None:
+    with pytest.raises(NotAllowedError, match="needs an instance token") as caught:
+        WHOLE.require_role(frozenset({Role.INSTANCE}))
+
+    assert "the server's operator has it" in str(caught.value.hint)
+
+
 def test_r1_a_role_that_has_the_right_is_not_refused() -> None:
     WHOLE.require_role(ATTESTERS)
 
