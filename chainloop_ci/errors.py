@@ -182,16 +182,17 @@ class RunnerMismatchError(ChainloopError):
     """The contract asks for a runner type that this job does not run on."""
 
     code = "runner-mismatch"
+    NOWHERE: ClassVar[str] = "no CI system that is known here"
     required: str = ""
     """Empty, like `discovered`, when the control plane worded the message."""
     discovered: str = ""
 
     def __init__(self, required: str, discovered: str, also: Sequence[str] = ()) -> None:
-        self.required = required
-        self.discovered = discovered
+        self.required, self.discovered = required, discovered
+        place = f"{self.NOWHERE} ({discovered})" if discovered == "RUNNER_TYPE_UNSPECIFIED" else discovered
         looks = f" (its environment looks like {', '.join(also)} too; the first of the fixed order counts)"
         super().__init__(
-            f"the contract requires runner {required}, this job runs on {discovered}{looks if also else ''}",
+            f"the contract requires runner {required}, this job runs on {place}{looks if also else ''}",
             hint=f"run the step in a {required} job; to try the contract elsewhere use --dry-run",
         )
 
@@ -386,8 +387,7 @@ class DigestMismatchError(ChainloopError):
     code = "digest-mismatch"
 
     def __init__(self, expected: str, found: str, consequence: str) -> None:
-        self.expected = expected
-        self.found = found
+        self.expected, self.found = expected, found
         super().__init__(
             f"expected bytes with the digest {expected}, found {found}; {consequence}",
             hint="try again; if it stays, something on the way or in the store changes content",

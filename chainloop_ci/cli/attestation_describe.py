@@ -12,7 +12,8 @@ from chainloop_ci.attestation.times import render_time
 from chainloop_ci.attestation.verification import key_id_of_hint
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.cli.attestation_verify import read_bundle_bytes
-from chainloop_ci.cli.run_view import material_document, material_value, named_values, runner_title
+from chainloop_ci.cli.run_view import material_document, material_value, named_values
+from chainloop_ci.cli.status_view import runner_text
 from chainloop_ci.cli.table import RULE, Row, Table
 from chainloop_ci.cli.wiring import World
 
@@ -119,7 +120,7 @@ def _statement_facts(said: StatementView) -> list[tuple[str, str, str]]:
         ("Team", "team", said.team),
         ("Attestation ID", "attestationID", said.run_id),
         ("Contract", "contract", contract),
-        ("Runner Type", "runnerType", f"{runner_title(said.runner.type)} (claimed)"),
+        ("Runner Type", "runnerType", runner_text(said.runner.type)),
         ("Runner Link", "runnerURL", said.runner.url),
         ("Commit", "commit", said.head.hash if said.head else ""),
         ("Initialized At", "initializedAt", render_time(said.initialized_at) if said.initialized_at else ""),

@@ -18,9 +18,9 @@ from chainloop_ci.attestation.bundle import Bundle, read_bundle
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.view import MaterialView, StatementView
 from chainloop_ci.cli.listing import date
+from chainloop_ci.cli.status_view import runner_text
 from chainloop_ci.cli.table import RULE, Row, Table
 from chainloop_ci.contract.annotations import MATERIAL_PREFIX
-from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.runners.types import CiIdentity
 
 _TAG = f"{MATERIAL_PREFIX}image.tag"
@@ -118,7 +118,7 @@ def _summary(view: RunView) -> list[Row]:
             ("Expires At", date(run.expires_at) if run.state == "initialized" else ""),
             ("Contract", f"{run.contract} (revision {run.contract_revision}){newest}"),
             ("Project Version", run.project_version),
-            ("Runner Type", runner_title(run.runner_type)),
+            ("Runner Type", runner_text(run.runner_type)),
             ("Runner Link", run.runner_url),
             ("Runner Environment", run.runner_environment if run.runner_environment != "unknown" else ""),
             ("Commit", commit or ""),
@@ -168,16 +168,6 @@ def _materials(view: RunView, materials: Sequence[MaterialView | RunMaterial]) -
 
 def _given(*rows: Row) -> list[Row]:
     return [row for row in rows if row[1]]
-
-
-def runner_title(word: str) -> str:
-    """Return a runner type for people: `Github action`; the word itself when this version does not know it."""
-    from chainloop_ci.runners.registry import get_runner
-
-    try:
-        return get_runner(RunnerType(word)).title
-    except ValueError:
-        return word
 
 
 def material_value(material: MaterialView | RunMaterial) -> str:

@@ -13,13 +13,22 @@ from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
 from chainloop_ci.attestation.state_materials import SIZE_ANNOTATION
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.cli.table import RULE, Row, Table
-from chainloop_ci.contract.types import Contract
+from chainloop_ci.contract.types import Contract, RunnerType
 from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus, find_expiry
+from chainloop_ci.errors import RunnerMismatchError
 
 
 def render_date(moment: datetime) -> str:
     """Return a time as tables show it (RFC 822): `28 Oct 22 21:02 UTC`."""
     return f"{moment:%d %b %y %H:%M} UTC"
+
+
+def runner_text(runner_type: str, *, authenticated: bool = False) -> str:
+    """Return a runner type as tables show it, with what it rests on (design decision 9)."""
+    proof = "authenticated" if authenticated else "claimed"
+    if runner_type == RunnerType.GENERIC:
+        return f"{RunnerMismatchError.NOWHERE} ({runner_type}, {proof})"
+    return f"{runner_type} ({proof})"
 
 
 # --- tables
@@ -58,7 +67,7 @@ def _summary(status: AttestationStatus) -> Table:
         ("Organization", pin.organization),
         ("Attestation ID", pin.run_id),
         ("Attestation Digest", status.digest),
-        ("Runner Type", f"{state.runner.type} ({'authenticated' if state.runner.authenticated else 'claimed'})"),
+        ("Runner Type", runner_text(state.runner.type, authenticated=state.runner.authenticated)),
         ("Runner URL", state.runner.url),
         ("Commit", state.head.hash if state.head else ""),
         ("Annotations", ", ".join(f"{name}={value}" for name, value in sorted(state.annotations.items()))),

@@ -10,6 +10,7 @@ from chainloop_ci.cli.durations import parse_run_expiry, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_names
 from chainloop_ci.cli.options import Kind, Option
+from chainloop_ci.cli.status_view import runner_text
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Operator
@@ -191,5 +192,5 @@ def _rows(item: Workflow) -> list[Row]:
         ("Last Run", item.last_run_id or ""),
         ("Last Run Status", item.last_run_state or ""),
         ("Last Run At", date(item.last_run_at)),
-        ("Last Runner Type", item.last_runner_type or ""),
+        ("Last Runner Type", runner_text(item.last_runner_type) if item.last_runner_type else ""),
     ]

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from chainloop_ci.api.runs import Check, Proof, Verification
 from chainloop_ci.attestation.view import StatementView
-from chainloop_ci.contract.types import Contract
+from chainloop_ci.contract.types import Contract, RunnerType
+from chainloop_ci.errors import RunnerMismatchError
 from server.model.runs import Run
 from server.model.signers import SignatureVerdict
 
@@ -28,12 +29,18 @@ def judge(
     return Verification(
         signature=signature.signature,
         key=signature.key,
-        runner=Check(Proof.CLAIMED, f"{run.runner_type} by the job's word; no CI system has confirmed it"),
+        runner=_runner(run),
         source=_source(run),
         commit=_commit(view, run),
         contract=_contract(run, contract),
         content=_content(checks),
     )
+
+
+def _runner(run: Run) -> Check:
+    if run.runner_type == RunnerType.GENERIC:
+        return Check(Proof.CLAIMED, f"{RunnerMismatchError.NOWHERE} ({run.runner_type}) by the job's word")
+    return Check(Proof.CLAIMED, f"{run.runner_type} by the job's word; no CI system has confirmed it")
 
 
 def _source(run: Run) -> Check:

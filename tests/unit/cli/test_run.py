@@ -199,6 +199,7 @@ def test_describe_shows_the_labels_of_the_transcript(operate, stub) -> None:
     assert (pairs["Initialized At"], pairs["Finished At"]) == ("07 Nov 22 15:03 UTC", "07 Nov 22 15:13 UTC")
     assert (pairs["State"], pairs["Payload Type"], pairs["Verified"]) == ("success", PAYLOAD_TYPE, "true")
     assert pairs["Runner Link"] == "https://github.com/chainloop-dev/bedrock/actions/runs/3411479373"
+    assert pairs["Runner Type"] == "GITHUB_ACTION (claimed)"
     assert {"Workflow Run", "Statement", "Runner Type", "Team", "Project"} <= set(pairs)
     assert ["cli-linux-amd64", "ARTIFACT", f"chainloop@sha256:{'c' * 64}"] in rows
     assert ["commit", "STRING", "6417e226"] in rows

@@ -70,6 +70,13 @@ def test_another_runner_than_the_contract_asks_for_is_refused_with_both_names():
     assert "--dry-run" in str(caught.value.hint)
 
 
+def test_a_mismatch_on_no_ci_system_says_so_in_words():
+    with pytest.raises(
+        RunnerMismatchError, match=r"runs on no CI system that is known here \(RUNNER_TYPE_UNSPECIFIED\)"
+    ):
+        enforce(RunnerType.GITHUB_ACTION, HostFacts({}))
+
+
 def test_a_mismatch_in_an_ambiguous_environment_names_the_other_systems():
     with pytest.raises(RunnerMismatchError, match=r"runs on GITHUB_ACTION .*looks like JENKINS_JOB too"):
         enforce(RunnerType.JENKINS_JOB, HostFacts({**JENKINS, **GITHUB}))

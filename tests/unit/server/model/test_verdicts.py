@@ -71,6 +71,12 @@ def test_r12_a_commit_is_claimed_whoever_named_it(signed: GitHead | None, told: 
     assert found == Check(Proof.CLAIMED, f"{COMMIT} by the job's word; the forge was not asked")
 
 
+def test_r12_a_place_that_is_no_ci_system_is_said_in_words() -> None:
+    found = verdict(run=replace(RUN, runner_type="RUNNER_TYPE_UNSPECIFIED")).runner
+
+    assert found == Check(Proof.CLAIMED, "no CI system that is known here (RUNNER_TYPE_UNSPECIFIED) by the job's word")
+
+
 def test_r12_a_commit_that_nobody_named_is_not_shown() -> None:
     found = verdict(replace(VIEW, head=None), replace(RUN, ci=CiIdentity("none"))).commit
 
