@@ -46,9 +46,22 @@ def run_init(
         replace=replace,
     )
     state = _make_init(world, job_index)(request)
+    ci = state.session.ci
+    if not (state.head or ci.head_sha or ci.pull_request):  # of a pull request it was said already
+        world.output.info(f"no commit is recorded: {_why_no_commit(world)}")
     if not dry_run and world.settings().signing_key is None:
         world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
     return state
+
+
+def _why_no_commit(world: World) -> str:
+    from chainloop_ci.workspace.git_files import find_git_dir
+
+    return (
+        "this folder is in no git repository"
+        if find_git_dir(world.cwd) is None
+        else ("the git repository has no commit yet")
+    )
 
 
 def _make_init(world: World, job_index: str | None) -> Init:

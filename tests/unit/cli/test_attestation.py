@@ -92,6 +92,31 @@ def test_init_prints_the_labels_of_the_transcript_and_more(att) -> None:
     assert "│ NAME   │ TYPE                │ SET │ REQUIRED │ IS OUTPUT │" in done.out
 
 
+def test_a_place_that_is_no_ci_system_is_said_in_words(att) -> None:
+    done = att("init")
+
+    assert "│ no CI system that is known here (RUNNER_TYPE_UNSPECIFIED, claimed) │" in done.out
+
+
+def test_init_says_why_no_commit_is_recorded(att, tmp_path) -> None:
+    outside = att("init", "--dry-run")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+
+    empty = att("init", "--dry-run", "--replace", "--local-state-path", "other")
+
+    assert "INF no commit is recorded: this folder is in no git repository" in outside.err
+    assert "INF no commit is recorded: the git repository has no commit yet" in empty.err
+
+
+def test_init_says_nothing_of_a_commit_that_the_job_named(att) -> None:
+    env = {"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_RUN_ID": "1"}
+
+    done = att("init", "--dry-run", env={**env, "GITHUB_SHA": "6417e226890ae1340cecc9cd9d7692445ee3338e"})
+
+    assert "no commit is recorded" not in done.err
+
+
 def test_init_notes_that_no_signing_key_is_known(att) -> None:
     done = att("init", env={"CHAINLOOP_SIGNING_KEY": ""})
 
