@@ -38,6 +38,8 @@ _BEYOND_SUBSET = frozenset(("cue-unsupported", "cue-syntax", "cue-conflict"))
 
 _OVER_LIMIT = frozenset(("too-deep", "too-many-values"))
 
+_BEGINNING = "a contract begins with `apiVersion: chainloop.dev/v1` and `kind: Contract`: see docs/contracts.md"
+
 
 @record
 class LoadedContract:
@@ -69,7 +71,12 @@ def load(
         ContractInvalidError: with every error, in the order of the text (the first `MAX_FINDINGS`).
         LimitExceededError: more than 1 MiB.
     """
-    read, found, tree = _read(raw, format or _format_of(filename), evaluate_cue)
+    try:
+        read, found, tree = _read(raw, format or _format_of(filename), evaluate_cue)
+    except ContractInvalidError as error:
+        if not any(word in raw for word in (b"apiVersion", b"schemaVersion")):
+            error.hint = _BEGINNING  # a file of another kind, not a misspelt contract
+        raise
     if read == raw:
         return _judge(read, found, tree, implemented)
     try:
@@ -155,21 +162,20 @@ def _choose_schema(tree: Tree) -> ContractSchema:
     """
     root = tree.root
     if not isinstance(root.value, dict):
-        raise broken("not-a-mapping", "expected the fields of a contract", root.place)
+        raise broken("not-a-mapping", "expected the fields of a contract", root.place, _BEGINNING)
     names = {camel_case(name) for name in root.value}
     v1, v2 = "schemaVersion" in names, bool(names & {"apiVersion", "kind"})
-    hint = "begin the contract with `apiVersion: chainloop.dev/v1` and `kind: Contract`"
     if v1 and v2:
         message = "the contract has two headers: schemaVersion is of v1, apiVersion and kind are of v2"
-        raise _invalid([*tree.findings, _header_finding(root, message, hint)])
+        raise _invalid([*tree.findings, _header_finding(root, message)])
     if not v1 and not v2:
         message = "the contract has no header: expected apiVersion and kind (v2), or schemaVersion (v1)"
-        raise _invalid([*tree.findings, _header_finding(root, message, hint)])
+        raise _invalid([*tree.findings, _header_finding(root, message)])
     return ContractSchema.V1 if v1 else ContractSchema.V2
 
 
-def _header_finding(root: Node, message: str, hint: str) -> Finding:
-    return finding_at(root, (), "contract-header", message, hint)
+def _header_finding(root: Node, message: str) -> Finding:
+    return finding_at(root, (), "contract-header", message, _BEGINNING)
 
 
 def _refuse(written: Sequence[Finding], rules: Sequence[Finding], schema: Sequence[Finding]) -> None:
@@ -182,10 +188,11 @@ def _refuse(written: Sequence[Finding], rules: Sequence[Finding], schema: Sequen
 
 def _invalid(findings: Sequence[Finding]) -> ContractInvalidError:
     ordered = _in_order(findings)[:MAX_FINDINGS]
-    many = f"{len(ordered)} errors" if len(ordered) < MAX_FINDINGS else f"{MAX_FINDINGS} errors or more"
-    count = "1 error" if len(ordered) == 1 else many
-    shown = "; ".join(map(str, ordered[:5])) + ("; …" if len(ordered) > 5 else "")
-    return ContractInvalidError(f"the contract has {count}: {shown}", hint=ordered[0].hint, findings=ordered)
+    count = f"{len(ordered)} errors" if len(ordered) < MAX_FINDINGS else f"{MAX_FINDINGS} errors or more"
+    if len(ordered) == 1:
+        return ContractInvalidError(f"the contract has 1 error: {ordered[0]}", hint=ordered[0].hint, findings=ordered)
+    # Whoever shows the error shows its findings, each with its own hint.
+    return ContractInvalidError(f"the contract has {count}", findings=ordered)
 
 
 def _in_order(findings: Sequence[Finding]) -> list[Finding]:

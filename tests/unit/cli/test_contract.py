@@ -269,3 +269,27 @@ def test_delete_says_what_is_gone_and_what_is_still_used(operate, stub) -> None:
 
     assert (gone.status, used.status) == (0, 1)
     assert "used by 2 workflows" in used.err
+
+
+def test_each_error_of_a_contract_is_said_once(operate, stub, tmp_path) -> None:
+    (tmp_path / "bad.yaml").write_text(
+        "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: x}\n"
+        "spec:\n  materials:\n    - {name: readme, type: ARTIFAC, bla: 1}\n"
+    )
+
+    result = operate("workflow", "contract", "apply", "-f", "bad.yaml")
+
+    assert (result.status, stub.seen) == (1, [])
+    assert "ERR the contract has 2 errors\n" in result.err
+    assert [result.err.count(text) for text in ("found 'ARTIFAC'", "unknown field 'bla'", "did you mean")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "notes.yaml", "notes.json"])
+@pytest.mark.parametrize("text", ["hello: world", "some text", "- a\n- b", '{"a": 1}', "a: b: c\n  x"])
+def test_a_file_that_is_no_contract_is_told_how_one_begins(operate, stub, tmp_path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+
+    result = operate("workflow", "contract", "apply", "-f", name)
+
+    assert (result.status, stub.seen) == (1, [])
+    assert "a contract begins with `apiVersion: chainloop.dev/v1` and `kind: Contract`" in result.err
