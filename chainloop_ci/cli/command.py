@@ -96,6 +96,10 @@ def _show_help(ctx: click.Context, parameter: click.Parameter, value: bool) -> N
         ctx.exit()
 
 
+_OTHER_WORDS = {"login": "config save", "auth": "config save", "logout": "config reset"}
+"""What other programs, the Go product among them, call commands of ours."""
+
+
 class UnknownCommandError(click.UsageError):
     """There is no command of this name; `meant` is the one that was perhaps meant, with its groups, or empty."""
 
@@ -259,9 +263,16 @@ class Group(_Shared, click.Group):
         names = self.list_commands(ctx)
         if near := get_close_matches(typed, names, n=1):
             return f"{ctx.command_path} {near[0]}"
-        groups = ((name, self.get_command(ctx, name)) for name in names)
-        found = (name for name, group in groups if isinstance(group, Group) and group.get_command(ctx, typed))
-        return next((f"{ctx.command_path} {name} {typed}" for name in found), "")
+        if ctx.parent is None and (words := _OTHER_WORDS.get(typed)):
+            return f"{ctx.command_path} {words}"
+        below = [(name, group) for name in names if isinstance(group := self.get_command(ctx, name), Group)]
+        found = (f"{ctx.command_path} {name} {typed}" for name, group in below if group.get_command(ctx, typed))
+        near_below = (
+            f"{ctx.command_path} {name} {near[0]}"
+            for name, group in below
+            if (near := get_close_matches(typed, group.list_commands(ctx), n=1))
+        )
+        return next(found, "") or next(near_below, "")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands first: they are what somebody who asks a group for help looks for."""

@@ -118,13 +118,26 @@ def _report_defect(error: Exception, world: World) -> int:
 
 def _translate(error: click.ClickException, arguments: Sequence[str]) -> UsageError:
     context = getattr(error, "ctx", None)
-    hint = f"see `{context.command_path} --help`" if context else "see `chainloop --help`"
+    hint = f"see `{context.command_path if context else _command_path(arguments)} --help`"
     if isinstance(error, UnknownCommandError) and error.meant:
         hint = f"did you mean `{error.meant}`? {hint}"
     if isinstance(error, click.MissingParameter) and (meant := _find_meant(error, arguments)):
         hint = f"did you mean `{re.sub(_SECRETS, '***', meant)}`? {hint}"
     text = re.sub(_SECRETS, "***", error.format_message().strip().rstrip("."))
     return UsageError(text[:1].lower() + text[1:] if text else "the command line cannot be read", hint=hint)
+
+
+def _command_path(arguments: Sequence[str]) -> str:
+    """Return the command of a line that click could not read, in full: it does not always say which one it was."""
+    command, path = chainloop, "chainloop"
+    for word in arguments:
+        found = None if word.startswith("-") else command.get_command(click.Context(command), word)
+        if found is not None:
+            path = f"{path} {found.name}"
+            if not isinstance(found, Group):
+                break
+            command = found
+    return path
 
 
 def _find_meant(error: click.MissingParameter, arguments: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from chainloop_ci.client.answers import page, read_record
 from chainloop_ci.client.control_plane import ControlPlane
 from chainloop_ci.client.transfers import Progress, Received, file_name, receive
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import DigestMismatchError, NotFoundError, UsageError
+from chainloop_ci.errors import DigestMismatchError, NotFoundError, RequestInvalidError, UsageError
 from chainloop_ci.records import record
 
 R = TypeVar("R")
@@ -71,12 +71,31 @@ class AuditFilter:
     until: str | None = None
 
 
+@contextmanager
+def _naming_the_cursor() -> Iterator[None]:
+    """Turn the refusal of a cursor into one of the option that it was typed with.
+
+    Raises:
+        UsageError: it is no cursor, or one of another list.
+    """
+    try:
+        yield
+    except RequestInvalidError as error:
+        if all(finding.path != "?cursor" for finding in error.findings):
+            raise
+        raise UsageError(
+            f"--next: {error.message}",
+            hint="give the --next that the page before ended with, and the same filters; or leave it out",
+        ) from error
+
+
 class Operator(ControlPlane):
     """Requests of an operator; a job's are among them."""
 
     def _list(self, cls: type[R], path: str, paging: Paging, **filters: str | None) -> Page[R]:
         query = {**filters, "limit": paging.limit, "cursor": paging.cursor}
-        return page(cls, self.http.json("GET", path, query=query))
+        with _naming_the_cursor():
+            return page(cls, self.http.json("GET", path, query=query))
 
     # --- organizations, tokens, keys ---------------------------------------------------------------------------------
 
@@ -254,7 +273,8 @@ class Operator(ControlPlane):
     def discover(self, digest: str, kind: str | None, depth: int, paging: Paging) -> ReferrerGraph:
         """Return what has a digest, what it refers to and what refers to it, up to `depth` steps away."""
         query = {"kind": kind, "depth": depth, "limit": paging.limit, "cursor": paging.cursor}
-        return read_record(ReferrerGraph, self.http.json("GET", f"referrers/{digest}", query=query))
+        with _naming_the_cursor():
+            return read_record(ReferrerGraph, self.http.json("GET", f"referrers/{digest}", query=query))
 
     @contextmanager
     def artifact(self, digest: Digest) -> Iterator[Download]:

@@ -159,8 +159,9 @@ class Init:
         try:
             terms = self._terms.ask(request.wanted, may_create=not request.dry_run)
         except ChainloopError as error:
-            if request.dry_run and file is None:
-                error.hint = "; ".join(filter(None, (error.hint, _OFFLINE)))
+            if request.dry_run:
+                named = f"no file here is called {file}" if isinstance(file, str) else None
+                error.hint = "; ".join(filter(None, (error.hint, named, _OFFLINE)))
             raise
         self._warn_terms(terms)
         return terms

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
@@ -107,13 +109,28 @@ def find_expiry(state: CraftingState) -> datetime | None:
 
 
 def find_missing(state: CraftingState) -> tuple[Finding, ...]:
-    """Return everything that keeps the contract from being met."""
-    return check_compliance(
+    """Return everything that keeps the contract from being met; a name that looks misspelt is said beside it."""
+    found = check_compliance(
         state.contract,
         {name: material.type for name, material in state.materials.items()},
         annotations=state.annotations,
         material_annotations={name: material.annotations for name, material in state.materials.items()},
     )
+    unknown = [name for name in state.materials if state.contract.find_material(name) is None]
+    return tuple(_beside_unknown(finding, state, unknown) for finding in found) if found and unknown else found
+
+
+def _beside_unknown(finding: Finding, state: CraftingState, unknown: Sequence[str]) -> Finding:
+    """Return a finding about a missing material with the added one that is perhaps the same under another name."""
+    from difflib import get_close_matches
+
+    at = finding.path.rpartition("/")[2] if finding.path else ""
+    if finding.code != "missing-material" or not at.isdigit():
+        return finding
+    near = get_close_matches(state.contract.materials[int(at)].name, unknown, n=1)
+    if not near:
+        return finding
+    return replace(finding, message=f"{finding.message}; {near[0]} was, which the contract does not know")
 
 
 def require_compliant(state: CraftingState) -> None:

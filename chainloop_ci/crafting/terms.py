@@ -130,8 +130,8 @@ class TermsFinder:
             workflow = context.workflow
             raise ConflictError(
                 f"the workflow {workflow.name} uses the contract {context.contract.name}, not {wanted.contract}",
-                hint="leave --contract out, or let an operator run "
-                f"`chainloop workflow update {workflow.id} --contract {wanted.contract}`",
+                hint=f"no file here is called {wanted.contract}, so it names a stored contract: leave --contract out, "
+                f"or let an operator run `chainloop workflow update {workflow.id} --contract {wanted.contract}`",
             )
         return _stored_terms(context)
 

@@ -46,3 +46,15 @@ def test_the_document_of_a_material_is_that_of_the_status(att) -> None:
 
     assert added["Required"] is True
     assert added in att("status", "-o", "json").json["materials"]
+
+
+def test_a_misspelt_name_stands_beside_the_one_that_is_missing(att) -> None:
+    att("add", "--name", "comit", "--kind", "STRING", "--value", "deadbeef")
+
+    done = att("push", env={"CHAINLOOP_SIGNING_KEY": "none"})
+
+    said = "the material commit (STRING) is required and was not added; comit was, which the contract does not know"
+    assert done.status == 3
+    assert said in done.err
+    assert said in att("status").out
+    assert "image (CONTAINER_IMAGE) is required and was not added\n" in done.err

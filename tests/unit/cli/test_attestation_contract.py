@@ -54,3 +54,16 @@ def test_the_help_says_what_a_file_does(chainloop) -> None:
 
     assert "With an operator's token another text becomes the contract's new revision" in shown
     assert "with a job's token it must equal the stored one" in shown
+
+
+def test_a_contract_s_name_that_nothing_has_says_what_it_was_taken_for(chainloop, plane) -> None:
+    done = chainloop("attestation", "init", "--contract", "nosuch", env=URL, plane=plane)
+
+    assert "hint: no file here is called nosuch, so it names a stored contract: leave --contract out" in done.err
+
+
+def test_a_dry_run_with_a_name_that_is_no_file_says_so(chainloop) -> None:
+    done = chainloop("attestation", "init", "--dry-run", "--contract", "nosuch")
+
+    assert "no file here is called nosuch" in done.err
+    assert "--contract FILE" in done.err

@@ -280,3 +280,32 @@ def test_an_argument_may_have_the_name_of_a_global_option(chainloop) -> None:
         assert chainloop("show", "mine", "--token", "theirs").out == "mine theirs\n"
     finally:
         del root.commands["show"]
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        (("token", "list"), "chainloop organization api-token"),
+        (("login",), "chainloop config save"),
+        (("logout",), "chainloop config reset"),
+        (("key", "list"), "chainloop organization key"),
+    ],
+)
+def test_a_command_of_another_place_or_program_is_found(chainloop, line: tuple[str, ...], meant: str) -> None:
+    done = chainloop(*line)
+
+    assert done.status == 2
+    assert f"did you mean `{meant}`?" in done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        (("attestation", "add", "--name"), "chainloop attestation add"),
+        (("--org", "acme", "att", "add", "--value"), "chainloop attestation add"),
+        (("workflow", "run", "list", "--next"), "chainloop workflow run list"),
+        (("--token",), "chainloop"),
+    ],
+)
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(chainloop, line, command: str) -> None:
+    assert f"hint: see `{command} --help`" in chainloop(*line).err

@@ -127,6 +127,18 @@ def test_a_filter_that_fits_nothing_is_a_usage_error_with_what_fits(operate, stu
     assert [text for text in said if text not in result.err] == []
 
 
+def test_a_cursor_that_is_none_names_the_option(operate, stub) -> None:
+    said = "the cursor does not belong to this list with these filters"
+    finding = {"code": "cursor-invalid", "message": said, "path": "?cursor"}
+    stub.replies = [problem(422, "request-invalid", said, hint="repeat the list without `cursor`", findings=[finding])]
+
+    result = operate("workflow", "run", "list", "--next", "banana")
+
+    assert result.status == 2
+    assert f"ERR --next: {said}" in result.err
+    assert "without `cursor`" not in result.err
+
+
 def test_the_words_of_states_are_those_of_the_control_plane() -> None:
     assert tuple(server.model.run_filters.STATE_WORDS) == STATE_WORDS
 
