@@ -91,7 +91,7 @@ def test_the_job_is_shown_by_describe_as_it_was_told(tenant: Tenant) -> None:
 
     assert answer.status == 0, answer
     for text in (
-        "Azure pipeline",
+        "AZURE_PIPELINE (claimed)",
         "azure",
         "build/compile",
         "Azure Pipelines 4",
