@@ -42,18 +42,22 @@ class PowerScene:
         wait_for(lambda: len(self._seen.bundles) > count, "jobs go on")
         time.sleep(rng.uniform(0, MAX_SECONDS))
         seen = self._seen.copy()
-        members = self._plane.members()
         try:
-            send(members, signal.SIGSTOP)
-            wait_for(lambda: all(now.state in "TZX" for now in self._plane.members()), "all stand still")
+            wait_for(self._stands_still, "all stand still")
             copy_data(self._plane.data, self._copy)
         finally:
-            send(members, signal.SIGCONT)
+            send(self._plane.members(), signal.SIGCONT)
         check_acknowledged(self._copy, seen)
         self._blobs.check(self._copy)
         check_data(self._copy)
         shutil.rmtree(self._copy)
         return Played("machine", "clock")
+
+    def _stands_still(self) -> bool:
+        # Asked again each time: a process may have made another before it was stopped.
+        moving = [member for member in self._plane.members() if member.state not in "TZX"]
+        send(moving, signal.SIGSTOP)
+        return not moving
 
     def close(self) -> None:
         """Let the jobs end, and look at the original as well."""
