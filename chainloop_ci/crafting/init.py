@@ -221,9 +221,6 @@ class Init:
         again = previous if goes_on else None
         run_id = again.pin.run_id if again else self._machine.new_id()
         handle = again.session.run_handle if again else self._machine.new_handle()
-        annotations, overruled = merge_annotations(terms.contract.annotations, {}, request.annotations)
-        for name in overruled:
-            self._report.warning("the contract sets this annotation; the other value is not used", annotation=name)
         return CraftingState(
             contract=terms.contract,
             pin=pin_of(terms, request.wanted, run_id="" if request.dry_run else run_id, version=request.version),
@@ -242,12 +239,19 @@ class Init:
             ),
             head=head,
             env=allowed,
-            annotations=annotations,
+            annotations=self._annotate(terms, request),
             cas=cas_of(terms, dry_run=request.dry_run),
             auth_type="AUTH_TYPE_API_TOKEN" if terms.context else "AUTH_TYPE_UNSPECIFIED",
             auth_id=terms.context.token_id if terms.context else "",
             dry_run=request.dry_run,
         )
+
+    def _annotate(self, terms: Terms, request: InitRequest) -> dict[str, str]:
+        """Return the annotations of the contract with those of the request; say which of these do not count."""
+        annotations, overruled = merge_annotations(terms.contract.annotations, {}, request.annotations)
+        for name in overruled:
+            self._report.warning("the contract sets this annotation; the other value is not used", annotation=name)
+        return annotations
 
     def _identify(self, runner: Runner) -> tuple[CiIdentity, GitHead | None]:
         """Return what is known of the job, and the commit that it builds; without a CI system it is git's word."""

@@ -271,8 +271,7 @@ class Artifacts:
             created_at=now,
             created_by=principal.token_id,
         )
-        counters.add(connection, principal.organization_id, UPLOADS)
-        counters.add(connection, principal.organization_id, UPLOAD_BYTES, by=incoming.size_bytes)
+        _count(connection, artifact)
         if known is None:
             artifacts.add(connection, artifact)
         else:
@@ -373,6 +372,11 @@ def _not_found(digest: str) -> NotFoundError:
         f"this organization has no content {digest}",
         hint="`chainloop workflow run describe` shows which materials were stored",
     )
+
+
+def _count(connection: Connection, artifact: StoredArtifact) -> None:
+    counters.add(connection, artifact.organization_id, UPLOADS)
+    counters.add(connection, artifact.organization_id, UPLOAD_BYTES, by=artifact.size_bytes)
 
 
 def _note_upload(
