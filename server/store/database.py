@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,28 @@ def begin_reading(connection: Connection) -> None:
         connection.connection.cursor().execute("BEGIN")
 
 
-def begin_writing(connection: Connection) -> None:
-    """Begin a transaction on SQLite that writes, which keeps other writers out; other databases began one already."""
+def begin_writing(connection: Connection, patience_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
+    """Begin a transaction on SQLite that writes, which keeps other writers out; other databases began one already.
+
+    `patience_seconds`: how long it waits for other processes, when that is less than the busy timeout.
+    """
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        with _hurried(connection, patience_seconds) if patience_seconds < BUSY_TIMEOUT_SECONDS else nullcontext():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _hurried(connection: Connection, patience_seconds: float) -> Iterator[None]:
+    """Let a connection wait no longer than this for a lock meanwhile."""
+    cursor = connection.connection.cursor()
+    usual = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+    cursor.execute(f"PRAGMA busy_timeout={min(usual, max(0, round(patience_seconds * 1000)))}")
+    try:
+        yield
+    finally:
+        # One that was dropped for an error of the disk is closed already.
+        with suppress(sqlite3.ProgrammingError):
+            cursor.execute(f"PRAGMA busy_timeout={usual}")
 
 
 def _drop_unusable(context: ExceptionContext) -> None:
@@ -91,11 +110,18 @@ def _drop_unusable(context: ExceptionContext) -> None:
 class Database:
     """Read and write transactions on one engine."""
 
-    def __init__(self, engine: Engine, patience_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
-        """`patience_seconds`: how long a writer waits for others of its process."""
+    def __init__(
+        self,
+        engine: Engine,
+        patience_seconds: float = BUSY_TIMEOUT_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`patience_seconds`: how long a writer waits in all, for others of its process and for other processes."""
         self.engine = engine
         is_sqlite = engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[None] = _Turn(patience_seconds) if is_sqlite else nullcontext()
+        self._turn: AbstractContextManager[float] = (
+            _Turn(patience_seconds, monotonic) if is_sqlite else nullcontext(patience_seconds)
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -118,25 +144,30 @@ class Database:
             StoreFullError: the disk is full; nothing was written.
             StoreUnusableError: the disk or the system does not let the database be used.
         """
-        with self._turn, _translated(), self.engine.connect() as connection, connection.begin():
-            begin_writing(connection)
+        with self._turn as left_seconds, _translated(), self.engine.connect() as connection, connection.begin():
+            begin_writing(connection, left_seconds)
             yield connection
 
 
-class _Turn(AbstractContextManager[None]):
-    """Lets the writers of one process begin one after the other.
+class _Turn(AbstractContextManager[float]):
+    """Lets the writers of one process begin one after the other; each is told how long it may still wait.
 
     SQLite has no queue: whoever finds it locked sleeps, ever longer, and asks again, while others are served; among
     many threads one of them waits half a second for what takes milliseconds. Other processes are SQLite's to keep out.
     """
 
-    def __init__(self, patience_seconds: float) -> None:
+    def __init__(self, patience_seconds: float, monotonic: Callable[[], float]) -> None:
         self._patience_seconds = patience_seconds
+        self._monotonic = monotonic
         self._lock = threading.Lock()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> float:
+        if self._lock.acquire(blocking=False):
+            return self._patience_seconds
+        began = self._monotonic()
         if not self._lock.acquire(timeout=self._patience_seconds):
             raise StoreBusyError()
+        return self._patience_seconds - (self._monotonic() - began)
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()

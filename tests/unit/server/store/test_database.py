@@ -2,12 +2,21 @@
 
 import sqlite3
 import threading
+import time
+from contextlib import ExitStack, closing
 
 import pytest
 from sqlalchemy import event
 
 from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
-from server.store.database import Database, failure_of, open_engine, sqlite_url
+from server.store.database import (
+    BUSY_TIMEOUT_SECONDS,
+    Database,
+    begin_writing,
+    failure_of,
+    open_engine,
+    sqlite_url,
+)
 
 
 def error(code):
@@ -70,6 +79,38 @@ def test_writers_of_one_process_queue_before_they_ask_for_the_file(impatient):
 def test_a_writer_that_waits_too_long_is_told_that_the_store_is_busy(impatient):
     with impatient.write(), pytest.raises(StoreBusyError), impatient.write():
         pass
+
+
+def test_a_writer_that_has_queued_waits_for_other_processes_only_as_long_as_is_left(tmp_path):
+    path, moments, first = tmp_path / "some.db", iter([0.0, 4.9]), ExitStack()
+
+    def let_another_process_write():
+        first.close()
+        if not other.in_transaction:
+            other.execute("BEGIN IMMEDIATE")
+        return next(moments)
+
+    database = Database(open_engine(sqlite_url(path)), monotonic=let_another_process_write)
+    first.enter_context(database.write())
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        began = time.monotonic()
+        with pytest.raises(StoreBusyError), database.write():
+            pass
+        waited_seconds = time.monotonic() - began
+
+    assert waited_seconds < 3
+
+
+def test_a_writer_that_had_to_hurry_leaves_its_connection_as_patient_as_it_was(tmp_path):
+    engine = open_engine(sqlite_url(tmp_path / "some.db"))
+    with engine.connect() as connection:
+        begin_writing(connection, 0.01)
+        connection.rollback()
+
+        found = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+
+    engine.dispose()
+    assert found == BUSY_TIMEOUT_SECONDS * 1000
 
 
 def test_a_writer_that_fails_leaves_its_turn_to_the_next(impatient):
