@@ -23,7 +23,7 @@ from server.model.runs import Run
 from server.services.metrics_counters import REFUSED_STORES
 from server.services.rederive import Accepted, Held, Refused, rederive, rejudge_signer
 from server.services.revision_rules import find_too_old
-from server.services.run_access import get_held_run, get_pinned_contract, get_run
+from server.services.run_access import get_held_run, get_pinned_contract, get_run, require_living_token
 from server.store import (
     artifacts,
     attestations,
@@ -78,6 +78,7 @@ class Attestations:
             AttestationRefusedError: with everything that differs; the run keeps its state and lists the refusal (R15).
             CheckerBusyError: contents cannot be checked just now; nothing is written, repeating is safe (R11).
             CheckerUnavailableError: contents cannot be checked at present; nothing is written (R11).
+            NotAuthenticatedError: the token has ended meanwhile; nothing is written (T41).
         """
         digest, now = sha256_digest(raw), self._now()
         with self._database.read() as connection:
@@ -128,12 +129,14 @@ class Attestations:
     def _write(self, principal: Principal, run_id: str, checked: Accepted) -> tuple[Stored, bool] | Refused:
         """Write run, attestation, materials, graph and counters, all or nothing.
 
-        What may have ended while the contents were read is judged again here: the run, and the key that signed.
+        What may have ended while the contents were read is judged again here: the run, the key that signed, the token.
         """
-        now, digest = self._now(), checked.bundle.digest
+        digest = checked.bundle.digest
         # Made before others have to wait for the end of this transaction.
         nodes = tuple(map(_public, extract(checked.view, digest)))
         with self._database.write() as connection:
+            # What ended while others wrote has ended before.
+            now = self._now()
             run = get_run(connection, principal, run_id)
             known = _find_known(connection, run, digest)
             if known:
@@ -157,6 +160,8 @@ class Attestations:
             attestations.add(connection, attestation, accepted.materials, run_sequence=run.sequence)
             referrers.add(connection, run.organization_id, run.project_id, run.workflow_id, nodes, now)
             if run.token_id != principal.token_id:
+                # The end of the run's own token has ended the run (R6); that of another says nothing of it.
+                require_living_token(connection, principal, now)
                 stored = audit_of(principal, now, AuditAction.ATTESTATION_STORED, run.id, {"digest": digest})
                 audit.add(connection, stored)
         return _answer(ended, attestation), True

@@ -32,7 +32,7 @@ from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
 from server.services.metrics_counters import REFUSED_INITS
 from server.services.revision_rules import get_pin, require_minimum, require_revision
-from server.services.run_access import get_run, list_with_requirements, run_not_found
+from server.services.run_access import get_run, list_with_requirements, require_living_token, run_not_found
 from server.services.run_details import describe_run
 from server.services.run_filters import RunQuery, resolve
 from server.store import audit, counters, refusals, run_lists, runs, workflows
@@ -65,6 +65,7 @@ class Runs:
             RunnerMismatchError: the contract asks for another runner; written down as a refused init.
             ContractNotMetError: the revision is older than the workflow takes (R19).
             LimitExceededError: the token has as many open runs as it may have.
+            NotAuthenticatedError: the token has ended meanwhile.
         """
         digest = request_digest(request)
         asked = principal, request.workflow_id, request.contract_revision
@@ -81,8 +82,10 @@ class Runs:
         with self._database.write() as connection:
             if runs.is_taken(connection, run_id):
                 return self._api(connection, self._get_known(connection, principal, run_id, digest)), False
-            # Since it was read the workflow may have been deleted, or given another contract.
             now = self._now()
+            # A revocation ends the runs that are there (R6): none may come after it.
+            require_living_token(connection, principal, now)
+            # Since it was read the workflow may have been deleted, or given another contract.
             pin = get_pin(connection, *asked, now)
             _require_pinned(pin, request)
             self._require_open_place(connection, principal)

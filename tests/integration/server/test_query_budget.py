@@ -52,10 +52,10 @@ def test_the_crafting_context_takes_three_statements(bare_job: Job, statements: 
     assert len(asked) == 3, asked
 
 
-def test_beginning_a_run_takes_eight_statements(bare_job: Job, statements: Count) -> None:
+def test_beginning_a_run_takes_nine_statements(bare_job: Job, statements: Count) -> None:
     asked = statements(bare_job.begin)
 
-    assert len(asked) == 8, asked
+    assert len(asked) == 9, asked
 
 
 def test_storing_an_attestation_takes_sixteen_statements(bare_job: Job, statements: Count) -> None:

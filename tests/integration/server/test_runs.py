@@ -270,6 +270,21 @@ def test_a_workflow_that_is_deleted_while_a_run_begins_is_not_found(
     assert (answer.status_code, answer.json["code"]) == (404, "not-found")
 
 
+def test_r6_a_token_that_is_revoked_while_a_run_begins_leaves_none_open(
+    services: Services, api: Any, acme: Tenant, job: Job
+) -> None:
+    admin = api(acme.token("admin"))
+    token_id = job.api.get("/whoami").json["tokenId"]
+    between = BetweenReadAndWrite(services.database.engine, lambda: admin.post(f"/api-tokens/{token_id}/revoke"))
+    runs = Runs(between, services.world.now, services.world.new_id)
+    client = create_app(replace(services, runs=runs)).test_client()
+
+    answer = replace(job, api=Api(client, acme.token("attest", "workflow"))).begin()
+
+    assert (answer.status_code, answer.json["code"]) == (401, "not-authenticated")
+    assert admin.get(job.path).status_code == 404
+
+
 def test_a_service_account_begins_no_run_of_another_workflow(job: Job, acme: Tenant) -> None:
     answer = job.begin(workflowId=acme.workflows["app/deploy"])
 

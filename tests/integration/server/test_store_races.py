@@ -13,7 +13,7 @@ from server.cas.registry import open_back_ends
 from server.content_check.checker import ContentChecker
 from server.services.attestations import Attestations
 from server.wiring import Services
-from tests.integration.server.conftest import Api, Tenant
+from tests.integration.server.conftest import Api, Clock, Tenant
 from tests.integration.server.jobs import Job
 from tests.integration.server.test_runs import BetweenReadAndWrite
 
@@ -26,13 +26,13 @@ def push_while(
     job.begin()
     job.add_everything()
 
-    def push(act: Callable[[], object]) -> Any:
+    def push(act: Callable[[], object], scope: str = "workflow") -> Any:
         between = BetweenReadAndWrite(services.database.engine, act)
         back_ends = open_back_ends(services.config.blobs_path)
         world = services.world
         attestations = Attestations(between, world.now, world.new_id, back_ends=back_ends, checker=content_checker)
         client = create_app(replace(services, attestations=attestations)).test_client()
-        return replace(job, api=Api(client, acme.token("attest", "workflow"))).push()
+        return replace(job, api=Api(client, acme.token("attest", scope))).push()
 
     return push
 
@@ -50,6 +50,19 @@ def test_r3_a_key_that_ends_during_a_store_does_not_count(
     assert [finding["code"] for finding in answer.json["findings"]] == [code]
     assert (shown["run"]["state"], shown["run"]["refusals"]) == ("initialized", 1)
     assert shown["refusals"][0]["code"] == "signer-not-trusted"
+
+
+def test_r3_a_key_that_was_retired_while_a_store_waited_for_others_does_not_count(
+    api: Any, acme: Tenant, clock: Clock, job: Job, push_while: Any
+) -> None:
+    def wait_and_retire() -> None:
+        clock.advance(seconds=1)
+        api(acme.token("admin")).post(f"/verification-keys/{job.key.public.key_id}/retire")
+
+    answer = push_while(wait_and_retire)
+
+    assert answer.status_code == 422, answer.text
+    assert [finding["code"] for finding in answer.json["findings"]] == ["key-retired"]
 
 
 def test_r4_a_key_that_is_retired_during_a_store_leaves_it_unverified_where_that_is_accepted(
@@ -88,3 +101,15 @@ def test_r6_a_run_whose_token_is_revoked_during_its_store_stays_canceled(
     run = admin.get(job.path).json["run"]
     assert (answer.status_code, answer.json["code"]) == (409, "run-ended")
     assert (run["state"], "attestationDigest" in run) == ("canceled", False)
+
+
+def test_t41_a_token_that_is_revoked_while_it_stores_the_run_of_another_stores_nothing(
+    api: Any, acme: Tenant, job: Job, push_while: Any
+) -> None:
+    admin = api(acme.token("admin"))
+    token_id = api(acme.token("attest")).get("/whoami").json["tokenId"]
+
+    answer = push_while(lambda: admin.post(f"/api-tokens/{token_id}/revoke"), scope="organization")
+
+    assert (answer.status_code, answer.json["code"]) == (401, "not-authenticated")
+    assert admin.get(job.path).json["run"]["state"] == "initialized"
