@@ -25,8 +25,9 @@ def require_safe_url(url: str, insecure: bool = False) -> str:
     """
     shown = url.rsplit("@", 1)[-1][:200]
     try:
-        parts = urlsplit(url.strip())
+        parts = urlsplit(_without_blanks(url))
         host, _ = parts.hostname, parts.port
+        _require_nothing_after_bracket(parts.netloc)
     except ValueError as error:
         raise UsageError(f"{shown!r} is no address: {error}", hint=_URL_HINT) from error
     if parts.username is not None:
@@ -43,6 +44,24 @@ def require_safe_url(url: str, insecure: bool = False) -> str:
             hint="use https; --insecure (CHAINLOOP_API_INSECURE=true) allows it where nobody can listen",
         )
     return _without_api_path(url.strip().rstrip("/"))
+
+
+def _without_blanks(url: str) -> str:
+    """Return the address without blanks around it.
+
+    Raises:
+        ValueError: it holds some inside, or control characters; readers leave out different ones of them.
+    """
+    url = url.strip()
+    if not url.isprintable() or " " in url:
+        raise ValueError("it holds a blank or a control character")
+    return url
+
+
+def _require_nothing_after_bracket(netloc: str) -> None:
+    _, bracket, rest = netloc.partition("]")
+    if bracket and rest and not rest.startswith(":"):
+        raise ValueError("only a port stands after the brackets of an IPv6 address")
 
 
 def _without_api_path(url: str) -> str:

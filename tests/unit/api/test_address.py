@@ -59,7 +59,9 @@ def test_the_address_of_a_part_of_the_api_is_refused():
 @pytest.mark.parametrize(
     "url",
     ["", "cp.test:443", "ftp://cp.test", "https://", "https:///path", "https://[::1", "https://cp.test:99999",
-     "https://", "https://@", "https://:443", "https://cp.test?x=1", "https://cp.test/#x", "file:///etc/passwd"],
+     "https://", "https://@", "https://:443", "https://cp.test?x=1", "https://cp.test/#x", "file:///etc/passwd",
+     "https\t://cp.test", "http://local\thost", "https://cp.test\nhttp://localhost", "\x01http://localhost",
+     "https://cp test", "http://[::1]cp.test", "http://[::1].cp.test:80", "https://cp.test/\x7f"],
 )  # fmt: skip
 @pytest.mark.parametrize("insecure", [False, True])
 def test_r23_what_is_no_address_of_a_control_plane_is_refused(url, insecure):
