@@ -20,6 +20,8 @@ from server.store.database import Database
 
 LAST_USE_INTERVAL = timedelta(minutes=1)
 """A token's last use is written at most this often."""
+NOTE_PATIENCE_SECONDS = 0.5
+"""So long a request waits for other writers to note the use of its token: what it was sent for may have to wait too."""
 
 _HINT = "set CHAINLOOP_TOKEN to a token of this server; an administrator makes one with " + (
     "`chainloop organization api-token create`"
@@ -67,7 +69,7 @@ class Authenticator:
         if token.last_used_at is not None and token.last_used_at > not_since:
             return
         try:
-            with self._database.write() as connection:
+            with self._database.write(NOTE_PATIENCE_SECONDS) as connection:
                 tokens.touch(connection, token.id, at=now, address=address, not_since=not_since)
         except (StoreBusyError, StoreFullError, StoreUnusableError):
             # Reading goes on while nothing can be written (R8); the next request notes its use instead.

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +119,8 @@ class Database:
         """`patience_seconds`: how long a writer waits in all, for others of its process and for other processes."""
         self.engine = engine
         is_sqlite = engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[float] = (
-            _Turn(patience_seconds, monotonic) if is_sqlite else nullcontext(patience_seconds)
-        )
+        self._patience_seconds = patience_seconds
+        self._wait_for_turn = _Turns(monotonic).wait if is_sqlite else nullcontext
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -136,41 +135,50 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, patience_seconds: float | None = None) -> Iterator[Connection]:
         """Open a transaction that writes: it commits whole at the end of the block, or not at all.
 
+        `patience_seconds` is less than usual for what may as well be written another time.
+
         Raises:
-            StoreBusyError: another writer held the database for longer than the busy timeout.
+            StoreBusyError: other writers held the database for longer than that.
             StoreFullError: the disk is full; nothing was written.
             StoreUnusableError: the disk or the system does not let the database be used.
         """
-        with self._turn as left_seconds, _translated(), self.engine.connect() as connection, connection.begin():
+        turn = self._wait_for_turn(self._patience_seconds if patience_seconds is None else patience_seconds)
+        with turn as left_seconds, _translated(), self.engine.connect() as connection, connection.begin():
             begin_writing(connection, left_seconds)
             yield connection
 
 
-class _Turn(AbstractContextManager[float]):
-    """Lets the writers of one process begin one after the other; each is told how long it may still wait.
+class _Turns:
+    """Lets the writers of one process begin one after the other.
 
     SQLite has no queue: whoever finds it locked sleeps, ever longer, and asks again, while others are served; among
     many threads one of them waits half a second for what takes milliseconds. Other processes are SQLite's to keep out.
     """
 
-    def __init__(self, patience_seconds: float, monotonic: Callable[[], float]) -> None:
-        self._patience_seconds = patience_seconds
+    def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
 
-    def __enter__(self) -> float:
-        if self._lock.acquire(blocking=False):
-            return self._patience_seconds
-        began = self._monotonic()
-        if not self._lock.acquire(timeout=self._patience_seconds):
-            raise StoreBusyError()
-        return self._patience_seconds - (self._monotonic() - began)
+    @contextmanager
+    def wait(self, patience_seconds: float) -> Iterator[float]:
+        """Hold the turn; yield what is left of the patience.
 
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        Raises:
+            StoreBusyError: others held it for longer.
+        """
+        left_seconds = patience_seconds
+        if not self._lock.acquire(blocking=False):
+            began = self._monotonic()
+            if not self._lock.acquire(timeout=patience_seconds):
+                raise StoreBusyError()
+            left_seconds -= self._monotonic() - began
+        try:
+            yield left_seconds
+        finally:
+            self._lock.release()
 
 
 @contextmanager

@@ -1,3 +1,6 @@
+import sqlite3
+import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 
@@ -80,7 +83,7 @@ class Unwritable(Database):
         super().__init__(engine)
         self._error = error
 
-    def write(self):
+    def write(self, patience_seconds=None):
         raise self._error
 
 
@@ -94,6 +97,19 @@ def test_r8_a_token_is_accepted_while_its_use_cannot_be_noted(services, acme, cl
 
     assert answer.status_code == 200
     assert last_use(services, secret) == (None, None)
+
+
+def test_r8_a_reader_does_not_wait_for_those_who_write_until_its_use_is_noted(services, acme, client):
+    secret = acme.token("read")
+    with closing(sqlite3.connect(services.config.database_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+
+        answer = client.get("/api/v1/projects", headers=bearer(secret))
+
+        waited_seconds = time.monotonic() - began
+    assert answer.status_code == 200
+    assert waited_seconds < 3
 
 
 def test_r6_a_refused_token_leaves_no_use(client, acme, services, clock):

@@ -32,9 +32,9 @@ class BetweenReadAndWrite(Database):
         super().__init__(engine)
         self._act = act
 
-    def write(self) -> AbstractContextManager[Connection]:
+    def write(self, patience_seconds: float | None = None) -> AbstractContextManager[Connection]:
         self._act()
-        return super().write()
+        return super().write(patience_seconds)
 
 
 def detail(job: Job) -> dict[str, Any]:
