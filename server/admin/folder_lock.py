@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
-from chainloop_ci.errors import ConflictError
+from chainloop_ci.errors import ConfigInvalidError, ConflictError
 from server.config import ServerConfig
 
 LOCK_NAME = "in-use.lock"
@@ -31,8 +33,9 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
 
     Raises:
         ConflictError: another process has it; names that process.
+        ConfigInvalidError: something else lies in the place of the lock.
     """
-    with (config.data / LOCK_NAME).open("a+b") as file:
+    with _open_lock(config) as file:
         end = time.monotonic() + ORPHANS_SECONDS
         while not _try_lock(file):
             holder = _read_holder(file)
@@ -46,6 +49,24 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
         file.write(f"process {os.getpid()} ({use})\n".encode())
         file.flush()
         yield
+
+
+def _open_lock(config: ServerConfig) -> BinaryIO:
+    """Open the file of the lock; a link is not followed: what is written there would be cut off."""
+    path = config.data / LOCK_NAME
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        raise _unusable(path, error.strerror or "") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _unusable(path, "it is no ordinary file")
+    return os.fdopen(descriptor, "a+b")
+
+
+def _unusable(path: Path, why: str) -> ConfigInvalidError:
+    hint = "look who may write to the data folder, remove the file when no server runs, and start again"
+    return ConfigInvalidError(f"the lock {path} cannot be used: {why}", hint=hint)
 
 
 def _try_lock(file: BinaryIO) -> bool:

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from chainloop_ci.errors import ConflictError
+from chainloop_ci.errors import ConfigInvalidError, ConflictError
 from server.admin.folder_lock import LOCK_NAME, hold_folder
 from server.config import ServerConfig
 
@@ -34,6 +34,24 @@ def test_a_folder_is_free_again_afterwards(config):
 
     with hold_folder(config, "migrating"):
         assert (config.data / LOCK_NAME).read_text() == f"process {os.getpid()} (migrating)\n"
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(config, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "file"
+    elsewhere.write_text("of somebody else")
+    (config.data / LOCK_NAME).symlink_to(elsewhere)
+
+    with pytest.raises(ConfigInvalidError, match=LOCK_NAME), hold_folder(config, "serving"):
+        pass
+
+    assert elsewhere.read_text() == "of somebody else"
+
+
+def test_a_pipe_in_the_place_of_the_lock_is_refused(config):
+    os.mkfifo(config.data / LOCK_NAME)
+
+    with pytest.raises(ConfigInvalidError, match="ordinary file"), hold_folder(config, "serving"):
+        pass
 
 
 def test_what_a_process_that_ended_left_behind_holds_nothing(config):
