@@ -23,6 +23,7 @@ from server.services.audit import Audit
 from server.services.body_places import BodyPlaces
 from server.services.contracts import Contracts
 from server.services.crafting import Crafting
+from server.services.disk_reserve import DiskReserve
 from server.services.health import Health
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
@@ -82,7 +83,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     """Return the services over the data folder of `config`; the database is opened on first use, so after a fork."""
     world = world or World()
     database = Database(open_engine(sqlite_url(config.database_path)))
-    now, new_id = world.now, world.new_id
+    now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
     projects = Projects(database, now, new_id)
     contracts = Contracts(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
@@ -98,13 +99,13 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         authenticator=Authenticator(database, now),
         health=health,
         organizations=Organizations(database, now, new_id),
-        tokens=Tokens(database, now, new_id, world.random_bytes),
-        keys=VerificationKeys(database, now),
+        tokens=Tokens(database, now, new_id, world.random_bytes, reserve),
+        keys=VerificationKeys(database, now, reserve),
         projects=projects,
         workflows=Workflows(database, now, new_id, projects=projects, contracts=contracts),
         contracts=contracts,
         crafting=Crafting(database, now, config.max_blob_bytes),
-        runs=Runs(database, now, new_id, max_open_runs=config.max_open_runs),
+        runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=checker),
         artifacts=_build_artifacts(config, database, now, back_ends),
         body_places=BodyPlaces(config.threads // 4),

@@ -123,6 +123,10 @@ def _serve(config: ServerConfig, _: argparse.Namespace) -> int:
 
 
 def _token(config: ServerConfig, options: argparse.Namespace) -> int:
+    return data_folder.despite_full_disk(config, lambda: _do_token(config, options))
+
+
+def _do_token(config: ServerConfig, options: argparse.Namespace) -> int:
     database = data_folder.open_current(config)
     require_name("token", options.name)
     if options.action == "create":

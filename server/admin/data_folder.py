@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import TypeVar
 
 from chainloop_ci.errors import ConfigInvalidError, ConflictError
 from server.config import ServerConfig
+from server.errors import StoreFullError
+from server.services.disk_reserve import DiskReserve
 from server.store import schema
-from server.store.database import Database, open_engine, sqlite_url
+from server.store.database import Database, open_engine, sqlite_url, translated
+
+T = TypeVar("T")
 
 RESTORING = ".restoring"
 """Folder that lies in a data folder until everything of a backup is restored."""
@@ -64,8 +70,27 @@ def open_current(config: ServerConfig) -> Database:
         SchemaMismatchError: it is of another version.
     """
     database = open_existing(config)
-    schema.require_current(database.engine)
+    with translated():
+        schema.require_current(database.engine)
     return database
+
+
+def despite_full_disk(config: ServerConfig, act: Callable[[], T]) -> T:
+    """Do what has to be possible when the disk is full: with the space that is kept back for it.
+
+    `act` changes nothing when it finds the disk full, or goes on where it was when it is repeated.
+
+    Raises:
+        StoreFullError: that space is used up; says what may be removed.
+    """
+    try:
+        return DiskReserve(config.data).insist(act)
+    except StoreFullError as error:
+        raise StoreFullError(
+            f"the disk of {config.data}",
+            "the space kept back for this is used up: remove old backups, copies of `migrate` "
+            f"({config.database_path.stem}-*.db) or what else lies on that disk beside the data folder, or enlarge it",
+        ) from error
 
 
 def prepare(config: ServerConfig) -> Database:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from server.admin.data_folder import open_current
 from server.config import ServerConfig
 from server.routes.log_format import configure_logging
+from server.services.disk_reserve import DiskReserve
 from server.store import schema
 from server.wiring import World, build_dispatcher
 
@@ -42,6 +43,7 @@ def dispatch(config: ServerConfig, *, once: bool = False, is_orphaned: Callable[
     database, world = open_current(config), World()
     stop = _stop_on_signals()
     holder = world.new_id()
+    reserve = DiskReserve(config.data)
     dispatcher = build_dispatcher(
         config,
         world,
@@ -52,11 +54,13 @@ def dispatch(config: ServerConfig, *, once: bool = False, is_orphaned: Callable[
     )
     try:
         if once:
+            reserve.keep()
             return dispatcher.run(only_due=False)
         _log.info("dispatcher-started", pid=os.getpid(), holder=holder)
         next_look = time.monotonic()
         while not stop.is_set() and not is_orphaned():
             if time.monotonic() >= next_look:
+                reserve.keep()
                 if _is_current(database.engine):
                     dispatcher.run()
                 next_look = time.monotonic() + POLL_SECONDS

@@ -32,6 +32,7 @@ from server.cas.filesystem import FilesystemBlobs
 from server.cas.regular_file import NotRegularFileError
 from server.config import ServerConfig
 from server.errors import BackupInvalidError, BlobCorruptError
+from server.services.disk_reserve import RESERVE_NAME
 from server.store import schema
 
 _MAX_NAME_BYTES = 255
@@ -175,7 +176,7 @@ def _require_free(config: ServerConfig) -> None:
 
 def _require_empty(config: ServerConfig) -> None:
     """Refuse a folder that holds anything but the rest of a restore that was interrupted."""
-    found = sorted(entry.name for entry in config.data.iterdir() if entry.name != LOCK_NAME)
+    found = sorted(entry.name for entry in config.data.iterdir() if entry.name not in (LOCK_NAME, RESERVE_NAME))
     if RESTORING in found:
         _clear(config)
     elif found:

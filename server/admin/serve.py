@@ -27,6 +27,7 @@ from server.app import create_app
 from server.config import ServerConfig
 from server.routes.log_format import configure_logging
 from server.services.contract_documents import prepare_contracts
+from server.services.disk_reserve import DiskReserve
 from server.wiring import World, build_services
 
 KEEP_ALIVE_SECONDS = 30
@@ -65,6 +66,7 @@ def serve(config: ServerConfig) -> None:
         secret = ensure_first_token(database, World(), config.admin_token_path)
         # Connections must not cross the fork into the workers.
         database.engine.dispose()
+        DiskReserve(config.data).keep()
         # Gunicorn closes the socket itself.
         _Server(config, listener.detach(), lambda: _announce(config, secret)).run()
 

@@ -6,9 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from server.admin import data_folder
+from server.admin.data_folder import despite_full_disk, open_current
 from server.cas.registry import look_into_back_ends
 from server.config import ServerConfig, parse_span
 from server.model.sweeps import ABANDONED
@@ -49,20 +50,37 @@ def _dispatch(config: ServerConfig, options: argparse.Namespace) -> int:
 
 
 def _gc(config: ServerConfig, options: argparse.Namespace) -> int:
-    database, world = data_folder.open_current(config), World()
+    database, world = despite_full_disk(config, lambda: open_current(config)), World()
     # Not opened as a server does, which removes at once what a dry run only counts.
     back_ends = look_into_back_ends(config.blobs_path)
     before, dry_run = world.now() - options.older_than, options.dry_run
     did = "would remove" if dry_run else "removed"
+
+    def go(what: str, which: str, sizes: Callable[[], Iterable[int]]) -> None:
+        _say(did, what, which, _collect(config, sizes))
+
     sweep = UploadSweep(database, world.now, back_ends=back_ends)
-    uploads = [artifact.size_bytes for batch in sweep.batches(before, dry_run=dry_run) for artifact in batch.removed]
-    _say(did, "upload", "that no attestation refers to", uploads)
-    orphans = remove_orphans(database, back_ends, written_before=before, dry_run=dry_run)
-    _say(did, "blob", "of no organization", [blob.size_bytes for group in orphans for blob in group])
+    batches = partial(sweep.batches, before, dry_run=dry_run)
+    go("upload", "that no attestation refers to", lambda: (item.size_bytes for b in batches() for item in b.removed))
+    orphans = partial(remove_orphans, database, back_ends, written_before=before, dry_run=dry_run)
+    go("blob", "of no organization", lambda: (blob.size_bytes for group in orphans() for blob in group))
     # A younger one may be an upload that goes on.
-    abandoned = remove_unfinished(back_ends, written_before=min(before, world.now() - ABANDONED), dry_run=dry_run)
-    _say(did, "unfinished upload", "that nobody goes on with", [upload.size_bytes for upload in abandoned])
+    stale = min(before, world.now() - ABANDONED)
+    abandoned = partial(remove_unfinished, back_ends, written_before=stale, dry_run=dry_run)
+    go("unfinished upload", "that nobody goes on with", lambda: (upload.size_bytes for upload in abandoned()))
     return 0
+
+
+def _collect(config: ServerConfig, sizes: Callable[[], Iterable[int]]) -> list[int]:
+    """Do one part to its end and return the sizes of what is removed, those before a disk was found full too."""
+    found: list[int] = []
+
+    def remove() -> None:
+        for size in sizes():
+            found.append(size)
+
+    despite_full_disk(config, remove)
+    return found
 
 
 def _age(text: str) -> timedelta:

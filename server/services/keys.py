@@ -15,6 +15,7 @@ from server.model.audit import AuditAction, audit_of
 from server.model.keys import MAX_KEYS, KeyScope, StoredKey
 from server.model.paging import Paging
 from server.model.principal import Principal
+from server.services.disk_reserve import DiskReserve
 from server.services.scoped_lists import list_in_scope
 from server.store import audit, projects, verification_keys, workflows
 from server.store.database import Database
@@ -23,9 +24,10 @@ from server.store.database import Database
 class VerificationKeys:
     """Use cases of verification keys."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], reserve: DiskReserve) -> None:
         self._database = database
         self._now = now
+        self._reserve = reserve
 
     def register(self, principal: Principal, request: KeyRequest) -> VerificationKey:
         """Register a key.
@@ -82,8 +84,8 @@ class VerificationKeys:
         return self._end(principal, key_id, AuditAction.KEY_RETIRED, StoredKey.retired)
 
     def revoke(self, principal: Principal, key_id: str) -> VerificationKey:
-        """Withdraw a key that somebody else may hold."""
-        return self._end(principal, key_id, AuditAction.KEY_REVOKED, StoredKey.revoked)
+        """Withdraw a key that somebody else may hold, on a full disk too."""
+        return self._reserve.insist(lambda: self._end(principal, key_id, AuditAction.KEY_REVOKED, StoredKey.revoked))
 
     def _end(
         self,

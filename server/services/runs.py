@@ -30,6 +30,7 @@ from server.model.principal import OPERATORS, Principal
 from server.model.runs import MAX_REFUSED_INITS, Run, RunNames
 from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
+from server.services.disk_reserve import DiskReserve
 from server.services.metrics_counters import REFUSED_INITS
 from server.services.revision_rules import get_pin, require_minimum, require_revision
 from server.services.run_access import get_run, list_with_requirements, require_living_token, run_not_found
@@ -45,12 +46,19 @@ class Runs:
     """Use cases of workflow runs."""
 
     def __init__(
-        self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str], *, max_open_runs: int = 0
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        *,
+        reserve: DiskReserve,
+        max_open_runs: int = 0,
     ) -> None:
         """`max_open_runs` bounds what one token may have open at once; 0 is no bound."""
         self._database = database
         self._now = now
         self._new_id = new_id
+        self._reserve = reserve
         self._max_open_runs = max_open_runs
 
     def create(self, principal: Principal, run_id: str, request: RunRequest) -> tuple[WorkflowRun, bool]:
@@ -131,12 +139,18 @@ class Runs:
     def cancel(self, principal: Principal, run_id: str, request: CancelRequest, handle: str | None) -> WorkflowRun:
         """End a run that will not be pushed; ending it the same way again gets the same answer.
 
-        A job shows the run's handle; an operator may end any run without it.
+        A job shows the run's handle; an operator may end any run without it, and on a full disk too. A job's token is
+        worth little (R1): the space that is kept back to revoke it is not for it to spend.
 
         Raises:
             NotAllowedError: the handle is missing or wrong, or the run lies outside the token's scope.
             RunEndedError: it has ended in another way.
         """
+        if principal.role in OPERATORS:
+            return self._reserve.insist(lambda: self._cancel(principal, run_id, request, handle))
+        return self._cancel(principal, run_id, request, handle)
+
+    def _cancel(self, principal: Principal, run_id: str, request: CancelRequest, handle: str | None) -> WorkflowRun:
         now = self._now()
         with self._database.write() as connection:
             run = get_run(connection, principal, run_id)

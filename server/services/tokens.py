@@ -24,6 +24,7 @@ from server.model.audit import AuditAction, audit_of
 from server.model.paging import Paging
 from server.model.principal import Principal
 from server.model.tokens import MAX_TOKENS, StoredToken
+from server.services.disk_reserve import DiskReserve
 from server.services.scoped_lists import list_in_scope
 from server.store import audit, projects, runs, tokens, workflows
 from server.store.database import Database
@@ -48,11 +49,13 @@ class Tokens:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes],
+        reserve: DiskReserve,
     ) -> None:
         self._database = database
         self._now = now
         self._new_id = new_id
         self._random_bytes = random_bytes
+        self._reserve = reserve
 
     def whoami(self, principal: Principal) -> WhoAmI:
         """Return what the server knows of the token that asks."""
@@ -121,11 +124,14 @@ class Tokens:
             return get_reachable(connection, principal, token_id).api()
 
     def rotate(self, principal: Principal, token_id: str, rotation: TokenRotation) -> CreatedToken:
-        """Give a token a new secret; the old one works on for the overlap (R6).
+        """Give a token a new secret, on a full disk too; the old one works on for the overlap (R6).
 
         Raises:
             ConflictError: the token was revoked or has expired.
         """
+        return self._reserve.insist(lambda: self._rotate(principal, token_id, rotation))
+
+    def _rotate(self, principal: Principal, token_id: str, rotation: TokenRotation) -> CreatedToken:
         secret = self._new_secret()
         now = self._now()
         with self._database.write() as connection:
@@ -137,7 +143,10 @@ class Tokens:
         return CreatedToken(token.api(), secret)
 
     def revoke(self, principal: Principal, token_id: str) -> ApiToken:
-        """End a token at once, and with it the open runs that it began (R6)."""
+        """End a token at once, on a full disk too, and with it the open runs that it began (R6)."""
+        return self._reserve.insist(lambda: self._revoke(principal, token_id))
+
+    def _revoke(self, principal: Principal, token_id: str) -> ApiToken:
         now = self._now()
         ended = 0
         with self._database.write() as connection:

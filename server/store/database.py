@@ -129,7 +129,7 @@ class Database:
         Raises:
             StoreUnusableError: the disk or the system does not let the database be used.
         """
-        with _translated(), self.engine.connect() as connection, connection.begin():
+        with translated(), self.engine.connect() as connection, connection.begin():
             # Not by an event: with one, SQLAlchemy looks for events before and after every statement.
             begin_reading(connection)
             yield connection
@@ -146,7 +146,7 @@ class Database:
             StoreUnusableError: the disk or the system does not let the database be used.
         """
         turn = self._wait_for_turn(self._patience_seconds if patience_seconds is None else patience_seconds)
-        with turn as left_seconds, _translated(), self.engine.connect() as connection, connection.begin():
+        with turn as left_seconds, translated(), self.engine.connect() as connection, connection.begin():
             begin_writing(connection, left_seconds)
             yield connection
 
@@ -182,7 +182,8 @@ class _Turns:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Say what an error of the embedded database means for its users."""
     try:
         yield
     except OperationalError as error:

@@ -1,22 +1,12 @@
 """R8 on a real disk that is really full: nothing is torn, reads go on, and space is all that it takes to recover."""
 
-import json
-import subprocess
-import sys
-import time
-
 import pytest
-import urllib3
 
 from chainloop_ci.contract.types import MaterialType
-from examples.demo.control_plane import ControlPlane
-from tests.integration.live import PROJECT, Tenant
+from tests.integration.full_disk import LARGE, code, fill_the_log, operate, ready, start_on
+from tests.integration.live import Tenant
 from tests.integration.load import Acknowledged, Site, push_one
 from tests.integration.small_disk import small_disk
-
-DEADLINE_SECONDS = 20
-LARGE = b"x" * 4 * 1024 * 1024
-"""More than SQLite's log keeps room for."""
 
 
 @pytest.fixture
@@ -27,41 +17,13 @@ def disk(tmp_path):
 
 @pytest.fixture
 def plane(disk):
-    (disk.folder / "data").mkdir(mode=0o700)
-    # The disk is smaller than what is wanted by default.
-    running = ControlPlane(PROJECT, disk.folder / "data", {"CHAINLOOP_MIN_FREE_BYTES": str(64 * 1024)})
-    try:
-        running.wait()
+    with start_on(disk) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
 def site(plane, tmp_path):
     return Site(Tenant(plane.url, plane.token_file.read_text().strip(), tmp_path))
-
-
-def operate(data, *words):
-    command = [sys.executable, "-m", "server", *map(str, words), "--data", str(data)]
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
-
-
-def code(answer):
-    return answer.status_code, json.loads(answer.data)["code"]
-
-
-def fill_the_log(site):
-    """Write until the database's log finds no room: until then it uses what it has."""
-    end = time.monotonic() + DEADLINE_SECONDS
-    while (answer := site.job().begin()).status_code == 201:
-        assert time.monotonic() < end, "the disk is not full"
-    return answer
-
-
-def ready(plane):
-    answer = urllib3.request("GET", f"{plane.url}/readyz")
-    return answer.status, [finding["code"] for finding in json.loads(answer.data)["findings"]]
 
 
 @pytest.mark.parametrize("shortage", ["bytes", "names"])

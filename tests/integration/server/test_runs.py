@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from chainloop_ci.runners.types import CiIdentity
 from server.app import create_app
+from server.services.disk_reserve import DiskReserve
 from server.services.runs import Runs
 from server.store import refusals
 from server.store.database import Database
@@ -259,7 +260,7 @@ def test_a_workflow_that_is_deleted_while_a_run_begins_is_not_found(
     workflow = f"/workflows/{acme.workflows['app/deploy']}"
     put_contract(api, acme, CONTRACT.replace(b"app-build", b"app-deploy"), "app-deploy")
     between = BetweenReadAndWrite(services.database.engine, lambda: operator.delete(workflow))
-    runs = Runs(between, services.world.now, services.world.new_id)
+    runs = Runs(between, services.world.now, services.world.new_id, reserve=DiskReserve(services.config.data))
     client = create_app(replace(services, runs=runs)).test_client()
     contract = CONTRACT.replace(b"app-build", b"app-deploy")
     job = Job(Api(client, acme.token("operate")), acme, key, contract=contract, workflow="app/deploy")
@@ -384,7 +385,9 @@ def test_r15_a_refused_push_does_not_prolong_a_run(job: Job, clock: Clock) -> No
 def test_t30_a_token_may_have_so_many_runs_open_at_once(
     job: Job, services: Services, api: Any, acme: Tenant, clock: Clock
 ) -> None:
-    limited = Runs(services.database, clock, services.world.new_id, max_open_runs=2)
+    limited = Runs(
+        services.database, clock, services.world.new_id, reserve=DiskReserve(services.config.data), max_open_runs=2
+    )
     client = create_app(replace(services, runs=limited)).test_client()
     jobs = [replace(job, run_id=str(uuid.uuid4()), api=Api(client, acme.token("attest", "workflow"))) for _ in range(4)]
 
