@@ -13,7 +13,7 @@ from pathlib import Path
 
 from server.admin.backup_files import sync_folder
 from server.admin.backup_progress import Progress
-from server.admin.data_folder import make_folder, open_database
+from server.admin.data_folder import open_existing
 from server.admin.folder_lock import hold_folder
 from server.config import ServerConfig
 from server.store import schema
@@ -37,12 +37,12 @@ def migrate(config: ServerConfig, *, now: Callable[[], datetime], progress: Prog
     With nothing to do it may run beside a server.
 
     Raises:
+        ConfigInvalidError: there is no database.
         ConflictError: there is something to do and the folder is being served.
         SchemaMismatchError: a newer server has been at work on it.
         StoreFullError: there is no space for the copy; nothing was changed.
     """
-    make_folder(config)
-    database = open_database(config)
+    database = open_existing(config)
     try:
         before, saved_to = schema.current_version(database.engine), None
         if before != schema.head_version():

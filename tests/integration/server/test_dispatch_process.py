@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from examples.demo.control_plane import free_port
+from server.admin.data_folder import prepare
+from server.config import ServerConfig
 
 PATIENCE_SECONDS = 30.0
 
@@ -56,6 +58,10 @@ class Server:
             )
         self.started.append(process)
         return process
+
+    def make(self) -> None:
+        """Make the data folder."""
+        prepare(ServerConfig(data=self.data)).engine.dispose()
 
     def serve(self) -> subprocess.Popen[bytes]:
         process = self.start("serve")
@@ -147,7 +153,7 @@ def test_the_next_server_serves_the_folder_of_one_that_was_killed(server: Server
 
 
 def test_dispatch_once_does_everything_and_ends(server: Server) -> None:
-    server.start("migrate").wait()
+    server.make()
 
     status = server.start("dispatch", "--once").wait(timeout=PATIENCE_SECONDS)
 
@@ -156,7 +162,7 @@ def test_dispatch_once_does_everything_and_ends(server: Server) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_dispatch_by_itself_goes_on_until_it_is_told_to_end(server: Server, number: int) -> None:
-    server.start("migrate").wait()
+    server.make()
     process = server.start("dispatch")
     server.dispatcher()
     wait_for(lambda: server.sweeps() == DONE)
@@ -168,7 +174,7 @@ def test_dispatch_by_itself_goes_on_until_it_is_told_to_end(server: Server, numb
 
 def test_dispatch_says_what_to_do_without_a_data_folder_or_with_another_schema(server: Server) -> None:
     without = server.start("dispatch", "--once").wait(timeout=PATIENCE_SECONDS)
-    server.start("migrate").wait()
+    server.make()
     connection = sqlite3.connect(server.data / "chainloop.db")
     connection.execute("UPDATE alembic_version SET version_num = '0001'")
     connection.commit()
@@ -234,7 +240,7 @@ def left(server: Server) -> int:
 def test_r8_r15_a_dispatcher_that_is_killed_in_the_middle_of_its_sweeps_loses_and_repeats_nothing(
     server: Server,
 ) -> None:
-    server.start("migrate").wait()
+    server.make()
     count = 3000
     fill(server, count)
     kills = 0

@@ -195,3 +195,24 @@ def test_a_migration_killed_at_ten_writes_leaves_one_schema_or_the_other_and_goe
         assert (version(old / "chainloop.db"), tables(old / "chainloop.db")) == (schema.head_version(), after)
         assert main(["doctor", "--data", str(old)], {}) in (0, 1)
     assert OLD in found
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_mistyped_folder_is_refused_and_left_as_it_is(tmp_path, is_there, capsys):
+    mistyped = tmp_path / "chainlop"
+    if is_there:
+        mistyped.mkdir()
+
+    assert main(["migrate", "--data", str(mistyped)], {}) == 2
+
+    assert f"there is no database in {mistyped}" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == ([mistyped] if is_there else [])
+
+
+def test_a_database_that_was_never_filled_is_brought_to_the_newest_schema(tmp_path, capsys):
+    """What `serve` leaves that was killed at its first start."""
+    (tmp_path / "chainloop.db").touch()
+
+    assert main(["migrate", "--data", str(tmp_path)], {}) == 0
+
+    assert capsys.readouterr().out == f"schema none -> {schema.head_version()}\n"
