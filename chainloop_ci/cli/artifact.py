@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from chainloop_ci.cli.progress import Upload, render_size
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Download
 from chainloop_ci.digests import Digest
-from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, UsageError
+from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, NotAllowedError, UsageError
 
 _UPLOAD = (
     Option("file", ("--file", "-f"), "File to upload.", Kind.PATH, required=True),
@@ -54,12 +55,28 @@ def upload(world: World, file: str, name: str | None) -> None:
         if size == 0:
             raise FileUnreadableError(f"{file}: file is empty", hint="check the step that writes it")
         shown = Upload(world.output, filename, size, monotonic)
-        stored = operator.upload_stream(
-            source, filename, run_id=None, handle=None, size_bytes=size, progress=shown.advance
-        )
+        with _no_words_of_the_api(file):
+            stored = operator.upload_stream(
+                source, filename, run_id=None, handle=None, size_bytes=size, progress=shown.advance
+            )
     shown.done(stored.digest)
     rows = [("Name", stored.filename), ("Digest", stored.digest), ("Size", render_size(stored.size_bytes))]
     show_record(world, stored, rows)
+
+
+@contextmanager
+def _no_words_of_the_api(file: str) -> Iterator[None]:
+    """Tell a job, whose token uploads for its run only, what to type."""
+    try:
+        yield
+    except NotAllowedError as error:
+        if "?run" not in [finding.path for finding in error.findings]:
+            raise
+        raise NotAllowedError(
+            "this token is a job's (role attest): it uploads what its run attests, and nothing else",
+            hint=f"in the job: `chainloop attestation add --name NAME --value {shlex.quote(file)}` after `chainloop "
+            "attestation init`; without a run, use a token with the role operate",
+        ) from error
 
 
 @artifact.command("download", options=_DOWNLOAD)

@@ -200,6 +200,7 @@ class Artifacts:
         if principal.role not in OPERATORS:
             raise NotAllowedError(
                 "a token with the role attest uploads for a run: the query parameter `run` is missing",
+                findings=[Finding("missing-run", "expected the id of a run, found none", path="?run")],
                 hint="use `chainloop attestation add`; `chainloop artifact upload` needs a token with the role operate",
             )
         principal.require_reach(project_id=None)

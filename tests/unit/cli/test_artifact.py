@@ -38,6 +38,25 @@ def test_upload_streams_the_file_and_shows_its_digest(operate, stub, tmp_path: P
     assert "INF uploaded file=app.bin size=7.00kB" in result.err
 
 
+def test_a_job_that_uploads_without_its_run_is_told_what_to_type(operate, stub, tmp_path: Path) -> None:
+    (tmp_path / "my app.bin").write_bytes(CONTENT)
+    finding = {"code": "missing-run", "message": "expected the id of a run, found none", "path": "?run"}
+    stub.replies = [problem(403, "not-allowed", "the query parameter `run` is missing", findings=[finding])]
+
+    result = operate("artifact", "upload", "-f", "my app.bin")
+
+    assert result.status == 5
+    assert "query parameter" not in result.err
+    assert "chainloop attestation add --name NAME --value 'my app.bin'" in result.err
+
+
+def test_another_refusal_of_an_upload_keeps_its_words(operate, stub, tmp_path: Path) -> None:
+    (tmp_path / "app.bin").write_bytes(CONTENT)
+    stub.replies = [problem(403, "not-allowed", "this token may only read")]
+
+    assert "this token may only read" in operate("artifact", "upload", "-f", "app.bin").err
+
+
 def test_upload_of_what_is_no_file_asks_nothing(operate, stub, tmp_path: Path) -> None:
     result = operate("artifact", "upload", "-f", "absent")
 
