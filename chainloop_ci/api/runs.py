@@ -189,6 +189,7 @@ class WorkflowRun:
     has_requirements: Annotated[bool, about("R37: whether the pinned contract asks for anything.")] = True
     view_url: str = ""
     refusals: Annotated[int, about("How many stores were refused.")] = 0
+    commit: Annotated[str | None, about("The attested one, else the one that the CI system named; claimed.")] = None
 
 
 @record
@@ -207,6 +208,7 @@ class RunDetail:
     refusals: tuple[Refusal, ...] = ()
     policies: Annotated[str, about("`not evaluated` when the contract has some, else empty.")] = ""
     limits_of_trust: Annotated[tuple[str, ...], about("What green does not prove (R12).")] = ()
+    address: Annotated[str, about("Where the request came from that began the run; empty: not kept.")] = ""
 
 
 @record

@@ -83,7 +83,7 @@ def activity(
 
 
 def _show_activity(world: World, page: Page[Activity]) -> None:
-    header = ("At", "Action", "Workflow", "Subject", "Detail")
+    header = ("At", "Action", "Workflow", "From", "Subject", "Detail")
     show_page(world, page, header, _activity_row, nothing="this token did nothing in that time")
 
 
@@ -102,8 +102,7 @@ def _audit_row(item: AuditEntry) -> Row:
 
 def _activity_row(item: Activity) -> Row:
     where = f"{item.project}/{item.workflow}" if item.workflow else ""
-    address = {"from": item.address} if item.address else {}
-    return (date(item.at), item.action, where, item.subject, render_detail({**item.detail, **address}))
+    return (date(item.at), item.action, where, item.address, item.subject, render_detail(item.detail))
 
 
 def render_detail(detail: Mapping[str, object]) -> str:
@@ -118,4 +117,6 @@ def _value(value: object) -> str:
         return "/".join(_value(part) for part in value.values() if part is not None)
     if isinstance(value, list):
         return ",".join(_value(part) for part in value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None else str(value)

@@ -11,7 +11,7 @@ from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page
 from chainloop_ci.cli.names import require_digest
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.run_filters import STATE_WORDS, require_commit, require_runner, require_state
-from chainloop_ci.cli.run_view import RunView, describe_document, describe_tables, list_document, state_text
+from chainloop_ci.cli.run_view import RunView, commit_of, describe_document, describe_tables, list_document, state_text
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Operator, RunFilter, is_id
@@ -96,8 +96,7 @@ def list_(
 
 
 def _more_of(item: WorkflowRun) -> Row:
-    commit = item.ci.head_sha if item.ci else None
-    return (date(item.finished_at), item.project_version, item.runner_type, commit or "", item.token_name)
+    return (date(item.finished_at), item.project_version, item.runner_type, commit_of(item), item.token_name)
 
 
 @run.command("describe", options=_DESCRIBE, formats=_FORMATS)

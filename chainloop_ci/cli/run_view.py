@@ -62,6 +62,11 @@ def state_text(run: WorkflowRun) -> str:
     return f"{run.state} (no requirements)" if run.state == "success" and not run.has_requirements else run.state.value
 
 
+def commit_of(run: WorkflowRun) -> str:
+    """Return the commit that a run is about; a control plane of an older version says only what the CI system named."""
+    return run.commit or (run.ci.head_sha if run.ci else None) or ""
+
+
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 
@@ -100,7 +105,6 @@ def _summary(view: RunView) -> list[Row]:
     newest = (
         f" (newest: {run.contract_revision_latest})" if run.contract_revision_latest > run.contract_revision else ""
     )
-    commit = run.ci.head_sha if run.ci else None
     return [
         ("ID", workflow.id),
         ("Name", workflow.name),
@@ -121,8 +125,9 @@ def _summary(view: RunView) -> list[Row]:
             ("Runner Type", runner_text(run.runner_type)),
             ("Runner Link", run.runner_url),
             ("Runner Environment", run.runner_environment if run.runner_environment != "unknown" else ""),
-            ("Commit", commit or ""),
+            ("Commit", commit_of(run)),
             ("Begun With", run.token_name),
+            ("Begun From", view.detail.address),
             ("Policies", view.detail.policies),
         ),
         RULE,
@@ -198,7 +203,11 @@ def describe_document(view: RunView, contract: ContractRevision) -> dict[str, An
         "workflow": workflow,
         "attestation": None if view.bundle is None else _attestation_document(view, view.bundle),
         "verified": view.detail.verified,
-        **{name: own[name] for name in ("verification", "refusals", "policies", "limitsOfTrust") if name in own},
+        **{
+            name: own[name]
+            for name in ("verification", "refusals", "policies", "limitsOfTrust", "address")
+            if name in own
+        },
     }
 
 

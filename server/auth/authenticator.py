@@ -27,6 +27,10 @@ _HINT = "set CHAINLOOP_TOKEN to a token of this server; an administrator makes o
     "`chainloop organization api-token create`"
 )
 
+_REPLACED_HINT = "set CHAINLOOP_TOKEN to the secret that the rotation showed; when nobody has it, " + (
+    "`chainloop organization api-token rotate` shows another"
+)
+
 
 class Authenticator:
     """Looks tokens up, on every request: what is revoked is refused by the next one."""
@@ -57,9 +61,12 @@ class Authenticator:
         now = self._now()
         with self._database.read() as connection:
             token = tokens.find_by_secret(connection, digest)
-            why_not = "this token is not known here" if token is None else token.why_not(digest, now)
-            if token is None or why_not:
-                raise NotAuthenticatedError(str(why_not), hint=_HINT)
+            if token is None:
+                raise NotAuthenticatedError("this token is not known here", hint=_HINT)
+            if why_not := token.why_not(digest, now):
+                # Of a token that works, the secret was replaced.
+                is_replaced = token.why_not(token.secret_sha256, now) is None
+                raise NotAuthenticatedError(why_not, hint=_REPLACED_HINT if is_replaced else _HINT)
             principal = _in_organization(connection, token, organization, address)
         self._note_use(token, now, address)
         return principal

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from chainloop_ci.api.audit import AuditEntry
+from chainloop_ci.api.record import camel
 from chainloop_ci.api.words import AuditAction as AuditAction
 from server.model.principal import Principal
 
@@ -29,6 +30,10 @@ class AuditRecord:
     address: str = ""
     """Where the request came from; empty for the operator's command line."""
 
+    def detail_on_the_wire(self) -> dict[str, object]:
+        """Return the detail under names as the wire writes all of them."""
+        return {camel(name): value for name, value in self.detail.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class StoredAudit:
@@ -49,7 +54,7 @@ class StoredAudit:
             token_id=record.token_id,
             token_name=self.token,
             address=record.address,
-            detail=dict(record.detail),
+            detail=record.detail_on_the_wire(),
         )
 
 

@@ -32,7 +32,7 @@ class RunFilter:
     project_id: str | None = None
     state: RunState | None = None
     commits: tuple[str, ...] | None = None
-    """Head commits, whole."""
+    """Commits, whole: attested, or named by the CI system."""
     digest: str | None = None
     """Of the attestation, of one of its materials, or of what the run uploaded or refers to."""
     runner: str | None = None

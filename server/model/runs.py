@@ -73,9 +73,18 @@ class Run:
     client_version: str = ""
     finished_at: datetime | None = None
     attestation_digest: Digest | None = None
+    attested_commit: str | None = None
+    """The statement's, when it is another than the one that the CI system named."""
+    created_address: str = ""
+    """Where the request came from that began it."""
     refusals: int = 0
     stored_bytes: int = 0
     names: RunNames = field(default_factory=RunNames)
+
+    @property
+    def commit(self) -> str | None:
+        """Return the commit that it is about: the statement's, else the one that the CI system named."""
+        return self.attested_commit or self.ci.head_sha
 
     def state_at(self, now: datetime) -> RunState:
         """Return the state that counts (`shown_state`)."""
@@ -152,8 +161,8 @@ class Run:
             raise ValueError(f"run {self.id} has not expired")
         return replace(self, state=RunState.EXPIRED, reason=self._why_expired, finished_at=self.expires_at)
 
-    def attested(self, digest: Digest, now: datetime, *, verified: bool) -> Run:
-        """Return the run ended with its attestation; one that no registered key signed is no success (R4).
+    def attested(self, digest: Digest, now: datetime, *, verified: bool, commit: str | None = None) -> Run:
+        """Return the run ended with its attestation of `commit`; one that no registered key signed is no success (R4).
 
         Raises:
             RunEndedError: it has ended already.
@@ -164,6 +173,7 @@ class Run:
             state=RunState.SUCCESS if verified else RunState.ERROR,
             reason="" if verified else UNVERIFIED,
             attestation_digest=digest,
+            attested_commit=None if commit == self.ci.head_sha else commit,
             finished_at=now,
         )
 
@@ -189,6 +199,7 @@ class Run:
             finished_at=self.ended_at(now),
             attestation_digest=self.attestation_digest,
             ci=self.ci,
+            commit=self.commit,
             runner_environment=self.runner_environment,
             state_location=self.state_location,
             token_id=self.token_id,

@@ -32,7 +32,11 @@ class StoredToken:
     workflow_id: str | None = None
     workflow: str | None = None
     previous_secret_sha256: str | None = None
+    """Of the secret before the last rotation, whether or not it still works."""
     previous_expires_at: datetime | None = None
+    """None: it ended with the rotation."""
+    rotated_at: datetime | None = None
+    """None: never, or by an older server, which did not keep it."""
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
@@ -52,11 +56,11 @@ class StoredToken:
         if self.revoked_at is not None:
             return "this token was revoked"
         if self.expires_at is not None and self.expires_at <= now:
-            return f"this token expired at {self.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+            return f"this token expired at {_render(self.expires_at)}"
         if secret_sha256 != self.secret_sha256 and (
             self.previous_expires_at is None or self.previous_expires_at <= now
         ):
-            return "this token was rotated and the overlap of its old secret is over"
+            return self._why_rotated()
         return None
 
     def rotated(self, secret_sha256: str, overlap_seconds: int, now: datetime) -> StoredToken:
@@ -71,9 +75,15 @@ class StoredToken:
         return replace(
             self,
             secret_sha256=secret_sha256,
-            previous_secret_sha256=self.secret_sha256 if overlap_seconds else None,
+            previous_secret_sha256=self.secret_sha256,
             previous_expires_at=now + timedelta(seconds=overlap_seconds) if overlap_seconds else None,
+            rotated_at=now,
         )
+
+    def _why_rotated(self) -> str:
+        when = f" at {_render(self.rotated_at)}" if self.rotated_at else ""
+        until = f", and its old secret worked until {_render(self.previous_expires_at)}"
+        return f"this token was rotated{when}" + (until if self.previous_expires_at else "; this is its old secret")
 
     def revoked(self, now: datetime) -> StoredToken:
         """Return the token ended at once, both secrets; revoking again changes nothing."""
@@ -111,3 +121,7 @@ class StoredToken:
             last_used_at=self.last_used_at,
             last_used_address=self.last_used_address,
         )
+
+
+def _render(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""

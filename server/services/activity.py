@@ -34,7 +34,7 @@ def _begun(done: BegunRun, now: datetime) -> Activity:
     optional = {
         "finishedAt": render_time(ended_at) if ended_at else None,
         "expiresAt": render_time(run.expires_at) if state is RunState.INITIALIZED else None,
-        "commit": run.ci.head_sha,
+        "commit": run.commit,
         "repository": run.ci.repository,
         "runnerUrl": run.runner_url,
         "attestation": run.attestation_digest,
@@ -45,7 +45,8 @@ def _begun(done: BegunRun, now: datetime) -> Activity:
         "uploadedBytes": run.stored_bytes,
     }
     detail |= {name: value for name, value in optional.items() if value}
-    return Activity(run.created_at, "run.begun", run.id, run.names.project, run.names.workflow, detail=detail)
+    names, address = run.names, run.created_address
+    return Activity(run.created_at, "run.begun", run.id, names.project, names.workflow, address, detail)
 
 
 def _refused_store(done: RefusedStore) -> Activity:
@@ -70,4 +71,5 @@ def _refused_init(done: RefusedInit) -> Activity:
 
 def _changed(done: StoredAudit) -> Activity:
     record = done.record
-    return Activity(record.at, record.action.value, record.subject, address=record.address, detail=dict(record.detail))
+    detail = record.detail_on_the_wire()
+    return Activity(record.at, record.action.value, record.subject, address=record.address, detail=detail)

@@ -145,7 +145,8 @@ class Attestations:
             accepted = _rejudge(connection, checked, run, now)
             if isinstance(accepted, Refused):
                 return accepted
-            ended = run.attested(digest, now, verified=accepted.verified)
+            commit = accepted.view.head.hash if accepted.view.head else None
+            ended = run.attested(digest, now, verified=accepted.verified, commit=commit)
             attestation = StoredAttestation(
                 organization_id=run.organization_id,
                 digest=digest,

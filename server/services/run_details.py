@@ -53,6 +53,7 @@ def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
         refusals=refusals.list_store_refusals(connection, run.organization_id, run.id),
         policies="not evaluated" if has_policies else "",
         limits_of_trust=limits_of_trust(found, signer) if found else (),
+        address=run.created_address,
     )
 
 

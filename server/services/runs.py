@@ -258,6 +258,7 @@ def _new_run(principal: Principal, run_id: str, digest: Digest, request: RunRequ
         client_version=request.client_version,
         ci=request.ci,
         token_id=principal.token_id,
+        created_address=principal.address[:64],
         created_at=now,
         last_accepted_at=now,
         expires_at=now + timedelta(seconds=pin.run_life_seconds),

@@ -135,7 +135,9 @@ class Workflows:
             if workflow.runs_count:
                 raise ConflictError(
                     f"workflow {workflow.project}/{workflow.name} has {workflow.runs_count} "
-                    + ("run, which is kept" if workflow.runs_count == 1 else "runs, which are kept")
+                    + ("run, which is kept" if workflow.runs_count == 1 else "runs, which are kept"),
+                    hint="leave it: its runs need it. When its jobs' tokens are revoked (`chainloop organization "
+                    "api-token revoke`) no run begins any more; a workflow in its place gets another name",
                 )
             active = tokens.names_of_workflow(connection, principal.organization_id, workflow_id, self._now())
             if active:

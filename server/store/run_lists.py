@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
 
 from server.model.run_filters import RunFilter
 from server.model.runs import Run
@@ -40,17 +40,27 @@ def load(connection: Connection, organization_id: str, sequences: Sequence[int])
 
 
 def find_commits(connection: Connection, organization_id: str, prefix: str, *, limit: int) -> tuple[str, ...]:
-    """Return at most `limit` head commits of the organization's runs that begin so; a whole hash stands for itself."""
+    """Return at most `limit` commits of the organization's runs that begin so; a whole hash stands for itself."""
     if len(prefix) in _FULL_COMMITS:
         return (prefix,)
-    column = workflow_runs.c.ci_head_sha
+    runs = workflow_runs.c
+    found = {
+        commit
+        for column in (runs.ci_head_sha, runs.attested_commit)
+        for commit in _walk(connection, organization_id, column, prefix, limit=limit)
+    }
+    return tuple(sorted(found)[:limit])
+
+
+def _walk(
+    connection: Connection, organization_id: str, column: Column[str], prefix: str, *, limit: int
+) -> Iterator[str]:
+    """Return the values of a column that begin so: one step of its index for each, however many runs it has."""
     within = (workflow_runs.c.organization_id == organization_id, column < prefix + "g")
-    found: list[str] = []
-    # One step of the index for each commit, however many runs it has.
-    while len(found) < limit:
-        beyond = column > found[-1] if found else column >= prefix
-        row = connection.execute(select(column).where(*within, beyond).order_by(column).limit(1)).first()
-        if row is None:
-            break
-        found.append(row.ci_head_sha)
-    return tuple(found)
+    beyond = column >= prefix
+    for _ in range(limit):
+        value = connection.execute(select(column).where(*within, beyond).order_by(column).limit(1)).scalar()
+        if value is None:
+            return
+        yield value
+        beyond = column > value

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, exists, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, literal_column, or_, select
 
 from chainloop_ci.api.runs import RunState
 from server.model.run_filters import RunFilter
@@ -56,10 +56,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Filter:
-    """A column that must have one of some values."""
+    """A column, or one of two, that must have one of some values."""
 
     column: ColumnElement[Any]
     values: tuple[str, ...]
+    other: ColumnElement[Any] | None = None
+    """Has never the value that the first has, so that together they find each run once."""
     has_organization: bool = False
     """Whether the column's index begins with the organization."""
     has_state: bool = True
@@ -72,7 +74,15 @@ class _Filter:
 
     def test(self) -> ColumnElement[bool]:
         """Return the condition on runs that another index finds."""
-        return self.column == self.values[0] if len(self.values) == 1 else self.column.in_(self.values)
+        return or_(*(c == self.values[0] if len(self.values) == 1 else c.in_(self.values) for c in self._columns))
+
+    def drive(self) -> Iterator[ColumnElement[bool]]:
+        """Return the conditions that together find each run, every one by its own index."""
+        return (column == value for value in self.values for column in self._columns)
+
+    @property
+    def _columns(self) -> tuple[ColumnElement[Any], ...]:
+        return (self.column,) if self.other is None else (self.column, self.other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +146,13 @@ def _filters(wanted: RunFilter) -> list[_Filter]:
     project = None if wanted.project_id is None else (wanted.project_id,)
     runner = None if wanted.runner is None else (wanted.runner,)
     known = (
-        (runs.ci_head_sha, wanted.commits, True, False),
-        (runs.workflow_id, wanted.workflow_ids, False, True),
-        (runs.token_id, wanted.token_ids, False, True),
-        (runs.project_id, project, False, True),
-        (runs.runner_type, runner, True, True),
+        (runs.ci_head_sha, wanted.commits, runs.attested_commit, True, False),
+        (runs.workflow_id, wanted.workflow_ids, None, False, True),
+        (runs.token_id, wanted.token_ids, None, False, True),
+        (runs.project_id, project, None, False, True),
+        (runs.runner_type, runner, None, True, True),
     )
-    return [_Filter(column, values, own, state) for column, values, own, state in known if values is not None]
+    return [_Filter(column, values, *more) for column, values, *more in known if values is not None]
 
 
 def _by_index(
@@ -159,8 +169,7 @@ def _by_index(
         tests += state.also
     elif state is not None:
         tests += state.test()
-    for value in driver.values if driver else [None]:
-        named = [] if driver is None else [driver.column == value]
+    for named in ([condition] for condition in driver.drive()) if driver else [[]]:
         yield window.of(select(workflow_runs.c.sequence).where(*known, *named), workflow_runs.c.sequence, tests)
 
 

@@ -33,6 +33,8 @@ _PLAIN = (
     "project_version",
     "client_version",
     "token_id",
+    "created_address",
+    "attested_commit",
     "reason",
     "refusals",
     "stored_bytes",
@@ -218,6 +220,7 @@ def _changing(run: Run) -> dict[str, Any]:
         "expires_at": to_text(run.expires_at),
         "finished_at": optional_text(run.finished_at),
         "attestation_digest": run.attestation_digest,
+        "attested_commit": run.attested_commit,
         "refusals": run.refusals,
         "stored_bytes": run.stored_bytes,
     }

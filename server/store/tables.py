@@ -30,6 +30,9 @@ from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters
 from server.store.operation_tables import run_durations as run_durations
 from server.store.operation_tables import sweeps as sweeps
+from server.store.referrer_tables import referrer_edges as referrer_edges
+from server.store.referrer_tables import referrer_facts as referrer_facts
+from server.store.referrer_tables import referrer_nodes as referrer_nodes
 
 UNUSUAL_STATE = text("state <> 'success'")
 """What most runs are not: indexes of states within a workflow, project, token or runner hold only these."""
@@ -151,12 +154,23 @@ workflow_runs = Table(
     Column("attestation_digest", String(71)),
     Column("refusals", Integer, nullable=False, default=0),
     Column("stored_bytes", BigInteger, nullable=False, default=0),
+    # Where the request came from that began the run; empty: an older server did not keep it.
+    Column("created_address", String(64), nullable=False, server_default=text("''")),
+    # The statement's, where it is another than `ci_head_sha`: many CI systems name none.
+    Column("attested_commit", String(64)),
     Index("ix_runs_organization", "organization_id", "sequence"),
     Index("ix_runs_workflow", "workflow_id", "sequence"),
     Index("ix_runs_project", "project_id", "sequence"),
     Index("ix_runs_state", "organization_id", "state", "sequence"),
     Index("ix_runs_runner", "organization_id", "runner_type", "sequence"),
     Index("ix_runs_commit", "organization_id", "ci_head_sha", "sequence"),
+    Index(
+        "ix_runs_attested_commit",
+        "organization_id",
+        "attested_commit",
+        "sequence",
+        sqlite_where=text("attested_commit IS NOT NULL"),
+    ),
     Index("ix_runs_token", "token_id", "sequence"),
     Index("ix_runs_created", "organization_id", "created_at"),
     Index("ix_runs_attestation", "organization_id", "attestation_digest"),
@@ -300,7 +314,7 @@ api_tokens = Table(
     Column("project_id", ForeignKey("projects.id")),
     Column("workflow_id", ForeignKey("workflows.id")),
     Column("secret_sha256", String(64), nullable=False, unique=True),
-    # R6: after a rotation the old secret works until its overlap ends.
+    # R6: after a rotation the old secret works until its overlap ends; its digest stays, so that it is told so.
     Column("previous_secret_sha256", String(64), unique=True),
     Column("previous_expires_at", String(32)),
     Column("created_at", String(32), nullable=False),
@@ -309,6 +323,7 @@ api_tokens = Table(
     Column("revoked_at", String(32)),
     Column("last_used_at", String(32)),
     Column("last_used_address", String(64)),
+    Column("rotated_at", String(32)),
     UniqueConstraint("organization_id", "name"),
 )
 
@@ -339,54 +354,6 @@ verification_key_scopes = Table(
     # Null: every workflow of the project.
     Column("workflow_id", ForeignKey("workflows.id")),
     UniqueConstraint("organization_id", "key_id", "project_id", "workflow_id", name="uq_key_scope"),
-)
-
-referrer_nodes = Table(
-    "referrer_nodes",
-    metadata,
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("digest", String(80), nullable=False),
-    Column("kind", String(64), nullable=False),
-    Column("downloadable", Boolean, nullable=False),
-    Column("metadata", Text, nullable=False),
-    Column("annotations", Text, nullable=False),
-    Column("created_at", String(32), nullable=False),
-    # Whose word the annotations are; null when they are what several projects agree in.
-    Column("facts_project_id", String(36)),
-    PrimaryKeyConstraint("organization_id", "digest", "kind"),
-)
-
-referrer_facts = Table(
-    "referrer_facts",
-    metadata,
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("digest", String(80), nullable=False),
-    Column("kind", String(64), nullable=False),
-    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
-    Column("downloadable", Boolean, nullable=False),
-    Column("metadata", Text, nullable=False),
-    Column("annotations", Text, nullable=False),
-    Column("created_at", String(32), nullable=False),
-    Column("attested_at", String(32), nullable=False),
-    PrimaryKeyConstraint("organization_id", "project_id", "digest", "kind", "workflow_id"),
-)
-
-referrer_edges = Table(
-    "referrer_edges",
-    metadata,
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("from_digest", String(80), nullable=False),
-    Column("from_kind", String(64), nullable=False),
-    Column("to_digest", String(80), nullable=False),
-    Column("to_kind", String(64), nullable=False),
-    # The project and workflow that made the edge: a token of another scope does not see it.
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    Column("workflow_id", ForeignKey("workflows.id"), nullable=False),
-    PrimaryKeyConstraint("organization_id", "from_digest", "from_kind", "to_digest", "to_kind", "workflow_id"),
-    # Both ends, so that what refers to a popular digest comes in order. Not the project: with every column in it, a
-    # database without statistics would walk this index for the other direction too.
-    Index("ix_referrer_edges_back", "organization_id", "to_digest", "to_kind", "from_digest", "from_kind"),
 )
 
 

@@ -73,6 +73,7 @@ SBOM = json.dumps(
 JUNIT = b'<testsuite name="unit" tests="1"><testcase classname="a" name="b"/></testsuite>'
 BINARY = b"\x7fELF a program"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HEAD = GitHead(COMMIT, "A. Author", "author@example.com", "a change", EPOCH)
 
 CI = CiIdentity(
     provider="github",
@@ -118,6 +119,7 @@ class Job:
     handle: str = field(default_factory=lambda: uuid.uuid4().hex)
     ci: CiIdentity = CI
     runner: RunnerType = RunnerType.GITHUB_ACTION
+    head: GitHead | None = HEAD
     materials: dict[str, CraftedMaterial] = field(default_factory=dict)
 
     @property
@@ -222,7 +224,7 @@ class Job:
                 env={"GITHUB_RUN_ID": "77"},
             ),
             session=Session(run_handle=self.handle, ci=self.ci),
-            head=GitHead(COMMIT, "A. Author", "author@example.com", "a change", EPOCH),
+            head=self.head,
             env={"DEPLOY_TARGET": "staging"},
             annotations={"team": "core", "ticket": "T-1"},
             materials=self.materials,

@@ -12,7 +12,7 @@ from server.store import audit, token_activity
 from server.store.token_activity import After
 from server.wiring import Services
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
-from tests.integration.server.jobs import CONTRACT, Job, Key, digest, put_contract
+from tests.integration.server.jobs import CONTRACT, Job, Key, digest, put_contract, register_key
 from tests.integration.server.plans import Plans, whole_tables_and_sorts
 
 OCTETS = {"Content-Type": "application/octet-stream"}
@@ -63,6 +63,7 @@ def test_the_activity_of_a_job_token_shows_runs_uploads_and_refusals(admin: Any,
     assert (run["action"], run["subject"], run["project"], run["workflow"]) == (
         "run.begun", job.run_id, "app", "build",
     )  # fmt: skip
+    assert run["address"] == "127.0.0.1"
     assert run["detail"]["state"] == "success"
     assert run["detail"]["finishedAt"] == "2026-11-20T12:00:03Z"
     assert run["detail"]["refusedStores"] == 1
@@ -297,3 +298,13 @@ def test_every_filter_of_audit_records_walks_its_index(
 
     assert whole_tables_and_sorts(steps) == []
     assert any(name in steps[0] for name in index)
+
+
+def test_details_have_the_names_of_the_wire(admin: Any, api: Any, acme: Tenant, key: Any) -> None:
+    register_key(api, acme, key)
+
+    items = admin.get("/audit-records").json["items"] + activity(admin, "admin-organization")["items"]
+
+    registered = [item["detail"] for item in items if item["action"] == "key.registered"]
+    assert [detail["organizationWide"] for detail in registered] == [False, False]
+    assert all("_" not in name for item in items for name in item["detail"])

@@ -80,7 +80,8 @@ def write_run(
         created_at=created,
         last_accepted_at=created,
         expires_at=EPOCH + timedelta(minutes=dice.choice((-5, 5))),
-        ci=CiIdentity("github", head_sha=dice.choice(SHAS)),
+        ci=CiIdentity("github", head_sha=dice.choice((None, *SHAS))),
+        attested_commit=dice.choice((None, *SHAS)),
         state=state,
         attestation_digest=attested,
     )
@@ -102,7 +103,7 @@ def fits(fact: Fact, wanted: RunFilter, now: datetime) -> bool:
         (wanted.workflow_ids, run.workflow_id in (wanted.workflow_ids or ())),
         (wanted.project_id, run.project_id == wanted.project_id),
         (wanted.token_ids, run.token_id in (wanted.token_ids or ())),
-        (wanted.commits, run.ci.head_sha in (wanted.commits or ())),
+        (wanted.commits, bool({run.ci.head_sha, run.attested_commit} & set(wanted.commits or ()))),
         (wanted.runner, run.runner_type == wanted.runner),
         (wanted.state, run.state_at(now) is wanted.state),
         (wanted.digest, wanted.digest in fact.digests),

@@ -70,8 +70,6 @@ def test_no_combination_of_filters_reads_a_whole_table_or_sorts(
             {"runner": "GENERIC", "state": RunState.ERROR},
             "ix_runs_runner_state (organization_id=? AND runner_type=? AND state=?)",
         ),
-        ({"commits": (SHA,), "state": RunState.SUCCESS}, "ix_runs_commit (organization_id=? AND ci_head_sha=?)"),
-        ({"commits": (SHA,), "workflow_ids": ("w",)}, "ix_runs_commit (organization_id=? AND ci_head_sha=?)"),
     ],
 )
 def test_the_narrowest_filter_says_which_index_is_walked(
@@ -83,6 +81,21 @@ def test_the_narrowest_filter_says_which_index_is_walked(
         plans = [plan_of(connection, query.limit(51)) for query in run_queries("o", wanted, Window(), EPOCH)]
 
     assert [plan[0] for plan in plans] == [f"SEARCH workflow_runs USING INDEX {index}"]
+
+
+@pytest.mark.parametrize("filters", [{}, {"workflow_ids": ("w",)}, {"state": RunState.SUCCESS}])
+def test_runs_of_a_commit_are_found_by_what_the_ci_system_named_and_by_what_was_attested(
+    services: Services, filters: dict[str, object]
+) -> None:
+    wanted = RunFilter(commits=(SHA,), **filters)  # type: ignore[arg-type]
+
+    with services.database.read() as connection:
+        plans = [plan_of(connection, query.limit(51)) for query in run_queries("o", wanted, Window(), EPOCH)]
+
+    assert [plan[0] for plan in plans] == [
+        "SEARCH workflow_runs USING INDEX ix_runs_commit (organization_id=? AND ci_head_sha=?)",
+        "SEARCH workflow_runs USING INDEX ix_runs_attested_commit (organization_id=? AND attested_commit=?)",
+    ]
 
 
 @pytest.mark.parametrize("filters", [{}, {"workflow_ids": ("w",)}, {"state": RunState.ERROR}, {"commits": (SHA,)}])
@@ -116,5 +129,6 @@ def test_the_commits_that_begin_so_are_found_step_by_step(services: Services) ->
         steps = plans.steps()
 
     assert steps == [
-        "SEARCH workflow_runs USING INDEX ix_runs_commit (organization_id=? AND ci_head_sha>? AND ci_head_sha<?)"
+        f"SEARCH workflow_runs USING INDEX {index} (organization_id=? AND {column}>? AND {column}<?)"
+        for index, column in (("ix_runs_commit", "ci_head_sha"), ("ix_runs_attested_commit", "attested_commit"))
     ]

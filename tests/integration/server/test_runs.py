@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import Connection, Engine
 from werkzeug.test import TestResponse
 
+from chainloop_ci.attestation.state import GitHead
 from chainloop_ci.runners.types import CiIdentity
 from server.app import create_app
 from server.services.disk_reserve import DiskReserve
@@ -22,7 +23,7 @@ from server.store import refusals
 from server.store.database import Database
 from server.store.refusals import InitRefusal
 from server.wiring import Services
-from tests.integration.server.conftest import Api, Clock, Tenant
+from tests.integration.server.conftest import EPOCH, Api, Clock, Tenant
 from tests.integration.server.jobs import CI, COMMIT, CONTRACT, EMPTY_CONTRACT, Job, Key, put_contract, register_key
 
 
@@ -436,6 +437,51 @@ def test_r37_a_run_whose_contract_asks_for_nothing_has_no_requirements(api: Any,
     assert begun.json["hasRequirements"] is False
     assert pushed.json["verification"]["contract"]["result"] == "not shown"
     assert "no requirements" in pushed.json["verification"]["contract"]["reason"]
+
+
+OF_CI, ATTESTED = "c" * 40, "a" * 40
+
+
+@pytest.mark.parametrize(
+    ("told", "signed", "is_about", "found"),
+    [
+        (None, ATTESTED, ATTESTED, {ATTESTED: 1, ATTESTED[:8]: 1}),
+        (OF_CI, None, OF_CI, {OF_CI: 1, OF_CI[:8]: 1}),
+        (OF_CI, ATTESTED, ATTESTED, {OF_CI: 1, ATTESTED: 1}),
+        (ATTESTED, ATTESTED, ATTESTED, {ATTESTED: 1, ATTESTED[:8]: 1}),
+        (None, None, None, {ATTESTED: 0}),
+    ],
+)
+def test_a_run_is_found_by_the_commit_that_the_ci_system_named_and_by_the_one_that_was_attested(
+    job: Job, api: Any, acme: Tenant, told: str | None, signed: str | None, is_about: str | None, found: dict[str, int]
+) -> None:
+    job.begin(ci={"provider": "github"} | ({"headSha": told} if told else {}))
+    job.ci = CiIdentity("github", head_sha=told)
+    job.head = GitHead(signed, "A. Author", "author@example.com", "a change", EPOCH) if signed else None
+    job.add_everything()
+    assert job.push().status_code == 201
+
+    reader = api(acme.token("read"))
+    counts = {digits: len(reader.get(f"/workflow-runs?commit={digits}").json["items"]) for digits in found}
+
+    assert counts == found
+    assert detail(job)["run"].get("commit") == is_about
+
+
+def test_a_workflow_with_runs_is_kept_and_says_what_to_do_instead(job: Job, api: Any, acme: Tenant) -> None:
+    job.begin()
+
+    refused = api(acme.token("operate")).delete(f"/workflows/{acme.workflows['app/build']}")
+
+    assert refused.status_code == 409
+    assert "has 1 run, which is kept" in refused.json["detail"]
+    assert "api-token revoke" in refused.json["hint"]
+
+
+def test_a_run_says_where_it_was_begun_from(job: Job) -> None:
+    job.begin()
+
+    assert detail(job)["address"] == "127.0.0.1"
 
 
 @pytest.fixture

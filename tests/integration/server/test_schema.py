@@ -158,6 +158,27 @@ def test_t38_after_the_upgrade_a_project_is_told_only_what_it_said_itself(engine
     ]
 
 
+def test_after_the_upgrade_runs_are_found_by_the_commit_that_they_attest(engine):
+    _fill_first_version(engine)
+    _attest_in_first_version(engine)
+    commits = ("sha1:" + "a" * 40, "sha256:" + "b" * 64)
+    with engine.begin() as connection:
+        for number, commit in enumerate(commits, 1):
+            edge = ("o", f"sha256:{number}", "ATTESTATION", commit, "GIT_HEAD_COMMIT", "p", "w")
+            connection.exec_driver_sql("INSERT INTO referrer_edges VALUES (?, ?, ?, ?, ?, ?, ?)", edge)
+            attested = (f"sha256:{number}", "b" * 64, f"r{number}")
+            connection.exec_driver_sql(
+                "UPDATE workflow_runs SET attestation_digest = ?, ci_head_sha = ? WHERE id = ?", attested
+            )
+
+    schema.upgrade(engine)
+
+    assert _rows(engine, "SELECT id, attested_commit, ci_head_sha, created_address FROM workflow_runs ORDER BY id") == [
+        ("r1", "a" * 40, "b" * 64, ""),
+        ("r2", None, "b" * 64, ""),
+    ]
+
+
 def test_a_database_of_the_first_version_gets_the_tables_of_the_newest(engine, tmp_path):
     made = open_engine(sqlite_url(tmp_path / "made.db"))
     _fill_first_version(engine)

@@ -134,6 +134,35 @@ def test_r6_after_a_rotation_both_secrets_work_until_the_overlap_ends(api, acme,
     assert rotated["token"]["previousExpiresAt"] == "2026-11-21T12:00:00Z"
 
 
+def test_r6_an_old_secret_is_told_from_a_typo(api, acme, clock):
+    created = create(api, acme.token("admin")).json
+    path = f"/api-tokens/{created['token']['id']}/rotate"
+    second = api(acme.token("admin")).post(path, json={}).json["secret"]
+
+    old = api(created["secret"]).get("/whoami")
+    api(acme.token("admin")).post(path, json={})
+    forgotten, replaced = api(created["secret"]).get("/whoami"), api(second).get("/whoami")
+    typo = api(second[:-1] + ("a" if second[-1] != "a" else "b")).get("/whoami")
+
+    assert [answer.status_code for answer in (old, forgotten, replaced, typo)] == [401] * 4
+    assert "was rotated at 2026-11-20T12:00:00Z; this is its old secret" in old.json["detail"]
+    assert "the rotation showed" in old.json["hint"]
+    assert "was rotated at" in replaced.json["detail"]
+    assert forgotten.json["detail"] == typo.json["detail"] == "this token is not known here"
+
+
+def test_r6_the_old_secret_of_a_token_that_ended_is_told_that_it_ended(api, acme):
+    created = create(api, acme.token("admin")).json
+    path = f"/api-tokens/{created['token']['id']}"
+    api(acme.token("admin")).post(f"{path}/rotate", json={})
+    api(acme.token("admin")).post(f"{path}/revoke")
+
+    answer = api(created["secret"]).get("/whoami")
+
+    assert answer.json["detail"] == "this token was revoked"
+    assert "api-token create" in answer.json["hint"]
+
+
 def test_r6_a_revoked_token_is_refused_by_the_next_request(api, acme):
     created = create(api, acme.token("admin")).json
     path = f"/api-tokens/{created['token']['id']}"

@@ -19,7 +19,7 @@ def entry(**more: Any) -> dict[str, Any]:
 def done(**more: Any) -> dict[str, Any]:
     return {
         "at": "2022-11-07T15:03:58Z", "action": "run.begun", "subject": RUN, "project": "bedrock",
-        "workflow": "release", "detail": {"state": "success", "uploads": [DIGEST]}, **more,
+        "workflow": "release", "address": "192.0.2.9", "detail": {"state": "success", "uploads": [DIGEST]}, **more,
     }  # fmt: skip
 
 
@@ -78,8 +78,11 @@ def test_an_activity_shows_the_token_and_what_it_did(operate, stub) -> None:
 
     assert urlsplit(stub.seen[1].path).path.endswith(f"/api-tokens/{RUN}/activity")
     assert query(stub) == {"since": "2022-11-07T00:00:00Z"}
-    for text in ("ci", "192.0.2.7", "07 Nov 22 16:00 UTC", "run.begun", "bedrock/release", f"uploads={DIGEST}"):
+    for text in ("ci", "192.0.2.7", "07 Nov 22 16:00 UTC", f"state=success uploads={DIGEST}"):
         assert text in result.out
+    rows = [cells(line) for line in result.out.splitlines()]
+    assert ["AT", "ACTION", "WORKFLOW", "FROM", "SUBJECT", "DETAIL"] in rows
+    assert ["07 Nov 22 15:03 UTC", "run.begun", "bedrock/release", "192.0.2.9", RUN] in [row[:5] for row in rows]
 
 
 def test_an_activity_as_a_document_has_the_token_its_items_and_the_cursor(operate, stub) -> None:
@@ -116,6 +119,7 @@ def test_an_unknown_token_has_no_activity(operate, stub) -> None:
         ({"team": {"from": "", "to": "core"}}, "team=→core"),
         ({"expiry": {"from": None, "to": 60}}, "expiry=none→60"),
         ({"uploads": ["a", "b"]}, "uploads=a,b"),
+        ({"organizationWide": False}, "organizationWide=false"),
         ({"scope": {"kind": "workflow", "project": "p", "workflow": None}}, "scope=workflow/p"),
     ],
 )

@@ -220,6 +220,29 @@ def test_describe_shows_the_labels_of_the_transcript(operate, stub) -> None:
     assert "Runner and commit are claimed." in out
 
 
+def test_describe_shows_the_attested_commit_and_where_the_run_was_begun_from(operate, stub) -> None:
+    begun = run(attestationDigest=DIGEST, ci={"provider": "tekton"}, commit="6417e226" * 5)
+    stub.replies = [detail(run=begun, address="192.0.2.9"), RAW]
+
+    out = operate("workflow", "run", "describe", "--id", RUN).out
+
+    rows = [cells(line) for line in out.splitlines()]
+    assert ["Commit", "6417e226" * 5] in rows
+    assert ["Begun From", "192.0.2.9"] in rows
+
+
+def test_describe_as_a_document_has_the_attested_commit_and_the_address(operate, stub) -> None:
+    stub.replies = [
+        detail(run=run(commit="6417e226" * 5, attestationDigest=DIGEST), address="192.0.2.9"),
+        RAW,
+        reply(revision()),
+    ]
+
+    document = operate("workflow", "run", "describe", "--id", RUN, "-o", "json").json
+
+    assert (document["workflowRun"]["commit"], document["address"]) == ("6417e226" * 5, "192.0.2.9")
+
+
 def test_r12_describe_shows_what_the_control_plane_found_out_and_why(operate, stub) -> None:
     stub.replies = [detail(), RAW]
 

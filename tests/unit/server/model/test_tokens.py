@@ -32,12 +32,24 @@ def test_r6_the_old_secret_works_until_the_overlap_ends():
     token = TOKEN.rotated("newer", 3600, NOW)
 
     assert token.why_not("new", NOW + timedelta(seconds=3599)) is None
-    assert "overlap" in token.why_not("new", NOW + timedelta(seconds=3600))
+    assert token.why_not("new", NOW + timedelta(seconds=3600)) == (
+        "this token was rotated at 2026-11-20T00:00:00Z, and its old secret worked until 2026-11-20T01:00:00Z"
+    )
     assert token.why_not("newer", NOW + timedelta(days=1)) is None
 
 
 def test_r6_without_overlap_the_old_secret_ends_at_once():
-    assert TOKEN.rotated("newer", 0, NOW).previous_secret_sha256 is None
+    token = TOKEN.rotated("newer", 0, NOW)
+
+    assert token.why_not("new", NOW) == "this token was rotated at 2026-11-20T00:00:00Z; this is its old secret"
+    assert token.previous_secret_sha256 == "new"
+    assert token.why_not("newer", NOW) is None
+
+
+def test_r6_a_rotation_by_an_older_server_has_no_time():
+    token = replace(TOKEN.rotated("newer", 3600, NOW), rotated_at=None)
+
+    assert token.why_not("new", NOW + timedelta(days=1)).startswith("this token was rotated, and its old secret worked")
 
 
 def test_r6_a_second_rotation_ends_the_first_secret():
