@@ -144,6 +144,7 @@ def _table(diagnosis: Diagnosis) -> str:
         lines += [f"      {text}" for text in (*check.problems, *check.warnings)]
         if check.advice and (check.problems or check.warnings):
             lines.append(f"      -> {check.advice}")
-    lines += ["", f"{'rows':>9} table"]
+    if diagnosis.counts:
+        lines += ["", f"{'rows':>9} table"]
     lines += [f"{count:>9} {table}" for table, count in diagnosis.counts.items()]
     return "\n".join(lines)

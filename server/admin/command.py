@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -78,15 +79,25 @@ _FORBIDDEN = ("unable to open database file", "attempt to write a readonly datab
 _OWNER_HINT = "run the command as the user whose data folder it is; its files must not belong to anybody else"
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors say what helps; those of its commands are of the same kind."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process as every other wrong option does."""
+        self.print_usage(sys.stderr)
+        _complain(message, f"`{self.prog} --help` says what it takes")
+        self.exit(EXIT_USAGE)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m server",
         description="Run and look after the Chainloop control plane.",
         epilog=_SETTINGS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=chainloop_ci.__version__)
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--data", metavar="FOLDER", help="data folder; default: CHAINLOOP_DATA, else .data")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     serve = commands.add_parser(

@@ -341,3 +341,32 @@ def test_a_database_that_cannot_be_opened_is_told_with_what_to_do(run, served):
 
     assert (status, out) == (1, "")
     assert err.startswith("error: the database cannot be used: unable to open database file\nhint: run the command as")
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "helps"),
+    [
+        (["grbage"], "invalid choice: 'grbage'", "`python -m server --help`"),
+        (["token", "make"], "invalid choice: 'make'", "`python -m server token --help`"),
+        (["gc", "--older-than", "soon"], "found 'soon'", "`python -m server gc --help`"),
+        (["backup"], "DIR", "`python -m server backup --help`"),
+    ],
+)
+def test_wrong_options_are_named_with_what_helps(capsys, words, found, helps):
+    with pytest.raises(SystemExit) as ended:
+        main(words, {})
+
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert found in err
+    assert f"hint: {helps}" in err
+
+
+def test_doctor_shows_no_table_of_rows_where_it_counted_none(run, served):
+    execute(served, "UPDATE alembic_version SET version_num = '0001'")
+
+    status, out, _ = run("doctor")
+
+    assert status == 1
+    assert "FAIL  schema" in out
+    assert "rows table" not in out
