@@ -278,7 +278,7 @@ def test_r6_a_token_that_is_revoked_while_a_run_begins_leaves_none_open(
     admin = api(acme.token("admin"))
     token_id = job.api.get("/whoami").json["tokenId"]
     between = BetweenReadAndWrite(services.database.engine, lambda: admin.post(f"/api-tokens/{token_id}/revoke"))
-    runs = Runs(between, services.world.now, services.world.new_id)
+    runs = Runs(between, services.world.now, services.world.new_id, reserve=DiskReserve(services.config.data))
     client = create_app(replace(services, runs=runs)).test_client()
 
     answer = replace(job, api=Api(client, acme.token("attest", "workflow"))).begin()
