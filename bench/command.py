@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -64,11 +65,18 @@ class Program:
 
 def run_measured(words: list[str], folder: Path, env: Mapping[str, str] | None = None) -> Usage:
     """Run a program, which must succeed, and say what it needed."""
-    start = time.perf_counter()
-    process = subprocess.Popen(words, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    took = 1000 * (time.perf_counter() - start)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{words[:3]} ended with {process.returncode}")
-    return Usage(took, usage.ru_maxrss / 1024)
+    meter = _meter()
+    asked = {"words": words, "folder": str(folder), "env": None if env is None else dict(env)}
+    print(json.dumps(asked), file=meter.stdin, flush=True)
+    found = json.loads(meter.stdout.readline() if meter.stdout else "")
+    if found["exit"]:
+        raise RuntimeError(f"{words[:3]} ended with {found['exit']}")
+    return Usage(found["milliseconds"], found["peak_mib"])
+
+
+@cache
+def _meter() -> subprocess.Popen[str]:
+    """Start the process that starts what is measured; it ends with this one."""
+    place = Path(__file__).with_name("meter.py")
+    words = [sys.executable, "-S", "-E", str(place)]
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

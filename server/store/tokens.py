@@ -52,7 +52,11 @@ def find_by_secret(connection: Connection, secret_sha256: str) -> StoredToken | 
 
 def find(connection: Connection, organization_id: str | None, token_id: str) -> StoredToken | None:
     """Return a token of the organization; None as organization: an instance token."""
-    row = connection.execute(_select().where(api_tokens.c.id == token_id, _owned_by(organization_id))).first()
+    wanted = {"token": token_id}
+    if organization_id is None:
+        row = connection.execute(_find_of_instance(), wanted).first()
+    else:
+        row = connection.execute(_find(), wanted | {"organization": organization_id}).first()
     return _record(row) if row else None
 
 
@@ -145,6 +149,17 @@ def _find_by_secret() -> Select[Any]:
     columns = api_tokens.c
     secret: BindParameter[str] = bindparam("secret")
     return _select().where(or_(columns.secret_sha256 == secret, columns.previous_secret_sha256 == secret))
+
+
+@cache
+def _find() -> Select[Any]:
+    owned = api_tokens.c.organization_id == bindparam("organization")
+    return _select().where(api_tokens.c.id == bindparam("token"), owned)
+
+
+@cache
+def _find_of_instance() -> Select[Any]:
+    return _select().where(api_tokens.c.id == bindparam("token"), api_tokens.c.organization_id.is_(None))
 
 
 def _select() -> Select[Any]:
