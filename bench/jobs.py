@@ -34,6 +34,7 @@ class Job:
     """One job's requests, in order."""
 
     run_id: str
+    handle: str
     digest: Digest
     """Of the bundle that it pushes."""
     requests: tuple[bytes, ...]
@@ -61,6 +62,7 @@ class JobMaker:
         signed = {**auth, "Content-Type": BUNDLE_MEDIA_TYPE, HANDLE_HEADER: handle}
         return Job(
             run_id,
+            handle,
             sha256_digest(bundle),
             (
                 request_bytes("GET", f"{_API}/crafting-context?workflow=build&project=bench", auth),

@@ -17,6 +17,8 @@ class Recorded:
     """`sha256sum` of 100 MB."""
     status_seconds: float
     status_mib: float
+    step_seconds: float
+    """init, three adds and push: five processes."""
     run_lists_per_second: float
     """10 rows a call, four connections."""
     init_push_per_second: float
@@ -29,6 +31,7 @@ GO = Recorded(
     yardstick_seconds=0.42,
     status_seconds=0.095,
     status_mib=97,
+    step_seconds=0.92,
     run_lists_per_second=200,
     init_push_per_second=3.0,
     four_uploads_mib=1600,

@@ -1,43 +1,101 @@
-"""A whole step with five materials, against a bare script that sends the same requests; round trips are counted.
+"""A whole step in one process: five materials against a bare script that sends the same requests, and three of them
+against the Go product's record of five processes.
 
-The step is init, five adds and push as processes of their own. The one process that the goal (at most 2 times) is for
-does not exist yet, so only the round trips are held to a goal: at most 8.
+Round trips are counted too. Goals: at most 2 times the bare script, at most 8 round trips, and at most 0.4 times the
+Go product's time, each side divided by the `sha256sum` yardstick of its own hour.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import sys
+from pathlib import Path
 
+from bench.calibration import Yardstick
+from bench.command import PROJECT, Program, run_measured
 from bench.files import write_random
-from bench.harness import Pairs, Row, Settings, Skipped, row
-from bench.plane import control_plane
+from bench.harness import Pairs, Row, Settings, row
+from bench.jobs import JobMaker
+from bench.plane import Plane, control_plane
+from bench.recorded import GO
+from chainloop_ci.api.limits import HANDLE_HEADER
 
 MATERIALS = 5
+GO_MATERIALS = 3
 MOST_ROUND_TRIPS = 8.0
+MATERIAL_BYTES = 100_000
 
 _ANSWERED = re.compile(r"^DBG answered ", re.MULTILINE)
 
 
-def run(settings: Settings) -> list[Row | Skipped]:
+def run(settings: Settings) -> list[Row]:
     """Return the rows."""
-    pairs = Pairs()
+    trips, wall, paced = Pairs(), Pairs(), Pairs()
     with control_plane() as plane:
-        chainloop = plane.program("job")
-        file = write_random(chainloop.folder / "file.bin", 100_000)
-        steps: list[tuple[str, ...]] = [("init", "--project", "bench", "--workflow", "build", "--replace")]
-        steps += [("add", "--name", f"m-{number}", "--value", str(file)) for number in range(MATERIALS)]
-        steps += [("push",)]
-        for _ in range(settings.rounds(1)):
-            said = [chainloop.said("attestation", *step, "--debug") for step in steps]
-            pairs.add(float(sum(len(_ANSWERED.findall(text)) for text in said)), MOST_ROUND_TRIPS)
-    reason = "the step as one process is not there yet; as seven processes its time is that of their starts"
+        chainloop, bare = plane.program("job"), _BareScript(plane)
+        files = [write_random(chainloop.folder / f"file-{at}.bin", MATERIAL_BYTES) for at in range(MATERIALS)]
+        yardstick = Yardstick(plane.folder)
+        trips.add(_count_round_trips(chainloop, files), MOST_ROUND_TRIPS)
+        for number in range(1 + settings.rounds()):
+            script = bare.prepare(files)
+            ours = chainloop.usage(*_craft(files)).milliseconds
+            theirs = run_measured([sys.executable, *script], chainloop.folder, chainloop.env).milliseconds
+            fewer = chainloop.usage(*_craft(files[:GO_MATERIALS])).milliseconds
+            if number:
+                wall.add(ours, theirs)
+                paced.add(fewer / yardstick.seconds(), 1000 * GO.step_seconds / GO.yardstick_seconds)
+    what = f"a step with {MATERIALS} materials, one process"
+    go = f"a step with {GO_MATERIALS} materials, one process / the Go product's five, by yardstick"
     return [
-        row(
-            "step-round-trips",
-            f"round trips of a step with {MATERIALS} materials / {MOST_ROUND_TRIPS:g}",
-            1.0,
-            pairs,
-            "",
-        ),
-        Skipped("step", reason),
+        row("step-round-trips", f"round trips of {what} / {MOST_ROUND_TRIPS:g}", 1.0, trips, ""),
+        row("step", f"{what} / a bare script with the same requests", 2.0, wall),
+        row("step-go", go, 0.4, paced, "ms per s of yardstick"),
     ]
+
+
+def _craft(files: list[Path]) -> list[str]:
+    materials = [word for at, file in enumerate(files) for word in ("--material", f"m-{at}={file.name}")]
+    return ["attestation", "craft", "--project", "bench", "--workflow", "build", *materials]
+
+
+def _count_round_trips(chainloop: Program, files: list[Path]) -> float:
+    return float(len(_ANSWERED.findall(chainloop.said(*_craft(files), "--debug"))))
+
+
+class _BareScript:
+    """Sends what a step sends; each time of a job that nobody has begun yet."""
+
+    def __init__(self, plane: Plane) -> None:
+        self._plane = plane
+        self._maker = JobMaker(plane)
+
+    def prepare(self, files: list[Path]) -> list[str]:
+        """Write the requests of a new job down and return the script with its argument."""
+        job = self._maker.make()
+        context, begin, store = (self._asked(raw) for raw in job.requests)
+        handle = {HANDLE_HEADER: job.handle, "Content-Type": "application/octet-stream"}
+        uploads = [self._upload(job.run_id, file, handle) for file in files]
+        place = self._plane.folder / "requests.json"
+        place.write_text(json.dumps([context, begin, *uploads, store]))
+        return [str(PROJECT / "bench" / "anchors" / "bare_step.py"), str(place)]
+
+    def _upload(self, run_id: str, file: Path, headers: dict[str, str]) -> dict[str, object]:
+        auth = {"Authorization": f"Bearer {self._plane.attest_token}"}
+        url = f"{self._plane.url}/api/v1/artifacts?filename={file.name}&run={run_id}"
+        body = base64.b64encode(file.read_bytes()).decode()
+        return {"method": "POST", "url": url, "headers": {**auth, **headers}, "body": body}
+
+    def _asked(self, raw: bytes) -> dict[str, object]:
+        head, _, body = raw.partition(b"\r\n\r\n")
+        first, *fields = head.decode().split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = dict(field.split(": ", 1) for field in fields)
+        kept = {name: value for name, value in headers.items() if name not in ("Host", "Content-Length")}
+        return {
+            "method": method,
+            "url": self._plane.url + path,
+            "headers": kept,
+            "body": base64.b64encode(body).decode(),
+        }

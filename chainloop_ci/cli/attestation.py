@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState
 
 
-_GRACEFUL = ("init", "push", "reset")
+_GRACEFUL = ("craft", "init", "push", "reset")
 """Commands that `--graceful-exit` is for (reference section 1.2)."""
 
 
@@ -38,7 +38,7 @@ class AttestationCommand(Command):
             world.ends_gracefully = world.switch("graceful_exit")
         elif world.given.get("graceful_exit"):
             raise UsageError(
-                f"--graceful-exit is for init, push and reset, not for {self.name}",
+                f"--graceful-exit is for craft, init, push and reset, not for {self.name}",
                 hint="leave it out here; CHAINLOOP_GRACEFUL_EXIT=true may stay set for the whole job",
             )
         return super().invoke(ctx)
@@ -53,6 +53,15 @@ class AttestationCommand(Command):
 @click.group(cls=Group, aliases=("att",), shared=ATTESTATION)
 def attestation() -> None:
     """Craft, sign and push an attestation."""
+
+
+@attestation.command("craft", cls=AttestationCommand)
+@click.pass_obj
+def craft(world: World, /, **options: Any) -> None:
+    """Craft the attestation in one step: init, every material, push."""
+    from chainloop_ci.cli.attestation_craft import run_craft
+
+    run_craft(world, **options)
 
 
 @attestation.command("init", cls=AttestationCommand)

@@ -38,16 +38,20 @@ def run_add(
         annotations=parse_annotations(annotations),
         strict=not no_strict_validation,
         replace=replace,
-        credentials=_credentials(registry_server, registry_username, registry_password),
+        credentials=registry_credentials(registry_server, registry_username, registry_password),
     )
-    add = Add(
+    return make_add(world, ContentReader(world, world))(request)
+
+
+def make_add(world: World, reader: ContentReader) -> Add:
+    """Return the use case with this machine's adapters; `reader` says what a value may name."""
+    return Add(
         store=world.state(),
         control_plane=world.control_plane_of,
-        reader=ContentReader(world, world),
+        reader=reader,
         now=world.now,
         report=world.reporter,
     )
-    return add(request)
 
 
 def _type(name: str | None) -> MaterialType | None:
@@ -65,7 +69,8 @@ def _type(name: str | None) -> MaterialType | None:
         raise UsageError(f"{name[:80]!r} is no material type", hint=hint) from error
 
 
-def _credentials(server: str | None, username: str | None, password: str | None) -> RegistryCredentials | None:
+def registry_credentials(server: str | None, username: str | None, password: str | None) -> RegistryCredentials | None:
+    """Return the login that was typed, all of it or nothing."""
     given = {"--registry-server": server, "--registry-username": username, "--registry-password": password}
     if not any(given.values()):
         return None

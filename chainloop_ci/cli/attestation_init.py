@@ -11,8 +11,11 @@ from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.crafting.init import Init, InitRequest, Machine
 from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
 from chainloop_ci.errors import FileUnreadableError, UsageError
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chainloop_ci.attestation.state import CraftingState
     from chainloop_ci.workspace.project_file import ProjectAttestation
 
@@ -31,8 +34,50 @@ def run_init(
     replace: bool,
 ) -> CraftingState:
     """Begin an attestation and return its state."""
-    named, file_version = _project_file(world, attestation_name)
-    request = InitRequest(
+    request = init_request(
+        world,
+        find_project(world, attestation_name),
+        workflow=workflow,
+        project=project,
+        contract=contract,
+        contract_revision=contract_revision,
+        version=version,
+        dry_run=dry_run,
+        replace=replace,
+    )
+    state = make_init(world, job_index)(request)
+    tell_of_commit(world, state)
+    if not dry_run and world.settings().signing_key is None:
+        world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
+    return state
+
+
+@record
+class Project:
+    """What `.chainloop.yml` says of the attestation that is meant."""
+
+    attestation: ProjectAttestation | None = None
+    version: str | None = None
+    """Of the project, for entries that have none of their own."""
+    folder: Path | None = None
+    """Where the file lies; None: there is none."""
+
+
+def init_request(
+    world: World,
+    file: Project,
+    *,
+    workflow: str | None,
+    project: str | None,
+    contract: str | None,
+    contract_revision: int | None,
+    version: str | None,
+    dry_run: bool,
+    replace: bool,
+) -> InitRequest:
+    """Return what `init` is asked for: what was typed, else what the project's file says."""
+    named = file.attestation
+    return InitRequest(
         wanted=Wanted(
             workflow=workflow or (named.workflow if named else None),
             project=project or (named.project if named else None),
@@ -40,18 +85,18 @@ def run_init(
             revision=contract_revision or None,
             contract=_contract(world, contract),
         ),
-        version=version or (named.version if named else None) or file_version or "",
+        version=version or (named.version if named else None) or file.version or "",
         annotations=named.annotations if named else {},
         dry_run=dry_run,
         replace=replace,
     )
-    state = _make_init(world, job_index)(request)
+
+
+def tell_of_commit(world: World, state: CraftingState) -> None:
+    """Say why no commit is recorded, when that is so."""
     ci = state.session.ci
     if not (state.head or ci.head_sha or ci.pull_request):  # of a pull request it was said already
         world.output.info(f"no commit is recorded: {_why_no_commit(world)}")
-    if not dry_run and world.settings().signing_key is None:
-        world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
-    return state
 
 
 def _why_no_commit(world: World) -> str:
@@ -64,7 +109,8 @@ def _why_no_commit(world: World) -> str:
     )
 
 
-def _make_init(world: World, job_index: str | None) -> Init:
+def make_init(world: World, job_index: str | None) -> Init:
+    """Return the use case with this machine's adapters."""
     from chainloop_ci.state import belongs_to_other_job
 
     return Init(
@@ -97,15 +143,15 @@ def _require_consent(world: World, question: str) -> None:
     require_consent(world, question)
 
 
-def _project_file(world: World, name: str | None) -> tuple[ProjectAttestation | None, str | None]:
-    """Return the entry of `.chainloop.yml` that counts, and its project version."""
+def find_project(world: World, name: str | None) -> Project:
+    """Return what `.chainloop.yml` says; `name` is the entry that is meant, which may be left out for the only one."""
     from chainloop_ci.workspace.project_file import find_project_file, load_project_file
 
     path = find_project_file(world.cwd)
     if path is None:
         if name:
             raise UsageError(f"there is no .chainloop.yml that could have an attestation {name!r}")
-        return None, None
+        return Project()
     file = load_project_file(path)
     for notice in file.notices:
         world.output.warning(notice)
@@ -113,7 +159,7 @@ def _project_file(world: World, name: str | None) -> tuple[ProjectAttestation | 
     if name and found is None:
         names = ", ".join(entry.name for entry in file.attestations) or "none"
         raise UsageError(f"{path} has no attestation {name!r}", hint=f"it has: {names}")
-    return found, file.project_version
+    return Project(found, file.project_version, path.parent)
 
 
 def _contract(world: World, given: str | None) -> ContractFile | str | None:

@@ -19,28 +19,33 @@ from chainloop_ci.errors import SigningKeyMissingError
 def run_push(world: World, *, key: str | None, annotations: Sequence[str], bundle: str | None) -> None:
     """Push the attestation, or on a dry run print the statement that would be signed."""
     given = parse_annotations(annotations)
+    push = make_push(world, load_signer=lambda: load_signer(world, key), bundle=bundle)
+    if world.state().load().dry_run:
+        warn_of_bundle(world, bundle)
+        show_dry(world, push.dry(given))
+    else:
+        show_pushed(world, push, push(given))
+
+
+def make_push(world: World, *, load_signer: Callable[[], Signer], bundle: str | None) -> Push:
+    """Return the use case with this machine's adapters; `bundle` is where the stored bundle goes."""
     store = world.state()
     file = BundleFile(bundle, cwd=world.cwd, belongs_to_state=store.owns, output=world.output) if bundle else None
-    push = Push(
+    return Push(
         store=store,
         control_plane=world.control_plane_of,
-        load_signer=lambda: load_signer(world, key),
+        load_signer=load_signer,
         builder_id=builder_id,
         now=world.now,
         report=world.reporter,
         bundle_file=file,
     )
-    if store.load().dry_run:
-        if file:
-            world.output.warning("a dry run has no bundle: no file is written", path=bundle)
-        _show_dry(world, push.dry(given))
-    else:
-        pushed = push(given)
-        try:
-            _show(world, pushed)
-        finally:
-            # Not before: what was stored and never told can be asked for by pushing again.
-            push.forget(pushed)
+
+
+def warn_of_bundle(world: World, bundle: str | None) -> None:
+    """Say that a dry run writes no bundle, when one was asked for."""
+    if bundle:
+        world.output.warning("a dry run has no bundle: no file is written", path=bundle)
 
 
 def load_signer(world: World, key: str | None) -> Signer:
@@ -78,7 +83,12 @@ def _prompt(world: World) -> Callable[[], str] | None:
     return ask
 
 
-def _show_dry(world: World, dry: DryPush) -> None:
+def show_dry(world: World, dry: DryPush) -> None:
+    """Print the statement that would be signed.
+
+    Raises:
+        ContractNotMetError: it is not complete.
+    """
     statement: Mapping[str, object] = json.loads(dry.statement)
     if world.format == "json":
         world.output.document({**status_document(get_status(dry.state)), "statement": statement})
@@ -89,12 +99,17 @@ def _show_dry(world: World, dry: DryPush) -> None:
     world.output.info("Dry run: nothing was signed and nothing was sent; the attestation stays here")
 
 
-def _show(world: World, pushed: Pushed) -> None:
+def show_pushed(world: World, push: Push, pushed: Pushed) -> None:
+    """Print what was stored, and forget it here."""
     try:
         _show_result(world, pushed)
     finally:
         # Also when stdout takes no more: what was stored must not look like a failed push.
-        _tell(world, pushed)
+        try:
+            _tell(world, pushed)
+        finally:
+            # Not before: what was stored and never told can be asked for by pushing again.
+            push.forget(pushed)
 
 
 def _show_result(world: World, pushed: Pushed) -> None:

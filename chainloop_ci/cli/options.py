@@ -97,7 +97,7 @@ ATTESTATION: tuple[Option, ...] = (
     Option(
         "graceful_exit",
         ("--graceful-exit",),
-        "End with 0 when init, push or reset fail; not for wrong options or a second init.",
+        "End with 0 when craft, init, push or reset fail; not for wrong options or a second init.",
         Kind.SWITCH,
         env="CHAINLOOP_GRACEFUL_EXIT",
     ),
@@ -190,6 +190,8 @@ ADD: tuple[Option, ...] = (
     ),
 )
 
+_REGISTRY = tuple(option for option in ADD if option.name.startswith("registry_"))
+
 STATUS: tuple[Option, ...] = (
     Option("full", ("--full",), "Show values, digests and the runner's variables too.", Kind.SWITCH),
 )
@@ -208,6 +210,21 @@ PUSH: tuple[Option, ...] = (
         Kind.PATH,
         env="CHAINLOOP_BUNDLE_PATH",
     ),
+)
+
+CRAFT: tuple[Option, ...] = (
+    *(option for option in INIT if option.name != "replace"),
+    Option(
+        "materials",
+        ("--material",),
+        "A material of the contract and its value, as for `add`; may be repeated. Wins over .chainloop.yml.",
+        Kind.LIST,
+        metavar="NAME=VALUE",
+    ),
+    next(option for option in ADD if option.name == "no_strict_validation"),
+    *_REGISTRY,
+    *PUSH,
+    next(option for option in INIT if option.name == "replace"),
 )
 
 RESET: tuple[Option, ...] = (
@@ -246,6 +263,7 @@ DESCRIBE: tuple[Option, ...] = (
 )
 
 COMMANDS = {
+    "craft": CRAFT,
     "init": INIT,
     "add": ADD,
     "remove": REMOVE,

@@ -229,7 +229,7 @@ def test_graceful_exit_is_refused_where_it_does_not_hold(att, line) -> None:
     done = att(*line)
 
     assert done.status == 2
-    assert "--graceful-exit is for init, push and reset" in done.err
+    assert "--graceful-exit is for craft, init, push and reset" in done.err
     assert "--graceful-exit" not in att("add", "--help").out
 
 

@@ -1,0 +1,122 @@
+"""What `attestation craft` makes of its options: the requests of init, add and push."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from chainloop_ci.cli.attestation_add import make_add, registry_credentials
+from chainloop_ci.cli.attestation_init import Project, find_project, init_request, make_init, tell_of_commit
+from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, show_pushed, warn_of_bundle
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.crafting.add import Add, AddRequest
+from chainloop_ci.crafting.annotations import parse_annotations
+from chainloop_ci.crafting.content import ContentReader
+from chainloop_ci.crafting.craft import Craft, CraftRequest
+from chainloop_ci.crafting.init import InitRequest
+from chainloop_ci.crafting.push import DryPush
+from chainloop_ci.crafting.reset import Reset
+from chainloop_ci.errors import UsageError
+
+if TYPE_CHECKING:
+    from chainloop_ci.attestation.state import CraftingState
+    from chainloop_ci.crafting.ports import RegistryCredentials
+
+
+def run_craft(
+    world: World,
+    *,
+    attestation_name: str | None,
+    job_index: str | None,
+    materials: Sequence[str],
+    no_strict_validation: bool,
+    registry_server: str | None,
+    registry_username: str | None,
+    registry_password: str | None,
+    key: str | None,
+    annotations: Sequence[str],
+    bundle: str | None,
+    **init: Any,
+) -> None:
+    """Craft and push the attestation, or on a dry run print the statement that would be signed."""
+    project = find_project(world, attestation_name)
+    login = registry_credentials(registry_server, registry_username, registry_password)
+    typed = _typed(materials, login, strict=not no_strict_validation)
+    request = CraftRequest(
+        init=init_request(world, project, **init),
+        typed=typed,
+        listed=_listed(project, {entry.name for entry in typed}, login, strict=not no_strict_validation),
+        annotations=parse_annotations(annotations),
+    )
+    if request.init.dry_run:
+        warn_of_bundle(world, bundle)
+    signer = cache(lambda: load_signer(world, key))  # its password is asked for once
+    push = make_push(world, load_signer=signer, bundle=bundle)
+    craft = Craft(
+        init=lambda asked: _begin(world, asked, job_index),
+        add=make_add(world, ContentReader(world, world)),
+        add_listed=_adder_of_workspace(world, project),
+        push=push,
+        reset=Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter),
+        load_signer=signer,
+        report=world.reporter,
+    )
+    made = craft(request)
+    if isinstance(made, DryPush):
+        show_dry(world, made)
+    else:
+        show_pushed(world, push, made)
+
+
+def _begin(world: World, request: InitRequest, job_index: str | None) -> CraftingState:
+    state = make_init(world, job_index)(request)
+    tell_of_commit(world, state)
+    return state
+
+
+def _adder_of_workspace(world: World, project: Project) -> Add:
+    from chainloop_ci.cli.workspace_files import WorkspaceFiles
+
+    files = WorkspaceFiles(project.folder or world.cwd, world.env)
+    return make_add(world, ContentReader(files, files))
+
+
+def _typed(texts: Sequence[str], login: RegistryCredentials | None, *, strict: bool) -> tuple[AddRequest, ...]:
+    """Return the requests for what was typed with --material.
+
+    Raises:
+        UsageError: with every text that is no material, or names one again.
+    """
+    pairs = [text.partition("=") for text in texts]
+    broken = [text for text, (name, equals, value) in zip(texts, pairs, strict=True) if not (name and equals and value)]
+    names = [name for name, _, _ in pairs]
+    if broken:
+        shown = ", ".join(repr(text[:80]) for text in broken)
+        raise UsageError(f"--material: expected NAME=VALUE, found {shown}", hint="write it like sbom=out/sbom.json")
+    if again := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"--material: named more than once: {', '.join(again)}", hint="give each material once")
+    return tuple(
+        AddRequest(value=value, name=name, strict=strict, replace=True, credentials=login) for name, _, value in pairs
+    )
+
+
+def _listed(
+    project: Project, typed: set[str | None], login: RegistryCredentials | None, *, strict: bool
+) -> tuple[AddRequest, ...]:
+    """Return the requests for the materials of `.chainloop.yml`, without those that were typed."""
+    if project.attestation is None:
+        return ()
+    return tuple(
+        AddRequest(
+            value=entry.path or entry.value or "",
+            name=entry.name,
+            type=entry.type,
+            annotations=entry.annotations,
+            strict=strict,
+            replace=True,
+            credentials=login,
+        )
+        for entry in project.attestation.materials
+        if entry.name not in typed
+    )

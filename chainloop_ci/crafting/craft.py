@@ -1,0 +1,151 @@
+"""The use case `craft`: begin an attestation, add its materials and push it, in one process.
+
+What is wrong with the materials is told all at once, and ends the run: a job that has no further step could not mend
+it, and nobody should wait for its expiry. What may pass (no answer, a full store) leaves the attestation as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
+
+from chainloop_ci.api.words import CancelTrigger
+from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.crafting.add import Add, AddRequest
+from chainloop_ci.crafting.init import InitRequest
+from chainloop_ci.crafting.ports import Reporter, Signer
+from chainloop_ci.crafting.push import DryPush, Push, Pushed
+from chainloop_ci.crafting.reset import Reset
+from chainloop_ci.crafting.status import find_missing
+from chainloop_ci.errors import (
+    ChainloopError,
+    ContractNotMetError,
+    FileUnreadableError,
+    Finding,
+    ImageUnresolvedError,
+    LimitExceededError,
+    MaterialConflictError,
+    MaterialRejectedError,
+    PathRefusedError,
+    UsageError,
+)
+from chainloop_ci.records import record
+
+_OF_A_MATERIAL = (
+    ContractNotMetError,
+    FileUnreadableError,
+    ImageUnresolvedError,
+    LimitExceededError,
+    MaterialConflictError,
+    MaterialRejectedError,
+    PathRefusedError,
+    UsageError,
+)
+"""Errors of `add` that say something of the material: the others are looked at all the same."""
+_WHAT_NOW = "mend what is listed and run the job again; it begins a new attestation"
+
+
+@record
+class CraftRequest:
+    """What the user asked for."""
+
+    init: InitRequest
+    typed: tuple[AddRequest, ...] = ()
+    """Materials that a person named; each has a name, here and below."""
+    listed: tuple[AddRequest, ...] = ()
+    """Materials of `.chainloop.yml`, whose paths stay in the workspace (R22)."""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+class Craft:
+    """Makes the attestation of this job from beginning to end."""
+
+    def __init__(
+        self,
+        *,
+        init: Callable[[InitRequest], CraftingState],
+        add: Add,
+        add_listed: Add,
+        push: Push,
+        reset: Reset,
+        load_signer: Callable[[], Signer],
+        report: Reporter,
+    ) -> None:
+        self._init = init
+        self._add = add
+        self._add_listed = add_listed
+        self._push = push
+        self._reset = reset
+        self._load_signer = load_signer
+        self._report = report
+
+    def __call__(self, request: CraftRequest) -> Pushed | DryPush:
+        """Craft the attestation; on a dry run return the statement that would be signed.
+
+        Raises:
+            SigningKeyMissingError, SigningKeyInvalidError: before anything was begun (R5).
+            ContractNotMetError: with every material that was refused and every one that is missing; the run has ended.
+            ChainloopError: as `init`, `add` and `push` raise it; an attestation that was begun stays, to go on with.
+        """
+        if not request.init.dry_run:
+            self._load_signer()
+        state = self._init(request.init)
+        refused = _add_all(self._add_listed, request.listed) | _add_all(self._add, request.typed)
+        try:
+            if refused or state.dry_run:
+                dry = self._push.dry(request.annotations)
+                if refused:
+                    _require_all(dry.state, refused)
+                return dry
+            return self._push(request.annotations)
+        except ContractNotMetError as error:
+            error.hint = _WHAT_NOW
+            self._end(state, error)
+            raise
+
+    def _end(self, state: CraftingState, error: ContractNotMetError) -> None:
+        if state.dry_run:
+            return
+        try:
+            self._reset(CancelTrigger.FAILURE, error.message)
+        except ChainloopError as untold:
+            # The reason why the job fails is told, whatever becomes of the run.
+            self._report.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
+
+
+def _add_all(add: Add, requests: Sequence[AddRequest]) -> dict[str, ChainloopError]:
+    """Add every material; return why those cannot be added that cannot, by name."""
+    refused: dict[str, ChainloopError] = {}
+    for request in requests:
+        try:
+            add(request)
+        except _OF_A_MATERIAL as error:
+            refused[request.name or request.value] = error
+    return refused
+
+
+def _require_all(state: CraftingState, refused: Mapping[str, ChainloopError]) -> None:
+    """Check that every material could be added and nothing is missing.
+
+    Raises:
+        ContractNotMetError: a refused material stands there with its own reasons, not as missing too.
+    """
+    findings = [finding for name, error in refused.items() for finding in _findings(name, error)]
+    entries = enumerate(state.contract.materials)
+    told = tuple(f"/materials/{index}" for index, entry in entries if entry.name in refused)
+    findings += [finding for finding in find_missing(state) if not (finding.path or "").endswith(told)]
+    if findings:
+        count = "1 thing is" if len(findings) == 1 else f"{len(findings)} things are"
+        raise ContractNotMetError(
+            f"the contract {state.pin.contract_name} is not met: {count} missing or wrong",
+            hint=_WHAT_NOW,
+            findings=findings,
+        )
+
+
+def _findings(name: str, error: ChainloopError) -> list[Finding]:
+    if not error.findings:
+        return [Finding(error.code, f"the material {name}: {error.message}", hint=error.hint)]
+    return [
+        Finding(found.code, f"the material {name}: {found}", hint=found.hint or error.hint) for found in error.findings
+    ]
