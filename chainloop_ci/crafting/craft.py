@@ -16,7 +16,7 @@ from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed
 from chainloop_ci.crafting.reset import Reset
-from chainloop_ci.crafting.status import find_missing
+from chainloop_ci.crafting.status import find_missing, not_met
 from chainloop_ci.errors import (
     ChainloopError,
     ContractNotMetError,
@@ -95,7 +95,7 @@ class Craft:
             if refused or state.dry_run:
                 dry = self._push.dry(request.annotations)
                 if refused:
-                    _require_all(dry.state, refused)
+                    raise not_met(dry.state, _list_all(dry.state, refused), hint=_WHAT_NOW)
                 return dry
             return self._push(request.annotations)
         except ContractNotMetError as error:
@@ -124,23 +124,12 @@ def _add_all(add: Add, requests: Sequence[AddRequest]) -> dict[str, ChainloopErr
     return refused
 
 
-def _require_all(state: CraftingState, refused: Mapping[str, ChainloopError]) -> None:
-    """Check that every material could be added and nothing is missing.
-
-    Raises:
-        ContractNotMetError: a refused material stands there with its own reasons, not as missing too.
-    """
+def _list_all(state: CraftingState, refused: Mapping[str, ChainloopError]) -> list[Finding]:
+    """Return what was refused and what is missing; a refused material with its own reasons, not as missing too."""
     findings = [finding for name, error in refused.items() for finding in _findings(name, error)]
     entries = enumerate(state.contract.materials)
     told = tuple(f"/materials/{index}" for index, entry in entries if entry.name in refused)
-    findings += [finding for finding in find_missing(state) if not (finding.path or "").endswith(told)]
-    if findings:
-        count = "1 thing is" if len(findings) == 1 else f"{len(findings)} things are"
-        raise ContractNotMetError(
-            f"the contract {state.pin.contract_name} is not met: {count} missing or wrong",
-            hint=_WHAT_NOW,
-            findings=findings,
-        )
+    return findings + [finding for finding in find_missing(state) if not (finding.path or "").endswith(told)]
 
 
 def _findings(name: str, error: ChainloopError) -> list[Finding]:

@@ -141,12 +141,14 @@ def require_compliant(state: CraftingState) -> None:
     """
     missing = find_missing(state)
     if missing:
-        count = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
-        raise ContractNotMetError(
-            f"the contract {state.pin.contract_name} is not met: {count} missing or wrong",
-            hint="add what is missing, then run `chainloop attestation push` again",
-            findings=missing,
-        )
+        raise not_met(state, missing, hint="add what is missing, then run `chainloop attestation push` again")
+
+
+def not_met(state: CraftingState, findings: Sequence[Finding], *, hint: str) -> ContractNotMetError:
+    """Return the error that says how many things keep the contract from being met, and which."""
+    count = "1 thing is" if len(findings) == 1 else f"{len(findings)} things are"
+    message = f"the contract {state.pin.contract_name} is not met: {count} missing or wrong"
+    return ContractNotMetError(message, hint=hint, findings=findings)
 
 
 def require_begun(state: CraftingState) -> None:

@@ -1,7 +1,6 @@
 """R6, R8 on a real disk without a byte left: what frees space and what ends a token work, and nothing else does."""
 
 import json
-import time
 
 import pytest
 
@@ -10,6 +9,7 @@ from tests.integration.full_disk import LARGE, code, fill_the_log, operate, read
 from tests.integration.live import Tenant
 from tests.integration.load import Acknowledged, Site, push_one
 from tests.integration.small_disk import small_disk
+from tests.soak.plane import wait_for
 
 DEADLINE_SECONDS = 20
 UPLOADS = 100
@@ -168,10 +168,7 @@ def test_r8_the_dispatcher_makes_the_reserve_whole_again(site, disk, data):
     assert size(data) < RESERVE_BYTES
     disk.free()
 
-    end = time.monotonic() + DEADLINE_SECONDS
-    while size(data) < RESERVE_BYTES:
-        assert time.monotonic() < end, "it was not made again"
-        time.sleep(0.1)
+    wait_for(lambda: size(data) == RESERVE_BYTES, "the reserve is made again", seconds=DEADLINE_SECONDS)
 
 
 def test_backup_and_restore_leave_the_reserve_out(site, data, tmp_path):
