@@ -74,6 +74,16 @@ class TableOption(PlainOption):
         world: World = ctx.find_root().obj
         return world.env.get(self.entry.env or "") or None
 
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """Return the value of the variable; where several may be given, one of each of its lines that is not blank.
+
+        click would split at every space, and paths and texts have some.
+        """
+        if not self.multiple:
+            return super().value_from_envvar(ctx)
+        lines = [line.strip() for line in (self.resolve_envvar_value(ctx) or "").splitlines()]
+        return [line for line in lines if line] or None
+
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return flags and help, the variable at its end; older flags are not shown."""
         record = super().get_help_record(ctx)

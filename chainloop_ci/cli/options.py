@@ -7,6 +7,7 @@ Source of names: reference sections 1.1 and 1.3.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from chainloop_ci.api.words import CancelTrigger
@@ -22,9 +23,9 @@ class Kind(StrEnum):
     SWITCH = "switch"
     CHOICE = "choice"
     PAIRS = "name=value"
-    """May be given several times; with commas several at once."""
+    """May be given several times; with commas several at once. Its variable holds one in each line."""
     LIST = "list"
-    """May be given several times."""
+    """May be given several times. Its variable holds one in each line."""
 
 
 @record
@@ -104,7 +105,9 @@ ATTESTATION: tuple[Option, ...] = (
 )
 """Accepted by `attestation` and all of its commands."""
 
-_ANNOTATIONS = Option("annotations", ("--annotation",), "Annotation; may be repeated.", Kind.PAIRS)
+_ANNOTATIONS = Option(
+    "annotations", ("--annotation",), "Annotation; may be repeated.", Kind.PAIRS, env="CHAINLOOP_ANNOTATIONS"
+)
 
 INIT: tuple[Option, ...] = (
     Option(
@@ -134,10 +137,11 @@ INIT: tuple[Option, ...] = (
     Option("version", ("--version",), "Version of the project.", env="CHAINLOOP_PROJECT_VERSION"),
     Option(
         "attestation_name",
-        ("--attestation-name",),
+        ("--attestation",),
         "Entry of .chainloop.yml to take workflow, project, version and annotations from.",
         env="CHAINLOOP_ATTESTATION_NAME",
         metavar="NAME",
+        replaces=("--attestation-name",),
     ),
     Option(
         "dry_run",
@@ -153,7 +157,13 @@ INIT: tuple[Option, ...] = (
         env="CHAINLOOP_JOB_INDEX",
         metavar="INDEX",
     ),
-    Option("replace", ("--replace", "-f"), "End the attestation that is being crafted here.", Kind.SWITCH),
+    Option(
+        "replace",
+        ("--replace", "-f"),
+        "End the attestation that is being crafted here.",
+        Kind.SWITCH,
+        env="CHAINLOOP_REPLACE",
+    ),
 )
 
 ADD: tuple[Option, ...] = (
@@ -161,18 +171,32 @@ ADD: tuple[Option, ...] = (
         "value",
         ("--value",),
         "Path, text, image reference, OCI layout (DIR or DIR@sha256:…) or buildx metadata file.",
+        env="CHAINLOOP_MATERIAL_VALUE",
         required=True,
     ),
-    Option("name", ("--name",), "Name of the material, as in the contract."),
-    Option("type", ("--kind",), "Type of the material, when the contract does not say it.", metavar="TYPE"),
-    _ANNOTATIONS,
+    Option("name", ("--name",), "Name of the material, as in the contract.", env="CHAINLOOP_MATERIAL_NAME"),
+    Option(
+        "type",
+        ("--kind",),
+        "Type of the material, when the contract does not say it.",
+        env="CHAINLOOP_MATERIAL_TYPE",
+        metavar="TYPE",
+    ),
+    replace(_ANNOTATIONS, env="CHAINLOOP_MATERIAL_ANNOTATIONS"),
     Option(
         "no_strict_validation",
         ("--no-strict-validation",),
         "Accept documents that violate their schema but can be read.",
         Kind.SWITCH,
+        env="CHAINLOOP_NO_STRICT_VALIDATION",
     ),
-    Option("replace", ("--replace",), "Replace what was added under this name with other content.", Kind.SWITCH),
+    Option(
+        "replace",
+        ("--replace",),
+        "Replace what was added under this name with other content.",
+        Kind.SWITCH,
+        env="CHAINLOOP_REPLACE_MATERIAL",
+    ),
     Option(
         "registry_server",
         ("--registry-server",),
@@ -193,7 +217,13 @@ ADD: tuple[Option, ...] = (
 _REGISTRY = tuple(option for option in ADD if option.name.startswith("registry_"))
 
 STATUS: tuple[Option, ...] = (
-    Option("full", ("--full",), "Show values, digests and the runner's variables too.", Kind.SWITCH),
+    Option(
+        "full",
+        ("--full",),
+        "Show values, digests and the runner's variables too.",
+        Kind.SWITCH,
+        env="CHAINLOOP_STATUS_FULL",
+    ),
 )
 
 _KEY_TEXT = "a path, env://NAME, PEM text, or base64 of it"
@@ -219,6 +249,7 @@ CRAFT: tuple[Option, ...] = (
         ("--material",),
         "A material of the contract and its value, as for `add`; may be repeated. Wins over .chainloop.yml.",
         Kind.LIST,
+        env="CHAINLOOP_MATERIALS",
         metavar="NAME=VALUE",
     ),
     next(option for option in ADD if option.name == "no_strict_validation"),
@@ -235,13 +266,15 @@ RESET: tuple[Option, ...] = (
         Kind.CHOICE,
         choices=(CancelTrigger.FAILURE.value, CancelTrigger.CANCELLATION.value),
         default=CancelTrigger.FAILURE.value,
+        env="CHAINLOOP_RESET_TRIGGER",
     ),
-    Option("reason", ("--reason",), "Reason, for people."),
+    Option("reason", ("--reason",), "Reason, for people.", env="CHAINLOOP_RESET_REASON"),
     Option(
         "force",
         ("--force",),
         "Forget the attestation here even when the control plane cannot be told.",
         Kind.SWITCH,
+        env="CHAINLOOP_RESET_FORCE",
     ),
 )
 
