@@ -21,6 +21,7 @@ from server.admin.data_folder import make_database_apart, make_folder, prepare
 from server.admin.dispatch import dispatch_beside
 from server.admin.folder_lock import hold_folder
 from server.admin.listener import listen
+from server.admin.open_files import allow_connections
 from server.admin.operator_tokens import ensure_first_token
 from server.admin.processes import Master, Worker, assign_column
 from server.app import create_app
@@ -32,8 +33,6 @@ from server.wiring import World, build_services
 
 KEEP_ALIVE_SECONDS = 30
 """An idle connection of a client is kept this long."""
-MAX_CONNECTIONS = 512
-"""Per worker; more would need more open files than many systems allow a process."""
 MAX_REQUEST_LINE_BYTES = 8190
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 8190
@@ -120,7 +119,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": self._config.workers,
             "threads": self._config.threads,
             "graceful_timeout": self._config.shutdown_seconds,
-            "worker_connections": MAX_CONNECTIONS,
+            "worker_connections": allow_connections(),
             "keepalive": KEEP_ALIVE_SECONDS,
             "limit_request_line": MAX_REQUEST_LINE_BYTES,
             "limit_request_fields": MAX_HEADERS,

@@ -1,6 +1,5 @@
 """A process that may open no more files (`ulimit -n`) refuses what it cannot do, says why, and recovers by itself."""
 
-import resource
 import socket
 import subprocess
 import time
@@ -8,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from examples.demo.control_plane import ControlPlane
-from tests.integration.live import PROJECT, Tenant
+from tests.integration.few_files import start_with_few_files
+from tests.integration.live import Tenant
 from tests.integration.load import Acknowledged, Site, push_one
 
 OPEN_FILES = 64
@@ -20,19 +19,9 @@ DEADLINE_SECONDS = 20
 @pytest.fixture
 def plane(tmp_path):
     """Run a control plane of one worker that may open few files."""
-    data = tmp_path / "data"
-    data.mkdir()
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, before[1]))
-    try:
-        running = ControlPlane(PROJECT, data, {"CHAINLOOP_WORKERS": "1", "CHAINLOOP_MIN_FREE_BYTES": "0"})
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    try:
-        running.wait()
-        yield running
-    finally:
-        running.stop()
+    running = start_with_few_files(tmp_path, OPEN_FILES, CHAINLOOP_WORKERS="1", CHAINLOOP_MIN_FREE_BYTES="0")
+    yield running
+    running.stop()
 
 
 def children(plane):

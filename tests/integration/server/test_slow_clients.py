@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import select
 import socket
 import urllib.request
@@ -15,31 +16,70 @@ from typing import Any
 import pytest
 
 from chainloop_ci.digests import sha256_digest
+from examples.demo.control_plane import ControlPlane
+from tests.integration.few_files import start_with_few_files
 from tests.integration.live import CONTRACT, Tenant
 
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "
 HALF_A_BODY = (
     b"POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
 )
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+FEW_FILES = 768
 
 
 @pytest.fixture
-def connect(control_plane: Any) -> Iterator[Any]:
+def held() -> Iterator[ExitStack]:
+    """Return what closes connections at the end; this process may open enough of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        with ExitStack() as stack:
+            yield stack
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def connect(control_plane: Any, held: ExitStack) -> Any:
     """Return a function that opens a connection and sends the beginning of a request."""
-    with ExitStack() as held:
+    return lambda beginning: open_connection(control_plane, held, beginning)
 
-        def connect(beginning: bytes) -> socket.socket:
-            connection = socket.create_connection(("127.0.0.1", control_plane.port), timeout=30)
-            held.enter_context(closing(connection))
-            connection.sendall(beginning)
-            return connection
 
-        yield connect
+@pytest.fixture(scope="module")
+def small_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Run a control plane whose workers may open few files, so that there is room for 512 connections each."""
+    plane = start_with_few_files(tmp_path_factory.mktemp("few-files"), FEW_FILES, CHAINLOOP_WORKERS="2")
+    yield plane
+    plane.stop()
+
+
+@pytest.fixture
+def crowd(small_plane: ControlPlane, held: ExitStack) -> Any:
+    """Return what `connect` is, for the control plane with little room."""
+    return lambda beginning: open_connection(small_plane, held, beginning)
+
+
+def open_connection(plane: Any, held: ExitStack, beginning: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", plane.port), timeout=30)
+    held.enter_context(closing(connection))
+    connection.sendall(beginning)
+    return connection
 
 
 def workers_of(control_plane: Any) -> str:
     master = control_plane.process_id
     return Path(f"/proc/{master}/task/{master}/children").read_text()
+
+
+def read_answer(connection: socket.socket) -> bytes:
+    """Read the whole answer of `/healthz` and return the beginning of its first line."""
+    answer = b""
+    while not answer.endswith(b"}"):
+        block = connection.recv(4096)
+        assert block, "the server ended the connection"
+        answer += block
+    return answer[:12]
 
 
 def read_to_end(connection: socket.socket) -> bytes:
@@ -57,33 +97,42 @@ def test_t30_clients_that_stop_in_the_middle_do_not_keep_the_server_from_others(
         assert answer.status == 200
 
 
-def test_t30_more_connections_than_there_is_room_for_displace_the_idle_ones(connect: Any, control_plane: Any) -> None:
-    for _ in range(1300):
-        connect(HALF_A_HEAD)
+def test_a_thousand_clients_keep_their_connections(connect: Any) -> None:
+    clients = [connect(GET) for _ in range(1000)]
+    first = {read_answer(client) for client in clients}
 
-    with urllib.request.urlopen(f"{control_plane.url}/healthz", timeout=5) as answer:
+    for client in clients:
+        client.sendall(GET)
+
+    assert {read_answer(client) for client in clients} == first == {b"HTTP/1.1 200"}
+
+
+def test_t30_more_connections_than_there_is_room_for_displace_the_idle_ones(crowd: Any, small_plane: Any) -> None:
+    for _ in range(1300):
+        crowd(HALF_A_HEAD)
+
+    with urllib.request.urlopen(f"{small_plane.url}/healthz", timeout=5) as answer:
         assert answer.status == 200
 
 
-def test_t30_clients_that_hold_answered_connections_do_not_keep_new_ones_out(connect: Any) -> None:
-    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+def test_t30_clients_that_hold_answered_connections_do_not_keep_new_ones_out(crowd: Any) -> None:
     for _ in range(1300):
-        connect(request).recv(4096)
+        crowd(GET).recv(4096)
     # More than what requests in progress may have left of the room.
-    waiting = [connect(b"") for _ in range(100)]
+    waiting = [crowd(b"") for _ in range(100)]
 
     for connection in waiting:
-        connection.sendall(request)
+        connection.sendall(GET)
 
     assert {connection.recv(4096)[:12] for connection in waiting} == {b"HTTP/1.1 200"}
 
 
-def test_t30_a_connection_that_speaks_while_it_is_displaced_ends_no_process(connect: Any, control_plane: Any) -> None:
-    processes = workers_of(control_plane)
+def test_t30_a_connection_that_speaks_while_it_is_displaced_ends_no_process(crowd: Any, small_plane: Any) -> None:
+    processes = workers_of(small_plane)
     open_ones: deque[socket.socket] = deque()
 
     for _ in range(4000):
-        open_ones.append(connect(HALF_A_HEAD))
+        open_ones.append(crowd(HALF_A_HEAD))
         if len(open_ones) > 1200:
             # These are the next to go: they say something in the moment in which they are closed.
             for oldest in list(islice(open_ones, 150, 350, 25)):
@@ -91,9 +140,9 @@ def test_t30_a_connection_that_speaks_while_it_is_displaced_ends_no_process(conn
                     oldest.send(b"a")
             open_ones.popleft().close()
 
-    with urllib.request.urlopen(f"{control_plane.url}/healthz", timeout=10) as answer:
+    with urllib.request.urlopen(f"{small_plane.url}/healthz", timeout=10) as answer:
         assert answer.status == 200
-    assert workers_of(control_plane) == processes
+    assert workers_of(small_plane) == processes
 
 
 def test_a_head_that_comes_in_pieces_is_answered(connect: Any) -> None:
