@@ -1,0 +1,178 @@
+"""The environment of the command: the locked packages, and nothing else.
+
+Installed by uv where the runner has it, else by the pip that Python carries; every file must have one of the lock's
+hashes. Made once for a lock, an interpreter and a machine, then used by every job that finds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from log import InstallError, is_verbose, show
+from places import kept_folder, provide
+
+INSTALL_TIMEOUT_SECONDS = 900
+UNREACHABLE = 6
+"""As the command's own exit code when a machine of the network does not answer."""
+# Where packages come from may be a setting of the job or the machine; everything else of pip and uv is ours: an option
+# like PIP_TARGET would put the packages elsewhere, and no child needs to know a token.
+_KEPT = re.compile(
+    r"PATH|HOME|USERPROFILE|APPDATA|LOCALAPPDATA|SYSTEMROOT|SYSTEMDRIVE|COMSPEC|TEMP|TMP|TMPDIR|LANG|XDG_\w+|NETRC"
+    r"|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|(https?|all|no)_proxy"
+    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY|CACHE_DIR|NO_CACHE_DIR|CONFIG_FILE|TIMEOUT"
+    r"|DEFAULT_TIMEOUT|RETRIES|KEYRING_PROVIDER)"
+    r"|UV_(INDEX\w*|DEFAULT_INDEX|EXTRA_INDEX_URL|CACHE_DIR|NO_CACHE|CONFIG_FILE|NATIVE_TLS|SYSTEM_CERTS|HTTP_TIMEOUT"
+    r"|INSECURE_HOST|KEYRING_PROVIDER|LINK_MODE|CONCURRENT\w+|OFFLINE)",
+    re.IGNORECASE,
+)
+_NO_ANSWER = re.compile(
+    r"ProxyError|ConnectTimeout|NewConnectionError|Failed to establish|name resolution|Connection (refused|reset)"
+    r"|timed out|dns error|error sending request|tunnel|407",
+    re.IGNORECASE,
+)
+
+
+def provide_environment(lock: Path, env: Mapping[str, str]) -> Path:
+    """Return the Python of an environment with the packages of `lock`.
+
+    Raises:
+        InstallError: it cannot be made.
+    """
+    folder = kept_folder(env) / f"env-{_key(lock)}"
+    return python_of(provide(folder, _works, partial(_fill, lock=lock, env=env)))
+
+
+def python_of(environment: Path) -> Path:
+    """Return where an environment has its Python."""
+    return environment / "Scripts" / "python.exe" if os.name == "nt" else environment / "bin" / "python"
+
+
+def _works(environment: Path) -> bool:
+    # The interpreter is a link to the one it was made with, which may be gone.
+    return python_of(environment).exists()
+
+
+def _key(lock: Path) -> str:
+    base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+    facts = (hashlib.sha256(lock.read_bytes()).hexdigest(), sys.version, base, sysconfig.get_platform())
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
+
+
+def _fill(environment: Path, *, lock: Path, env: Mapping[str, str]) -> None:
+    source, extra = _source(env)
+    clean = {name: value for name, value in env.items() if _KEPT.fullmatch(name)}
+    clean |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"} if "--no-index" in source else {}
+    clean |= extra
+    uv = shutil.which("uv", path=env.get("PATH"))
+    if uv:
+        # Without uv's cache of interpreters; the one that was found is the one.
+        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(environment)], environment, clean)
+        install = [uv, "pip", "install", "--python", str(python_of(environment)), "--only-binary", ":all:"]
+    else:
+        _run([sys.executable, "-I", "-m", "venv", "--without-pip", str(environment)], environment, clean)
+        install = [*_pip(environment, clean), "install", "--only-binary=:all:", "--no-compile", "--no-input"]
+        install += ["--disable-pip-version-check", "--no-warn-script-location"]
+    _run([*install, "--require-hashes", "--no-deps", *source, "-r", str(lock)], environment, clean)
+
+
+def _source(env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return options and variables for where the packages come from.
+
+    Raises:
+        InstallError: an input cannot be used.
+    """
+    wheels, index = env.get("CHAINLOOP_INSTALL_WHEELS"), env.get("CHAINLOOP_INSTALL_INDEX")
+    if wheels:
+        folder = Path(wheels).absolute()
+        if not _is_folder(folder):
+            raise InstallError(f"input wheels: expected a folder, found none at {wheels[:200]!r}")
+        return ["--no-index", f"--find-links={folder}"], {}
+    if index:
+        if not _is_address(index):
+            # Not the value: it may hold a password. Nor is it given as an option: others can read command lines.
+            raise InstallError("input package-index: expected an address that begins with https:// or http://")
+        return [], {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
+    return [], {}
+
+
+def _pip(environment: Path, env: Mapping[str, str]) -> list[str]:
+    """Return the command for pip in `environment`, run from the wheel that Python carries: it is not installed."""
+    import ensurepip
+
+    folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
+    wheels = sorted(wheel for folder in folders if folder for wheel in Path(folder).glob("pip-*.whl"))
+    python = str(python_of(environment))
+    if wheels:
+        start = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('pip', run_name='__main__')"
+        return [python, "-I", "-c", start, str(wheels[-1])]
+    _run([python, "-I", "-m", "ensurepip", "--default-pip"], environment, env)
+    return [python, "-I", "-m", "pip"]
+
+
+def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> None:
+    # In a folder of ours: uv would read the settings of the project that is being built, which a pull request changes.
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**env, "PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=INSTALL_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise InstallError(
+            f"the packages were not installed within {INSTALL_TIMEOUT_SECONDS} seconds: is the index reachable?",
+            status=UNREACHABLE,
+            output=(error.stdout or b"").decode("utf-8", "replace"),
+        ) from error
+    printed = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        raise _failed(command, printed)
+    if is_verbose() and printed.strip():
+        show("Install", printed)
+
+
+def _failed(command: list[str], printed: str) -> InstallError:
+    program = Path(command[0]).stem
+    if "HASHES" in printed or "hash mismatch" in printed.lower():
+        return InstallError(
+            "a package is not the one of the lock: its hash differs (see above). Nothing was installed; look at the "
+            "index or the wheel folder that it came from",
+            output=printed,
+        )
+    if _NO_ANSWER.search(printed):
+        return InstallError(
+            "the package index did not answer (see above): check the inputs package-index, proxy, no-proxy and "
+            "ca-bundle, or give the wheels of requirements/client.txt in the input wheels",
+            status=UNREACHABLE,
+            output=printed,
+        )
+    return InstallError(f"{program} could not make the environment (see above)", output=printed)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # longer than a path may be, or with a NUL
+        return False
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
