@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from chainloop_ci import __version__
 from chainloop_ci.cli.options import ATTESTATION, COMMANDS, GLOBAL, SIGNING_PASSWORD_VARIABLE, Kind, Option
 from chainloop_ci.records import record
 
@@ -100,19 +101,30 @@ INSTALL: tuple[Input, ...] = (
         "python",
         "CHAINLOOP_INSTALL_PYTHON",
         "Python 3.11 or newer to install with; empty: looked for on the machine.",
-        plugins=(Plugin.GITHUB, Plugin.JENKINS),
     ),
     Input(
         "package-index",
         "CHAINLOOP_INSTALL_INDEX",
         "Address of the package index; empty: that of pip's or uv's own settings.",
-        plugins=(Plugin.GITHUB, Plugin.JENKINS),
     ),
     Input(
         "wheels",
         "CHAINLOOP_INSTALL_WHEELS",
         "Folder with the wheels of the lock, for machines without a package index.",
-        plugins=(Plugin.GITHUB, Plugin.JENKINS),
+    ),
+    Input(
+        "source",
+        "CHAINLOOP_INSTALL_SOURCE",
+        "Where a job whose image lacks the command installs it from: the git address of chainloop, or the folder of a "
+        "checkout; empty: the image has it.",
+        plugins=(Plugin.GITLAB,),
+    ),
+    Input(
+        "source-ref",
+        "CHAINLOOP_INSTALL_REF",
+        "Tag, branch or commit of the input `source`.",
+        default=f"v{__version__}",
+        plugins=(Plugin.GITLAB,),
     ),
     Input("ca-bundle", "CHAINLOOP_CA_BUNDLE", "CA certificates of the network (PEM file), for every connection."),
     Input("proxy", "CHAINLOOP_PROXY", "Proxy for every connection; empty: the job's HTTPS_PROXY.", secret=True),
