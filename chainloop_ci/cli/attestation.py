@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState
 
 
+CRAFTING = ("craft", "init", "add", "remove", "status", "push", "reset")
+"""Commands that make an attestation: a job without secrets is red by none of them. The others look at files."""
 _GRACEFUL = ("craft", "init", "push", "reset")
 """Commands that `--graceful-exit` is for (reference section 1.2)."""
 
@@ -25,6 +27,14 @@ class AttestationCommand(Command):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         keywords["options"] = COMMANDS[keywords["name"]]
         super().__init__(*arguments, shared=ATTESTATION, **keywords)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line, and let the world know what kind of command it is before that can fail."""
+        if parent is not None:
+            parent.find_root().obj.crafts = self.name in CRAFTING
+        return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command.
@@ -70,7 +80,9 @@ def init(world: World, /, **options: Any) -> None:
     """Begin an attestation: fetch the contract and check that it can be met here."""
     from chainloop_ci.cli.attestation_init import run_init
 
-    _show(world, run_init(world, **options), full=False)
+    state = run_init(world, **options)
+    if state is not None:
+        _show(world, state, full=False)
 
 
 @attestation.command("add", cls=AttestationCommand)

@@ -43,8 +43,11 @@ def run_craft(
     project = find_project(world, attestation_name)
     login = registry_credentials(registry_server, registry_username, registry_password)
     typed = _typed(materials, login, strict=not no_strict_validation)
+    begin = init_request(world, project, **init)
+    if begin is None:
+        return
     request = CraftRequest(
-        init=init_request(world, project, **init),
+        init=begin,
         typed=typed,
         listed=_listed(project, {entry.name for entry in typed}, login, strict=not no_strict_validation),
         annotations=parse_annotations(annotations),

@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chainloop_ci import __version__
+from chainloop_ci.cli.contract_source import find_contract
+from chainloop_ci.cli.standing import begin_without_secrets, tell_that_nothing_is_checked
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.crafting.init import Init, InitRequest, Machine
 from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
-from chainloop_ci.errors import FileUnreadableError, UsageError
+from chainloop_ci.errors import UsageError
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def run_init(
     dry_run: bool,
     job_index: str | None,
     replace: bool,
-) -> CraftingState:
-    """Begin an attestation and return its state."""
+) -> CraftingState | None:
+    """Begin an attestation and return its state; None in a job without secrets that has nothing to check against."""
     request = init_request(
         world,
         find_project(world, attestation_name),
@@ -45,9 +46,11 @@ def run_init(
         dry_run=dry_run,
         replace=replace,
     )
+    if request is None:
+        return None
     state = make_init(world, job_index)(request)
     tell_of_commit(world, state)
-    if not dry_run and world.settings().signing_key is None:
+    if not state.dry_run and world.settings().signing_key is None:
         world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
     return state
 
@@ -74,16 +77,25 @@ def init_request(
     version: str | None,
     dry_run: bool,
     replace: bool,
-) -> InitRequest:
-    """Return what `init` is asked for: what was typed, else what the project's file says."""
+) -> InitRequest | None:
+    """Return what `init` is asked for: what was typed, else what the project's file says.
+
+    A job without secrets makes a dry run of it (R35); None when it has no contract to check anything against.
+    """
     named = file.attestation
+    without_secrets = begin_without_secrets(world, dry_run=dry_run)
+    dry_run = dry_run or without_secrets
+    found = find_contract(world, contract, dry_run=dry_run)
+    if without_secrets and not isinstance(found, ContractFile):
+        tell_that_nothing_is_checked(world)
+        return None
     return InitRequest(
         wanted=Wanted(
             workflow=workflow or (named.workflow if named else None),
             project=project or (named.project if named else None),
             # 0 is how the Go product's users ask for the newest.
             revision=contract_revision or None,
-            contract=_contract(world, contract),
+            contract=found,
         ),
         version=version or (named.version if named else None) or file.version or "",
         annotations=named.annotations if named else {},
@@ -160,17 +172,3 @@ def find_project(world: World, name: str | None) -> Project:
         names = ", ".join(entry.name for entry in file.attestations) or "none"
         raise UsageError(f"{path} has no attestation {name!r}", hint=f"it has: {names}")
     return Project(found, file.project_version, path.parent)
-
-
-def _contract(world: World, given: str | None) -> ContractFile | str | None:
-    """Return the file or the name that `--contract` means."""
-    if not given:
-        return None
-    if world.file_exists(given):
-        with world.open_file(given) as file:
-            return ContractFile(given, file.read(MAX_CONTRACT_BYTES + 1))
-    if "://" in given:
-        raise UsageError("a contract is not fetched from an address", hint="download it and give the file")
-    if "/" in given or given.endswith((".yaml", ".yml", ".json", ".cue")):
-        raise FileUnreadableError(f"there is no contract file {given}", hint="check the path")
-    return given

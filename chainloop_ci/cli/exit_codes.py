@@ -87,6 +87,7 @@ REFUSAL_STATUSES: Mapping[str, int] = {
     "missing-variable": CONTRACT_NOT_MET,
     "wrong-material-type": CONTRACT_NOT_MET,
     "revision-too-old": CONTRACT_NOT_MET,
+    "event-not-allowed": CONTRACT_NOT_MET,
     "material-rejected": CONTRACT_NOT_MET,
     "content-unreadable": CONTRACT_NOT_MET,
     # who signed

@@ -90,9 +90,12 @@ class Output:
         if self._debug:
             self._log("DBG", message, facts)
 
-    def error(self, error: ChainloopError, status: int) -> None:
-        """Show an error with everything that was found and what to do; with `-o json` as a document on stdout too."""
-        self._log("ERR", error.message, {})
+    def error(self, error: ChainloopError, status: int, *, level: str = "ERR") -> None:
+        """Show an error with everything that was found and what to do; with `-o json` as a document on stdout too.
+
+        `level` is WRN where it does not count as an error.
+        """
+        self._log(level, error.message, {})
         hints = {error.hint}
         # A single finding often stands in the message already; the same advice is given once.
         is_told = len(error.findings) == 1 and error.findings[0].message in error.message

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from chainloop_ci.cli.options import Kind, find_option
 from chainloop_ci.cli.output import Output
-from chainloop_ci.errors import NotAuthenticatedError, UsageError
+from chainloop_ci.errors import ChainloopError, NotAllowedError, NotAuthenticatedError, UsageError
 
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState, GitHead, ImageReference
     from chainloop_ci.cli.progress import ConsoleReporter
+    from chainloop_ci.cli.standing import Standing
     from chainloop_ci.client.control_plane import ControlPlane
     from chainloop_ci.client.http import HttpClient
     from chainloop_ci.client.operator import Operator
@@ -49,6 +50,8 @@ class World:
         self.now = now
         self.given: dict[str, Any] = {}
         """Global options as they were typed, anywhere on the line."""
+        self.crafts = False
+        """Whether this is a command that makes an attestation (`attestation.CRAFTING`)."""
         self.ends_gracefully = False
         """Whether `--graceful-exit` is on and this is a command that it is for."""
         self.shadowed_token = ""
@@ -127,15 +130,31 @@ class World:
         # As secrets.token_urlsafe(32), which would load what random numbers of other kinds need.
         return urlsafe_b64encode(os.urandom(32)).rstrip(b"=").decode("ascii")
 
+    # --- jobs without secrets ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Return where this job stands in the table «event × token»."""
+        from chainloop_ci.cli.standing import find_standing
+
+        return find_standing(self)
+
+    def has_token(self) -> bool:
+        """Tell whether there is a token to use: an empty option or variable is none, whatever else is kept (R35)."""
+        try:
+            return bool(_require_token(self.settings(quiet=True), typed=self.given.get("token")))
+        except ChainloopError:
+            return False
+
     # --- adapters ----------------------------------------------------------------------------------------------------
 
-    def settings(self, *, key: str | None = None) -> Settings:
-        """Return the settings with their origins; `key` is the signing key that was typed."""
+    def settings(self, *, key: str | None = None, quiet: bool = False) -> Settings:
+        """Return the settings with their origins; `key` is the signing key that was typed. `quiet`: warn of nothing."""
         from chainloop_ci.config import config_path, load_config, resolve_settings
 
         named = self.text("config")
         file = load_config(config_path(self.env, named), must_exist=named is not None)
-        for warning in file.warnings:
+        for warning in () if quiet else file.warnings:
             self.output.warning(warning)
         flags = {
             "control-plane": self.given.get("control_plane"),
@@ -184,12 +203,26 @@ class World:
         )
 
     def control_plane(self, known_url: str = "") -> ControlPlane:
-        """Return the control plane as a job sees it; the same one for the whole invocation."""
+        """Return the control plane as a job sees it; the same one for the whole invocation.
+
+        Raises:
+            NotAllowedError: this is a job without secrets, which sends nothing.
+        """
         from chainloop_ci.client.control_plane import ControlPlane
 
         if self._control_plane is None:
+            self._require_trusted()
             self._control_plane = ControlPlane(self.http_client(known_url))
         return self._control_plane
+
+    def _require_trusted(self) -> None:
+        from chainloop_ci.cli.standing import is_without_secrets
+
+        if is_without_secrets(self):
+            raise NotAllowedError(
+                f"nothing is sent from this job ({self.standing.situation.name}): it is one without secrets",
+                hint="docs/jobs-without-secrets.md says what such a job checks",
+            )
 
     def control_plane_of(self, state: CraftingState) -> ControlPlane:
         """Return the control plane that an attestation was begun with, unless the user says another one."""

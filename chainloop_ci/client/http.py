@@ -68,6 +68,8 @@ class Address:
     user_agent: str = "chainloop-ci"
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """For proxies and `SSL_CERT_FILE`."""
+    is_anonymous: bool = False
+    """Whether no token is shown, and none is needed."""
 
 
 @dataclass(slots=True)
@@ -196,7 +198,7 @@ class HttpClient:
         self, extra: Mapping[str, str] | None, *, media_type: str, accept: str, size_bytes: int | None
     ) -> dict[str, str]:
         headers = {
-            "Authorization": f"Bearer {self._token()}",
+            "Authorization": "" if self.address.is_anonymous else f"Bearer {self._token()}",
             "User-Agent": self.address.user_agent,
             "Accept": f"{accept}, {PROBLEM_MEDIA_TYPE}",
             # A compressed answer could be small on the wire and huge in memory.

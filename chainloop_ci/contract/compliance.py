@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from chainloop_ci.contract.types import Annotation, Contract, ContractMaterial, ContractSchema, MaterialType
+from chainloop_ci.contract.types import (
+    Annotation,
+    Contract,
+    ContractMaterial,
+    ContractSchema,
+    MaterialType,
+    PrivilegedEvent,
+)
 from chainloop_ci.errors import Finding
 
 _NO_TEXTS: Mapping[str, str] = MappingProxyType({})
@@ -30,6 +37,21 @@ def check_compliance(
     return (
         *_check_materials(contract, present, material_annotations, f"{prefix}/materials"),
         *_check_annotations(contract, annotations, f"{prefix}/annotations"),
+    )
+
+
+def check_event(contract: Contract, event: str | None) -> Finding | None:
+    """Return what is wrong with the event that began a job: one that the contract has to allow, and does not (T04)."""
+    if event not in set(PrivilegedEvent) - set(contract.privileged_events):
+        return None
+    prefix = "" if contract.schema is ContractSchema.V1 else "/spec"
+    return Finding(
+        "event-not-allowed",
+        f"the job was started by the event {event}, in which a stranger's commit may meet the repository's secrets; "
+        "the contract does not allow it",
+        path=f"{prefix}/runner/privilegedEvents",
+        hint="attest in another event (pull_request, push), or let the contract name this one in "
+        "runner.privilegedEvents",
     )
 
 

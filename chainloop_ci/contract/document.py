@@ -17,6 +17,7 @@ from chainloop_ci.contract.types import (
     ContractMaterial,
     ContractSchema,
     MaterialType,
+    PrivilegedEvent,
     RunnerType,
 )
 from chainloop_ci.errors import ContractInvalidError, Finding
@@ -39,11 +40,16 @@ def _body(contract: Contract) -> dict[str, Any]:
     return _given(
         materials=[_material(entry) for entry in contract.materials],
         envAllowList=[*contract.env_allow_list],
-        runner={"type": contract.runner.value} if contract.runner else None,
+        runner=_runner_fields(contract),
         annotations=_annotations(contract.annotations),
         policies=contract.policies,
         policyGroups=[*contract.policy_groups],
     )
+
+
+def _runner_fields(contract: Contract) -> dict[str, Any]:
+    events = [event.value for event in contract.privileged_events]
+    return _given(type=contract.runner.value if contract.runner else None, privilegedEvents=events)
 
 
 def _material(entry: ContractMaterial) -> dict[str, Any]:
@@ -88,14 +94,15 @@ def from_document(document: object) -> Contract:
 
 
 def _contract(body: Mapping[str, Any], path: str, **header: Any) -> Contract:
-    runner = _mapping(body.get("runner"), f"{path}/runner").get("type")
+    runner = _mapping(body.get("runner"), f"{path}/runner")
     names = _list(body.get("envAllowList"), f"{path}/envAllowList")
     policies = _mapping(body.get("policies"), f"{path}/policies")
     groups = _list(body.get("policyGroups"), f"{path}/policyGroups")
     return Contract(
         materials=_read_materials(body.get("materials"), f"{path}/materials"),
         env_allow_list=tuple(dict.fromkeys(_text(name, f"{path}/envAllowList") for name in names)),
-        runner=_runner(runner, f"{path}/runner/type"),
+        runner=_runner(runner.get("type"), f"{path}/runner/type"),
+        privileged_events=_events(runner.get("privilegedEvents"), f"{path}/runner/privilegedEvents"),
         annotations=_read_annotations(body.get("annotations"), f"{path}/annotations"),
         policies=policies or None,
         policy_groups=tuple(_mapping(group, f"{path}/policyGroups") for group in groups),
@@ -130,6 +137,11 @@ def _runner(value: object, path: str) -> RunnerType | None:
         return None
     # Statements of 2022 wrote RUNNER_TYPE_GITHUB_ACTION (reference section 16).
     return _member(RunnerType, _text(value, path).removeprefix("RUNNER_TYPE_"), path)
+
+
+def _events(value: object, path: str) -> tuple[PrivilegedEvent, ...]:
+    names = dict.fromkeys(_text(name, path) for name in _list(value, path))
+    return tuple(_member(PrivilegedEvent, name, path) for name in names)
 
 
 def _member(kind: type[E], name: str, path: str) -> E:

@@ -14,7 +14,7 @@ from chainloop_ci.contract.annotations import RESERVED_PREFIX, is_reserved_annot
 from chainloop_ci.contract.nodes import Node, Path, finding_at, place_of
 from chainloop_ci.contract.policy_reference import find_reference_problem
 from chainloop_ci.contract.secret_names import is_secret_name, secret_name_finding
-from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.contract.types import MaterialType, RunnerType
 from chainloop_ci.errors import Finding
 
 Items = Iterator[tuple[Path, Any]]
@@ -26,6 +26,7 @@ def check_rules(body: Mapping[str, Any], prefix: Path, root: Node) -> list[Findi
         *_check_materials(body, prefix, root),
         *_check_environment(body, prefix, root),
         *_check_annotations(body.get("annotations"), (*prefix, "annotations"), root),
+        *_check_runner(body.get("runner"), (*prefix, "runner"), root),
         *_check_policies(body, prefix, root),
     ]
 
@@ -101,6 +102,16 @@ def _check_annotations(value: object, path: Path, root: Node) -> Iterator[Findin
         if isinstance(name, str) and is_reserved_annotation(name):
             message = f"annotation names that begin with {RESERVED_PREFIX} are reserved, found {name[:80]!r}"
             yield finding_at(root, (*at, "name"), "reserved-annotation", message, "choose another name")
+
+
+def _check_runner(runner: object, path: Path, root: Node) -> Iterator[Finding]:
+    if not isinstance(runner, dict) or not runner.get("privilegedEvents"):
+        return
+    named = runner.get("type")
+    if isinstance(named, str) and named != RunnerType.GITHUB_ACTION:
+        message = f"privilegedEvents are events of {RunnerType.GITHUB_ACTION}, found the runner type {named[:80]!r}"
+        hint = "leave them out"
+        yield finding_at(root, (*path, "privilegedEvents"), "event-of-another-runner", message, hint)
 
 
 def _check_policies(body: Mapping[str, Any], prefix: Path, root: Node) -> Iterator[Finding]:

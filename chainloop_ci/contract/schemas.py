@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, MAX_TEXT, NAME_PATTERN
-from chainloop_ci.contract.types import ContractSchema, MaterialType, RunnerType
+from chainloop_ci.contract.types import ContractSchema, MaterialType, PrivilegedEvent, RunnerType
 
 Schema = dict[str, Any]
 
@@ -126,10 +126,11 @@ def _policy_group() -> Schema:
 def _body() -> Schema:
     env_rule = "must be the name of an environment variable: letters, numbers, and underscores"
     attachments = _array(_policy_attachment(), MAX_MATERIALS, "policies")
+    events = _array(_enum(*PrivilegedEvent), len(PrivilegedEvent), "events")
     return {
         "materials": _array(_material(), MAX_MATERIALS, "materials"),
         "envAllowList": _array(_pattern(ENV_NAME_PATTERN, env_rule), MAX_ENV_NAMES, "environment variables"),
-        "runner": _object({"type": _enum(*RUNNER_NAMES)}, ("type",)),
+        "runner": _object({"type": _enum(*RUNNER_NAMES), "privilegedEvents": events}, ("type",)),
         "annotations": _array(_annotation(), MAX_ANNOTATIONS, "annotations"),
         "policies": _object({"materials": attachments, "attestation": attachments}),
         "policyGroups": _array(_policy_group(), MAX_MATERIALS, "policy groups"),

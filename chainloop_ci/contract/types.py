@@ -72,6 +72,16 @@ class RunnerType(StrEnum):
     """Any other place, a laptop included. A contract cannot name it: it leaves the runner out."""
 
 
+class PrivilegedEvent(StrEnum):
+    """Events of GitHub whose jobs have the secrets of a repository while the commit in question may be a stranger's.
+
+    A contract names those in which its workflow may attest. `runners.heads` has a row for each.
+    """
+
+    PULL_REQUEST_TARGET = "pull_request_target"
+    WORKFLOW_RUN = "workflow_run"
+
+
 class ContractSchema(StrEnum):
     """Which of the two contract forms a document has."""
 
@@ -130,6 +140,8 @@ class Contract:
     env_allow_list: tuple[str, ...] = ()
     runner: RunnerType | None = None
     """None: any runner."""
+    privileged_events: tuple[PrivilegedEvent, ...] = ()
+    """Events that are refused unless they stand here."""
     annotations: tuple[Annotation, ...] = ()
     policies: Mapping[str, object] | None = None
     """As written: validated and shown, not evaluated yet (design decision 8)."""

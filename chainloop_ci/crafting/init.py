@@ -22,11 +22,13 @@ from chainloop_ci.crafting.terms import ContractFile, Terms, TermsFinder, Wanted
 from chainloop_ci.errors import (
     AlreadyInitializedError,
     ChainloopError,
+    ContractNotMetError,
     RunnerMismatchError,
     StateBrokenError,
     UnreachableError,
 )
 from chainloop_ci.records import record
+from chainloop_ci.runners.heads import judge
 from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_variables
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
 
@@ -101,12 +103,14 @@ class Init:
             AlreadyInitializedError: this job has one already.
             RunnerMismatchError, VariablesMissingError, SecretVariableError, ContractUnsupportedError: it cannot be
                 crafted here.
+            ContractNotMetError: the contract does not allow the event that the job was started by.
             NotAllowedError: R2.
         """
         runner = discover(self._machine.facts)
         previous = self._find_previous(request, runner.ci(self._machine.facts))
         terms = self._find_terms(request)
         require_implemented(terms.contract)
+        self._require_event(terms, dry_run=request.dry_run)
         ci, head = self._identify(runner)
         if not request.dry_run:
             self._require_runner(terms, runner, ci)
@@ -186,6 +190,15 @@ class Init:
             if terms.context and terms.pending is None:
                 self._report_refused(terms, runner, ci)
             raise
+
+    def _require_event(self, terms: Terms, *, dry_run: bool) -> None:
+        from chainloop_ci.contract.compliance import check_event
+
+        finding = check_event(terms.contract, judge(self._machine.facts).event)
+        if finding and dry_run:
+            self._report.warning(finding.message)
+        elif finding:
+            raise ContractNotMetError(finding.message, hint=finding.hint, findings=[finding])
 
     def _report_refused(self, terms: Terms, runner: Runner, ci: CiIdentity) -> None:
         """Let the control plane record that this job tried (a refused init); it makes no run of it."""

@@ -13,6 +13,7 @@ from chainloop_ci.attestation.predicate import PREDICATE_TYPE
 from chainloop_ci.attestation.runner_document import ci_document
 from chainloop_ci.attestation.statement import STATEMENT_TYPE
 from chainloop_ci.attestation.view import StatementView
+from chainloop_ci.contract.compliance import check_event
 from chainloop_ci.contract.secret_names import check_variables
 from chainloop_ci.contract.types import Annotation, Contract
 from chainloop_ci.errors import Finding, limit_findings
@@ -29,6 +30,7 @@ def check_claims(view: StatementView, run: Run, contract: Contract) -> tuple[Fin
             _differences(_identity(view, run)),
             _differences(_runner(view, run)),
             _check_proof(view),
+            _check_event(run, contract),
             _check_env(view, contract),
             check_fixed_annotations("/predicate/annotations", contract.annotations, view.annotations),
         )
@@ -87,6 +89,11 @@ def _check_proof(view: StatementView) -> Iterator[Finding]:
             "expected a claimed runner, found one that says it is authenticated; the server holds no proof of that"
         )
         yield Finding("claim-differs", message, path="/predicate/runnerAuthenticated")
+
+
+def _check_event(run: Run, contract: Contract) -> Iterator[Finding]:
+    if finding := check_event(contract, run.ci.event):
+        yield dataclasses.replace(finding, path=f"{_OWN}/ci/event")
 
 
 def _check_env(view: StatementView, contract: Contract) -> Iterator[Finding]:

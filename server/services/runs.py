@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, WorkflowRun
+from chainloop_ci.contract.compliance import check_event
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
     ConflictError,
+    ContractNotMetError,
     Finding,
     LimitExceededError,
     NotFoundError,
@@ -71,7 +73,7 @@ class Runs:
             NotFoundError: no such workflow or contract revision; or the id is taken by another organization.
             RequestInvalidError: the contract revision has another digest, or the runner type is none.
             RunnerMismatchError: the contract asks for another runner; written down as a refused init.
-            ContractNotMetError: the revision is older than the workflow takes (R19).
+            ContractNotMetError: the revision is older than the workflow takes (R19), or does not allow the job's event.
             LimitExceededError: the token has as many open runs as it may have.
             NotAuthenticatedError: the token has ended meanwhile.
         """
@@ -87,6 +89,8 @@ class Runs:
         required = contract.runner
         if required not in (None, RunnerType.GENERIC, request.runner_type):
             self._refuse(principal, run_id, request, required)
+        if finding := check_event(contract, request.ci.event):
+            raise ContractNotMetError(f"{finding.message}; no run was begun", hint=finding.hint, findings=[finding])
         with self._database.write() as connection:
             if runs.is_taken(connection, run_id):
                 return self._api(connection, self._get_known(connection, principal, run_id, digest)), False

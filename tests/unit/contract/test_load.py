@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from chainloop_ci.contract.document import to_document
+from chainloop_ci.contract.document import from_document, to_document
 from chainloop_ci.contract.limits import MAX_MATERIAL_NAME
 from chainloop_ci.contract.load import load
-from chainloop_ci.contract.types import Annotation, ContractFormat, ContractSchema, MaterialType, RunnerType
+from chainloop_ci.contract.types import (
+    Annotation,
+    ContractFormat,
+    ContractSchema,
+    MaterialType,
+    PrivilegedEvent,
+    RunnerType,
+)
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ContractInvalidError, LimitExceededError
 
@@ -415,3 +422,33 @@ def test_a_reserved_annotation_is_refused_in_every_case(name):
     findings = findings_of(v2(f"annotations: [{{name: {name}}}]"))
 
     assert "reserved-annotation" in [finding.code for finding in findings]
+
+
+def v1(body: str) -> bytes:
+    """Return a v1 contract with that body."""
+    return f"schemaVersion: v1\n{body}".encode()
+
+
+@pytest.mark.parametrize("form", [v2, v1])
+def test_a_contract_names_the_privileged_events_that_it_allows(form) -> None:
+    body = "runner:\n  type: GITHUB_ACTION\n  privileged_events: [workflow_run, pull_request_target]\n"
+
+    contract = load(form(body)).contract
+
+    assert contract.privileged_events == (PrivilegedEvent.WORKFLOW_RUN, PrivilegedEvent.PULL_REQUEST_TARGET)
+    assert from_document(to_document(contract)) == contract
+
+
+@pytest.mark.parametrize(
+    ("runner", "code"),
+    [
+        ("{type: GITLAB_PIPELINE, privilegedEvents: [workflow_run]}", "event-of-another-runner"),
+        ("{type: GITHUB_ACTION, privilegedEvents: [push]}", "unknown-value"),
+        ("{privilegedEvents: [workflow_run]}", "missing-field"),
+    ],
+)
+def test_privileged_events_are_those_of_github(runner: str, code: str) -> None:
+    with pytest.raises(ContractInvalidError) as caught:
+        load(v2(f"runner: {runner}"))
+
+    assert [finding.code for finding in caught.value.findings] == [code]
