@@ -100,7 +100,14 @@ class Project:
         env = self.environment()
         runner = Path(shutil.which("gitlab-ci-local") or "gitlab-ci-local").resolve()
         done = subprocess.run(
-            [env["NODE"], runner, "--force-shell-executor", "--no-shell-isolation", "--no-json-schema-validation", *words],
+            [
+                env["NODE"],
+                runner,
+                "--force-shell-executor",
+                "--no-shell-isolation",
+                "--no-json-schema-validation",
+                *words,
+            ],
             cwd=self.folder,
             env=env,
             stdin=subprocess.DEVNULL,

@@ -21,7 +21,9 @@ REPORTS = "chainloop-report"
 
 GITLAB = (
     Input("as", "", "Name of the ready job; with a dot before it, that of the job to extend.", default="chainloop"),
-    Input("stage", "", "Stage of the ready job; `.post` is there in every pipeline, after all others.", default=".post"),
+    Input(
+        "stage", "", "Stage of the ready job; `.post` is there in every pipeline, after all others.", default=".post"
+    ),
     Input(
         "image",
         "",
@@ -105,10 +107,14 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]
 def readme_parts() -> Mapping[str, list[str]]:
     """Return the tables of the README."""
     values = {row.name: default(row) for row in (*GITLAB, *inputs())}
-    shown = {name: f"`{json.dumps(value).strip(chr(34))}`" if value not in ("", None) else "" for name, value in values.items()}
+    shown = {
+        name: f"`{json.dumps(value).strip(chr(34))}`" if value not in ("", None) else ""
+        for name, value in values.items()
+    }
     return {
         "inputs": table(
-            ("Name", "Default", "Meaning"), [(f"`{row.name}`", shown[row.name], meaning(row)) for row in (*GITLAB, *inputs())]
+            ("Name", "Default", "Meaning"),
+            [(f"`{row.name}`", shown[row.name], meaning(row)) for row in (*GITLAB, *inputs())],
         ),
         "secrets": table(("Variable", "Meaning"), [(f"`{row.env}`", row.help) for row in secrets()]),
         "outputs": table(("Variable", "Meaning"), [(f"`{row.variable}`", row.help) for row in OUTPUTS]),
