@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.family.gitlab import Project, install_command
-from tests.integration.live import Job
+from tests.family.git_server import GitServer, git_server
+from tests.family.gitlab import ROOT, Project, install_command
+from tests.integration.live import CONTRACT, Job
 
 pytestmark = pytest.mark.real("gitlab-ci-local", "rsync")
 
 BUILD = {"stage": "build", "script": ["mkdir -p out", "echo the build > out/app"], "artifacts": {"paths": ["out/"]}}
+BOTH = {"materials": "binary=out/app\nversion=1.2.3\n"}
+NO_READY_JOB = {"chainloop": {"rules": [{"when": "never"}]}}
+HEAD = "0123456789abcdef0123456789abcdef01234567"
+MERGE_REQUEST = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_MERGE_REQUEST_IID": "17",
+    "CI_MERGE_REQUEST_TITLE": "Add a thing",
+    "CI_MERGE_REQUEST_EVENT_TYPE": "merged_result",
+    "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "feature",
+    "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": HEAD,
+    "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+    "CI_MERGE_REQUEST_PROJECT_PATH": "acme/app",
+    "CI_MERGE_REQUEST_PROJECT_URL": "https://gitlab.test/acme/app",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": "acme/app",
+    "CI_COMMIT_REF_NAME": "feature",
+}
 
 
 @pytest.fixture
@@ -21,10 +40,211 @@ def project(job: Job, tmp_path: Path) -> Project:
     return Project(tmp_path / "project", variables, [install_command(tmp_path / "bin")])
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitServer]:
+    """Serve the folder `gitlab/` as the project acme/chainloop."""
+    with git_server(tmp_path / "git") as running:
+        running.publish("acme/chainloop", ROOT / "gitlab", tag="v0.1.0")
+        yield running
+
+
+def states(job: Job) -> list[str]:
+    """Return the states of the workflow's runs, oldest first."""
+    return [run["state"] for run in reversed(job.runs())]
+
+
+def material_names(job: Job) -> set[str]:
+    (run,) = job.runs()
+    detail = job.tenant.call("GET", f"/workflow-runs/{run['id']}")
+    return {material["name"] for material in detail["materials"]}
+
+
+# --- the ready job ----------------------------------------------------------------------------------------------------
+
+
 def test_the_ready_job_attests_the_files_of_the_jobs_before_it(job: Job, project: Project) -> None:
-    project.include({"materials": "binary=out/app\nversion=1.2.3"}, {"build": BUILD})
+    project.include(BOTH, {"build": BUILD, "test": {"stage": "test", "script": ["test -s out/app"]}})
 
     pipeline = project.run()
 
     assert pipeline.status == 0, pipeline.log
-    assert [run["state"] for run in job.runs()] == ["success"]
+    (run,) = job.runs()
+    assert (run["state"], run["runnerType"]) == ("success", "GITLAB_PIPELINE")
+    assert run["runnerUrl"].startswith("https://gitlab.test/acme/app/-/jobs/")
+    assert (run["ci"]["provider"], run["ci"]["repository"], run["ci"]["event"]) == ("gitlab", "acme/app", "push")
+
+
+def test_what_is_missing_fails_the_job_and_ends_the_run(job: Job, project: Project) -> None:
+    project.include({"materials": "binary=out/app"}, {"build": BUILD})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 1
+    assert "version" in pipeline.job("chainloop")
+    assert states(job) == ["error"]
+
+
+def test_a_job_that_fails_before_leaves_no_run(job: Job, project: Project) -> None:
+    project.include(BOTH, {"build": BUILD | {"script": ["exit 7"]}})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 1
+    assert states(job) == []
+
+
+def test_the_project_may_say_more_of_the_ready_job(job: Job, project: Project) -> None:
+    more = {"stage": "test", "needs": ["build"]}
+    after = {"stage": "deploy", "needs": ["chainloop"], "script": ["test -n deployed"]}
+    project.include(BOTH, {"build": BUILD, "chainloop": more, "deploy": after})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    assert states(job) == ["success"]
+
+
+def test_a_merge_request_is_attested_by_its_head(job: Job, project: Project) -> None:
+    project.include(BOTH, {"build": BUILD})
+
+    pipeline = project.run(variables=MERGE_REQUEST)
+
+    assert pipeline.status == 0, pipeline.log
+    (run,) = job.runs()
+    assert (run["ci"]["headSha"], run["ci"]["pullRequest"], run["ci"]["event"]) == (HEAD, "17", "merge_request_event")
+
+
+def test_several_attestations_of_one_pipeline_do_not_meet(job: Job, project: Project) -> None:
+    inputs = {name: {"as": name, "materials": f"binary=out/app\nversion={name}\n"} for name in ("api", "web")}
+    project.include()
+    entries = [{"local": "templates/attestation.yml", "inputs": each} for each in inputs.values()]
+    project.write_pipeline({"include": entries, "build": BUILD})
+
+    # One after the other: this runner gives all jobs one checkout, GitLab each its own.
+    pipeline = project.run("--concurrency", "1")
+
+    assert pipeline.status == 0, pipeline.log
+    assert states(job) == ["success", "success"]
+    assert all("Attestation pushed!" in pipeline.job(name) for name in inputs)
+
+
+# --- the job to extend ------------------------------------------------------------------------------------------------
+
+OWN = {
+    "extends": ".chainloop",
+    "stage": "build",
+    "script": [
+        "echo the build > app",
+        "chainloop attestation add --name binary --value app",
+        "chainloop attestation add --name version --value 1.2.3",
+        "chainloop attestation push",
+    ],
+}
+
+
+def test_an_attestation_can_begin_before_a_jobs_own_script(job: Job, project: Project) -> None:
+    project.include({}, {"build": OWN, **NO_READY_JOB})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    assert states(job) == ["success"]
+
+
+# --- how the template gets there --------------------------------------------------------------------------------------
+
+
+def by_component(server: GitServer) -> dict[str, Any]:
+    return {"component": "$CI_SERVER_FQDN/acme/chainloop/attestation@v0.1.0"}
+
+
+def by_project(server: GitServer) -> dict[str, Any]:
+    return {"project": "acme/chainloop", "ref": "v0.1.0", "file": "/templates/attestation.yml"}
+
+
+@pytest.mark.parametrize("include", [by_component, by_project], ids=["component", "project"])
+def test_the_template_comes_from_another_project(job: Job, project: Project, server: GitServer, include: Any) -> None:
+    project.origin = f"{server.url}/acme/app.git"
+    project.variables |= {"CI_SERVER_URL": server.url}
+    project.write_pipeline({"include": [include(server) | {"inputs": BOTH}], "build": BUILD})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    assert states(job) == ["success"]
+
+
+# --- jobs without secrets ---------------------------------------------------------------------------------------------
+
+FORK = {
+    "CI_PROJECT_ID": "31",
+    "CI_PROJECT_PATH": "stranger/app",
+    "CI_MERGE_REQUEST_PROJECT_ID": "7",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "31",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": "stranger/app",
+}
+PARENT = {"CI_PROJECT_ID": "7", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "31", "CI_MERGE_REQUEST_PROJECT_ID": "7"}
+
+
+@pytest.fixture
+def stranger(project: Project) -> Project:
+    """Return the project as a job without its secrets sees it."""
+    for name in ("CHAINLOOP_TOKEN", "CHAINLOOP_SIGNING_KEY"):
+        del project.variables[name]
+    project.write("contract.yaml", CONTRACT)
+    return project
+
+
+@pytest.mark.parametrize(
+    "place",
+    [MERGE_REQUEST | FORK, MERGE_REQUEST | PARENT, {"CI_COMMIT_REF_PROTECTED": "false"}],
+    ids=["in the fork", "in the parent project", "on a ref that is not protected"],
+)
+def test_t04_a_job_without_secrets_says_what_is_missing_and_is_green(
+    job: Job, stranger: Project, place: dict[str, str]
+) -> None:
+    stranger.include({"materials": "binary=out/app", "contract": "contract.yaml"}, {"build": BUILD})
+
+    pipeline = stranger.run(variables=place)
+
+    assert pipeline.status == 0, pipeline.log
+    assert "version" in pipeline.job("chainloop")
+    assert "WRN" in pipeline.job("chainloop")
+    assert states(job) == []
+
+
+def test_a_job_that_should_have_a_token_and_has_none_is_told_its_name(job: Job, stranger: Project) -> None:
+    stranger.variables["CHAINLOOP_SIGNING_KEY"] = str(job.key)
+    stranger.include({"materials": "binary=out/app", "contract": "contract.yaml"}, {"build": BUILD})
+
+    pipeline = stranger.run()
+
+    assert pipeline.status == 1
+    assert "CHAINLOOP_TOKEN" in pipeline.job("chainloop")
+    assert states(job) == []
+
+
+# --- secrets ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("materials", ["binary=out/app\nversion=1.2.3", "binary=nothing-here"])
+def test_t07_neither_token_nor_key_is_in_a_log_or_a_file(job: Job, project: Project, materials: str) -> None:
+    project.variables["CHAINLOOP_SIGNING_KEY"] = job.key.read_text()
+    project.include({"materials": materials, "debug": True}, {"build": BUILD})
+
+    pipeline = project.run()
+
+    secrets = [job.token, *(line for line in job.key.read_text().splitlines() if len(line) > 40)]
+    assert len(secrets) > 1
+    for secret in secrets:
+        assert secret not in pipeline.log
+    assert leaks(project, secrets) == []
+
+
+def leaks(project: Project, secrets: list[str]) -> list[str]:
+    """Return the files that a job wrote and that hold a secret."""
+    written = (path for path in project.folder.rglob("*") if path.is_file() and path.name != _SETTINGS)
+    return [str(path) for path in written if any(secret.encode() in path.read_bytes() for secret in secrets)]
+
+
+_SETTINGS = ".gitlab-ci-local-variables.yml"

@@ -122,7 +122,16 @@ def test_gitlabs_own_schema_accepts_the_template(spec: Spec, tmp_path: Path) -> 
 def check_schema(path: Path) -> str:
     """Return what GitLab's schema has against a pipeline, or nothing."""
     done = subprocess.run(
-        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", path, "--data-transform", "gitlab-ci"],
+        [
+            sys.executable,
+            "-m",
+            "check_jsonschema",
+            "--builtin-schema",
+            "vendor.gitlab-ci",
+            path,
+            "--data-transform",
+            "gitlab-ci",
+        ],
         capture_output=True,
         text=True,
         check=False,

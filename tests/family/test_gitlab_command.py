@@ -1,0 +1,272 @@
+"""How the command gets into a GitLab job: from the image, from a checkout of ours, or by being told what to do."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.family.git_server import GitServer, git_server
+from tests.family.gitlab import ROOT, Project, install_command, programs_without
+
+SCRIPTS = ROOT / "gitlab" / "scripts"
+SHELLS = {"bash": ["bash", "-eo", "pipefail"], "sh": ["sh", "-e"]}
+"""As GitLab Runner starts them: bash where the image has it."""
+JOB_TOKEN = "glcbt-64_job-token-of-the-test"
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a job of one image does."""
+
+    folder: Path
+    path: str
+    shell: str = "bash"
+
+    def run(self, *after: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the template's script, then lines of a job's own."""
+        parts = [(SCRIPTS / f"{name}.sh").read_text() for name in ("find", "install")]
+        (self.folder / "home").mkdir(exist_ok=True)
+        job = {"PATH": self.path, "HOME": str(self.folder / "home"), "TMPDIR": str(self.folder), "CI_JOB_ID": "91"}
+        return subprocess.run(
+            [*SHELLS[self.shell], "-c", "\n".join([*parts, *after])],
+            cwd=self.folder,
+            env={**job, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the programs of an image without Python."""
+    return programs_without(tmp_path_factory.mktemp("image") / "bin", "python", "pip", "chainloop")
+
+
+@pytest.fixture(params=sorted(SHELLS))
+def image(request: pytest.FixtureRequest, tmp_path: Path, bare: str) -> Image:
+    """Return an image without Python, with each of the shells."""
+    return Image(tmp_path, bare, request.param)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a checkout of ours: what is needed of it to install the command."""
+    shutil.copytree(
+        ROOT / "chainloop_ci", tmp_path / "ours" / "chainloop_ci", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(ROOT / "requirements", tmp_path / "ours" / "requirements")
+    return tmp_path / "ours"
+
+
+@pytest.fixture
+def server(tmp_path: Path, checkout: Path) -> Iterator[GitServer]:
+    with git_server(tmp_path / "git") as running:
+        running.publish("acme/chainloop", checkout, tag="v0.1.0")
+        yield running
+
+
+def from_wheels(wheels: Path) -> dict[str, str]:
+    return {"CHAINLOOP_INSTALL_PYTHON": sys.executable, "CHAINLOOP_INSTALL_WHEELS": str(wheels)}
+
+
+# --- what a job is told -----------------------------------------------------------------------------------------------
+
+
+def test_an_image_without_the_command_is_told_the_ways_to_get_it(image: Image) -> None:
+    done = image.run("echo never reached", env={"CI_REGISTRY_IMAGE": "registry.gitlab.test/acme/app"})
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    for words in (
+        "no command `chainloop` in the image of this job",
+        "docker build --target cli --tag registry.gitlab.test/acme/app/chainloop:1 .",
+        "docker push registry.gitlab.test/acme/app/chainloop:1",
+        "input `image`",
+        "Python 3.11",
+        "input `source`",
+    ):
+        assert words in done.stderr
+
+
+def test_an_image_without_python_is_told_what_was_looked_for(image: Image, checkout: Path) -> None:
+    done = image.run("echo never reached", env={"CHAINLOOP_INSTALL_SOURCE": str(checkout)})
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no Python 3.11 or newer with its module venv" in done.stderr
+    assert "found: none" in done.stderr
+    assert "docker build --target cli" in done.stderr
+
+
+def test_a_python_that_is_too_old_is_named(image: Image, checkout: Path) -> None:
+    old = image.folder / "old" / "python3"
+    old.parent.mkdir()
+    old.write_text('#!/bin/sh\n[ "$1" != -V ] || { echo "Python 3.9.2"; exit 0; }\nexit 1\n')
+    old.chmod(0o755)
+
+    done = Image(image.folder, f"{old.parent}:{image.path}", image.shell).run(
+        env={"CHAINLOOP_INSTALL_SOURCE": str(checkout)}
+    )
+
+    assert done.returncode == 1
+    assert "found: python3 is Python 3.9.2;" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "no command"),
+        ("{folder}", "requirements/client.txt is not in it"),
+        ("http://127.0.0.1:9/x", "could not fetch"),
+    ],
+    ids=["none", "another folder", "no server"],
+)
+def test_a_source_that_is_none_is_named(image: Image, source: str, words: str) -> None:
+    env = {"CHAINLOOP_INSTALL_SOURCE": source.format(folder=image.folder), "CHAINLOOP_INSTALL_PYTHON": sys.executable}
+
+    done = image.run("echo never reached", env=env)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr
+
+
+def test_without_git_a_source_is_a_folder(image: Image, tmp_path: Path) -> None:
+    programs = programs_without(tmp_path / "no-git", "python", "pip", "chainloop", "git")
+    env = {"CHAINLOOP_INSTALL_SOURCE": "https://gitlab.test/a.git", "CHAINLOOP_INSTALL_PYTHON": sys.executable}
+
+    done = Image(image.folder, programs, image.shell).run(env=env)
+
+    assert done.returncode == 1
+    assert "no folder here, and there is no git" in done.stderr
+
+
+# --- installing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_of_the_image_is_used_as_it_is(image: Image, tmp_path: Path) -> None:
+    command = install_command(tmp_path / "image-bin")
+
+    done = Image(image.folder, f"{command}:{image.path}", image.shell).run(
+        "command -v chainloop", env={"CHAINLOOP_INSTALL_SOURCE": "/nowhere"}
+    )
+
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, f"{command}/chainloop", "")
+
+
+def test_the_command_is_installed_from_a_folder_without_an_index(image: Image, checkout: Path, wheels: Path) -> None:
+    done = image.run("chainloop version", "env", env={"CHAINLOOP_INSTALL_SOURCE": str(checkout), **from_wheels(wheels)})
+
+    assert done.returncode == 0, done.stderr
+    assert "0.1.0" in done.stdout
+    assert "PIP_" not in done.stdout, "the job's own environment is as it was"
+
+
+@pytest.fixture
+def python_without_packages(tmp_path: Path) -> str:
+    """Return a Python that seems to be one, and makes no environment: what comes before it is looked at."""
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$2" = -c ]\n')
+    python.chmod(0o755)
+    return str(python)
+
+
+@pytest.mark.parametrize(("ours", "credentials"), [(True, "Basic "), (False, "")], ids=["same server", "another"])
+def test_only_the_jobs_own_server_gets_its_token(
+    tmp_path: Path, bare: str, server: GitServer, python_without_packages: str, ours: bool, credentials: str
+) -> None:
+    env = {
+        "CI_SERVER_URL": server.url if ours else "https://gitlab.test",
+        "CI_JOB_TOKEN": JOB_TOKEN,
+        "CHAINLOOP_INSTALL_SOURCE": f"{server.url}/acme/chainloop.git",
+        "CHAINLOOP_INSTALL_REF": "v0.1.0",
+        "CHAINLOOP_INSTALL_PYTHON": python_without_packages,
+    }
+
+    done = Image(tmp_path, bare).run(env=env)
+
+    assert "the packages of requirements/client.txt could not be installed" in done.stderr
+    assert (tmp_path / "chainloop-91" / "source" / "chainloop_ci" / "__main__.py").is_file()
+    assert {header[:6] for header in server.credentials} == {credentials}
+
+
+def test_t06_a_package_with_another_hash_is_not_installed(
+    tmp_path: Path, bare: str, checkout: Path, wheels: Path
+) -> None:
+    poisoned = shutil.copytree(wheels, tmp_path / "wheels")
+    wheel = next(poisoned.glob("click-*.whl"))
+    wheel.write_bytes(wheel.read_bytes() + b"\0")
+    env = {"CHAINLOOP_INSTALL_SOURCE": str(checkout), **from_wheels(poisoned)}
+
+    done = Image(tmp_path, bare).run("echo never reached", env=env)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
+
+
+def test_what_the_job_imports_has_no_say_in_the_command(
+    tmp_path: Path, bare: str, checkout: Path, wheels: Path
+) -> None:
+    for place in (tmp_path / "click", tmp_path / "theirs" / "click"):
+        place.mkdir(parents=True)
+        (place / "__init__.py").write_text("raise SystemExit('the job was imported')")
+    theirs = {"PYTHONPATH": str(tmp_path / "theirs"), "PYTHONHOME": str(tmp_path)}
+
+    done = Image(tmp_path, bare).run(
+        f"PYTHONPATH={theirs['PYTHONPATH']} PYTHONHOME={theirs['PYTHONHOME']} chainloop version",
+        env={"CHAINLOOP_INSTALL_SOURCE": str(checkout), **from_wheels(wheels)},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "0.1.0" in done.stdout
+
+
+# --- as a pipeline ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.real("gitlab-ci-local", "rsync")
+def test_a_job_whose_image_has_no_command_says_what_to_do(tmp_path: Path, bare: str) -> None:
+    project = Project(tmp_path / "project", system=bare)
+    project.include({"dry-run": True})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 1
+    assert "no command `chainloop` in the image of this job" in pipeline.job("chainloop")
+
+
+@pytest.mark.real("gitlab-ci-local", "rsync")
+def test_a_job_of_an_image_with_python_installs_the_command(
+    tmp_path: Path, bare: str, server: GitServer, wheels: Path
+) -> None:
+    project = Project(tmp_path / "project", {"CI_JOB_TOKEN": JOB_TOKEN}, system=bare)
+    project.write("contract.yaml", CONTRACT)
+    inputs = {"dry-run": True, "contract": "contract.yaml", "materials": "version=1.2.3"}
+    source = {"source": f"{server.url}/acme/chainloop.git", "wheels": str(wheels), "python": sys.executable}
+    project.include(inputs | source)
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    assert "material added" in pipeline.job("chainloop")
+    assert {header[:6] for header in server.credentials} == {""}, "it is not the job's own server"
+    assert JOB_TOKEN not in pipeline.log
+
+
+CONTRACT = """\
+apiVersion: chainloop.dev/v1
+kind: Contract
+metadata:
+  name: build
+spec:
+  materials:
+    - name: version
+      type: STRING
+"""
