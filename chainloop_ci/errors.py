@@ -26,9 +26,8 @@ class Finding:
     path: str | None = None
     """Where: a JSON pointer (`/materials/0/type`), or the name of a field of the statement."""
     line: int | None = None
-    """Counted from 1."""
+    """Counted from 1, as is the column."""
     column: int | None = None
-    """Counted from 1."""
     hint: str | None = None
     """What to do about it."""
 
@@ -331,6 +330,7 @@ class UnreachableError(ChainloopError):
     """The control plane, its store or a registry gave no answer before the deadline."""
 
     code = "unreachable"
+    of_registry: bool = False
 
 
 class NotAuthenticatedError(ChainloopError):

@@ -40,10 +40,12 @@ class AttestationCommand(Command):
         """Run the command.
 
         Raises:
-            UsageError: `--graceful-exit` was typed for a command that it is not for. Its variable is for the whole job,
-                and means those commands alone that it is for.
+            UsageError: `--on-unreachable` has another word than its own; or `--graceful-exit` was typed for a command
+                that it is not for. Its variable is for the whole job, and means those commands alone that it is for.
         """
         world: World = ctx.find_root().obj
+        if self.name in CRAFTING:
+            world.require_policy()
         if self.name in _GRACEFUL:
             world.ends_gracefully = world.switch("graceful_exit")
         elif world.given.get("graceful_exit"):
@@ -129,19 +131,9 @@ def push(world: World, /, **options: Any) -> None:
 @click.pass_obj
 def reset(world: World, trigger: str, reason: str | None, force: bool) -> None:
     """End the attestation without pushing it."""
-    from chainloop_ci.api.words import CancelTrigger
-    from chainloop_ci.crafting.reset import Reset
+    from chainloop_ci.cli.attestation_reset import run_reset
 
-    use_case = Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter)
-    ended = use_case(CancelTrigger(trigger), reason or "", force=force)
-    run_id, run_state = (ended.state.pin.run_id, ended.run_state) if ended else ("", "")
-    if run_state:
-        world.output.info("Attestation ended without a push", run=run_id, state=run_state, trigger=trigger)
-    elif ended:
-        world.output.info("Attestation forgotten here", run=run_id or "dry run")
-    if world.format == "json":
-        document = {"reset": ended is not None, "attestationID": run_id if ended else None, "trigger": trigger}
-        world.output.document({**document, "state": run_state or None})
+    run_reset(world, trigger=trigger, reason=reason, force=force)
 
 
 @attestation.command("verify", cls=AttestationCommand)

@@ -7,8 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.cli.attestation_add import make_add, registry_credentials
-from chainloop_ci.cli.attestation_init import Project, find_project, init_request, make_init, tell_of_commit
+from chainloop_ci.cli.attestation_init import Project, begin, find_project, init_request
 from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, show_pushed, warn_of_bundle
+from chainloop_ci.cli.attestation_reset import JobEnd, end_with_job, has_attestation, make_reset, parse_job_status
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.add import Add, AddRequest
 from chainloop_ci.crafting.annotations import parse_annotations
@@ -16,11 +17,9 @@ from chainloop_ci.crafting.content import ContentReader
 from chainloop_ci.crafting.craft import Craft, CraftRequest
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.push import DryPush
-from chainloop_ci.crafting.reset import Reset
 from chainloop_ci.errors import UsageError
 
 if TYPE_CHECKING:
-    from chainloop_ci.attestation.state import CraftingState
     from chainloop_ci.crafting.ports import RegistryCredentials
 
 
@@ -37,17 +36,25 @@ def run_craft(
     key: str | None,
     annotations: Sequence[str],
     bundle: str | None,
+    job_status: str | None,
     **init: Any,
 ) -> None:
-    """Craft and push the attestation, or on a dry run print the statement that would be signed."""
+    """Craft and push the attestation, or on a dry run print the statement that would be signed.
+
+    After a job that did not succeed a run is begun and ended, so that others see it.
+    """
+    end = parse_job_status(job_status)
     project = find_project(world, attestation_name)
     login = registry_credentials(registry_server, registry_username, registry_password)
     typed = _typed(materials, login, strict=not no_strict_validation)
-    begin = init_request(world, project, **init)
-    if begin is None:
+    asked = init_request(world, project, **init)
+    if asked is None:
+        return
+    if end is not JobEnd.SUCCESS:
+        _begin_and_end(world, asked, job_index, end)
         return
     request = CraftRequest(
-        init=begin,
+        init=asked,
         typed=typed,
         listed=_listed(project, {entry.name for entry in typed}, login, strict=not no_strict_validation),
         annotations=parse_annotations(annotations),
@@ -57,11 +64,11 @@ def run_craft(
     signer = cache(lambda: load_signer(world, key))  # its password is asked for once
     push = make_push(world, load_signer=signer, bundle=bundle)
     craft = Craft(
-        init=lambda asked: _begin(world, asked, job_index),
+        init=lambda request: begin(world, request, job_index),
         add=make_add(world, ContentReader(world, world)),
         add_listed=_adder_of_workspace(world, project),
         push=push,
-        reset=Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter),
+        reset=make_reset(world),
         load_signer=signer,
         report=world.reporter,
     )
@@ -72,10 +79,13 @@ def run_craft(
         show_pushed(world, push, made)
 
 
-def _begin(world: World, request: InitRequest, job_index: str | None) -> CraftingState:
-    state = make_init(world, job_index)(request)
-    tell_of_commit(world, state)
-    return state
+def _begin_and_end(world: World, request: InitRequest, job_index: str | None, end: JobEnd) -> None:
+    if request.dry_run:
+        world.output.info(f"the job {end}: the contract is not tried")
+        return
+    if not has_attestation(world):
+        begin(world, request, job_index)
+    end_with_job(world, end)
 
 
 def _adder_of_workspace(world: World, project: Project) -> Add:

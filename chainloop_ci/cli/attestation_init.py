@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chainloop_ci import __version__
 from chainloop_ci.cli.contract_source import find_contract
 from chainloop_ci.cli.standing import begin_without_secrets, tell_that_nothing_is_checked
+from chainloop_ci.cli.unreachable import forget
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.init import Init, InitRequest, Machine
 from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
@@ -48,10 +49,17 @@ def run_init(
     )
     if request is None:
         return None
-    state = make_init(world, job_index)(request)
-    tell_of_commit(world, state)
+    state = begin(world, request, job_index)
     if not state.dry_run and world.settings().signing_key is None:
         world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
+    return state
+
+
+def begin(world: World, request: InitRequest, job_index: str | None) -> CraftingState:
+    """Begin an attestation and return its state."""
+    state = make_init(world, job_index)(request)
+    forget(world)
+    tell_of_commit(world, state)
     return state
 
 

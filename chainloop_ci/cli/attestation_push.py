@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
+from chainloop_ci.cli.attestation_reset import JobEnd, end_with_job, parse_job_status
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
 from chainloop_ci.cli.status_view import status_document
@@ -16,8 +17,17 @@ from chainloop_ci.crafting.status import get_status, require_compliant
 from chainloop_ci.errors import SigningKeyMissingError
 
 
-def run_push(world: World, *, key: str | None, annotations: Sequence[str], bundle: str | None) -> None:
-    """Push the attestation, or on a dry run print the statement that would be signed."""
+def run_push(
+    world: World, *, key: str | None, annotations: Sequence[str], bundle: str | None, job_status: str | None
+) -> None:
+    """Push the attestation, or on a dry run print the statement that would be signed.
+
+    After a job that did not succeed the run is ended instead: the job is red already, so that this is no error.
+    """
+    end = parse_job_status(job_status)
+    if end is not JobEnd.SUCCESS:
+        end_with_job(world, end)
+        return
     given = parse_annotations(annotations)
     push = make_push(world, load_signer=lambda: load_signer(world, key), bundle=bundle)
     if world.state().load().dry_run:

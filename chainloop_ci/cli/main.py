@@ -91,7 +91,7 @@ def _report(error: ChainloopError, world: World) -> int:
     status = exit_status(error)
     if world.shadowed_token and error.code in _REFUSALS_OF_A_TOKEN:
         error.hint = f"{error.hint}; {world.shadowed_token}" if error.hint else world.shadowed_token
-    if _is_forgiven(error, world):
+    if _is_forgiven(error, world) or _is_let_go(error, world):
         return SUCCESS
     world.output.error(error, status)
     if not world.ends_gracefully:
@@ -130,6 +130,15 @@ def _is_forgiven(error: ChainloopError, world: World) -> bool:
         return False
     forgive(world, error)
     return True
+
+
+def _is_let_go(error: ChainloopError, world: World) -> bool:
+    """Tell whether the job goes on without the control plane's answer, and show it the error as a warning."""
+    if not world.crafts:
+        return False
+    from chainloop_ci.cli.unreachable import is_let_go
+
+    return is_let_go(world, error)
 
 
 def _translate(error: click.ClickException, arguments: Sequence[str]) -> UsageError:

@@ -102,6 +102,16 @@ ATTESTATION: tuple[Option, ...] = (
         Kind.SWITCH,
         env="CHAINLOOP_GRACEFUL_EXIT",
     ),
+    Option(
+        "on_unreachable",
+        ("--on-unreachable",),
+        "When the control plane does not answer: fail, warn (end with 0), or queue (keep the signed attestation for "
+        "`push --resume`).",
+        Kind.CHOICE,
+        choices=("fail", "warn", "queue"),
+        default="fail",
+        env="CHAINLOOP_ON_UNREACHABLE",
+    ),
 )
 """Accepted by `attestation` and all of its commands."""
 
@@ -226,6 +236,14 @@ STATUS: tuple[Option, ...] = (
     ),
 )
 
+_JOB_STATUS = Option(
+    "job_status",
+    ("--job-status",),
+    "How the job ended, in the CI system's own word: after failure or cancelled the run ends without an attestation.",
+    env="CHAINLOOP_JOB_STATUS",
+    metavar="STATUS",
+)
+
 _KEY_TEXT = "a path, env://NAME, PEM text, or base64 of it"
 
 PUSH: tuple[Option, ...] = (
@@ -240,6 +258,7 @@ PUSH: tuple[Option, ...] = (
         Kind.PATH,
         env="CHAINLOOP_BUNDLE_PATH",
     ),
+    _JOB_STATUS,
 )
 
 CRAFT: tuple[Option, ...] = (

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chainloop_ci.config import Settings
     from chainloop_ci.contract.load import EvaluateCue
     from chainloop_ci.crafting.ports import RegistryCredentials
-    from chainloop_ci.runners.types import HostFacts
+    from chainloop_ci.runners.types import CiIdentity, HostFacts
     from chainloop_ci.state import LocalState
 
 _TRUE = frozenset(("true", "1", "yes", "on"))
@@ -78,6 +78,21 @@ class World:
         if word not in _TRUE | _FALSE:
             raise UsageError(f"{option.env}: expected true or false, found {word[:40]!r}")
         return word in _TRUE
+
+    @property
+    def on_unreachable(self) -> str:
+        """Return what to do when the control plane does not answer: `fail`, `warn` or `queue`."""
+        return (self.text("on_unreachable") or "").strip().lower()
+
+    def require_policy(self) -> None:
+        """Check what `on_unreachable` says: its variable may hold anything.
+
+        Raises:
+            UsageError: it is none of the words.
+        """
+        option, word = find_option("on_unreachable"), self.on_unreachable
+        if word not in option.choices:
+            raise UsageError(f"{option.env}: expected one of {', '.join(option.choices)}, found {word[:40]!r}")
 
     @property
     def debug(self) -> bool:
@@ -261,6 +276,13 @@ class World:
 
         runner = discover(look_around(self.env))
         return LocalState(state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd))
+
+    def ci(self) -> CiIdentity:
+        """Return what the CI system says of this job."""
+        from chainloop_ci.runners.registry import discover
+
+        facts = self.facts()
+        return discover(facts).ci(facts)
 
     def read_head(self, sha: str | None) -> GitHead | None:
         """Return the commit that is built; `sha` is a pull request's head (R31)."""

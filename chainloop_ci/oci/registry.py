@@ -192,11 +192,13 @@ class Registry:
         return errors.ServerFaultError(f"the registry {self.host} answered {self.name}:{tag} with {status}")
 
     def _unreachable(self, url: str, reason: str) -> errors.UnreachableError:
-        return errors.UnreachableError(
+        error = errors.UnreachableError(
             f"the registry {urlsplit(url).netloc} gave no answer for {self.name}: {reason}",
             hint="check the registry's name, its certificate, and HTTPS_PROXY; an image that is given as "
             "name@sha256:<digest> needs no registry, nor does an OCI layout (`docker buildx build --output type=oci`)",
         )
+        error.of_registry = True
+        return error
 
 
 def _join(url: str, location: str) -> str:
@@ -233,7 +235,9 @@ def _read(answer: Any, limit: int) -> bytes:
     try:
         raw: bytes = answer.raw.read(limit + 1, decode_content=True)
     except HTTPError as error:
-        raise errors.UnreachableError(f"the connection to {place} was lost ({type(error).__name__})") from error
+        lost = errors.UnreachableError(f"the connection to {place} was lost ({type(error).__name__})")
+        lost.of_registry = True
+        raise lost from error
     if len(raw) > limit:
         raise errors.ServerFaultError(f"{place} answered with more than {limit} bytes")
     return raw
