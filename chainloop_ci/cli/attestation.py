@@ -19,6 +19,8 @@ CRAFTING = ("craft", "init", "add", "remove", "status", "push", "reset")
 """Commands that make an attestation: a job without secrets is red by none of them. The others look at files."""
 _GRACEFUL = ("craft", "init", "push", "reset")
 """Commands that `--graceful-exit` is for (reference section 1.2)."""
+REPORTED = ("craft", "init", "add", "status", "push", "reset")
+"""Commands that the CI system hears of."""
 
 
 class AttestationCommand(Command):
@@ -44,6 +46,8 @@ class AttestationCommand(Command):
                 that it is not for. Its variable is for the whole job, and means those commands alone that it is for.
         """
         world: World = ctx.find_root().obj
+        if self.name in REPORTED:
+            world.begin_report(self.name, self._typed_secrets(ctx))
         if self.name in CRAFTING:
             world.require_policy()
         if self.name in _GRACEFUL:
@@ -54,6 +58,12 @@ class AttestationCommand(Command):
                 hint="leave it out here; CHAINLOOP_GRACEFUL_EXIT=true may stay set for the whole job",
             )
         return super().invoke(ctx)
+
+    def _typed_secrets(self, ctx: click.Context) -> dict[str, str]:
+        """Return the values of secret options, wherever they came from."""
+        options = (parameter.entry for parameter in self.params if isinstance(parameter, TableOption))
+        known = {**ctx.params, **ctx.find_root().obj.given}
+        return {entry.name: str(known[entry.name]) for entry in options if entry.secret and known.get(entry.name)}
 
     def _share(self, entry: Option, taken: set[str]) -> TableOption | None:
         option = super()._share(entry, taken)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chainloop_ci.cli.attestation_add import make_add, registry_credentials
 from chainloop_ci.cli.attestation_init import Project, begin, find_project, init_request
 from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, show_pushed, warn_of_bundle
-from chainloop_ci.cli.attestation_reset import JobEnd, end_with_job, has_attestation, make_reset, parse_job_status
+from chainloop_ci.cli.attestation_reset import JobEnd, end_run, end_with_job, has_attestation, parse_job_status
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.add import Add, AddRequest
 from chainloop_ci.crafting.annotations import parse_annotations
@@ -68,7 +68,8 @@ def run_craft(
         add=make_add(world, ContentReader(world, world)),
         add_listed=_adder_of_workspace(world, project),
         push=push,
-        reset=make_reset(world),
+        end=lambda trigger, reason: end_run(world, trigger, reason),
+        on_phase=world.output.phase,
         load_signer=signer,
         report=world.reporter,
     )

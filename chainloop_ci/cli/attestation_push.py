@@ -40,6 +40,8 @@ def run_push(
 def make_push(world: World, *, load_signer: Callable[[], Signer], bundle: str | None) -> Push:
     """Return the use case with this machine's adapters; `bundle` is where the stored bundle goes."""
     store = world.state()
+    if world.report:
+        world.report.bundle = bundle or ""
     file = BundleFile(bundle, cwd=world.cwd, belongs_to_state=store.owns, output=world.output) if bundle else None
     return Push(
         store=store,
@@ -78,7 +80,19 @@ def load_signer(world: World, key: str | None) -> Signer:
         )
     file = world.env.get(SIGNING_PASSWORD_FILE_VARIABLE)
     password = password_reader(world.env, file=world.cwd / file if file else None, prompt=_prompt(world))
-    return load_signing_key(settings.signing_key.value.reveal(), read_password=password, env=world.env)
+    return load_signing_key(settings.signing_key.value.reveal(), read_password=_masked(world, password), env=world.env)
+
+
+def _masked(world: World, read: Callable[[], str | None]) -> Callable[[], str | None]:
+    """Return what reads the password and has it masked in the job's log before anything is done with it."""
+
+    def read_masked() -> str | None:
+        password = read()
+        if world.report and password:
+            world.report.mask(password)
+        return password
+
+    return read_masked
 
 
 def _prompt(world: World) -> Callable[[], str] | None:
@@ -99,6 +113,8 @@ def show_dry(world: World, dry: DryPush) -> None:
     Raises:
         ContractNotMetError: it is not complete.
     """
+    if world.report:
+        world.report.note_state(dry.state)
     statement: Mapping[str, object] = json.loads(dry.statement)
     if world.format == "json":
         world.output.document({**status_document(get_status(dry.state)), "statement": statement})
@@ -111,6 +127,8 @@ def show_dry(world: World, dry: DryPush) -> None:
 
 def show_pushed(world: World, push: Push, pushed: Pushed) -> None:
     """Print what was stored, and forget it here."""
+    if world.report:
+        world.report.note_pushed(pushed)
     try:
         _show_result(world, pushed)
     finally:

@@ -12,12 +12,16 @@ from chainloop_ci.errors import StateBrokenError, UsageError
 
 def run_reset(world: World, *, trigger: str, reason: str | None, force: bool) -> None:
     """End the attestation without pushing it."""
-    _show(world, make_reset(world)(CancelTrigger(trigger), reason or "", force=force), trigger)
+    _show(world, end_run(world, CancelTrigger(trigger), reason or "", force=force), trigger)
 
 
-def make_reset(world: World) -> Reset:
-    """Return the use case with this machine's adapters."""
-    return Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter)
+def end_run(world: World, trigger: CancelTrigger, reason: str, *, force: bool = False) -> Forgotten | None:
+    """End this job's attestation; None: there is none."""
+    reset = Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter)
+    ended = reset(trigger, reason, force=force)
+    if world.report:
+        world.report.note_ended(ended)
+    return ended
 
 
 def _show(world: World, ended: Forgotten | None, trigger: str) -> None:
@@ -71,7 +75,7 @@ def end_with_job(world: World, end: JobEnd) -> None:
         world.output.info(f"the job {end}, and no attestation of it was begun: there is nothing to end")
         return
     trigger = _TRIGGERS[end]
-    _show(world, make_reset(world)(trigger, f"the job {end}"), trigger)
+    _show(world, end_run(world, trigger, f"the job {end}"), trigger)
 
 
 def has_attestation(world: World) -> bool:

@@ -31,7 +31,10 @@ def find_contract(world: World, given: str | None, *, dry_run: bool) -> Contract
         return None
     if world.file_exists(given):
         with world.open_file(given) as file:
-            return ContractFile(given, file.read(MAX_CONTRACT_BYTES + 1))
+            contract = ContractFile(given, file.read(MAX_CONTRACT_BYTES + 1))
+        if world.report:
+            world.report.contract = contract
+        return contract
     if "://" in given:
         return _find_public(world, given, dry_run=dry_run)
     if "/" in given or given.endswith((".yaml", ".yml", ".json", ".cue")):

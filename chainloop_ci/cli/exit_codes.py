@@ -26,6 +26,17 @@ INTERRUPTED = 130
 ABANDONED = 141
 """Whoever read our result went away (`… | head`), as shells say it (128 + SIGPIPE)."""
 
+MEANINGS: Mapping[int, str] = {
+    FAILURE: "the step failed",
+    USAGE: "the step has wrong options; nothing was begun",
+    CONTRACT_NOT_MET: "the contract is not met",
+    GATE: "a policy of the contract is violated",
+    NOT_ALLOWED: "the token, the key or a login was not accepted",
+    UNREACHABLE: "the control plane could not be reached; that says nothing about the build, and repeating is safe",
+    INTERRUPTED: "the step was interrupted; what was saved stays",
+}
+"""What a status says to who reads a job's summary."""
+
 EXIT_STATUSES: Mapping[str, int] = {
     "error": FAILURE,
     # input of the user

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -62,10 +63,17 @@ def run(arguments: Sequence[str], world: World) -> int:
     if "--debug" in arguments:
         # Before anything is parsed: what fails there should be explained too.
         world.given["debug"] = True
+    status = _run(arguments, world)
+    _write_report(status, world)
+    return status
+
+
+def _run(arguments: Sequence[str], world: World) -> int:
     try:
         return _invoke(arguments, world)
     except click.ClickException as error:
         _assume_json(arguments, world)
+        _begin_report(arguments, world)
         return _report(_translate(error, arguments), world)
     except OutputUnwritableError as error:
         return ABANDONED if error.abandoned else _report(error, world)
@@ -87,11 +95,36 @@ def _invoke(arguments: Sequence[str], world: World) -> int:
         return SUCCESS
 
 
+def _begin_report(arguments: Sequence[str], world: World) -> None:
+    """Let the CI system hear of a line that click could not read, when it is one that it hears of."""
+    group, _, command = _command_path(arguments).removeprefix("chainloop ").partition(" ")
+    if group == "attestation":
+        from chainloop_ci.cli.attestation import REPORTED
+
+        with suppress(UsageError):  # the switch itself may be what is wrong
+            if command in REPORTED:
+                world.begin_report(command)
+
+
+def _write_report(status: int, world: World) -> None:
+    """Tell the CI system; whatever becomes of that, the command has ended as it has."""
+    if world.report is None:
+        return
+    try:
+        world.report.write(status)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a report never decides how a command ends
+        world.output.warning("the report for the CI system could not be made", reason=type(error).__name__)
+
+
 def _report(error: ChainloopError, world: World) -> int:
     status = exit_status(error)
     if world.shadowed_token and error.code in _REFUSALS_OF_A_TOKEN:
         error.hint = f"{error.hint}; {world.shadowed_token}" if error.hint else world.shadowed_token
+    if world.report:
+        world.report.note_error(error, status)
     if _is_forgiven(error, world) or _is_let_go(error, world):
+        if world.report:
+            world.report.note_tolerance()
         return SUCCESS
     world.output.error(error, status)
     if not world.ends_gracefully:
@@ -114,7 +147,11 @@ def _report_defect(error: Exception, world: World) -> int:
         f"unexpected {type(error).__name__}: {error}" if world.debug else f"unexpected {type(error).__name__}",
         hint="this is a defect of chainloop: run it again with --debug and report what it prints",
     )
+    if world.report:
+        world.report.note_error(defect, FAILURE)
     if _is_forgiven(defect, world):
+        if world.report:
+            world.report.note_tolerance()
         return SUCCESS
     world.output.error(defect, FAILURE)
     return FAILURE

@@ -112,6 +112,20 @@ ATTESTATION: tuple[Option, ...] = (
         default="fail",
         env="CHAINLOOP_ON_UNREACHABLE",
     ),
+    Option(
+        "report_dir",
+        ("--report-dir",),
+        "Folder for what the CI system shows of this step: report.md, junit.xml, outputs.env.",
+        Kind.PATH,
+        env="CHAINLOOP_REPORT_DIR",
+    ),
+    Option(
+        "deactivate_ci_report",
+        ("--deactivate-ci-report",),
+        "Tell the CI system nothing: no summary, annotations, outputs or report files.",
+        Kind.SWITCH,
+        env="CHAINLOOP_DEACTIVATE_CI_REPORT",
+    ),
 )
 """Accepted by `attestation` and all of its commands."""
 

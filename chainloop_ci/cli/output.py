@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from chainloop_ci.cli.escaping import printable, printable_json, printable_lines
 from chainloop_ci.errors import ChainloopError, Finding, OutputUnwritableError
+from chainloop_ci.escaping import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from chainloop_ci.cli.table import Table
@@ -37,6 +37,10 @@ class Output:
         self.as_json = as_json
         self.has_result = False
         """Whether something was already written to stdout."""
+        self.on_warning: Callable[[str], None] = lambda line: None
+        """Called with each warning as one harmless line, without its level."""
+        self.on_phase: Callable[[str], None] = lambda title: None
+        """Called with the title of each part of the log that may be folded away, and with nothing at its end."""
         self._env = env
         self._debug = debug
         self._colour = stderr.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
@@ -83,7 +87,16 @@ class Output:
 
     def warning(self, message: str, **facts: object) -> None:
         """Say what the user should look at."""
+        self.on_warning(_line_of(message, facts))
         self._log("WRN", message, facts)
+
+    def phase(self, title: str) -> None:
+        """Begin a part of the log that may be folded away; it ends at the next one, or where a result is shown."""
+        self.on_phase(title)
+
+    def command(self, line: str) -> None:
+        """Write one line that the CI system obeys; the only way to do so, since every other line is made harmless."""
+        self._to_log(line)
 
     def debug(self, message: str, **facts: object) -> None:
         """Say what helps to find a fault; only with `--debug`."""
@@ -95,6 +108,7 @@ class Output:
 
         `level` is WRN where it does not count as an error.
         """
+        self.on_phase("")
         self._log(level, error.message, {})
         hints = {error.hint}
         # A single finding often stands in the message already; the same advice is given once.
@@ -126,8 +140,7 @@ class Output:
 
     def _log(self, level: str, message: str, facts: Mapping[str, object]) -> None:
         head = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m" if self._colour else level
-        words = [printable(message), *(f"{name}={_value(value)}" for name, value in facts.items())]
-        self._to_log(" ".join([head, *words]))
+        self._to_log(f"{head} {_line_of(message, facts)}")
 
     def _line(self, text: str) -> None:
         self._to_log(printable(text))
@@ -150,6 +163,7 @@ class Output:
             return None
 
     def _result(self, text: str) -> None:
+        self.on_phase("")
         self.has_result = True
         with _writing_result(self.stdout):
             _write(self.stdout, text)
@@ -199,6 +213,10 @@ def _silence(stream: TextIO) -> None:
 def _write(stream: TextIO, text: str) -> None:
     stream.write(text + "\n")
     stream.flush()
+
+
+def _line_of(message: str, facts: Mapping[str, object]) -> str:
+    return " ".join([printable(message), *(f"{name}={_value(value)}" for name, value in facts.items())])
 
 
 def _value(value: object) -> str:

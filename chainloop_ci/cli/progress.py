@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chainloop_ci.cli.escaping import printable
 from chainloop_ci.cli.folding import places, shorten
 from chainloop_ci.cli.output import Output
 from chainloop_ci.digests import Digest
+from chainloop_ci.escaping import printable
 
 Clock = Callable[[], float]
 """Seconds, counted from anywhere."""

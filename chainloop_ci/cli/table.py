@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 from itertools import zip_longest
 
-from chainloop_ci.cli.escaping import printable
 from chainloop_ci.cli.folding import fold, longest_word, places, shrink, wrap
+from chainloop_ci.escaping import printable
 from chainloop_ci.records import record
 
 Row = Sequence[str]

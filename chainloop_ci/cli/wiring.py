@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from chainloop_ci.cli.options import Kind, find_option
@@ -14,6 +16,7 @@ from chainloop_ci.errors import ChainloopError, NotAllowedError, NotAuthenticate
 
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState, GitHead, ImageReference
+    from chainloop_ci.cli.ci_report import CiReport
     from chainloop_ci.cli.progress import ConsoleReporter
     from chainloop_ci.cli.standing import Standing
     from chainloop_ci.client.control_plane import ControlPlane
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
 
 _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off", ""))
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_TEKTON_RESULTS = "/tekton/results"
+"""As `runners.systems.tekton` has it, which is not loaded for the question whether there is any CI system."""
 
 
 class World:
@@ -56,6 +63,8 @@ class World:
         """Whether `--graceful-exit` is on and this is a command that it is for."""
         self.shadowed_token = ""
         """For people, when the token that was used stands before another one that is kept: which, and where."""
+        self.report: CiReport | None = None
+        """What the CI system will be told of this command; None where nobody listens."""
         self._control_plane: ControlPlane | None = None
 
     # --- options and output ------------------------------------------------------------------------------------------
@@ -114,6 +123,22 @@ class World:
 
         return ConsoleReporter(self.output, monotonic)
 
+    def begin_report(self, command: str, typed_secrets: Mapping[str, str] = _NOTHING) -> None:
+        """Let the CI system hear of what `attestation <command>` does, if there is one and nobody switched that off.
+
+        `typed_secrets` are the values of the command's own options that are secret.
+
+        Raises:
+            UsageError: the variable of the switch is no truth value.
+        """
+        if self.report is not None or self.switch("deactivate_ci_report"):
+            return
+        if self.env.get("GITHUB_RUN_ID") or self.text("report_dir") or os.path.lexists(_TEKTON_RESULTS):
+            from chainloop_ci.cli.ci_report import CiReport
+
+            self.report = CiReport(self, command)
+            self.report.begin(typed_secrets)
+
     @property
     def format(self) -> str:
         """Return what `--output` asks for."""
@@ -137,9 +162,12 @@ class World:
 
         return str(uuid.uuid4())
 
+    def new_word(self) -> str:
+        """Return a word that nobody can guess: 128 bits, in hexadecimal digits."""
+        return os.urandom(16).hex()
+
     def new_handle(self) -> str:
         """Return a random run handle (R14): 256 bits."""
-        import os
         from base64 import urlsafe_b64encode
 
         # As secrets.token_urlsafe(32), which would load what random numbers of other kinds need.
@@ -266,16 +294,18 @@ class World:
         """Return the state file of this job."""
         from chainloop_ci.state import LocalState, state_path
 
+        note: dict[str, Any] = {"on_state": self.report.note_state} if self.report else {}
         explicit = self.text("local_state_path")
         if explicit:
             # Nobody needs to be asked: status stays light.
-            return LocalState(self.cwd / explicit)
+            return LocalState(self.cwd / explicit, **note)
         from chainloop_ci.runners.registry import discover
         from chainloop_ci.workspace.facts import look_around
         from chainloop_ci.workspace.git_files import find_git_dir
 
         runner = discover(look_around(self.env))
-        return LocalState(state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd))
+        path = state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd)
+        return LocalState(path, **note)
 
     def ci(self) -> CiIdentity:
         """Return what the CI system says of this job."""

@@ -33,10 +33,9 @@ def check_compliance(
     `annotations` and `material_annotations` are the ones given when crafting. An annotation that has a value in the
     contract needs none. A finding's path points into the normalised contract.
     """
-    prefix = "" if contract.schema is ContractSchema.V1 else "/spec"
     return (
-        *_check_materials(contract, present, material_annotations, f"{prefix}/materials"),
-        *_check_annotations(contract, annotations, f"{prefix}/annotations"),
+        *_check_materials(contract, present, material_annotations, contract.materials_path),
+        *_check_annotations(contract, annotations, f"{contract.body_path}/annotations"),
     )
 
 
@@ -105,9 +104,14 @@ def _has_value(annotation: Annotation, given: Mapping[str, str]) -> bool:
     return bool(annotation.value or given.get(annotation.name))
 
 
+def placeholder(entry: ContractMaterial) -> str:
+    """Return what stands for the value of `entry` where people are told what to type."""
+    return _PLACEHOLDERS.get(entry.type, "<file>")
+
+
 def add_command(entry: ContractMaterial) -> str:
     """Return the command that adds `entry`, without the program's name; placeholders stand in angle brackets."""
-    value = _PLACEHOLDERS.get(entry.type, "<file>")
+    value = placeholder(entry)
     open_annotations = (annotation.name for annotation in entry.annotations if not annotation.value)
     options = "".join(f" --annotation {name}=<value>" for name in open_annotations)
     return f"attestation add --name {entry.name} --value {value}{options}"

@@ -5,7 +5,7 @@ The schema is chosen by the header first and only that schema's errors are repor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from chainloop_ci.contract.cue_subset import read_cue
 from chainloop_ci.contract.document import from_document
 from chainloop_ci.contract.json_reader import read_json
-from chainloop_ci.contract.nodes import Node, Path, Tree, broken, finding_at, plain
+from chainloop_ci.contract.nodes import Node, Path, Tree, broken, find_node, finding_at, plain
 from chainloop_ci.contract.normalise import camel_case, normalise
 from chainloop_ci.contract.rules import check_rules, find_warnings
 from chainloop_ci.contract.schema_findings import MAX_FINDINGS, check_schema
@@ -21,7 +21,7 @@ from chainloop_ci.contract.schemas import contract_schema
 from chainloop_ci.contract.types import Contract, ContractFormat, ContractSchema, MaterialType
 from chainloop_ci.contract.yaml12 import read_yaml
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import ContractInvalidError, Finding
+from chainloop_ci.errors import ChainloopError, ContractInvalidError, Finding
 from chainloop_ci.records import record
 
 EvaluateCue = Callable[[bytes], bytes]
@@ -84,6 +84,20 @@ def load(
     except ContractInvalidError as error:
         raise _invalid(_unplaced(error.findings)) from error
     return replace(judged, warnings=tuple(_unplaced(judged.warnings)))
+
+
+def find_lines(raw: bytes, *, filename: str | None = None, paths: Iterable[str]) -> dict[str, int]:
+    """Return the line of each value that one of `paths` names, counted from 1.
+
+    `paths` are those of findings: JSON pointers into the normalised contract. A contract that cannot be read here, full
+    CUE among them, has no lines; what is not in it has none either.
+    """
+    try:
+        _, _, tree = _read(raw, _format_of(filename), None)
+        root, _ = normalise(tree.root, contract_schema(_choose_schema(tree)))
+    except ChainloopError:
+        return {}
+    return {path: node.place.line for path in paths if (node := find_node(root, path))}
 
 
 def _unplaced(findings: Sequence[Finding]) -> list[Finding]:

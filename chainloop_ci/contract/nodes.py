@@ -171,6 +171,21 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part)[:_SHOWN].replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def find_node(root: Node, path: str) -> Node | None:
+    """Return the value that a JSON pointer (RFC 6901) names."""
+    node = root
+    for part in path.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        value = node.value
+        if isinstance(value, dict) and name in value:
+            node = value[name].node
+        elif isinstance(value, list) and name.isascii() and name.isdigit() and int(name) < len(value):
+            node = value[int(name)]
+        else:
+            return None
+    return node
+
+
 def place_of(root: Node, path: Sequence[str | int]) -> Place:
     """Return where the value at `path` stands, or the nearest value above it that exists."""
     node = root

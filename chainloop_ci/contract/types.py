@@ -152,6 +152,16 @@ class Contract:
         return next((entry for entry in self.materials if entry.name == name), None)
 
     @property
+    def body_path(self) -> str:
+        """Return the JSON pointer to what the contract asks for, in its normalised document."""
+        return "" if self.schema is ContractSchema.V1 else "/spec"
+
+    @property
+    def materials_path(self) -> str:
+        """Return the JSON pointer to its materials."""
+        return f"{self.body_path}/materials"
+
+    @property
     def groups(self) -> dict[str, tuple[ContractMaterial, ...]]:
         """Return the groups in contract order, each with its members."""
         names = dict.fromkeys(entry.group for entry in self.materials if entry.group)

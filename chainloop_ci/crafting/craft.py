@@ -15,7 +15,6 @@ from chainloop_ci.crafting.add import Add, AddRequest
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed
-from chainloop_ci.crafting.reset import Reset
 from chainloop_ci.crafting.status import find_missing, not_met
 from chainloop_ci.errors import (
     ChainloopError,
@@ -67,17 +66,20 @@ class Craft:
         add: Add,
         add_listed: Add,
         push: Push,
-        reset: Reset,
+        end: Callable[[CancelTrigger, str], None],
         load_signer: Callable[[], Signer],
         report: Reporter,
+        on_phase: Callable[[str], None] = lambda title: None,
     ) -> None:
+        """`end` ends the run that was begun; `on_phase` is told what is done next."""
         self._init = init
         self._add = add
         self._add_listed = add_listed
         self._push = push
-        self._reset = reset
+        self._end_run = end
         self._load_signer = load_signer
         self._report = report
+        self._on_phase = on_phase
 
     def __call__(self, request: CraftRequest) -> Pushed | DryPush:
         """Craft the attestation; on a dry run return the statement that would be signed.
@@ -89,8 +91,11 @@ class Craft:
         """
         if not request.init.dry_run:
             self._load_signer()
+        self._on_phase("Begin the attestation")
         state = self._init(request.init)
+        self._on_phase("Add the materials")
         refused = _add_all(self._add_listed, request.listed) | _add_all(self._add, request.typed)
+        self._on_phase("Push the attestation")
         try:
             if refused or state.dry_run:
                 dry = self._push.dry(request.annotations)
@@ -107,7 +112,7 @@ class Craft:
         if state.dry_run:
             return
         try:
-            self._reset(CancelTrigger.FAILURE, error.message)
+            self._end_run(CancelTrigger.FAILURE, error.message)
         except ChainloopError as untold:
             # The reason why the job fails is told, whatever becomes of the run.
             self._report.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
@@ -126,15 +131,17 @@ def _add_all(add: Add, requests: Sequence[AddRequest]) -> dict[str, ChainloopErr
 
 def _list_all(state: CraftingState, refused: Mapping[str, ChainloopError]) -> list[Finding]:
     """Return what was refused and what is missing; a refused material with its own reasons, not as missing too."""
-    findings = [finding for name, error in refused.items() for finding in _findings(name, error)]
-    entries = enumerate(state.contract.materials)
-    told = tuple(f"/materials/{index}" for index, entry in entries if entry.name in refused)
-    return findings + [finding for finding in find_missing(state) if not (finding.path or "").endswith(told)]
+    paths = {entry.name: f"{state.contract.materials_path}/{at}" for at, entry in enumerate(state.contract.materials)}
+    findings = [finding for name, error in refused.items() for finding in _findings(name, error, paths.get(name))]
+    told = {paths[name] for name in refused if name in paths}
+    return findings + [finding for finding in find_missing(state) if finding.path not in told]
 
 
-def _findings(name: str, error: ChainloopError) -> list[Finding]:
+def _findings(name: str, error: ChainloopError, path: str | None) -> list[Finding]:
+    """Return what is wrong with one material; `path` is its entry in the contract."""
     if not error.findings:
-        return [Finding(error.code, f"the material {name}: {error.message}", hint=error.hint)]
+        return [Finding(error.code, f"the material {name}: {error.message}", path=path, hint=error.hint)]
     return [
-        Finding(found.code, f"the material {name}: {found}", hint=found.hint or error.hint) for found in error.findings
+        Finding(found.code, f"the material {name}: {found}", path=path, hint=found.hint or error.hint)
+        for found in error.findings
     ]

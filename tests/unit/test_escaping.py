@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainloop_ci.cli.escaping import printable, printable_json
+from chainloop_ci.escaping import printable, printable_json
 
 NAUGHTY = ["\x1b[2J", "a\r\nERR forged", "\u202egnp.exe", "\x9b31m", "\x00", "\ud800", "section_start:1:x\r\x1b[0K"]
 

@@ -1,0 +1,50 @@
+"""How a report gets into its files: appended to those of the CI system, and in one step into those of our own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# What a file of the CI system is opened with: never made here, since its absence means that nobody would read it.
+_APPEND = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+def append(path: Path, text: str) -> None:
+    """Append lines to a file of the CI system, below whatever stands there.
+
+    Raises:
+        OSError: it cannot be written, or is not there.
+    """
+    with os.fdopen(os.open(path, _APPEND), "r+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        # A last line without its end would swallow our first one.
+        is_open = file.read(1) not in (b"", b"\n")
+        file.write((b"\n" if is_open else b"") + text.encode("utf-8", "replace"))
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file in bytes; 0 when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file whole, in place of what is there; a link in its place is replaced, not followed.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new.unlink(missing_ok=True)
+    try:
+        # For everybody who may read the workspace: the CI system collects it, often as another user.
+        with os.fdopen(os.open(new, _NEW, 0o644), "wb") as file:
+            file.write(text.encode("utf-8", "replace"))
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
