@@ -35,9 +35,8 @@ def prose(text: str) -> str:
     if shown.startswith(_COMMAND) and "`" not in shown:
         return code(shown, MAX_SENTENCE_CHARACTERS)
     parts = shown.split("`")
-    if len(parts) % 2 == 0:
+    if len(parts) % 2 == 0 or not all(part.strip() for part in parts[1::2]):
         return sentence(shown)
-    # A part that is empty had two backticks side by side: no code, and nothing is lost.
     return "".join(code(part, MAX_SENTENCE_CHARACTERS) if at % 2 else _inner(part) for at, part in enumerate(parts))
 
 
