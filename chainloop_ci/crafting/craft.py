@@ -66,7 +66,7 @@ class Craft:
         add: Add,
         add_listed: Add,
         push: Push,
-        end: Callable[[CancelTrigger, str], None],
+        end: Callable[[CancelTrigger, str], object],
         load_signer: Callable[[], Signer],
         report: Reporter,
         on_phase: Callable[[str], None] = lambda title: None,
