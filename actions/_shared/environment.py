@@ -37,9 +37,10 @@ _KEPT = re.compile(
 )
 _NO_ANSWER = re.compile(
     r"ProxyError|ConnectTimeout|NewConnectionError|Failed to establish|name resolution|Connection (refused|reset)"
-    r"|timed out|dns error|error sending request|tunnel|407",
+    r"|timed out|dns error|error sending request|tunnel|407|\(from versions: none\)",
     re.IGNORECASE,
 )
+_OTHER_FILE = re.compile(r"HASHES|hash mismatch|Bad CRC|Failed to extract", re.IGNORECASE)
 
 
 def provide_environment(lock: Path, env: Mapping[str, str]) -> Path:
@@ -147,13 +148,13 @@ def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> None:
 
 def _failed(command: list[str], printed: str) -> InstallError:
     program = Path(command[0]).stem
-    if "HASHES" in printed or "hash mismatch" in printed.lower():
+    if _OTHER_FILE.search(printed):
         return InstallError(
-            "a package is not the one of the lock: its hash differs (see above). Nothing was installed; look at the "
-            "index or the wheel folder that it came from",
+            "a package is not the one of the lock: its hash differs (see above). Nothing was installed; look at "
+            "the index or the wheel folder that it came from",
             output=printed,
         )
-    if _NO_ANSWER.search(printed):
+    if "--no-index" not in command and _NO_ANSWER.search(printed):
         return InstallError(
             "the package index did not answer (see above): check the inputs package-index, proxy, no-proxy and "
             "ca-bundle, or give the wheels of requirements/client.txt in the input wheels",

@@ -93,7 +93,7 @@ try_uv() {
   # Not the environment of the project that is being built, and nothing is downloaded.
   path=$(UV_PYTHON_DOWNLOADS=never "$uv" python find --no-project --no-config --system --quiet ">=3.$oldest_minor" \
     2>/dev/null </dev/null || true)
-  try_python "$(type -P -- "${path:-uv}" || true)" "that of uv"
+  try_python "$path" "a Python of uv"
 }
 
 fail_without_python() {
