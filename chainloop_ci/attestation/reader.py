@@ -176,6 +176,7 @@ def _read_head(subjects: list[Fields]) -> GitHead | None:
         message=annotations.text("message"),
         date=moment,
         remotes=tuple(Remote(entry.text("name"), entry.text("url")) for entry in annotations.children("remotes")),
+        source=annotations.text("source"),
     )
 
 

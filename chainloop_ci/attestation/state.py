@@ -55,6 +55,8 @@ class GitHead:
     message: str = ""
     date: datetime | None = None
     remotes: tuple[Remote, ...] = ()
+    source: str = ""
+    """Who says that it is this commit, where no git repository here has it: `event-document` or `ci-variable`."""
 
 
 @record

@@ -151,6 +151,7 @@ def _head_document(head: GitHead) -> dict[str, object]:
             "message": head.message,
             "date": render_time(head.date) if head.date else None,
             "remotes": [{"name": remote.name, "url": remote.url} for remote in head.remotes],
+            "source": head.source or None,
         }
     )
 
@@ -285,6 +286,7 @@ def _read_head(head: Fields) -> GitHead:
         message=head.text("message"),
         date=head.time("date"),
         remotes=tuple(Remote(entry.text("name"), entry.text("url")) for entry in head.children("remotes")),
+        source=head.text("source"),
     )
 
 

@@ -89,6 +89,7 @@ def _head_subject(head: GitHead) -> dict[str, object]:
         "date": render_time(head.date) if head.date else "",
         "message": head.message,
         "remotes": [{"name": remote.name, "url": remote.url} for remote in head.remotes],
+        "source": head.source,
     }
     annotations = {name: value for name, value in facts.items() if value}
     subject: dict[str, object] = {"name": GIT_HEAD, "digest": {algorithm: digits}}

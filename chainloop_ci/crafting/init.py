@@ -28,6 +28,7 @@ from chainloop_ci.errors import (
     UnreachableError,
 )
 from chainloop_ci.records import record
+from chainloop_ci.runners.commits import head_source
 from chainloop_ci.runners.heads import judge
 from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_variables
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
@@ -279,7 +280,7 @@ class Init:
             # R31: what is checked out may be the test merge commit; an attestation is never about that one.
             self._report.warning("the head commit of the pull request is not known; none is recorded")
             return None
-        return self._machine.read_head(ci.head_sha)
+        return _complete(self._machine.read_head(ci.head_sha), ci.head_sha, self._machine.facts)
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -335,6 +336,16 @@ class Init:
             project_version=version,
             client_version=self._machine.client_version,
         )
+
+
+def _complete(head: GitHead | None, sha: str | None, facts: HostFacts) -> GitHead | None:
+    """Return the commit with the word of the CI system in place of git's where git does not have it.
+
+    A job that only collects what others have built has no checkout.
+    """
+    if sha is None or (head and head.date):
+        return head
+    return replace(head or GitHead(hash=sha), source=head_source(facts, sha))
 
 
 def _not_for_a_dry_run(previous: CraftingState) -> AlreadyInitializedError:

@@ -44,6 +44,15 @@ def github_head(facts: HostFacts) -> str | None:
     return commit(facts.env.get("GITHUB_SHA"))
 
 
+def head_source(facts: HostFacts, sha: str) -> str:
+    """Return who says that `sha` is the head: GitHub's event document, or a variable of the CI system."""
+    named = (
+        _mapping(_mapping(facts.event, "pull_request"), "head").get("sha"),
+        _mapping(facts.event, "merge_group").get("head_sha"),
+    )
+    return "event-document" if sha in named else "ci-variable"
+
+
 def github_pull_request(facts: HostFacts) -> str | None:
     """Return the number of the pull request whose event this is."""
     if facts.env.get("GITHUB_EVENT_NAME") not in GITHUB_PULL_REQUEST_EVENTS:

@@ -10,6 +10,7 @@ import pytest
 import rfc8785
 
 from chainloop_ci.attestation.predicate import builder_id
+from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.state import CraftingState, GitHead, WorkflowPin
 from chainloop_ci.attestation.state_document import attestation_document, from_document
 from chainloop_ci.attestation.statement import render_statement
@@ -118,6 +119,15 @@ def test_a_commit_that_only_has_a_hash_has_no_annotations() -> None:
     state = minimal_state(head=GitHead("a" * 64))
 
     assert rendered(state)["subject"][1] == {"name": "git.head", "digest": {"sha256": "a" * 64}}
+
+
+def test_a_commit_that_git_does_not_have_says_by_whose_word_it_is_recorded() -> None:
+    state = minimal_state(head=GitHead("a" * 40, source="ci-variable"))
+
+    subject = rendered(state)["subject"][1]
+
+    assert subject["annotations"] == {"source": "ci-variable"}
+    assert read_statement(render_statement(state, finished_at=FINISHED, builder_id=BUILDER)).head == state.head
 
 
 def test_an_image_says_its_tag() -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from chainloop_ci.api.access import Role
-from chainloop_ci.attestation.state import CraftingState, GitHead
+from chainloop_ci.attestation.state import CraftingState, GitHead, Remote
 from chainloop_ci.crafting.init import Init, InitRequest, Machine
 from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
 from chainloop_ci.errors import (
@@ -55,7 +56,13 @@ def make(store: MemoryStore, plane: MemoryPlane, notes: Notes) -> Callable[..., 
     def no_plane() -> MemoryPlane:
         raise AssertionError("nobody may ask the control plane here")
 
-    def make(env: dict[str, str] | None = None, *, offline: bool = False) -> Init:
+    def make(
+        env: dict[str, str] | None = None,
+        *,
+        offline: bool = False,
+        event: dict[str, Any] | None = None,
+        read_head: Callable[[str | None], GitHead | None] = lambda sha: GitHead(hash=sha or "0" * 40),
+    ) -> Init:
         ask = no_plane if offline else lambda: plane
         return Init(
             store=store,
@@ -63,11 +70,11 @@ def make(store: MemoryStore, plane: MemoryPlane, notes: Notes) -> Callable[..., 
             control_plane_url=lambda: "https://cp.test",
             terms=TermsFinder(control_plane=ask, report=notes),
             machine=Machine(
-                facts=HostFacts(env=env or {}),
+                facts=HostFacts(env=env or {}, event=event or {}),
                 now=lambda: NOW,
                 new_id=lambda: next(ids),
                 new_handle=lambda: "the handle",
-                read_head=lambda sha: GitHead(hash=sha or "0" * 40),
+                read_head=read_head,
                 belongs_to_other_job=belongs_to_other_job,
                 client_version="1.0.0",
             ),
@@ -148,6 +155,43 @@ def test_an_init_whose_answer_was_lost_makes_another_run_for_another_commit(make
     state = make()(InitRequest(NAMED))
 
     assert state.pin.run_id != first.pin.run_id
+
+
+PULL_REQUEST = {"pull_request": {"number": 17, "head": {"sha": "2" * 40}}}
+
+
+@pytest.mark.parametrize(
+    ("event_name", "event", "expected"),
+    [
+        ("push", {}, ("1" * 40, "ci-variable")),
+        ("pull_request", PULL_REQUEST, ("2" * 40, "event-document")),
+        ("merge_group", {"merge_group": {"head_sha": "1" * 40}}, ("1" * 40, "event-document")),
+    ],
+)
+def test_a_job_without_a_checkout_is_about_the_commit_that_its_ci_system_names(make, event_name, event, expected):
+    env = {**GITHUB, "GITHUB_EVENT_NAME": event_name, "GITHUB_SHA": "1" * 40}
+
+    state = make(env, event=event, read_head=lambda sha: None)(InitRequest(NAMED))
+
+    assert (state.head.hash, state.head.source) == expected
+
+
+def test_what_git_knows_of_the_commit_is_kept_where_it_lacks_the_commit_itself(make):
+    remotes = (Remote("origin", "https://github.com/acme/widget"),)
+
+    state = make({**GITHUB, "GITHUB_SHA": "1" * 40}, read_head=lambda sha: GitHead(hash=sha, remotes=remotes))(
+        InitRequest(NAMED)
+    )
+
+    assert state.head == GitHead(hash="1" * 40, remotes=remotes, source="ci-variable")
+
+
+def test_a_commit_that_git_has_needs_no_other_witness(make):
+    head = GitHead(hash="1" * 40, date=NOW)
+
+    state = make({**GITHUB, "GITHUB_SHA": "1" * 40}, read_head=lambda sha: head)(InitRequest(NAMED))
+
+    assert state.head == head
 
 
 def test_r31_an_attestation_is_never_about_the_test_merge_that_is_checked_out(make, plane, notes) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
 import sys
 from datetime import UTC, datetime
 
@@ -180,3 +182,19 @@ def test_a_program_that_fails_leaves_the_reading_to_us(repository, git, tmp_path
 
     assert head is not None
     assert head.message == "Subject\n\nBody"
+
+
+def test_a_repository_of_another_user_is_read_too(repository, git, tmp_path):
+    # Containers run as another user than the one who checked out; git then asks to be told that the folder is safe.
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n')
+    wrapper.chmod(0o755)
+    env = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    asked = subprocess.run(["git", "status"], cwd=repository, env=env, capture_output=True, text=True, check=False)
+
+    head = read_head(repository, env=env)
+
+    assert "dubious ownership" in asked.stderr
+    assert head is not None
+    assert (head.hash, head.author_name) == (git(repository, "rev-parse", "HEAD"), "Ana Müller")
