@@ -220,6 +220,10 @@ class LocalState:
         except OSError as error:
             raise self._broken(f"the signed bundle beside it cannot be read: {error.strerror or error}") from error
 
+    def shared_digest(self) -> Digest | None:
+        """Return None: nobody but this job changes its file."""
+        return None
+
     def _last_pushed(self) -> str:
         """Return what is known of the attestation that was pushed last, for an error message."""
         try:

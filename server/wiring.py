@@ -33,6 +33,8 @@ from server.services.organizations import Organizations
 from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.runs import Runs
+from server.services.shared_states import SharedStates
+from server.services.successors import Successors
 from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
 from server.services.workflows import Workflows
@@ -68,6 +70,8 @@ class Services:
     contracts: Contracts
     crafting: Crafting
     runs: Runs
+    shared_states: SharedStates
+    successors: Successors
     attestations: Attestations
     artifacts: Artifacts
     body_places: BodyPlaces
@@ -106,6 +110,8 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         contracts=contracts,
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
+        shared_states=SharedStates(database, now),
+        successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
         attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=checker),
         artifacts=_build_artifacts(config, database, now, back_ends),
         body_places=BodyPlaces(config.threads // 4),

@@ -19,11 +19,21 @@ MAX_NAME = 63
 MIN_RUN_EXPIRY_SECONDS = 60
 MAX_RUN_EXPIRY_SECONDS = 30 * 24 * 3600
 """Between these lies the life of a run after its last accepted request (R15)."""
+MAX_STATE_BYTES = 6 * 1024 * 1024
+"""The shared state of one run, sealed (reference section 1.4)."""
 DEFAULT_PAGE = 50
 MAX_PAGE = 200
 
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 HANDLE_HEADER = "Chainloop-Run-Handle"
+RUN_HEADER = "Chainloop-Run"
+"""With a shared state: the run that goes on with it, the newest of its successors (R16)."""
+RUN_STATE_HEADER = "Chainloop-Run-State"
+"""The state of that run."""
+SEALED_FOR_HEADER = "Chainloop-Sealed-For"
+"""The run that the bytes were sealed for: an earlier one, as long as the newest has none of its own."""
+STATE_DIGEST_HEADER = "Chainloop-State-Digest"
+"""Digest of the shared state that an attestation was made of."""
 ORGANIZATION_HEADER = "Chainloop-Organization"
 BUNDLE_MEDIA_TYPE = MEDIA_TYPE
 PROBLEM_MEDIA_TYPE = "application/problem+json"

@@ -113,6 +113,23 @@ class CancelRequest:
 
 
 @record
+class SuccessorRequest:
+    """Go on with an ended run in a later attempt of the same CI run (R16)."""
+
+    ci: Annotated[CiIdentity, about("What the CI system says of the job that asks.", properties=_CI_PROPERTIES)]
+
+
+@record
+class KeptState:
+    """A shared state that was kept; its content is the client's and sealed."""
+
+    run_id: str
+    digest: Annotated[Digest, about("Of the bytes that were sent.")]
+    size_bytes: int
+    expires_at: Annotated[datetime, about("When the run expires now (R15).")]
+
+
+@record
 class Check:
     """One line of a verification: a word and why."""
 
@@ -190,6 +207,7 @@ class WorkflowRun:
     view_url: str = ""
     refusals: Annotated[int, about("How many stores were refused.")] = 0
     commit: Annotated[str | None, about("The attested one, else the one that the CI system named; claimed.")] = None
+    successor_of: Annotated[str | None, about("R16: the run of an earlier attempt that this one goes on with.")] = None
 
 
 @record
@@ -209,6 +227,7 @@ class RunDetail:
     policies: Annotated[str, about("`not evaluated` when the contract has some, else empty.")] = ""
     limits_of_trust: Annotated[tuple[str, ...], about("What green does not prove (R12).")] = ()
     address: Annotated[str, about("Where the request came from that began the run; empty: not kept.")] = ""
+    successor: Annotated[str | None, about("R16: the run that goes on with this one.")] = None
 
 
 @record

@@ -130,6 +130,10 @@ class Session:
     expires_at: datetime | None = None
     view_url: str = ""
     latest_contract_revision: int | None = None
+    shared: bool = False
+    """The control plane keeps the state for all jobs of the run."""
+    attempt: int | None = None
+    """The newest attempt of the CI run that has worked on it, when that is another than the one that began it (R16)."""
 
 
 @record
@@ -154,6 +158,9 @@ class CraftingState:
     removed: Mapping[str, Digest] = field(default_factory=dict)
     """Materials that were taken out again: who adds other bytes under such a name replaces them (R17)."""
 
+    carried: frozenset[str] = frozenset()
+    """Materials of an earlier attempt of the CI run: who adds one again replaces it, without asking for it (R16)."""
+
     @property
     def is_begun(self) -> bool:
         """Tell whether its run exists: `init` saves the state before it knows; a dry run has none to wait for."""
@@ -161,12 +168,37 @@ class CraftingState:
 
     def with_material(self, material: CraftedMaterial) -> CraftingState:
         """Return the state with `material` added or replaced."""
-        return replace(self, materials={**self.materials, material.name: material})
+        materials = {**self.materials, material.name: material}
+        return replace(self, materials=materials, carried=self.carried - {material.name})
 
     def without_material(self, name: str) -> CraftingState:
         """Return the state without the material `name`, which must be there."""
         kept = {other: material for other, material in self.materials.items() if other != name}
-        return replace(self, materials=kept, removed={**self.removed, name: self.materials[name].digest})
+        removed = {**self.removed, name: self.materials[name].digest}
+        return replace(self, materials=kept, removed=removed, carried=self.carried - {name})
+
+    def in_attempt(self, attempt: int) -> CraftingState:
+        """Return the state as a job of a later attempt of the CI run goes on with it."""
+        if attempt <= (self.session.attempt or self.session.ci.run_attempt or 0):
+            return self
+        return replace(self, session=replace(self.session, attempt=attempt), carried=self._names)
+
+    def taken_over(self, run_id: str, ci: CiIdentity, *, token_id: str, expires_at: datetime) -> CraftingState:
+        """Return the state that the successor of an ended run begins with (R16): its materials are kept."""
+        session = replace(self.session, ci=ci, expires_at=expires_at, view_url="", attempt=ci.run_attempt)
+        return replace(
+            self,
+            pin=replace(self.pin, run_id=run_id),
+            session=session,
+            auth_id=token_id,
+            finished_at=None,
+            carried=self._names,
+        )
+
+    @property
+    def _names(self) -> frozenset[str]:
+        """Return every name that something was added under, taken out since or not."""
+        return frozenset((*self.materials, *self.removed))
 
     def find_digest(self, name: str) -> Digest | None:
         """Return the digest of what was added last under `name`, taken out since or not; None when nothing was."""

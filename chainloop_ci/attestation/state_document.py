@@ -166,10 +166,13 @@ def _own_document(state: CraftingState) -> dict[str, object]:
             "ci": ci_document(session.ci),
             "expiresAt": render_time(session.expires_at) if session.expires_at else None,
             "latestContractRevision": session.latest_contract_revision,
+            "shared": session.shared,
+            "attempt": session.attempt,
             "casMaxBytes": state.cas.max_bytes,
             "runnerVariables": sorted(state.runner.env),
             "contractVariables": sorted(state.env),
             "skipUpload": sorted(name for name, entry in state.materials.items() if entry.skip_upload),
+            "carried": sorted(state.carried),
             "removed": {name: str(state.removed[name]) for name in sorted(state.removed)},
         }
     )
@@ -209,6 +212,7 @@ def _read_state(document: Fields) -> CraftingState | None:
         auth_id=attestation.child("auth").text("id"),
         dry_run=document.flag("dryRun"),
         removed=_read_removed(own.child("removed")),
+        carried=frozenset(own.words("carried")),
     )
 
 
@@ -298,6 +302,8 @@ def _read_session(document: Fields, own: Fields) -> Session:
         expires_at=own.time("expiresAt"),
         view_url=document.text("uiDashboardUrl"),
         latest_contract_revision=own.number("latestContractRevision"),
+        shared=own.flag("shared"),
+        attempt=own.number("attempt"),
     )
 
 

@@ -8,7 +8,7 @@ import click
 
 from chainloop_ci.cli.command import Command, Group, TableOption
 from chainloop_ci.cli.options import ATTESTATION, COMMANDS, Option
-from chainloop_ci.cli.wiring import World
+from chainloop_ci.cli.wiring import Sharing, World
 from chainloop_ci.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ _GRACEFUL = ("craft", "init", "push", "reset")
 """Commands that `--graceful-exit` is for (reference section 1.2)."""
 REPORTED = ("craft", "init", "add", "status", "push", "reset")
 """Commands that the CI system hears of."""
+
+
+_SUCCEEDING = ("add", "push")
+"""Commands that go on with an ended run in a later attempt of its CI run (R16)."""
 
 
 class AttestationCommand(Command):
@@ -57,6 +61,7 @@ class AttestationCommand(Command):
                 f"--graceful-exit is for craft, init, push and reset, not for {self.name}",
                 hint="leave it out here; CHAINLOOP_GRACEFUL_EXIT=true may stay set for the whole job",
             )
+        world.sharing = self._take_sharing(ctx)
         return super().invoke(ctx)
 
     def _typed_secrets(self, ctx: click.Context) -> dict[str, str]:
@@ -64,6 +69,15 @@ class AttestationCommand(Command):
         options = (parameter.entry for parameter in self.params if isinstance(parameter, TableOption))
         known = {**ctx.params, **ctx.find_root().obj.given}
         return {entry.name: str(known[entry.name]) for entry in options if entry.secret and known.get(entry.name)}
+
+    def _take_sharing(self, ctx: click.Context) -> Sharing:
+        """Take the options that say where the state is, which no command itself needs to know."""
+        return Sharing(
+            begins=bool(ctx.params.pop("remote_state", False)),
+            attestation_id=ctx.params.pop("attestation_id", None) or "",
+            sealed_handle=ctx.params.pop("sealed_handle", None) or "",
+            succeeds=self.name in _SUCCEEDING,
+        )
 
     def _share(self, entry: Option, taken: set[str]) -> TableOption | None:
         option = super()._share(entry, taken)
@@ -169,7 +183,11 @@ def _show(world: World, state: CraftingState, *, full: bool) -> None:
     from chainloop_ci.crafting.status import get_status
 
     status = get_status(state, now=world.now())
+    sealed = world.sealed_handle if world.sharing.begins else ""
     if world.format == "json":
-        world.output.document(status_document(status))
+        world.output.document({**status_document(status), **({"sealedHandle": sealed} if sealed else {})})
     else:
         world.output.table(*status_tables(status, full=full))
+        if sealed:
+            world.output.info("other jobs go on with this attestation", attestation_id=state.pin.run_id)
+            world.output.info("they need this too", sealed_handle=sealed)

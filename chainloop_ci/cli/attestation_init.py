@@ -109,6 +109,7 @@ def init_request(
         annotations=named.annotations if named else {},
         dry_run=dry_run,
         replace=replace,
+        shared=world.sharing.begins,
     )
 
 

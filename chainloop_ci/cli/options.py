@@ -133,6 +133,32 @@ _ANNOTATIONS = Option(
     "annotations", ("--annotation",), "Annotation; may be repeated.", Kind.PAIRS, env="CHAINLOOP_ANNOTATIONS"
 )
 
+_REMOTE_STATE = Option(
+    "remote_state",
+    ("--remote-state",),
+    "Let the control plane keep the attestation while it is crafted, so that other jobs can add to it and push it.",
+    Kind.SWITCH,
+    env="CHAINLOOP_REMOTE_STATE",
+)
+
+_SHARED: tuple[Option, ...] = (
+    Option(
+        "attestation_id",
+        ("--attestation-id",),
+        "Go on with the attestation that another job has begun with --remote-state.",
+        env="CHAINLOOP_ATTESTATION_ID",
+        metavar="ID",
+    ),
+    Option(
+        "sealed_handle",
+        ("--sealed-handle",),
+        "What that job gave out besides the id; it opens with the same token only.",
+        env="CHAINLOOP_SEALED_HANDLE",
+        metavar="TEXT",
+    ),
+)
+"""Which attestation of the control plane is meant, instead of the one in this job's state file."""
+
 INIT: tuple[Option, ...] = (
     Option(
         "workflow",
@@ -188,6 +214,7 @@ INIT: tuple[Option, ...] = (
         Kind.SWITCH,
         env="CHAINLOOP_REPLACE",
     ),
+    _REMOTE_STATE,
 )
 
 ADD: tuple[Option, ...] = (
@@ -236,6 +263,7 @@ ADD: tuple[Option, ...] = (
         env="CHAINLOOP_REGISTRY_PASSWORD",
         secret=True,
     ),
+    *_SHARED,
 )
 
 _REGISTRY = tuple(option for option in ADD if option.name.startswith("registry_"))
@@ -248,6 +276,7 @@ STATUS: tuple[Option, ...] = (
         Kind.SWITCH,
         env="CHAINLOOP_STATUS_FULL",
     ),
+    *_SHARED,
 )
 
 _JOB_STATUS = Option(
@@ -273,10 +302,11 @@ PUSH: tuple[Option, ...] = (
         env="CHAINLOOP_BUNDLE_PATH",
     ),
     _JOB_STATUS,
+    *_SHARED,
 )
 
 CRAFT: tuple[Option, ...] = (
-    *(option for option in INIT if option.name != "replace"),
+    *(option for option in INIT if option.name not in ("replace", "remote_state")),
     Option(
         "materials",
         ("--material",),
@@ -287,8 +317,9 @@ CRAFT: tuple[Option, ...] = (
     ),
     next(option for option in ADD if option.name == "no_strict_validation"),
     *_REGISTRY,
-    *PUSH,
+    *(option for option in PUSH if option not in _SHARED),
     next(option for option in INIT if option.name == "replace"),
+    _REMOTE_STATE,
 )
 
 RESET: tuple[Option, ...] = (
@@ -309,9 +340,10 @@ RESET: tuple[Option, ...] = (
         Kind.SWITCH,
         env="CHAINLOOP_RESET_FORCE",
     ),
+    *_SHARED,
 )
 
-REMOVE: tuple[Option, ...] = (Option("name", ("--name",), "Name of the material.", required=True),)
+REMOVE: tuple[Option, ...] = (Option("name", ("--name",), "Name of the material.", required=True), *_SHARED)
 
 VERIFY: tuple[Option, ...] = (
     Option("bundle", ("--bundle", "-b"), "Bundle or envelope to verify.", Kind.PATH, required=True),

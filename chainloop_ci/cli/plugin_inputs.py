@@ -139,6 +139,8 @@ OUTPUTS: tuple[Output, ...] = (
     Output("bundle-path", "File that holds the signed bundle; empty when none was written."),
     Output("state", "initialized, success, error or canceled; dry-run, queued or unreachable when nothing was stored."),
     Output("compliant", "true when everything that the contract requires is there, else false."),
+    Output("attestation-id", "Id for the input attestation-id of later jobs; empty unless the state is shared."),
+    Output("sealed-handle", "For the input sealed-handle of later jobs: it opens with the same token only."),
     Output("missing-materials", "Names of the required materials that are missing, as a JSON list."),
 )
 """What every step gives, as far as it is known then."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from chainloop_ci.cli.options import Kind, find_option
 from chainloop_ci.cli.output import Output
 from chainloop_ci.errors import ChainloopError, NotAllowedError, NotAuthenticatedError, UsageError
+from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState, GitHead, ImageReference
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from chainloop_ci.client.control_plane import ControlPlane
     from chainloop_ci.client.http import HttpClient
     from chainloop_ci.client.operator import Operator
+    from chainloop_ci.client.shared_state import SharedState
     from chainloop_ci.config import Settings
     from chainloop_ci.contract.load import EvaluateCue
     from chainloop_ci.crafting.ports import RegistryCredentials
@@ -34,6 +36,19 @@ _FALSE = frozenset(("false", "0", "no", "off", ""))
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEKTON_RESULTS = "/tekton/results"
 """As `runners.systems.tekton` has it, which is not loaded for the question whether there is any CI system."""
+
+
+@record
+class Sharing:
+    """Where the state of the attestation is, when it is not in this job's file."""
+
+    begins: bool = False
+    """This command begins an attestation whose state the control plane keeps."""
+    attestation_id: str = ""
+    """The one to go on with."""
+    sealed_handle: str = ""
+    succeeds: bool = False
+    """This command may open the successor of an ended run (R16)."""
 
 
 class World:
@@ -65,7 +80,10 @@ class World:
         """For people, when the token that was used stands before another one that is kept: which, and where."""
         self.report: CiReport | None = None
         """What the CI system will be told of this command; None where nobody listens."""
+        self.sharing = Sharing()
+        """Where the attestation's state is."""
         self._control_plane: ControlPlane | None = None
+        self._shared_state: SharedState | None = None
 
     # --- options and output ------------------------------------------------------------------------------------------
 
@@ -290,8 +308,32 @@ class World:
 
         return collect_facts(self.env, cwd=self.cwd, job_index=job_index, notify=self.output.warning)
 
-    def state(self) -> LocalState:
-        """Return the state file of this job."""
+    def state(self) -> LocalState | SharedState:
+        """Return the state of the attestation: this job's file, or what the control plane keeps for several jobs."""
+        sharing = self.sharing
+        if sharing.begins or sharing.attestation_id or sharing.sealed_handle:
+            return self._shared()
+        return self._local_state()
+
+    def _shared(self) -> SharedState:
+        from chainloop_ci.cli.sharing import open_shared_state
+
+        if self._shared_state is None:
+            self._shared_state = open_shared_state(self)
+        return self._shared_state
+
+    @property
+    def sealed_handle(self) -> str:
+        """Return the run handle as it may travel between jobs (R14); empty unless the state is shared."""
+        if self._shared_state is None or not self._shared_state.handle:
+            return ""
+        from chainloop_ci.client.sealing import seal_handle
+
+        return self.sharing.sealed_handle or seal_handle(
+            self._shared_state.handle, self.control_plane().http.address.token
+        )
+
+    def _local_state(self) -> LocalState:
         from chainloop_ci.state import LocalState, state_path
 
         note: dict[str, Any] = {"on_state": self.report.note_state} if self.report else {}

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import BinaryIO
 
 from chainloop_ci.api.access import WhoAmI
-from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE, HANDLE_HEADER
+from chainloop_ci.api.limits import (
+    BUNDLE_MEDIA_TYPE,
+    HANDLE_HEADER,
+    RUN_HEADER,
+    RUN_STATE_HEADER,
+    SEALED_FOR_HEADER,
+    STATE_DIGEST_HEADER,
+)
 from chainloop_ci.api.record import to_dict
-from chainloop_ci.api.runs import Artifact, CancelRequest, CraftingContext, RunRequest, Stored, WorkflowRun
+from chainloop_ci.api.runs import (
+    Artifact,
+    CancelRequest,
+    CraftingContext,
+    KeptState,
+    RunRequest,
+    RunState,
+    Stored,
+    SuccessorRequest,
+    WorkflowRun,
+)
 from chainloop_ci.api.workflows import ContractRevision, Workflow, WorkflowRequest
-from chainloop_ci.client.answers import read_record
+from chainloop_ci.client.answers import Answer, read_record
 from chainloop_ci.client.http import HttpClient
 from chainloop_ci.client.transfers import HashedUpload, Progress
-from chainloop_ci.digests import Digest
-from chainloop_ci.errors import DigestMismatchError, NotFoundError
+from chainloop_ci.digests import Digest, parse_digest
+from chainloop_ci.errors import DigestInvalidError, DigestMismatchError, NotFoundError, ServerFaultError
+from chainloop_ci.records import record
+from chainloop_ci.runners.types import CiIdentity
 
 _OCTETS = "application/octet-stream"
+
+
+@record
+class SealedState:
+    """A shared state as it comes."""
+
+    raw: bytes = field(repr=False)
+    digest: Digest
+    run_id: str
+    """The run that goes on with it."""
+    run_state: RunState
+    sealed_for: str
+    """The run that it was sealed for: an earlier one, as long as `run_id` has none of its own."""
 
 
 class ControlPlane:
@@ -43,16 +76,59 @@ class ControlPlane:
         answer = self.http.json("POST", path, to_dict(request), headers=_handle(handle), repeat=True)
         return read_record(WorkflowRun, answer)
 
-    def store_attestation(self, run_id: str, handle: str, bundle: bytes) -> Stored:
-        """Store the exact bytes of a bundle; the same bytes again get the same answer."""
+    def store_attestation(self, run_id: str, handle: str, bundle: bytes, state_digest: Digest | None = None) -> Stored:
+        """Store the exact bytes of a bundle; the same bytes again get the same answer.
+
+        Raises:
+            PreconditionFailedError: the shared state is no longer the one of `state_digest`.
+        """
         answer = self.http.send(
             "PUT",
             f"workflow-runs/{run_id}/attestation",
             bundle,
-            headers=_handle(handle),
+            headers={**_handle(handle), **({STATE_DIGEST_HEADER: state_digest} if state_digest else {})},
             media_type=BUNDLE_MEDIA_TYPE,
         )
         return read_record(Stored, answer)
+
+    def get_state(self, run_id: str, handle: str) -> SealedState:
+        """Return the shared state of a run, or of the newest run that goes on with it (R16).
+
+        Raises:
+            NotFoundError: there is no such run, or no state of it any more.
+            NotAllowedError: the handle is another run's.
+        """
+        answer = self.http.exchange("GET", f"workflow-runs/{run_id}/state", headers=_handle(handle), accept=_OCTETS)
+        return _read_state(answer, run_id)
+
+    def put_state(self, run_id: str, handle: str, raw: bytes, expected: Digest | None) -> KeptState:
+        """Keep the shared state of an open run; the same bytes again get the same answer.
+
+        `expected` is the digest of what it takes the place of; None: the run has none yet.
+
+        Raises:
+            PreconditionFailedError: another job has changed it since.
+            RunEndedError: the run is not open any more.
+        """
+        guard = {"If-None-Match": "*"} if expected is None else {"If-Match": f'"{expected}"'}
+        answer = self.http.send(
+            "PUT",
+            f"workflow-runs/{run_id}/state",
+            raw,
+            headers={**_handle(handle), **guard},
+            media_type=_OCTETS,
+        )
+        return read_record(KeptState, answer)
+
+    def open_successor(self, run_id: str, handle: str, ci: CiIdentity) -> WorkflowRun:
+        """Return the run that goes on with an ended one in a later attempt of its CI run (R16).
+
+        Raises:
+            RunEndedError: `ci` is no later attempt of it.
+        """
+        path = f"workflow-runs/{run_id}/successor"
+        request = to_dict(SuccessorRequest(ci))
+        return read_record(WorkflowRun, self.http.json("POST", path, request, headers=_handle(handle), repeat=True))
 
     def upload_stream(
         self,
@@ -144,6 +220,23 @@ class ControlPlane:
             repeat=not headers,
         )
         return read_record(ContractRevision, answer)
+
+
+def _read_state(answer: Answer, run_id: str) -> SealedState:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    try:
+        return SealedState(
+            raw=answer.body,
+            digest=parse_digest(headers["etag"].strip('"')),
+            run_id=headers[RUN_HEADER.lower()],
+            run_state=RunState(headers[RUN_STATE_HEADER.lower()]),
+            sealed_for=headers[SEALED_FOR_HEADER.lower()],
+        )
+    except (KeyError, ValueError, DigestInvalidError) as error:
+        raise ServerFaultError(
+            f"the answer about the shared state of run {run_id} lacks a header, or has one that cannot be read",
+            hint="a proxy on the way may take headers out; client and control plane may be of different versions",
+        ) from error
 
 
 def _handle(handle: str | None) -> dict[str, str]:

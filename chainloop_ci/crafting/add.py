@@ -84,11 +84,15 @@ class Add:
             if entry is None:
                 self._warn_unknown(state, name, content.type, is_typed=bool(request.name))
             known = state.materials.get(name)
-            if known and not request.replace:
+            if known and not _replaces(state, name, request):
                 same = _require_same(known, content, annotations)
                 self._report.info("unchanged: this material was added before", name=name, digest=same.digest)
                 return same
-            if name in state.removed and not request.replace and content.digest() != state.removed[name]:
+            if (
+                name in state.removed
+                and not _replaces(state, name, request)
+                and content.digest() != state.removed[name]
+            ):
                 raise _conflict(name, state.removed[name], content.digest())
             material = self._store_content(state, _describe(name, entry, content, annotations, self._now()), content)
         self._store.update(lambda current: self._put(current, state, material, request))
@@ -192,7 +196,7 @@ class Add:
             )
         before = current.find_digest(material.name)
         if before and before != material.digest:
-            if not request.replace:
+            if not _replaces(current, material.name, request):
                 raise _conflict(material.name, before, material.digest)
             material = replace(material, annotations={**material.annotations, **self._replacement(current, before)})
         if material.name not in current.materials and len(current.materials) >= MAX_MATERIALS:
@@ -205,6 +209,11 @@ class Add:
         ci = state.session.ci
         job = "/".join(part for part in (ci.provider, ci.run_id, ci.job) if part)
         return {REPLACES_ANNOTATION: f"{before} at {self._now():%Y-%m-%dT%H:%M:%SZ} by {job}"}
+
+
+def _replaces(state: CraftingState, name: str, request: AddRequest) -> bool:
+    """Tell whether other content may take the place of what is there (R17); in a later attempt it may (R16)."""
+    return request.replace or name in state.carried
 
 
 def _require_name(name: str) -> str:

@@ -26,6 +26,7 @@ from chainloop_ci.errors import (
     RunnerMismatchError,
     StateBrokenError,
     UnreachableError,
+    UsageError,
 )
 from chainloop_ci.records import record
 from chainloop_ci.runners.commits import head_source
@@ -34,7 +35,7 @@ from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
 
 if TYPE_CHECKING:
-    from chainloop_ci.api.runs import RunRequest, WorkflowRun
+    from chainloop_ci.api.runs import RunRequest, StateLocation, WorkflowRun
 
 
 _OFFLINE = "a dry run also takes a contract's file, and then asks nobody: --contract FILE"
@@ -50,6 +51,8 @@ class InitRequest:
     """From `.chainloop.yml`."""
     dry_run: bool = False
     replace: bool = False
+    shared: bool = False
+    """The jobs of the run share its state, which the control plane keeps."""
 
 
 @record
@@ -106,7 +109,13 @@ class Init:
                 crafted here.
             ContractNotMetError: the contract does not allow the event that the job was started by.
             NotAllowedError: R2.
+            UsageError: a dry run cannot be shared: no control plane knows of it.
         """
+        if request.dry_run and request.shared:
+            raise UsageError(
+                "a dry run has no shared state: it is known to nobody else",
+                hint="leave --remote-state out, or --dry-run",
+            )
         runner = discover(self._machine.facts)
         previous = self._find_previous(request, runner.ci(self._machine.facts))
         terms = self._find_terms(request)
@@ -250,6 +259,7 @@ class Init:
                 run_handle="" if request.dry_run else handle,
                 ci=ci,
                 latest_contract_revision=terms.context.contract.latest_revision if terms.context else None,
+                shared=request.shared,
             ),
             head=head,
             env=allowed,
@@ -308,9 +318,10 @@ class Init:
 
     def _create_run(self, state: CraftingState, terms: Terms) -> WorkflowRun:
         runner = discover(self._machine.facts)
-        request = self._run_request(
-            terms, runner, state.session.ci, state.session.run_handle, state.pin.project_version
-        )
+        session = state.session
+        request = self._run_request(terms, runner, session.ci, session.run_handle, state.pin.project_version)
+        if session.shared:
+            request = replace(request, state_location=_shared())
         try:
             return self._control_plane().put_run(state.pin.run_id, request)
         except UnreachableError:
@@ -346,6 +357,13 @@ def _complete(head: GitHead | None, sha: str | None, facts: HostFacts) -> GitHea
     if sha is None or (head and head.date):
         return head
     return replace(head or GitHead(hash=sha), source=head_source(facts, sha))
+
+
+def _shared() -> StateLocation:
+    # The wire records are loaded when something is sent.
+    from chainloop_ci.api.runs import StateLocation
+
+    return StateLocation.SHARED
 
 
 def _not_for_a_dry_run(previous: CraftingState) -> AlreadyInitializedError:

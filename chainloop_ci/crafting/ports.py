@@ -52,10 +52,13 @@ class ControlPlane(Protocol):
         """End a run that will not be pushed."""
         ...
 
-    def store_attestation(self, run_id: str, handle: str, bundle: bytes) -> Stored:
+    def store_attestation(self, run_id: str, handle: str, bundle: bytes, state_digest: Digest | None = None) -> Stored:
         """Store the exact bytes of a bundle; the same bytes again get the same answer.
 
+        `state_digest` names the shared state that they were made of.
+
         Raises:
+            PreconditionFailedError: another job has changed that state since.
             AttestationRefusedError: with every finding.
             RunEndedError: the run is not open any more.
         """
@@ -158,6 +161,10 @@ class StateStore(Protocol):
 
     def load_bundle(self) -> bytes | None:
         """Return the signed bytes that were not stored yet."""
+        ...
+
+    def shared_digest(self) -> Digest | None:
+        """Return the digest of the state that was read or written last, where other jobs may change it; else None."""
         ...
 
 

@@ -20,7 +20,13 @@ from chainloop_ci.crafting.annotations import merge_annotations
 from chainloop_ci.crafting.ports import BundleFile, ControlPlane, Reporter, Signer, StateStore
 from chainloop_ci.crafting.status import require_begun, require_compliant
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import LimitExceededError, ServerFaultError, SigningKeyMissingError
+from chainloop_ci.errors import (
+    ConflictError,
+    LimitExceededError,
+    PreconditionFailedError,
+    ServerFaultError,
+    SigningKeyMissingError,
+)
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
@@ -81,6 +87,7 @@ class Push:
             FileUnwritableError: there is no place for the bundle; found out before anything was signed, or state and
                 bundle stay and pushing again tries again.
             LimitExceededError: more than the control plane takes; nothing was sent.
+            ConflictError: another job has changed the shared state meanwhile; nothing was stored.
             AttestationRefusedError, RunEndedError: the control plane refused it; state and bundle stay.
         """
         state = self._store.load()
@@ -98,7 +105,7 @@ class Push:
             if any(state.annotations.get(name) != value for name, value in annotations.items()):
                 self._report.warning("it was signed without the annotations given now; they are not used")
         digest = sha256_digest(bundle)
-        stored = self._control_plane(state).store_attestation(state.pin.run_id, state.session.run_handle, bundle)
+        stored = self._send(state, bundle)
         if stored.digest != digest:
             raise ServerFaultError(
                 f"the control plane stored {stored.digest}, sent was {digest}",
@@ -115,6 +122,17 @@ class Push:
         Until then a process that is killed leaves everything as it was, and pushing again gives the same result.
         """
         self._store.finish(pushed.state.pin.run_id, pushed.digest)
+
+    def _send(self, state: CraftingState, bundle: bytes) -> Stored:
+        plane, digest = self._control_plane(state), self._store.shared_digest()
+        try:
+            return plane.store_attestation(state.pin.run_id, state.session.run_handle, bundle, digest)
+        except PreconditionFailedError as error:
+            raise ConflictError(
+                "another job changed the attestation while it was being pushed; nothing was stored",
+                hint="let the job that pushes wait for all jobs that add (needs), then run "
+                "`chainloop attestation push` again",
+            ) from error
 
     def _find_signed(self) -> bytes | None:
         """Return the bundle of an earlier push, unless the user has taken another key since."""

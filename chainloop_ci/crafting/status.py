@@ -102,7 +102,9 @@ def find_expiry(state: CraftingState) -> datetime | None:
     """
     if state.dry_run or state.session.expires_at is None:
         return None
-    uploads = [material.added_at for material in state.materials.values() if material.uploaded]
+    # With a shared state the control plane hears of every one.
+    shared = state.session.shared
+    uploads = [material.added_at for material in state.materials.values() if material.uploaded or shared]
     return state.session.expires_at + max(
         max(uploads, default=state.initialized_at) - state.initialized_at, timedelta()
     )

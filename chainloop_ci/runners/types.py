@@ -73,6 +73,16 @@ class CiIdentity:
         attempt = None if self.run_attempt is None else str(self.run_attempt)
         return (self.provider, self.server_url, self.repository, self.run_id, attempt, self.job, self.job_index)
 
+    def is_later_attempt_of(self, earlier: CiIdentity) -> bool:
+        """Tell whether this is a later attempt of the same run of the same CI system (R16)."""
+        if not self.run_id or self.run_attempt is None or earlier.run_attempt is None:
+            return False
+        return self._run_key == earlier._run_key and self.run_attempt > earlier.run_attempt
+
+    @property
+    def _run_key(self) -> tuple[str | None, ...]:
+        return (self.provider, self.server_url, self.repository, self.run_id)
+
 
 @record
 class Runner:

@@ -10,6 +10,7 @@ from server.cas.blobs import Blobs
 from server.model.sweeps import ABANDONED, SweepName
 from server.services.orphans import remove_orphans, remove_unfinished
 from server.services.run_expiry import RunExpiry
+from server.services.state_sweep import StateSweep
 from server.services.upload_sweep import UploadSweep
 from server.store.database import Database
 
@@ -49,6 +50,12 @@ def _remove_uploads(use: Cleaners) -> Iterator[Counts]:
         yield {"uploads": len(batch.removed), "bytes": batch.size_bytes}
 
 
+def _forget_states(use: Cleaners) -> Iterator[Counts]:
+    sweep, before = StateSweep(use.database), use.now() - use.upload_grace
+    while states := sweep.forget_some(before):
+        yield {"states": states}
+
+
 def _remove_blobs(use: Cleaners) -> Iterator[Counts]:
     now = use.now()
     for upload in remove_unfinished(use.back_ends, written_before=now - ABANDONED, dry_run=False):
@@ -60,6 +67,7 @@ def _remove_blobs(use: Cleaners) -> Iterator[Counts]:
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
     Sweep(SweepName.UPLOADS, _remove_uploads),
+    Sweep(SweepName.STATES, _forget_states),
     Sweep(SweepName.BLOBS, _remove_blobs),
 )
 """In the order in which they are done: what the first ends, the next may take."""

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from chainloop_ci.api.runs import RunState, StateLocation, WorkflowRun
 from chainloop_ci.api.words import CancelTrigger
-from chainloop_ci.digests import Digest
-from chainloop_ci.errors import NotAllowedError, RunEndedError
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import ConflictError, NotAllowedError, RunEndedError
 from chainloop_ci.runners.types import CiIdentity
 
 UNVERIFIED = "unverified"
@@ -77,6 +77,12 @@ class Run:
     """The statement's, when it is another than the one that the CI system named."""
     created_address: str = ""
     """Where the request came from that began it."""
+    predecessor_id: str | None = None
+    """The run of an earlier attempt that this one goes on with (R16)."""
+    first_run_id: str | None = None
+    """The first of those; None when there is none before it."""
+    pinned_at: datetime | None = None
+    """When that one pinned the contract revision (R19)."""
     refusals: int = 0
     stored_bytes: int = 0
     names: RunNames = field(default_factory=RunNames)
@@ -86,9 +92,18 @@ class Run:
         """Return the commit that it is about: the statement's, else the one that the CI system named."""
         return self.attested_commit or self.ci.head_sha
 
+    @property
+    def held_since(self) -> datetime:
+        """Return since when the contract revision is pinned: a successor keeps the pin of the first run (R16, R19)."""
+        return self.pinned_at or self.created_at
+
     def state_at(self, now: datetime) -> RunState:
         """Return the state that counts (`shown_state`)."""
         return shown_state(self.state, self.expires_at, now)
+
+    def is_open_at(self, now: datetime) -> bool:
+        """Tell whether it takes something yet."""
+        return self.state_at(now) is RunState.INITIALIZED
 
     def ended_at(self, now: datetime) -> datetime | None:
         """Return when the run ended, or None while it is open."""
@@ -122,12 +137,64 @@ class Run:
         why = f" ({self.reason})" if self.reason and state is not RunState.EXPIRED else ""
         raise RunEndedError(
             f"workflow run {self.id} ended as {state.value}{when}{why}; it takes nothing more",
-            hint=f"begin a new run with `{self._init_command()} --replace`, add the materials again and push",
+            hint=self._way_on(),
         )
+
+    def require_shared(self) -> None:
+        """Refuse to keep the state of a run that keeps it in a file of its job.
+
+        Raises:
+            ConflictError: it was begun without a shared state.
+        """
+        if self.state_location is not StateLocation.SHARED:
+            raise ConflictError(
+                f"workflow run {self.id} was begun with a state file of its job; it has no shared state",
+                hint=f"begin one whose state is shared: `{self._init_command()} --remote-state`",
+            )
+
+    def require_rerun(self, ci: CiIdentity, now: datetime) -> None:
+        """Refuse to go on with an ended run unless the same CI run asks in a later attempt (R16).
+
+        Raises:
+            RunEndedError: says how it ended and which command goes on.
+        """
+        if not ci.is_later_attempt_of(self.ci):
+            self.require_open(now)
 
     def accepted(self, now: datetime) -> Run:
         """Return the open run prolonged: its life begins anew with every accepted request (R15)."""
         return replace(self, last_accepted_at=now, expires_at=now + self._life)
+
+    def succeeded_by(
+        self, run_id: str, ci: CiIdentity, *, token_id: str, token_name: str, address: str, now: datetime
+    ) -> Run:
+        """Return the run that goes on with this ended one in the attempt of `ci` (R16).
+
+        Pin and handle are those of this run, and so is what the CI system said of it, the attempt excepted.
+        """
+        return replace(
+            self,
+            id=run_id,
+            sequence=0,
+            state=RunState.INITIALIZED,
+            reason="",
+            ci=replace(self.ci, run_attempt=ci.run_attempt),
+            # No request of a client begins it: none can be repeated.
+            request_digest=sha256_digest(f"successor {run_id} of {self.id}".encode()),
+            token_id=token_id,
+            created_address=address,
+            created_at=now,
+            last_accepted_at=now,
+            expires_at=now + self._life,
+            finished_at=None,
+            attestation_digest=None,
+            attested_commit=None,
+            refusals=0,
+            predecessor_id=self.id,
+            first_run_id=self.first_run_id or self.id,
+            pinned_at=self.held_since,
+            names=replace(self.names, token=token_name),
+        )
 
     def with_upload(self, size_bytes: int, now: datetime) -> Run:
         """Return the open run with an artifact more."""
@@ -207,6 +274,7 @@ class Run:
             project_version=self.project_version,
             has_requirements=has_requirements,
             refusals=self.refusals,
+            successor_of=self.predecessor_id,
         )
 
     @property
@@ -217,6 +285,18 @@ class Run:
     def _life(self) -> timedelta:
         """Return how long the run lives after an accepted request: pinned when it began."""
         return self.expires_at - self.last_accepted_at
+
+    def _way_on(self) -> str:
+        """Say which command goes on when the run has ended (R15)."""
+        again = f"begin a new run with `{self._init_command()}"
+        if self.state_location is StateLocation.LOCAL:
+            return f"{again} --replace`, add the materials again and push"
+        if self.ci.run_attempt is None:
+            return f"{again} --remote-state`, add the materials again and push"
+        return (
+            f"re-run the failed jobs of CI run {self.ci.run_id}: with its next attempt `chainloop attestation add` and "
+            f"`push` open the successor of this run and keep its materials; or {again} --remote-state`"
+        )
 
     def _init_command(self) -> str:
         return f"chainloop attestation init --workflow {self.names.workflow} --project {self.names.project}"

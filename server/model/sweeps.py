@@ -25,12 +25,14 @@ class SweepName(StrEnum):
 
     RUNS = "expired-runs"
     UPLOADS = "unreferenced-uploads"
+    STATES = "ended-states"
     BLOBS = "unknown-blobs"
 
 
 INTERVALS: Mapping[str, timedelta] = {
     SweepName.RUNS: timedelta(minutes=1),
     SweepName.UPLOADS: timedelta(minutes=15),
+    SweepName.STATES: timedelta(minutes=15),
     # It walks the whole store.
     SweepName.BLOBS: timedelta(hours=6),
 }

@@ -6,18 +6,24 @@ from typing import Any
 
 from flask import Response, request
 
-from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE, HANDLE_HEADER, MAX_BUNDLE_BYTES
+from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE, HANDLE_HEADER, MAX_BUNDLE_BYTES, STATE_DIGEST_HEADER
 from chainloop_ci.api.runs import Stored
+from chainloop_ci.digests import parse_digest
 from server.model.principal import ATTESTERS, READERS
-from server.routes.endpoints import Answer, Call, Endpoint
+from server.routes.endpoints import Answer, Call, Endpoint, Header
 from server.routes.register import read_body
 from server.routes.runs import REQUIRED_HANDLE
 from server.services.attestations import BundleFile
 
 
 def _store(call: Call) -> Any:
+    given = request.headers.get(STATE_DIGEST_HEADER)
     stored, is_new = call.services.attestations.store(
-        call.principal, call.path["run_id"], read_body(request), request.headers.get(HANDLE_HEADER)
+        call.principal,
+        call.path["run_id"],
+        read_body(request),
+        request.headers.get(HANDLE_HEADER),
+        state_digest=None if given is None else parse_digest(given),
     )
     return Answer(stored, 201 if is_new else 200)
 
@@ -36,6 +42,10 @@ def _file(bundle: BundleFile) -> Response:
 
 
 _TAG = "attestations"
+_STATE_DIGEST = Header(
+    STATE_DIGEST_HEADER,
+    "Digest of the shared state that the attestation was made of: refused with 412 when a job has changed it since.",
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
@@ -50,7 +60,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         max_body_bytes=MAX_BUNDLE_BYTES,
         status=201,
         is_repeatable=True,
-        headers=(REQUIRED_HANDLE,),
+        headers=(REQUIRED_HANDLE, _STATE_DIGEST),
     ),
     Endpoint(
         "GET",

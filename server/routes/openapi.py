@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import chainloop_ci
-from chainloop_ci.api.limits import ORGANIZATION_HEADER, PROBLEM_MEDIA_TYPE, UUID_PATTERN
+from chainloop_ci.api.limits import ORGANIZATION_HEADER, PROBLEM_MEDIA_TYPE, STATE_DIGEST_HEADER, UUID_PATTERN
 from chainloop_ci.api.problems import Problem
 from chainloop_ci.api.record import nested, schema
 from chainloop_ci.digests import DIGEST_PATTERN
@@ -29,7 +29,7 @@ _PROBLEMS = {
     403: "The token's role or scope lacks the right.",
     404: "It does not exist, or belongs to another organization.",
     409: "It does not fit what is there now.",
-    412: "`If-Match` names a revision that is no longer the newest.",
+    412: "`If-Match` names a revision or a state that is no longer the newest.",
     413: "The body is over its limit, which the answer says.",
     414: "The address is too long.",
     415: "The body has another media type.",
@@ -169,7 +169,7 @@ def _answer(endpoint: Endpoint) -> dict[str, Any]:
 
 def _problem_answers(endpoint: Endpoint) -> dict[str, Any]:
     statuses = {*_ALWAYS, *(_WRITES if endpoint.method not in ("GET", "HEAD") else ())}
-    if any(header.name == "If-Match" for header in endpoint.headers):
+    if any(header.name in ("If-Match", STATE_DIGEST_HEADER) for header in endpoint.headers):
         statuses.add(412)
     return {str(status): {"$ref": f"#/components/responses/{_problem_name(status)}"} for status in sorted(statuses)}
 

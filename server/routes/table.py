@@ -12,6 +12,7 @@ from server.routes import (
     projects,
     referrers,
     runs,
+    shared_states,
     tokens,
     workflows,
 )
@@ -26,6 +27,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *workflows.ENDPOINTS,
     *contracts.ENDPOINTS,
     *runs.ENDPOINTS,
+    *shared_states.ENDPOINTS,
     *attestations.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *referrers.ENDPOINTS,

@@ -24,6 +24,7 @@ from server.services.metrics_counters import REFUSED_STORES
 from server.services.rederive import Accepted, Held, Refused, rederive, rejudge_signer
 from server.services.revision_rules import find_too_old
 from server.services.run_access import get_held_run, get_pinned_contract, get_run, require_living_token
+from server.services.shared_states import require_unchanged
 from server.store import (
     artifacts,
     attestations,
@@ -68,10 +69,21 @@ class Attestations:
         self._back_ends = back_ends
         self._checker = checker
 
-    def store(self, principal: Principal, run_id: str, raw: bytes, handle: str | None) -> tuple[Stored, bool]:
+    def store(
+        self,
+        principal: Principal,
+        run_id: str,
+        raw: bytes,
+        handle: str | None,
+        *,
+        state_digest: Digest | None = None,
+    ) -> tuple[Stored, bool]:
         """Store the attestation of a run and end it; tell whether it is new. The same bytes get the same answer.
 
+        `state_digest` names the shared state that it was made of, when the jobs of the run share one.
+
         Raises:
+            PreconditionFailedError: a job has changed the shared state since; nothing is written.
             NotAllowedError: the handle is missing or wrong: nothing is written.
             RunEndedError: the run has ended without this attestation.
             ConflictError: the run has another attestation.
@@ -87,11 +99,12 @@ class Attestations:
             if known:
                 return _answer(run, known), False
             run.require_open(now)
+            require_unchanged(connection, run, state_digest)
             pin = pins.find(connection, run.organization_id, run.workflow_id, run.contract_revision, now)
             too_old = _refuse_pin(pin, run)
             held = _hold(connection, pin, run)
         checked = too_old or rederive(raw, held, self._back_ends, now, checker=self._checker)
-        outcome = checked if isinstance(checked, Refused) else self._write(principal, run_id, checked)
+        outcome = checked if isinstance(checked, Refused) else self._write(principal, run_id, checked, state_digest)
         if isinstance(outcome, Refused):
             self._write_refusal(principal, run, digest, outcome)
             raise _refusal(run, outcome)
@@ -126,7 +139,9 @@ class Attestations:
         principal.require_reach(project_id=holder.project_id, workflow_id=holder.workflow_id)
         return BundleFile(attestation.digest, attestation.bundle)
 
-    def _write(self, principal: Principal, run_id: str, checked: Accepted) -> tuple[Stored, bool] | Refused:
+    def _write(
+        self, principal: Principal, run_id: str, checked: Accepted, state_digest: Digest | None
+    ) -> tuple[Stored, bool] | Refused:
         """Write run, attestation, materials, graph and counters, all or nothing.
 
         What may have ended while the contents were read is judged again here: the run, the key that signed, the token.
@@ -142,6 +157,7 @@ class Attestations:
             if known:
                 return _answer(run, known), False
             run.require_open(now)
+            require_unchanged(connection, run, state_digest)
             accepted = _rejudge(connection, checked, run, now)
             if isinstance(accepted, Refused):
                 return accepted

@@ -69,7 +69,7 @@ def find_too_old(pin: Pin | None, run: Run) -> Finding | None:
         # The workflow was given another contract since: their revisions cannot be compared.
         return None
     minimum = pin.minimum
-    if minimum is None or minimum.keeps(run.contract_revision, run.created_at):
+    if minimum is None or minimum.keeps(run.contract_revision, run.held_since):
         return None
     what_to_do = "begin a new run: `chainloop attestation init --replace`"
     return _finding(pin.workflow, minimum, run.contract_revision, what_to_do)

@@ -9,7 +9,13 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.contract.types import Contract
-from chainloop_ci.errors import ContractInvalidError, NotAuthenticatedError, NotFoundError, ServerFaultError
+from chainloop_ci.errors import (
+    ContractInvalidError,
+    LimitExceededError,
+    NotAuthenticatedError,
+    NotFoundError,
+    ServerFaultError,
+)
 from server.model.contracts import StoredRevision
 from server.model.pins import Pin
 from server.model.principal import Principal
@@ -55,6 +61,20 @@ def require_living_token(connection: Connection, principal: Principal, now: date
     why_not = token.why_not(token.secret_sha256, now) if token else "this token is not known here any more"
     if why_not:
         raise NotAuthenticatedError(f"{why_not}; nothing was kept", hint="repeat the request with another token")
+
+
+def require_open_place(connection: Connection, principal: Principal, now: datetime, limit: int) -> None:
+    """Keep one token from filling the server with runs that it never ends (T30); a limit of 0 is none.
+
+    Raises:
+        LimitExceededError: the token has as many open runs as it may have.
+    """
+    if limit and runs.count_open(connection, principal.token_id, now, limit=limit) >= limit:
+        raise LimitExceededError(
+            f"this token has {limit} open runs, which is as many as it may have; no run was begun",
+            hint="end those that are not needed with `chainloop attestation reset`, or wait until they expire; "
+            "the server's operator sets the limit with CHAINLOOP_MAX_OPEN_RUNS",
+        )
 
 
 def run_not_found(run_id: str) -> NotFoundError:

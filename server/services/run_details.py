@@ -16,7 +16,7 @@ from chainloop_ci.errors import ServerFaultError
 from server.model.runs import Run
 from server.model.trust import limits_of_trust, verification_today
 from server.services.run_access import get_pinned_contract
-from server.store import attestations, refusals, verification_keys, workflows
+from server.store import attestations, refusals, runs, verification_keys, workflows
 from server.store.attestations import StoredAttestation, StoredMaterial
 
 
@@ -54,6 +54,7 @@ def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
         policies="not evaluated" if has_policies else "",
         limits_of_trust=limits_of_trust(found, signer) if found else (),
         address=run.created_address,
+        successor=runs.find_successor_id(connection, run),
     )
 
 

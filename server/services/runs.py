@@ -19,7 +19,6 @@ from chainloop_ci.errors import (
     ConflictError,
     ContractNotMetError,
     Finding,
-    LimitExceededError,
     NotFoundError,
     RequestInvalidError,
     RunnerMismatchError,
@@ -35,7 +34,13 @@ from server.services.contract_documents import load_contract
 from server.services.disk_reserve import DiskReserve
 from server.services.metrics_counters import REFUSED_INITS
 from server.services.revision_rules import get_pin, require_minimum, require_revision
-from server.services.run_access import get_run, list_with_requirements, require_living_token, run_not_found
+from server.services.run_access import (
+    get_run,
+    list_with_requirements,
+    require_living_token,
+    require_open_place,
+    run_not_found,
+)
 from server.services.run_details import describe_run
 from server.services.run_filters import RunQuery, resolve
 from server.store import audit, counters, refusals, run_lists, runs, workflows
@@ -100,7 +105,7 @@ class Runs:
             # Since it was read the workflow may have been deleted, or given another contract.
             pin = get_pin(connection, *asked, now)
             _require_pinned(pin, request)
-            self._require_open_place(connection, principal)
+            require_open_place(connection, principal, now, self._max_open_runs)
             require_minimum(pin, request.contract_revision)
             run = runs.add(connection, _new_run(principal, run_id, digest, request, pin, now))
         return run.api(now, has_requirements=contract.has_requirements), True
@@ -203,16 +208,6 @@ class Runs:
             # It belongs to another organization.
             raise run_not_found(run_id)
         return known
-
-    def _require_open_place(self, connection: Connection, principal: Principal) -> None:
-        """Keep one token from filling the server with runs that it never ends (T30)."""
-        limit = self._max_open_runs
-        if limit and runs.count_open(connection, principal.token_id, self._now(), limit=limit) >= limit:
-            raise LimitExceededError(
-                f"this token has {limit} open runs, which is as many as it may have; no run was begun",
-                hint="end those that are not needed with `chainloop attestation reset`, or wait until they expire; "
-                "the server's operator sets the limit with CHAINLOOP_MAX_OPEN_RUNS",
-            )
 
     def _refuse(self, principal: Principal, run_id: str, request: RunRequest, required: RunnerType) -> NoReturn:
         refusal = refusals.InitRefusal(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     text,
     tuple_,
@@ -28,6 +29,7 @@ from chainloop_ci.api.runs import Artifact
 from chainloop_ci.digests import Digest
 from server.model.paging import Key
 from server.model.principal import Reach
+from server.model.runs import Run
 from server.store.reach import within_table
 from server.store.tables import artifacts, organizations, run_artifacts, run_materials, workflow_runs
 from server.store.times import from_text, optional_time, to_text
@@ -150,6 +152,22 @@ def add_to_run(connection: Connection, entry: RunArtifact) -> bool:
     }
     connection.execute(insert(run_artifacts).values(**values))
     return True
+
+
+def pass_on(connection: Connection, run: Run, successor: Run) -> None:
+    """Give the successor of a run everything that the run uploaded or refers to (R16)."""
+    mine = run_artifacts.c
+    kept = select(
+        literal(successor.id),
+        literal(successor.sequence),
+        mine.organization_id,
+        mine.digest,
+        mine.uploaded,
+        mine.filename,
+        mine.at,
+    ).where(mine.organization_id == run.organization_id, mine.run_id == run.id)
+    columns = ("run_id", "run_sequence", "organization_id", "digest", "uploaded", "filename", "at")
+    connection.execute(insert(run_artifacts).from_select(columns, kept))
 
 
 def touch(connection: Connection, organization_id: str, digest: str, now: datetime) -> None:

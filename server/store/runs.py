@@ -35,6 +35,8 @@ _PLAIN = (
     "token_id",
     "created_address",
     "attested_commit",
+    "predecessor_id",
+    "first_run_id",
     "reason",
     "refusals",
     "stored_bytes",
@@ -61,6 +63,20 @@ def find(connection: Connection, organization_id: str, run_id: str) -> Run | Non
     """Return a run of the organization, or None."""
     row = connection.execute(_find(), {"organization": organization_id, "run": run_id}).first()
     return to_run(row) if row else None
+
+
+def find_newest(connection: Connection, run: Run) -> Run:
+    """Return the newest run that goes on with `run` (R16), or itself when none does."""
+    asked = {"organization": run.organization_id, "first": run.first_run_id or run.id}
+    row = connection.execute(_find_newest(), asked).first()
+    return to_run(row) if row else run
+
+
+def find_successor_id(connection: Connection, run: Run) -> str | None:
+    """Return the id of the run that goes on with this one (R16), or None."""
+    own = workflow_runs.c.organization_id == run.organization_id
+    query = select(workflow_runs.c.id).where(workflow_runs.c.predecessor_id == run.id, own)
+    return connection.execute(query).scalar()
 
 
 def is_taken(connection: Connection, run_id: str) -> bool:
@@ -117,6 +133,13 @@ def _find() -> Select[Any]:
     """Return the query of one run; made once, since every request of a job asks it and making it costs most of it."""
     own = workflow_runs.c.organization_id == bindparam("organization")
     return select_runs().where(workflow_runs.c.id == bindparam("run"), own)
+
+
+@cache
+def _find_newest() -> Select[Any]:
+    own = workflow_runs.c.organization_id == bindparam("organization")
+    query = select_runs().where(workflow_runs.c.first_run_id == bindparam("first"), own)
+    return query.order_by(workflow_runs.c.sequence.desc()).limit(1)
 
 
 @cache
@@ -183,6 +206,7 @@ def to_run(row: Row[Any]) -> Run:
         last_accepted_at=from_text(row.last_accepted_at),
         expires_at=from_text(row.expires_at),
         finished_at=optional_time(row.finished_at),
+        pinned_at=optional_time(row.pinned_at),
         names=_names(row),
     )
 
@@ -209,6 +233,7 @@ def _values(run: Run) -> dict[str, Any]:
         "contract_digest": run.contract_digest,
         "request_digest": run.request_digest,
         "created_at": to_text(run.created_at),
+        "pinned_at": optional_text(run.pinned_at),
     }
 
 

@@ -33,6 +33,7 @@ from server.store.operation_tables import sweeps as sweeps
 from server.store.referrer_tables import referrer_edges as referrer_edges
 from server.store.referrer_tables import referrer_facts as referrer_facts
 from server.store.referrer_tables import referrer_nodes as referrer_nodes
+from server.store.run_state_tables import run_states as run_states
 
 UNUSUAL_STATE = text("state <> 'success'")
 """What most runs are not: indexes of states within a workflow, project, token or runner hold only these."""
@@ -158,6 +159,11 @@ workflow_runs = Table(
     Column("created_address", String(64), nullable=False, server_default=text("''")),
     # The statement's, where it is another than `ci_head_sha`: many CI systems name none.
     Column("attested_commit", String(64)),
+    # R16: the run of an earlier attempt that this one goes on with, and the first of them all.
+    Column("predecessor_id", String(36)),
+    Column("first_run_id", String(36)),
+    # When the first of them pinned the revision (R19); null: when it began itself.
+    Column("pinned_at", String(32)),
     Index("ix_runs_organization", "organization_id", "sequence"),
     Index("ix_runs_workflow", "workflow_id", "sequence"),
     Index("ix_runs_project", "project_id", "sequence"),
@@ -170,6 +176,18 @@ workflow_runs = Table(
         "attested_commit",
         "sequence",
         sqlite_where=text("attested_commit IS NOT NULL"),
+    ),
+    Index(
+        "ix_runs_predecessor",
+        "predecessor_id",
+        unique=True,
+        sqlite_where=text("predecessor_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_runs_first",
+        "first_run_id",
+        "sequence",
+        sqlite_where=text("first_run_id IS NOT NULL"),
     ),
     Index("ix_runs_token", "token_id", "sequence"),
     Index("ix_runs_created", "organization_id", "created_at"),

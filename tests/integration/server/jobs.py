@@ -130,10 +130,15 @@ class Job:
     def headers(self) -> dict[str, str]:
         return {HANDLE_HEADER: self.handle}
 
+    @staticmethod
+    def ci_of_attempt(attempt: int) -> dict[str, object]:
+        """Return what the CI system says of the job in one of its attempts."""
+        ci: dict[str, object] = {"provider": "github", "serverUrl": "https://github.com", "repository": "acme/app"}
+        ci |= {"runId": "77", "runAttempt": attempt, "job": "build", "event": "push", "ref": "refs/heads/main"}
+        return {**ci, "headSha": COMMIT}
+
     def request(self, **changes: object) -> dict[str, object]:
         """Return the body that begins the run."""
-        ci = {"provider": "github", "serverUrl": "https://github.com", "repository": "acme/app", "runId": "77"}
-        ci |= {"runAttempt": 1, "job": "build", "event": "push", "ref": "refs/heads/main", "headSha": COMMIT}  # type: ignore[dict-item]
         return {
             "workflowId": self.tenant.workflows[self.workflow],
             "contractRevision": self.revision,
@@ -143,13 +148,32 @@ class Job:
             "runnerEnvironment": "managed",
             "handleSha256": hashlib.sha256(self.handle.encode()).hexdigest(),
             "projectVersion": "1.2.3",
-            "ci": ci,
+            "ci": self.ci_of_attempt(1),
             **changes,
         }
 
     def begin(self, **changes: object) -> TestResponse:
         """Begin the run."""
         return self.api.put(self.path, json=self.request(**changes))
+
+    def keep(self, raw: bytes, expected: str | None = None, **headers: str) -> TestResponse:
+        """Keep a shared state in the place of the one with the digest `expected`; None: it is the first."""
+        guard = {"If-None-Match": "*"} if expected is None else {"If-Match": f'"{expected}"'}
+        sent = {**self.headers, "Content-Type": "application/octet-stream", **guard, **headers}
+        return self.api.put(f"{self.path}/state", data=raw, headers=sent)
+
+    def kept(self) -> TestResponse:
+        """Return the shared state."""
+        return self.api.get(f"{self.path}/state", headers=self.headers)
+
+    def succeed(self, attempt: int, **changes: object) -> TestResponse:
+        """Ask for the run that goes on with this one in an attempt."""
+        body = {"ci": {**self.ci_of_attempt(attempt), **changes}}
+        return self.api.post(f"{self.path}/successor", json=body, headers=self.headers)
+
+    def end(self, trigger: str = "failure") -> TestResponse:
+        """End the run without an attestation."""
+        return self.api.post(f"{self.path}/cancel", json={"trigger": trigger}, headers=self.headers)
 
     def upload(self, content: bytes, filename: str) -> TestResponse:
         """Upload content for the run."""

@@ -169,6 +169,25 @@ def store_attestation(world: World, place: Place) -> tuple[str, Build]:
     return job.run_id, asking("PUT", "/workflow-runs/{}/attestation", data=bundle, headers=headers)
 
 
+def put_state(world: World, place: Place) -> tuple[str, Build]:
+    job = world.shared_job(place)
+    headers = {**BLOB, **job.headers, "If-None-Match": "*"}
+    return job.run_id, asking("PUT", "/workflow-runs/{}/state", data=world.content(), headers=headers)
+
+
+def get_state(world: World, place: Place) -> tuple[str, Build]:
+    job = world.shared_job(place)
+    assert job.keep(world.content()).status_code == 201
+    return job.run_id, asking("GET", "/workflow-runs/{}/state", headers=job.headers)
+
+
+def successor(world: World, place: Place) -> tuple[str, Build]:
+    job = world.shared_job(place)
+    job.end()
+    body = {"ci": job.ci_of_attempt(2)}
+    return job.run_id, asking("POST", "/workflow-runs/{}/successor", json=body, headers=job.headers)
+
+
 def attestation_of_run(world: World, place: Place) -> tuple[str, Build]:
     return world.attested(place)[0].run_id, asking("GET", "/workflow-runs/{}/attestation")
 
@@ -281,6 +300,9 @@ CASES: dict[str, Case] = {
     "GET /workflow-runs": Case(listing("/workflow-runs", of_run("GET")), lists=lambda item: item["id"]),
     "GET /workflow-runs/<uuid:run_id>": Case(of_run("GET")),
     "POST /workflow-runs/<uuid:run_id>/cancel": Case(of_run("POST", "/cancel", json={"trigger": "failure"})),
+    "PUT /workflow-runs/<uuid:run_id>/state": Case(put_state),
+    "GET /workflow-runs/<uuid:run_id>/state": Case(get_state),
+    "POST /workflow-runs/<uuid:run_id>/successor": Case(successor),
     "PUT /workflow-runs/<uuid:run_id>/attestation": Case(store_attestation),
     "GET /workflow-runs/<uuid:run_id>/attestation": Case(attestation_of_run),
     "GET /attestations/<digest:digest>": Case(attestation),

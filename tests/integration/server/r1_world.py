@@ -139,6 +139,13 @@ class World:
         assert answer.status_code == 201, answer.text
         return job
 
+    def shared_job(self, place: Place) -> Job:
+        """Return a job at the place that has begun a run whose state is shared."""
+        job = self.waiting_job(place)
+        answer = job.begin(stateLocation="shared")
+        assert answer.status_code == 201, answer.text
+        return job
+
     def waiting_job(self, place: Place) -> Job:
         """Return a job at the place that has not begun yet."""
         owner = self.api(place.tenant.token("admin"))

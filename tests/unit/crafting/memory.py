@@ -102,6 +102,9 @@ class MemoryStore:
     def load_bundle(self) -> bytes | None:
         return self.bundle
 
+    def shared_digest(self) -> Digest | None:
+        return None
+
 
 def revision_of(raw: bytes, number: int = 1, latest: int | None = None) -> ContractRevision:
     """Return a stored contract."""
@@ -200,7 +203,7 @@ class MemoryPlane:
         ended = RunState.ERROR if request.trigger == "failure" else RunState.CANCELED
         return replace(self.put_run(run_id, self.runs[run_id]), state=ended)
 
-    def store_attestation(self, run_id: str, handle: str, bundle: bytes) -> Stored:
+    def store_attestation(self, run_id: str, handle: str, bundle: bytes, state_digest: Digest | None = None) -> Stored:
         self.bundles.append(bundle)
         self._called("store_attestation", run_id)
         yes = Check(Proof.YES)

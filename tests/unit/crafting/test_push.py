@@ -219,8 +219,8 @@ def test_a_refused_attestation_keeps_state_and_bundle(bench) -> None:
 
 def test_a_control_plane_that_stored_other_bytes_is_not_believed(bench) -> None:
     class Liar(MemoryPlane):
-        def store_attestation(self, run_id, handle, bundle):
-            stored = super().store_attestation(run_id, handle, bundle)
+        def store_attestation(self, run_id, handle, bundle, state_digest=None):
+            stored = super().store_attestation(run_id, handle, bundle, state_digest)
             return replace(stored, digest=Digest("sha256:" + "0" * 64))
 
     bench.plane = Liar()

@@ -1,0 +1,68 @@
+"""The state of an attestation that several jobs craft: what the options say of it, and the adapter that it makes."""
+
+from __future__ import annotations
+
+import re
+
+from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.cli.wiring import World
+from chainloop_ci.client.sealing import unseal_handle
+from chainloop_ci.client.shared_state import SharedState
+from chainloop_ci.errors import UsageError
+from chainloop_ci.runners.registry import discover
+from chainloop_ci.runners.types import CiIdentity
+
+_UUID = re.compile(UUID_PATTERN)
+
+
+def open_shared_state(world: World) -> SharedState:
+    """Return the state that the control plane keeps.
+
+    Raises:
+        UsageError: the options do not say which, or also name a state file.
+    """
+    sharing = world.sharing
+    if world.given.get("local_state_path"):
+        raise UsageError(
+            "the state is either in a file or on the control plane: --local-state-path was given beside "
+            + ("--remote-state" if sharing.begins else "--attestation-id"),
+            hint="leave one of the two out",
+        )
+    if not sharing.begins:
+        _require_both(sharing.attestation_id, sharing.sealed_handle)
+
+    def token() -> str:
+        return world.control_plane().http.address.token
+
+    def ci() -> CiIdentity:
+        facts = world.facts()
+        return discover(facts).ci(facts)
+
+    return SharedState(
+        world.control_plane,
+        token,
+        run_id=sharing.attestation_id,
+        handle=lambda: unseal_handle(sharing.sealed_handle, token()) if sharing.sealed_handle else "",
+        ci=ci if sharing.succeeds else None,
+        say=world.output.warning,
+    )
+
+
+def _require_both(attestation_id: str, sealed_handle: str) -> None:
+    if not attestation_id:
+        raise UsageError(
+            "--sealed-handle (CHAINLOOP_SEALED_HANDLE) was given without --attestation-id (CHAINLOOP_ATTESTATION_ID)",
+            hint="give both as the job has put them out that ran `chainloop attestation init --remote-state`",
+        )
+    if not _UUID.search(attestation_id):
+        raise UsageError(
+            f"--attestation-id: expected the id of a workflow run, found {attestation_id[:80]!r}",
+            hint="give the output attestation-id of the job that ran `chainloop attestation init --remote-state`",
+        )
+    if not sealed_handle:
+        raise UsageError(
+            f"the attestation {attestation_id} is shared by several jobs: --sealed-handle (CHAINLOOP_SEALED_HANDLE) "
+            "is missing",
+            hint="give the output sealed-handle of the job that ran `chainloop attestation init --remote-state`; "
+            "without it nobody but that job may add or push (R14)",
+        )

@@ -1,0 +1,135 @@
+"""The crafting state that the jobs of a run share: kept as it came, sealed by the client (R14-R16).
+
+Writers take turns by the digest of the bytes that they have seen last; who is late is told so and reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.runs import KeptState, RunState
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import NotFoundError, PreconditionFailedError, RequestInvalidError
+from server.errors import QuotaExceededError
+from server.model.principal import Principal
+from server.model.runs import Run
+from server.services.run_access import get_held_run, require_living_token
+from server.store import organizations, run_states, runs
+from server.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class SealedState:
+    """A state on its way out."""
+
+    raw: bytes
+    digest: Digest
+    sealed_for: str
+    """The run whose jobs wrote it."""
+    run_id: str
+    """The run that goes on with it: the newest of its successors (R16)."""
+    run_state: RunState
+
+
+class SharedStates:
+    """Use cases of shared states."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    def save(
+        self, principal: Principal, run_id: str, raw: bytes, handle: str | None, *, expected: Digest | None
+    ) -> tuple[KeptState, bool]:
+        """Keep the state of an open run and prolong its life (R15); tell whether it is the first one.
+
+        `expected` is the digest of the bytes that it takes the place of; None: there must be none. The same bytes again
+        get the same answer.
+
+        Raises:
+            PreconditionFailedError: others have changed it since it was read; nothing was written.
+            NotAllowedError: the handle is missing or wrong.
+            RunEndedError: the run has ended.
+            ConflictError: the run keeps its state in a file of its job.
+            RequestInvalidError: there are no bytes.
+            QuotaExceededError: the organization has used up its bytes.
+            NotAuthenticatedError: the token ended while the bytes came.
+        """
+        if not raw:
+            raise RequestInvalidError("expected a state, found no bytes")
+        digest = sha256_digest(raw)
+        with self._database.write() as connection:
+            now = self._now()
+            require_living_token(connection, principal, now)
+            run = get_held_run(connection, principal, run_id, handle)
+            run.require_open(now)
+            run.require_shared()
+            known = run_states.find_digest(connection, run.organization_id, run.id)
+            if known != digest:
+                _require_expected(run, known, expected)
+                _require_quota(connection, run, len(raw))
+                run_states.save(connection, run, raw, digest, now, is_new=known is None)
+            kept = run.accepted(now)
+            runs.save(connection, kept)
+        return KeptState(run.id, digest, len(raw), kept.expires_at), known is None
+
+    def get(self, principal: Principal, run_id: str, handle: str | None) -> SealedState:
+        """Return the state of a run, or of the newest run that goes on with it (R16).
+
+        An ended run has it still, for a while: its successor begins with it.
+
+        Raises:
+            NotFoundError: there is no such run, or no state of it.
+            NotAllowedError: the handle is missing or wrong.
+        """
+        now = self._now()
+        with self._database.read() as connection:
+            newest = runs.find_newest(connection, get_held_run(connection, principal, run_id, handle))
+            found = run_states.find_newest(connection, newest)
+        if found is None:
+            newest.require_shared()
+            newest.require_open(now)
+            raise NotFoundError(
+                f"workflow run {newest.id} has no shared state yet",
+                hint="`chainloop attestation init --remote-state` makes it; the job that began the run has not ended "
+                "well",
+            )
+        return SealedState(found.raw, found.digest, found.run_id, newest.id, newest.state_at(now))
+
+
+def require_unchanged(connection: Connection, run: Run, expected: Digest | None) -> None:
+    """Refuse to end a run with an attestation of a state that has changed since; None: nobody shares it.
+
+    Raises:
+        PreconditionFailedError: a job has changed the state after the attestation was made of it.
+    """
+    if expected is not None:
+        _require_expected(run, run_states.find_digest(connection, run.organization_id, run.id), expected)
+
+
+def _require_expected(run: Run, known: Digest | None, expected: Digest | None) -> None:
+    if known == expected:
+        return
+    raise PreconditionFailedError(
+        f"the shared state of workflow run {run.id} has the digest {known or 'none yet'}, expected was "
+        f"{expected or 'none yet'}: another job has changed it meanwhile; nothing was written",
+        hint="read it again, make the change again and send it with the new digest; the `chainloop` command does so",
+    )
+
+
+def _require_quota(connection: Connection, run: Run, size_bytes: int) -> None:
+    organization = organizations.find(connection, run.organization_id)
+    if organization is None or not organization.quota_bytes:
+        return
+    used = organization.used_bytes + run_states.sum_bytes(connection, run.organization_id, except_run=run.id)
+    left = max(0, organization.quota_bytes - used)
+    if size_bytes > left:
+        raise QuotaExceededError(
+            f"the organization may store {organization.quota_bytes} bytes and has {left} left, this state has "
+            f"{size_bytes}",
+            hint="an administrator raises the quota; states of ended runs are forgotten by themselves",
+        )
