@@ -1,0 +1,332 @@
+"""Many jobs, one attestation: its state is on the control plane, and jobs that share no folder craft it together."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.integration.live import Answer, CommandLine, Job
+
+MATERIALS = 20
+TWENTY = "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: build}\nspec:\n  materials:\n" + "".join(
+    f"    - {{name: leg-{number}, type: ARTIFACT}}\n" for number in range(MATERIALS)
+)
+
+
+class Pipeline:
+    """A GitHub pipeline whose jobs run on machines of their own."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self.job = job
+        self._folder = folder
+        self._machines = 0
+        self.shared: dict[str, str] = {}
+        """What the first job puts out, as the variables of the others."""
+
+    def machine(self, attempt: int = 1, run_id: str = "77") -> CommandLine:
+        """Return the command line on a new machine."""
+        self._machines += 1
+        folder = self._folder / f"machine-{self._machines}"
+        folder.mkdir()
+        env = {name: value for name, value in self.job.chainloop.env.items() if name != "CHAINLOOP_LOCAL_STATE_PATH"}
+        github = {
+            "GITHUB_ACTOR": "dev",
+            "GITHUB_REPOSITORY": "acme/app",
+            "GITHUB_REPOSITORY_OWNER": "acme",
+            "GITHUB_RUN_ID": run_id,
+            "GITHUB_RUN_ATTEMPT": str(attempt),
+            "GITHUB_SHA": "0" * 40,
+            "GITHUB_JOB": f"job-{self._machines}",
+            "RUNNER_OS": "Linux",
+            "RUNNER_TEMP": str(folder),
+        }
+        return CommandLine(folder, {**env, **github, **self.shared})
+
+    def begin(self) -> Answer:
+        """Begin the attestation in the first job."""
+        answer = self.machine()("attestation", "init", "--remote-state", "-o", "json")
+        assert answer.status == 0, answer.stderr
+        self.shared = {
+            "CHAINLOOP_ATTESTATION_ID": answer.document["attestationID"],
+            "CHAINLOOP_SEALED_HANDLE": answer.document["sealedHandle"],
+        }
+        return answer
+
+    def add(self, name: str, value: str | Path, *words: str, attempt: int = 1) -> Answer:
+        """Add a material in a job of its own."""
+        machine = self.machine(attempt)
+        if isinstance(value, str) and name != "version":
+            (machine.folder / name).write_text(value)
+            value = machine.folder / name
+        return machine("attestation", "add", "--name", name, "--value", value, *words)
+
+    def push(self, attempt: int = 1) -> Answer:
+        """Push in the last job."""
+        return self.machine(attempt)("attestation", "push", "-o", "json")
+
+    def detail(self, run_id: str = "") -> dict[str, object]:
+        """Return what the control plane knows of a run."""
+        run_id = run_id or self.shared["CHAINLOOP_ATTESTATION_ID"]
+        found: dict[str, object] = self.job.tenant.call("GET", f"/workflow-runs/{run_id}")
+        return found
+
+
+@pytest.fixture
+def pipeline(job, tmp_path) -> Pipeline:
+    return Pipeline(job, tmp_path)
+
+
+def test_jobs_that_share_no_folder_craft_one_attestation(pipeline):
+    pipeline.begin()
+
+    added = [pipeline.add("binary", "a program"), pipeline.add("version", "1.0")]
+    pushed = pipeline.push()
+
+    assert [answer.status for answer in (*added, pushed)] == [0, 0, 0], [answer.stderr for answer in (*added, pushed)]
+    detail = pipeline.detail()
+    assert detail["run"]["state"] == "success"
+    assert detail["run"]["stateLocation"] == "shared"
+    assert sorted(item["name"] for item in detail["materials"]) == ["binary", "version"]
+
+
+def test_no_job_leaves_a_state_file(pipeline):
+    pipeline.begin()
+    pipeline.add("version", "1.0")
+
+    assert not list(pipeline.job.tenant.folder.rglob("attestation.json*"))
+
+
+def test_status_in_another_job_shows_what_all_have_added(pipeline):
+    pipeline.begin()
+    pipeline.add("version", "1.0")
+
+    status = pipeline.machine()("attestation", "status", "-o", "json")
+
+    assert status.status == 0, status.stderr
+    assert [item["name"] for item in status.document["materials"] if item["Set"]] == ["version"]
+
+
+def test_a_material_is_removed_and_the_attestation_is_reset_in_other_jobs(pipeline):
+    pipeline.begin()
+    pipeline.add("version", "1.0")
+
+    removed = pipeline.machine()("attestation", "remove", "--name", "version")
+    reset = pipeline.machine()("attestation", "reset", "--trigger", "cancellation")
+
+    assert (removed.status, reset.status) == (0, 0), removed.stderr + reset.stderr
+    assert pipeline.detail()["run"]["state"] == "canceled"
+
+
+def test_twenty_jobs_at_once_lose_no_material(tenant, tmp_path):
+    pipeline = Pipeline(tenant.job(TWENTY), tmp_path)
+    pipeline.begin()
+    machines = [pipeline.machine() for _ in range(MATERIALS)]
+
+    def add(number: int) -> Answer:
+        machine = machines[number]
+        (machine.folder / "out").write_text(f"content of leg {number}")
+        return machine("attestation", "add", "--name", f"leg-{number}", "--value", "out")
+
+    with ThreadPoolExecutor(MATERIALS) as jobs:
+        added = list(jobs.map(add, range(MATERIALS)))
+    pushed = pipeline.push()
+
+    assert [answer.stderr for answer in (*added, pushed) if answer.status] == []
+    names = {item["name"] for item in pipeline.detail()["materials"]}
+    assert names == {f"leg-{number}" for number in range(MATERIALS)}
+
+
+def test_a_push_that_is_repeated_on_another_machine_gets_the_same_answer(pipeline):
+    pipeline.begin()
+    pipeline.add("binary", "a program")
+    pipeline.add("version", "1.0")
+
+    first, again = pipeline.push(), pipeline.push()
+
+    assert (first.status, again.status) == (0, 0), again.stderr
+    assert first.document["digest"] == again.document["digest"]
+
+
+def test_r15_after_the_push_nothing_is_added_and_the_words_say_what_opens_a_successor(pipeline):
+    pipeline.begin()
+    pipeline.add("binary", "a program")
+    pipeline.add("version", "1.0")
+    pipeline.push()
+
+    late = pipeline.add("version", "1.1", "--replace")
+
+    assert late.status == 1
+    assert "ended as success" in late.stderr
+    assert "re-run the failed jobs of CI run 77" in late.stderr
+
+
+def test_r14_another_runs_handle_changes_nothing(pipeline):
+    pipeline.begin()
+    mine = pipeline.shared
+    pipeline.shared = {}
+    pipeline.begin()
+    pipeline.shared = {**mine, "CHAINLOOP_SEALED_HANDLE": pipeline.shared["CHAINLOOP_SEALED_HANDLE"]}
+
+    answers = [
+        pipeline.add("version", "1.0"),
+        pipeline.push(),
+        pipeline.machine()("attestation", "reset"),
+        pipeline.machine()("attestation", "status"),
+    ]
+
+    assert [answer.status for answer in answers] == [5] * 4, [answer.stderr for answer in answers]
+    assert all("run handle" in answer.stderr for answer in answers)
+    assert pipeline.detail()["run"]["state"] == "initialized"
+
+
+def test_r14_the_sealed_handle_opens_with_the_token_that_sealed_it_only(pipeline):
+    pipeline.begin()
+    other = pipeline.job.tenant.token("attest", project="hello", workflow="build")
+
+    answer = pipeline.machine()("attestation", "add", "--name", "version", "--value", "1.0", "--token", other)
+
+    assert answer.status == 5
+    assert "does not open with this token" in answer.stderr
+
+
+def test_r14_without_the_sealed_handle_the_words_say_what_to_pass(pipeline):
+    pipeline.begin()
+    del pipeline.shared["CHAINLOOP_SEALED_HANDLE"]
+
+    for answer in (pipeline.add("version", "1.0"), pipeline.push()):
+        assert answer.status == 2
+        assert "--sealed-handle (CHAINLOOP_SEALED_HANDLE) is missing" in answer.stderr
+
+
+def test_r14_the_handle_itself_is_printed_nowhere(pipeline):
+    begun = pipeline.begin()
+    pipeline.add("version", "1.0", "--debug")
+    table = pipeline.machine()("attestation", "init", "--remote-state", "--debug", env={"CHAINLOOP_ATTESTATION_ID": ""})
+
+    from chainloop_ci.client.sealing import unseal_handle
+
+    handle = unseal_handle(begun.document["sealedHandle"], pipeline.job.token)
+    assert len(handle) >= 43
+    assert handle not in begun.stdout + begun.stderr + table.stdout + table.stderr
+    assert handle not in json.dumps(pipeline.detail())
+
+
+def test_r16_one_leg_and_the_push_run_again_make_a_successor_with_the_other_legs_materials(pipeline):
+    pipeline.begin()
+    pipeline.add("binary", "a program")
+    pipeline.add("version", "1.0")
+    pipeline.push()
+
+    leg = pipeline.add("binary", "the program, built again", attempt=2)
+    pushed = pipeline.push(attempt=2)
+
+    assert (leg.status, pushed.status) == (0, 0), leg.stderr + pushed.stderr
+    first = pipeline.detail()
+    second = pipeline.detail(first["successor"])
+    assert (first["run"]["state"], second["run"]["state"]) == ("success", "success")
+    assert second["run"]["successorOf"] == first["run"]["id"]
+    materials = {item["name"]: item for item in second["materials"]}
+    assert materials["version"]["value"] == "1.0"
+    assert materials["binary"]["digest"] != {item["name"]: item for item in first["materials"]}["binary"]["digest"]
+    assert "chainloop.material.replaces" in json.dumps(materials["binary"]["annotations"])
+    assert pushed.document["attestationID"] == second["run"]["id"]
+
+
+def test_r16_an_attempt_that_failed_before_its_push_goes_on_with_the_same_run(pipeline):
+    pipeline.begin()
+    pipeline.add("binary", "a program")
+
+    again = pipeline.add("binary", "another program", attempt=2)
+    version = pipeline.add("version", "1.0", attempt=2)
+    pushed = pipeline.push(attempt=2)
+
+    assert [answer.status for answer in (again, version, pushed)] == [0, 0, 0], again.stderr
+    assert pushed.document["attestationID"] == pipeline.shared["CHAINLOOP_ATTESTATION_ID"]
+
+
+def test_r16_within_one_attempt_other_content_still_needs_replace(pipeline):
+    pipeline.begin()
+    pipeline.add("binary", "a program")
+
+    conflict = pipeline.add("binary", "another program")
+
+    assert conflict.status == 1
+    assert "--replace" in conflict.stderr
+
+
+def test_r16_legs_of_one_attempt_that_run_at_once_meet_in_one_successor(tenant, tmp_path):
+    pipeline = Pipeline(tenant.job(TWENTY), tmp_path)
+    pipeline.begin()
+    pipeline.machine()("attestation", "reset")
+    machines = [pipeline.machine(attempt=2) for _ in range(MATERIALS)]
+
+    def add(number: int) -> Answer:
+        machine = machines[number]
+        (machine.folder / "out").write_text(f"content of leg {number}")
+        return machine("attestation", "add", "--name", f"leg-{number}", "--value", "out")
+
+    with ThreadPoolExecutor(MATERIALS) as jobs:
+        added = list(jobs.map(add, range(MATERIALS)))
+    pushed = pipeline.push(attempt=2)
+
+    assert [answer.stderr for answer in (*added, pushed) if answer.status] == []
+    assert len(pipeline.job.runs()) == 2
+    assert len(pipeline.detail(pipeline.detail()["successor"])["materials"]) == MATERIALS
+
+
+def test_r16_another_ci_run_cannot_go_on_with_an_ended_one(pipeline):
+    pipeline.begin()
+    pipeline.machine()("attestation", "reset")
+
+    answer = pipeline.machine(attempt=2, run_id="78")("attestation", "add", "--name", "version", "--value", "1.0")
+
+    assert answer.status == 1
+    assert "ended as error" in answer.stderr
+    assert len(pipeline.job.runs()) == 1
+
+
+def test_two_attestations_in_one_job_never_meet(pipeline):
+    machine = pipeline.machine()
+    local = {"CHAINLOOP_LOCAL_STATE_PATH": str(machine.folder / "one.json")}
+    machine("attestation", "init", env=local)
+    shared = [machine("attestation", "init", "--remote-state", "-o", "json").document for _ in range(2)]
+    places = [
+        local,
+        *(
+            {"CHAINLOOP_ATTESTATION_ID": found["attestationID"], "CHAINLOOP_SEALED_HANDLE": found["sealedHandle"]}
+            for found in shared
+        ),
+    ]
+    (machine.folder / "app").write_text("a program")
+
+    for number, place in enumerate(places):
+        for name, value in (("version", f"1.{number}"), ("binary", "app")):
+            assert machine("attestation", "add", "--name", name, "--value", value, env=place).status == 0
+    pushed = [machine("attestation", "push", "-o", "json", env=place) for place in places]
+
+    assert [answer.status for answer in pushed] == [0, 0, 0], [answer.stderr for answer in pushed]
+    for number, answer in enumerate(pushed):
+        materials = pipeline.detail(answer.document["attestationID"])["materials"]
+        assert [item["value"] for item in materials if item["name"] == "version"] == [f"1.{number}"]
+
+
+def test_a_dry_run_cannot_be_shared(pipeline):
+    answer = pipeline.machine()("attestation", "init", "--remote-state", "--dry-run")
+
+    assert answer.status == 2
+    assert "a dry run has no shared state" in answer.stderr
+
+
+def test_a_step_that_crafts_everything_can_keep_its_state_on_the_control_plane(pipeline):
+    machine = pipeline.machine()
+    (machine.folder / "app").write_text("a program")
+
+    answer = machine(
+        "attestation", "craft", "--remote-state", "--material", "binary=app", "--material", "version=1.0", "-o", "json"
+    )
+
+    assert answer.status == 0, answer.stderr
+    assert pipeline.detail(answer.document["attestationID"])["run"]["stateLocation"] == "shared"
