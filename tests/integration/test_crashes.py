@@ -43,8 +43,8 @@ def test_a_server_loses_nothing_when_its_processes_are_killed_in_the_middle_of_u
         scene.close()
 
 
-@pytest.mark.parametrize(("kind", "rounds"), [("dispatcher", 1), ("power", 2)])
-def test_a_killed_sweep_and_a_power_cut_lose_nothing(kind, rounds, chance):
+@pytest.mark.parametrize(("kind", "rounds"), [("dispatcher", 1), ("power", 2), ("shared", 2)])
+def test_a_killed_sweep_a_power_cut_and_a_killed_add_lose_nothing(kind, rounds, chance):
     tally = soak(kind, rounds, chance.randrange(2**32))
 
     assert not tally.violations

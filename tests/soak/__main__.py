@@ -1,4 +1,4 @@
-"""Kill our programs again and again: `python -m tests.soak [cli|server|dispatcher|power …] [--rounds N] [--seed S]`.
+"""Kill our programs again and again: `python -m tests.soak [cli|server|power|shared …] [--rounds N] [--seed S]`.
 
 Progress goes to standard error, one JSON summary to standard output. Ends with 1 when something that must hold did not;
 then the folder of that scene stays. The same seed chooses the same victims and moments; what they meet differs.
@@ -26,12 +26,14 @@ from tests.soak.moments import can_watch_calls
 from tests.soak.power import PowerScene
 from tests.soak.scene import Scene
 from tests.soak.server import ServerScene
+from tests.soak.shared import SharedScene
 
 SCENES: dict[str, Callable[[Path], Scene]] = {
     "cli": CliScene,
     "server": ServerScene,
     "dispatcher": DispatcherScene,
     "power": PowerScene,
+    "shared": SharedScene,
 }
 ROUNDS_OF_A_SCENE = 50
 """Then another one is set: a young data folder has other files than an old one, and the disk is finite."""

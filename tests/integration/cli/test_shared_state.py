@@ -3,75 +3,11 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from tests.integration.live import Answer, CommandLine, Job
-
-MATERIALS = 20
-TWENTY = "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: build}\nspec:\n  materials:\n" + "".join(
-    f"    - {{name: leg-{number}, type: ARTIFACT}}\n" for number in range(MATERIALS)
-)
-
-
-class Pipeline:
-    """A GitHub pipeline whose jobs run on machines of their own."""
-
-    def __init__(self, job: Job, folder: Path) -> None:
-        self.job = job
-        self._folder = folder
-        self._machines = 0
-        self.shared: dict[str, str] = {}
-        """What the first job puts out, as the variables of the others."""
-
-    def machine(self, attempt: int = 1, run_id: str = "77") -> CommandLine:
-        """Return the command line on a new machine."""
-        self._machines += 1
-        folder = self._folder / f"machine-{self._machines}"
-        folder.mkdir()
-        env = {name: value for name, value in self.job.chainloop.env.items() if name != "CHAINLOOP_LOCAL_STATE_PATH"}
-        github = {
-            "GITHUB_ACTOR": "dev",
-            "GITHUB_REPOSITORY": "acme/app",
-            "GITHUB_REPOSITORY_OWNER": "acme",
-            "GITHUB_RUN_ID": run_id,
-            "GITHUB_RUN_ATTEMPT": str(attempt),
-            "GITHUB_SHA": "0" * 40,
-            "GITHUB_JOB": f"job-{self._machines}",
-            "RUNNER_OS": "Linux",
-            "RUNNER_TEMP": str(folder),
-        }
-        return CommandLine(folder, {**env, **github, **self.shared})
-
-    def begin(self) -> Answer:
-        """Begin the attestation in the first job."""
-        answer = self.machine()("attestation", "init", "--remote-state", "-o", "json")
-        assert answer.status == 0, answer.stderr
-        self.shared = {
-            "CHAINLOOP_ATTESTATION_ID": answer.document["attestationID"],
-            "CHAINLOOP_SEALED_HANDLE": answer.document["sealedHandle"],
-        }
-        return answer
-
-    def add(self, name: str, value: str | Path, *words: str, attempt: int = 1) -> Answer:
-        """Add a material in a job of its own."""
-        machine = self.machine(attempt)
-        if isinstance(value, str) and name != "version":
-            (machine.folder / name).write_text(value)
-            value = machine.folder / name
-        return machine("attestation", "add", "--name", name, "--value", value, *words)
-
-    def push(self, attempt: int = 1) -> Answer:
-        """Push in the last job."""
-        return self.machine(attempt)("attestation", "push", "-o", "json")
-
-    def detail(self, run_id: str = "") -> dict[str, object]:
-        """Return what the control plane knows of a run."""
-        run_id = run_id or self.shared["CHAINLOOP_ATTESTATION_ID"]
-        found: dict[str, object] = self.job.tenant.call("GET", f"/workflow-runs/{run_id}")
-        return found
+from chainloop_ci.client.sealing import unseal_handle
+from tests.integration.pipeline import MATERIALS, TWENTY, Pipeline
 
 
 @pytest.fixture
@@ -123,15 +59,8 @@ def test_a_material_is_removed_and_the_attestation_is_reset_in_other_jobs(pipeli
 def test_twenty_jobs_at_once_lose_no_material(tenant, tmp_path):
     pipeline = Pipeline(tenant.job(TWENTY), tmp_path)
     pipeline.begin()
-    machines = [pipeline.machine() for _ in range(MATERIALS)]
 
-    def add(number: int) -> Answer:
-        machine = machines[number]
-        (machine.folder / "out").write_text(f"content of leg {number}")
-        return machine("attestation", "add", "--name", f"leg-{number}", "--value", "out")
-
-    with ThreadPoolExecutor(MATERIALS) as jobs:
-        added = list(jobs.map(add, range(MATERIALS)))
+    added = pipeline.add_at_once()
     pushed = pipeline.push()
 
     assert [answer.stderr for answer in (*added, pushed) if answer.status] == []
@@ -206,8 +135,6 @@ def test_r14_the_handle_itself_is_printed_nowhere(pipeline):
     pipeline.add("version", "1.0", "--debug")
     table = pipeline.machine()("attestation", "init", "--remote-state", "--debug", env={"CHAINLOOP_ATTESTATION_ID": ""})
 
-    from chainloop_ci.client.sealing import unseal_handle
-
     handle = unseal_handle(begun.document["sealedHandle"], pipeline.job.token)
     assert len(handle) >= 43
     assert handle not in begun.stdout + begun.stderr + table.stdout + table.stderr
@@ -261,15 +188,8 @@ def test_r16_legs_of_one_attempt_that_run_at_once_meet_in_one_successor(tenant, 
     pipeline = Pipeline(tenant.job(TWENTY), tmp_path)
     pipeline.begin()
     pipeline.machine()("attestation", "reset")
-    machines = [pipeline.machine(attempt=2) for _ in range(MATERIALS)]
 
-    def add(number: int) -> Answer:
-        machine = machines[number]
-        (machine.folder / "out").write_text(f"content of leg {number}")
-        return machine("attestation", "add", "--name", f"leg-{number}", "--value", "out")
-
-    with ThreadPoolExecutor(MATERIALS) as jobs:
-        added = list(jobs.map(add, range(MATERIALS)))
+    added = pipeline.add_at_once(attempt=2)
     pushed = pipeline.push(attempt=2)
 
     assert [answer.stderr for answer in (*added, pushed) if answer.status] == []
@@ -311,6 +231,17 @@ def test_two_attestations_in_one_job_never_meet(pipeline):
     for number, answer in enumerate(pushed):
         materials = pipeline.detail(answer.document["attestationID"])["materials"]
         assert [item["value"] for item in materials if item["name"] == "version"] == [f"1.{number}"]
+
+
+def test_the_stale_state_of_an_earlier_job_is_replaced_with_a_notice(pipeline, tmp_path):
+    place = {"CHAINLOOP_LOCAL_STATE_PATH": str(tmp_path / "left-behind.json")}
+    pipeline.machine()("attestation", "init", env=place)
+
+    second = pipeline.machine()("attestation", "init", "-o", "json", env=place)
+
+    assert second.status == 0, second.stderr
+    assert "the state of another job was replaced" in second.stderr
+    assert second.document["attestationID"] == pipeline.job.runs()[0]["id"]
 
 
 def test_a_dry_run_cannot_be_shared(pipeline):
