@@ -184,6 +184,8 @@ def _show(world: World, state: CraftingState, *, full: bool) -> None:
 
     status = get_status(state, now=world.now())
     sealed = world.sealed_handle if world.sharing.begins else ""
+    if sealed and world.report:
+        world.report.outputs |= {"attestation-id": state.pin.run_id, "sealed-handle": sealed}
     if world.format == "json":
         world.output.document({**status_document(status), **({"sealedHandle": sealed} if sealed else {})})
     else:

@@ -45,6 +45,7 @@ def open_shared_state(world: World) -> SharedState:
         handle=lambda: unseal_handle(sharing.sealed_handle, token()) if sharing.sealed_handle else "",
         ci=ci if sharing.succeeds else None,
         say=world.output.warning,
+        on_state=world.report.note_state if world.report else lambda state: None,
     )
 
 

@@ -48,7 +48,7 @@ def _is_no_answer(error: ChainloopError) -> bool:
 
 def _note(world: World) -> Path:
     """Return the file beside the state that tells the later commands of a job that there was no answer."""
-    path = world.state().path
+    path = world.local_state().path
     return path.with_name(path.name + ".unanswered")
 
 

@@ -313,7 +313,7 @@ class World:
         sharing = self.sharing
         if sharing.begins or sharing.attestation_id or sharing.sealed_handle:
             return self._shared()
-        return self._local_state()
+        return self.local_state()
 
     def _shared(self) -> SharedState:
         from chainloop_ci.cli.sharing import open_shared_state
@@ -333,7 +333,8 @@ class World:
             self._shared_state.handle, self.control_plane().http.address.token
         )
 
-    def _local_state(self) -> LocalState:
+    def local_state(self) -> LocalState:
+        """Return this job's state file."""
         from chainloop_ci.state import LocalState, state_path
 
         note: dict[str, Any] = {"on_state": self.report.note_state} if self.report else {}

@@ -80,11 +80,13 @@ class SharedState:
         handle: Callable[[], str] = lambda: "",
         ci: Callable[[], CiIdentity] | None = None,
         say: Say = lambda message, **facts: None,
+        on_state: Callable[[CraftingState], None] = lambda state: None,
         turns: Turns | None = None,
     ) -> None:
         """`run_id` and its handle name what is there; without them the state is one that is yet to be begun.
 
         `ci` says who asks: with it an ended run is gone on with by its successor, in a later attempt (R16).
+        `on_state` is called with each state that was read or written.
         """
         self._plane = plane
         self._token = token
@@ -92,6 +94,7 @@ class SharedState:
         self._read_handle = handle
         self._ci = ci
         self._say = say
+        self._on_state = on_state
         self._turns = turns or Turns()
         self._copy: _Copy | None = None
         self._handle = ""
@@ -128,7 +131,7 @@ class SharedState:
     def create(self, state: CraftingState, *, replace: bool = False) -> CraftingState | None:
         """Keep a new state in memory until its run exists: the first `update` sends it."""
         self._run_id, self._handle = state.pin.run_id, state.session.run_handle
-        self._copy = _Copy(state)
+        self._take(_Copy(state))
         return None
 
     def update(self, change: Callable[[CraftingState], CraftingState]) -> CraftingState:
@@ -191,15 +194,18 @@ class SharedState:
         self.run_state = kept.run_state
         copy = self._open(kept)
         if self._ci is None:
-            self._copy = copy
-            return copy
+            return self._take(copy)
         ci = self._ci()
         is_later = _is_later(copy.state, ci)
         if kept.sealed_for != kept.run_id or (kept.run_state is not RunState.INITIALIZED and is_later):
             copy = self._succeed(kept, copy, ci)
         elif is_later and ci.run_attempt is not None:
             copy = replace(copy, state=copy.state.in_attempt(ci.run_attempt))
+        return self._take(copy)
+
+    def _take(self, copy: _Copy) -> _Copy:
         self._copy = copy
+        self._on_state(copy.state)
         return copy
 
     def _open(self, kept: SealedState) -> _Copy:
@@ -246,8 +252,7 @@ class SharedState:
             if after == before and before.digest is not None:
                 return before
             try:
-                self._copy = self._send(after)
-                return self._copy
+                return self._take(self._send(after))
             except PreconditionFailedError as error:
                 if self._turns.clock() >= end:
                     raise StateLockedError(
