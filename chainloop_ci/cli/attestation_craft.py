@@ -11,10 +11,13 @@ from chainloop_ci.cli.attestation_init import Project, begin, find_project, init
 from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, show_pushed, warn_of_bundle
 from chainloop_ci.cli.attestation_reset import JobEnd, end_run, end_with_job, has_attestation, parse_job_status
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.crafting.add import Add, AddRequest
+from chainloop_ci.cli.workspace_files import WorkspaceFiles
+from chainloop_ci.crafting.add import AddRequest
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.content import ContentReader
 from chainloop_ci.crafting.craft import Craft, CraftRequest
+from chainloop_ci.crafting.expanding import MaterialRequest
+from chainloop_ci.crafting.gather import Gather
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.push import DryPush
 from chainloop_ci.errors import UsageError
@@ -56,17 +59,19 @@ def run_craft(
     request = CraftRequest(
         init=asked,
         typed=typed,
-        listed=_listed(project, {entry.name for entry in typed}, login, strict=not no_strict_validation),
+        listed=_listed(project, {entry.add.name for entry in typed}, login, strict=not no_strict_validation),
         annotations=parse_annotations(annotations),
     )
     if request.init.dry_run:
         warn_of_bundle(world, bundle)
+    files = WorkspaceFiles(project.folder or world.cwd, world.env)
     signer = cache(lambda: load_signer(world, key))  # its password is asked for once
     push = make_push(world, load_signer=signer, bundle=bundle)
     craft = Craft(
         init=lambda request: begin(world, request, job_index),
+        gather=Gather(typed=world, workspace=files, report=world.reporter),
         add=make_add(world, ContentReader(world, world)),
-        add_listed=_adder_of_workspace(world, project),
+        add_listed=make_add(world, ContentReader(files, files)),
         push=push,
         end=lambda trigger, reason: end_run(world, trigger, reason),
         on_phase=world.output.phase,
@@ -89,14 +94,7 @@ def _begin_and_end(world: World, request: InitRequest, job_index: str | None, en
     end_with_job(world, end)
 
 
-def _adder_of_workspace(world: World, project: Project) -> Add:
-    from chainloop_ci.cli.workspace_files import WorkspaceFiles
-
-    files = WorkspaceFiles(project.folder or world.cwd, world.env)
-    return make_add(world, ContentReader(files, files))
-
-
-def _typed(texts: Sequence[str], login: RegistryCredentials | None, *, strict: bool) -> tuple[AddRequest, ...]:
+def _typed(texts: Sequence[str], login: RegistryCredentials | None, *, strict: bool) -> tuple[MaterialRequest, ...]:
     """Return the requests for what was typed with --material.
 
     Raises:
@@ -111,25 +109,30 @@ def _typed(texts: Sequence[str], login: RegistryCredentials | None, *, strict: b
     if again := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--material: named more than once: {', '.join(again)}", hint="give each material once")
     return tuple(
-        AddRequest(value=value, name=name, strict=strict, replace=True, credentials=login) for name, _, value in pairs
+        MaterialRequest(AddRequest(value=value, name=name, strict=strict, replace=True, credentials=login))
+        for name, _, value in pairs
     )
 
 
 def _listed(
     project: Project, typed: set[str | None], login: RegistryCredentials | None, *, strict: bool
-) -> tuple[AddRequest, ...]:
+) -> tuple[MaterialRequest, ...]:
     """Return the requests for the materials of `.chainloop.yml`, without those that were typed."""
     if project.attestation is None:
         return ()
     return tuple(
-        AddRequest(
-            value=entry.path or entry.value or "",
-            name=entry.name,
-            type=entry.type,
-            annotations=entry.annotations,
-            strict=strict,
-            replace=True,
-            credentials=login,
+        MaterialRequest(
+            AddRequest(
+                value=entry.path or entry.value or "",
+                name=entry.name,
+                type=entry.type,
+                annotations=entry.annotations,
+                strict=strict,
+                replace=True,
+                credentials=login,
+            ),
+            is_path=entry.path is not None,
+            multiple=entry.multiple,
         )
         for entry in project.attestation.materials
         if entry.name not in typed

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chainloop_ci.crafting.ports import RegistryCredentials
     from chainloop_ci.runners.types import CiIdentity, HostFacts
     from chainloop_ci.state import LocalState
+    from chainloop_ci.workspace.globs import Matches, Search
 
 _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off", ""))
@@ -382,6 +383,32 @@ class World:
             return (self.cwd / path).is_file()
         except (OSError, ValueError):
             return False
+
+    def is_pattern(self, value: str) -> bool:
+        """Tell whether a value has a wildcard in it."""
+        from chainloop_ci.workspace.globs import is_pattern
+
+        return is_pattern(value)
+
+    @cached_property
+    def _search(self) -> Search:
+        from chainloop_ci.workspace.globs import Search
+
+        return Search()
+
+    def find(self, pattern: str) -> Matches:
+        """Return the files that a pattern which a person typed matches (R22)."""
+        return self._search.find(pattern, self.cwd)
+
+    def suggest(self, pattern: str) -> tuple[str, ...]:
+        """Return files of the current folder that a pattern which matches none looks like."""
+        return self._search.suggest(pattern, self.cwd)
+
+    def locate(self, path: str) -> str:
+        """Return the real path of a file that a person typed (R22)."""
+        from chainloop_ci.workspace.paths import resolve_typed
+
+        return str(resolve_typed(self.cwd / path, path))
 
     def evaluate_cue(self) -> EvaluateCue | None:
         """Return what turns full CUE into JSON; None when the `cue` program is not here."""

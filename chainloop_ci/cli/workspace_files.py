@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from chainloop_ci.errors import PathRefusedError
+from chainloop_ci.workspace.globs import Search, is_pattern
 from chainloop_ci.workspace.paths import open_material, resolve_inside
 
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import ImageReference
     from chainloop_ci.crafting.ports import RegistryCredentials
+    from chainloop_ci.workspace.globs import Matches
 
 
 class WorkspaceFiles:
@@ -23,6 +25,7 @@ class WorkspaceFiles:
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self._folder = folder
         self._env = env
+        self._search = Search()
 
     def open_file(self, path: str) -> BinaryIO:
         """Open an ordinary file of the workspace.
@@ -42,6 +45,31 @@ class WorkspaceFiles:
         """Tell whether `path` names an ordinary file of the workspace."""
         found = self._find(path)
         return found is not None and found.is_file()
+
+    def is_pattern(self, value: str) -> bool:
+        """Tell whether a value has a wildcard in it."""
+        return is_pattern(value)
+
+    def find(self, pattern: str) -> Matches:
+        """Return the files of the workspace that a pattern matches.
+
+        Raises:
+            PathRefusedError: it leads out of the workspace.
+            LimitExceededError: there is too much to look at.
+        """
+        return self._search.find(pattern, self._folder, root=self._folder)
+
+    def suggest(self, pattern: str) -> tuple[str, ...]:
+        """Return files of the workspace that a pattern which matches none looks like."""
+        return self._search.suggest(pattern, self._folder)
+
+    def locate(self, path: str) -> str:
+        """Return the real path of a file of the workspace.
+
+        Raises:
+            PathRefusedError: it leads out of the workspace.
+        """
+        return str(resolve_inside(self._folder, path))
 
     def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
         """Return an image with its digest: from its registry, or from a layout in the workspace."""

@@ -15,6 +15,7 @@ from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, NAME_
 from chainloop_ci.contract.types import ContractMaterial, MaterialType
 from chainloop_ci.crafting.annotations import merge_annotations, require_material_annotations
 from chainloop_ci.crafting.content import Content, ContentReader
+from chainloop_ci.crafting.packing import Pack, require_expected
 from chainloop_ci.crafting.ports import ControlPlane, RegistryCredentials, Reporter, StateStore
 from chainloop_ci.crafting.status import require_begun
 from chainloop_ci.digests import Digest
@@ -43,6 +44,12 @@ class AddRequest:
     strict: bool = True
     replace: bool = False
     credentials: RegistryCredentials | None = None
+    pack: Pack | None = None
+    """Files that become one archive; `value` is then what they were found by."""
+    expected: Digest | None = None
+    """What a checksums file says of the content."""
+    is_further: bool = False
+    """One of several files of an entry (`multiple: true`): that the contract does not know its name is no slip."""
 
 
 class Add:
@@ -77,11 +84,17 @@ class Add:
         entry = state.contract.find_material(name)
         annotations = self._annotations(name, entry, request.annotations)
         with self._reader.open(
-            request.value, self._type(entry, request), strict=request.strict, credentials=request.credentials
+            request.value,
+            self._type(entry, request),
+            strict=request.strict,
+            credentials=request.credentials,
+            pack=request.pack,
         ) as content:
             for notice in content.notices:
                 self._report.warning(notice)
-            if entry is None:
+            if request.expected:  # before anything of it is sent
+                require_expected(content.digest(), request.expected, request.value)
+            if entry is None and not request.is_further:
                 self._warn_unknown(state, name, content.type, is_typed=bool(request.name))
             known = state.materials.get(name)
             if known and not _replaces(state, name, request):
@@ -95,6 +108,7 @@ class Add:
             ):
                 raise _conflict(name, state.removed[name], content.digest())
             material = self._store_content(state, _describe(name, entry, content, annotations, self._now()), content)
+            require_expected(material.digest, request.expected, request.value)  # it may have changed meanwhile
         self._store.update(lambda current: self._put(current, state, material, request))
         self._report.info("material added to attestation", name=name, type=material.type, digest=material.digest)
         return material

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from chainloop_ci.attestation.state import ImageReference
 from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.crafting.packing import Pack, make_archive
 from chainloop_ci.crafting.ports import Files, ImageResolver, RegistryCredentials
 from chainloop_ci.digests import Digest, digest_of_hex, sha256_digest
 from chainloop_ci.errors import FileUnreadableError, LimitExceededError, MaterialRejectedError
@@ -82,9 +83,17 @@ class ContentReader:
 
     @contextmanager
     def open(
-        self, value: str, wanted: MaterialType | None, *, strict: bool, credentials: RegistryCredentials | None
+        self,
+        value: str,
+        wanted: MaterialType | None,
+        *,
+        strict: bool,
+        credentials: RegistryCredentials | None,
+        pack: Pack | None = None,
     ) -> Iterator[Content]:
         """Give the content of `value`; without a type, find it out by itself. Closes the file at the end.
+
+        With `pack` it is the archive of those files, which must have a type.
 
         Raises:
             MaterialRejectedError: the content is empty or not of its type.
@@ -94,6 +103,9 @@ class ContentReader:
         if wanted is None and self._images.is_layout(value):
             wanted = MaterialType.CONTAINER_IMAGE  # a folder is nothing else
         kind = get_kind(wanted) if wanted else None
+        if pack is not None and kind is not None:
+            yield _read_document(pack.filename, make_archive(pack, self._files.open_file), kind, strict)
+            return
         if kind is None and not self._files.file_exists(value):
             _refuse_missing_path(value)
             kind = infer(value, None, is_file=False, strict=strict).kind
@@ -139,22 +151,33 @@ def _read_file(path: str, file: BinaryIO, kind: MaterialKind | None, strict: boo
         found = infer(path, raw, is_file=True, strict=strict)
         kind, checked, notices = found.kind, found.checked, found.near_misses
     if kind.source is MaterialSource.DOCUMENT:
-        raw = _read_document(path, file, size) if raw is None else raw
-        checked = _check(path, kind, raw, strict) if checked is None else checked
-        return Content(
-            kind.type,
-            size_bytes=size,
-            filename=name,
-            annotations=checked.annotations if strict else {**checked.annotations, VALIDATION: LENIENT},
-            main_component=checked.main_component,
-            notices=(*notices, *checked.warnings),
-            raw=raw,
-        )
+        raw = _read_whole(path, file, size) if raw is None else raw
+        return _read_document(path, raw, kind, strict, checked, notices)
     described = _describe(kind, file, size)
     return Content(kind.type, size_bytes=size, filename=name, annotations=described, notices=notices, file=file)
 
 
-def _read_document(path: str, file: BinaryIO, size: int) -> bytes:
+def _read_document(
+    path: str,
+    raw: bytes,
+    kind: MaterialKind,
+    strict: bool,
+    checked: Checked | None = None,
+    notices: tuple[str, ...] = (),
+) -> Content:
+    checked = _check(path, kind, raw, strict) if checked is None else checked
+    return Content(
+        kind.type,
+        size_bytes=len(raw),
+        filename=PurePath(path).name,
+        annotations=checked.annotations if strict else {**checked.annotations, VALIDATION: LENIENT},
+        main_component=checked.main_component,
+        notices=(*notices, *checked.warnings),
+        raw=raw,
+    )
+
+
+def _read_whole(path: str, file: BinaryIO, size: int) -> bytes:
     if size > MAX_DOCUMENT_BYTES:
         raise LimitExceededError(
             f"{path} has {size} bytes; a document of a checked type may have {MAX_DOCUMENT_BYTES}",

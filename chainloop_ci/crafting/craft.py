@@ -12,6 +12,8 @@ from dataclasses import field
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.crafting.add import Add, AddRequest
+from chainloop_ci.crafting.expanding import MaterialRequest
+from chainloop_ci.crafting.gather import Gather
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed
@@ -49,9 +51,9 @@ class CraftRequest:
     """What the user asked for."""
 
     init: InitRequest
-    typed: tuple[AddRequest, ...] = ()
+    typed: tuple[MaterialRequest, ...] = ()
     """Materials that a person named; each has a name, here and below."""
-    listed: tuple[AddRequest, ...] = ()
+    listed: tuple[MaterialRequest, ...] = ()
     """Materials of `.chainloop.yml`, whose paths stay in the workspace (R22)."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
@@ -63,6 +65,7 @@ class Craft:
         self,
         *,
         init: Callable[[InitRequest], CraftingState],
+        gather: Gather,
         add: Add,
         add_listed: Add,
         push: Push,
@@ -73,6 +76,7 @@ class Craft:
     ) -> None:
         """`end` ends the run that was begun; `on_phase` is told what is done next."""
         self._init = init
+        self._gather = gather
         self._add = add
         self._add_listed = add_listed
         self._push = push
@@ -94,19 +98,24 @@ class Craft:
         self._on_phase("Begin the attestation")
         state = self._init(request.init)
         self._on_phase("Add the materials")
-        refused = _add_all(self._add_listed, request.listed) | _add_all(self._add, request.typed)
+        wrong = self._add_everything(state, request)
         self._on_phase("Push the attestation")
         try:
-            if refused or state.dry_run:
+            if wrong or state.dry_run:
                 dry = self._push.dry(request.annotations)
-                if refused:
-                    raise not_met(dry.state, _list_all(dry.state, refused), hint=_WHAT_NOW)
+                if wrong:
+                    raise not_met(dry.state, _list_all(dry.state, wrong), hint=_WHAT_NOW)
                 return dry
             return self._push(request.annotations)
         except ContractNotMetError as error:
             error.hint = _WHAT_NOW
             self._end(state, error)
             raise
+
+    def _add_everything(self, state: CraftingState, request: CraftRequest) -> _Wrong:
+        found = self._gather(state.contract, request.typed, request.listed)
+        refused = {**found.refused, **_add_all(self._add_listed, found.listed), **_add_all(self._add, found.typed)}
+        return _Wrong(refused, found.findings)
 
     def _end(self, state: CraftingState, error: ContractNotMetError) -> None:
         if state.dry_run:
@@ -116,6 +125,18 @@ class Craft:
         except ChainloopError as untold:
             # The reason why the job fails is told, whatever becomes of the run.
             self._report.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
+
+
+@record
+class _Wrong:
+    """Everything that was refused."""
+
+    materials: Mapping[str, ChainloopError]
+    """Why, by the name of the material."""
+    findings: Sequence[Finding]
+
+    def __bool__(self) -> bool:
+        return bool(self.materials or self.findings)
 
 
 def _add_all(add: Add, requests: Sequence[AddRequest]) -> dict[str, ChainloopError]:
@@ -129,11 +150,14 @@ def _add_all(add: Add, requests: Sequence[AddRequest]) -> dict[str, ChainloopErr
     return refused
 
 
-def _list_all(state: CraftingState, refused: Mapping[str, ChainloopError]) -> list[Finding]:
+def _list_all(state: CraftingState, wrong: _Wrong) -> list[Finding]:
     """Return what was refused and what is missing; a refused material with its own reasons, not as missing too."""
     paths = {entry.name: f"{state.contract.materials_path}/{at}" for at, entry in enumerate(state.contract.materials)}
-    findings = [finding for name, error in refused.items() for finding in _findings(name, error, paths.get(name))]
-    told = {paths[name] for name in refused if name in paths}
+    findings = [
+        finding for name, error in wrong.materials.items() for finding in _findings(name, error, paths.get(name))
+    ]
+    findings += wrong.findings
+    told = {paths[name] for name in wrong.materials if name in paths}
     return findings + [finding for finding in find_missing(state) if finding.path not in told]
 
 

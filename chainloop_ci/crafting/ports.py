@@ -189,6 +189,60 @@ class Files(Protocol):
         ...
 
 
+class Matches(Protocol):
+    """What a pattern matches."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Return the files in a fixed order, written as they are opened."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """Return how each of the paths begins, up to the pattern's first wildcard."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """Return where the pattern was taken from, for people."""
+        ...
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """Return the folders whose content this user may not see."""
+        ...
+
+
+class FileFinder(Files, Protocol):
+    """Files that are found by pattern."""
+
+    def is_pattern(self, value: str) -> bool:
+        """Tell whether a value has a wildcard in it."""
+        ...
+
+    def find(self, pattern: str) -> Matches:
+        """Return the files that a pattern matches; without a wildcard the file of that name.
+
+        Raises:
+            PathRefusedError: it leads where nothing is read (R22).
+            UsageError: it is no pattern.
+            LimitExceededError: there is too much to look at.
+        """
+        ...
+
+    def suggest(self, pattern: str) -> tuple[str, ...]:
+        """Return the few files that a pattern which matches none looks most like."""
+        ...
+
+    def locate(self, path: str) -> str:
+        """Return the real absolute path of a file, which need not exist.
+
+        Raises:
+            PathRefusedError: as `open_file`.
+        """
+        ...
+
+
 class BundleFile(Protocol):
     """Where the user wants to have the stored bundle. All raise `FileUnwritableError`."""
 

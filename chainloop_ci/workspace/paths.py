@@ -19,10 +19,10 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def resolve_inside(root: Path, path: str | Path) -> Path:
+def resolve_inside(root: Path, path: str | Path, shown: str = "") -> Path:
     """Return the real path of `path`, taken from `root`, which may not lead out of it.
 
-    The file need not exist. Absolute paths are accepted when they lie inside.
+    The file need not exist. Absolute paths are accepted when they lie inside. `shown` is how a person wrote it.
 
     Raises:
         PathRefusedError: it leads out, by `..`, by a symbolic link or by itself, or into a system folder.
@@ -31,10 +31,21 @@ def resolve_inside(root: Path, path: str | Path) -> Path:
     real = _real(real_root / path)
     if not real.is_relative_to(real_root):
         raise PathRefusedError(
-            f"{path} leads out of the workspace {root}",
+            f"{shown or path} leads out of the workspace {root}",
             hint="move the file into the workspace, or type its path with --value",
         )
-    _refuse_system_folders(path, real_root / path, real)
+    _refuse_system_folders(shown or path, real_root / path, real)
+    return real
+
+
+def resolve_typed(path: Path, shown: str = "") -> Path:
+    """Return the real path of a path that a person typed as `shown`; it need not exist, and may lie anywhere else.
+
+    Raises:
+        PathRefusedError: it leads into a system folder.
+    """
+    real = _real(path)
+    _refuse_system_folders(shown or path, path, real)
     return real
 
 
@@ -48,11 +59,7 @@ def open_material(path: str | Path, *, root: Path | None = None) -> BinaryIO:
         PathRefusedError: it leads out of `root`, or is a device, a pipe, a socket or inside `/proc`, `/sys`, `/dev`.
         FileUnreadableError: it is missing, a folder, or may not be read.
     """
-    if root is not None:
-        real = resolve_inside(root, path)
-    else:
-        real = _real(Path(path))
-        _refuse_system_folders(path, Path(path), real)
+    real = resolve_typed(Path(path)) if root is None else resolve_inside(root, path)
     try:
         descriptor = _open_real(real)
     except OSError as error:

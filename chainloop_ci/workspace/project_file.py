@@ -31,7 +31,7 @@ MAX_PROJECT_FILE_BYTES = 1024 * 1024
 
 _TOP_FIELDS = ("projectVersion", "attestations")
 _ATTESTATION_FIELDS = ("name", "workflow", "project", "version", "materials", "annotations")
-_MATERIAL_FIELDS = ("name", "type", "path", "value", "annotations")
+_MATERIAL_FIELDS = ("name", "type", "path", "value", "multiple", "annotations")
 # Compared without case, hyphens and underscores.
 _SERVER_WORDS = ("controlplane", "server", "url", "api", "token", "key", "password", "secret", "proxy", "index")
 _SERVER_FIELDS = frozenset({"ca", "cacert", "cafile", "insecure", "org", "organization", "auth"})
@@ -45,9 +45,11 @@ class ProjectMaterial:
     type: MaterialType | None = None
     """None: the contract's type, else inferred."""
     path: str | None = None
-    """A file inside the workspace; relative to the folder of the project file."""
+    """A file inside the workspace, or a pattern of some; relative to the folder of the project file."""
     value: str | None = None
     """A literal or an image reference; exactly one of `path` and `value` is set."""
+    multiple: bool = False
+    """Each of several files that `path` matches is a material."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -183,6 +185,7 @@ class _Reader:
             type=self._type(path, fields),
             path=self._text(path, fields, "path"),
             value=self._text(path, fields, "value"),
+            multiple=self._multiple(path, fields),
             annotations=self._annotations((*path, "annotations"), fields.get("annotations")),
         )
 
@@ -194,6 +197,14 @@ class _Reader:
             return MaterialType(name)
         self._report((*path, "type"), "unknown-type", f"{name} is no material type{_suggest(name, list(MaterialType))}")
         return None
+
+    def _multiple(self, path: tuple[str | int, ...], fields: Mapping[str, object]) -> bool:
+        value = fields.get("multiple", False)
+        if not isinstance(value, bool):
+            self._report((*path, "multiple"), "invalid-field", f"expected true or false, found {_word(value)}")
+        elif value and "path" not in fields:
+            self._report((*path, "multiple"), "invalid-field", "only a path can match several files")
+        return value is True
 
     def _annotations(self, path: tuple[str | int, ...], value: object) -> dict[str, str]:
         if value is None:
