@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chainloop_ci.cli.attestation_add import make_add, registry_credentials
 from chainloop_ci.cli.attestation_init import Project, begin, find_project, init_request
 from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, show_pushed, warn_of_bundle
 from chainloop_ci.cli.attestation_reset import JobEnd, end_run, end_with_job, has_attestation, parse_job_status
+from chainloop_ci.cli.craft_files import NamedFiles, make_gather, typed_materials, wanted_files
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.cli.workspace_files import WorkspaceFiles
 from chainloop_ci.crafting.add import AddRequest
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.content import ContentReader
 from chainloop_ci.crafting.craft import Craft, CraftRequest
-from chainloop_ci.crafting.expanding import MaterialRequest
-from chainloop_ci.crafting.gather import Gather
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.push import DryPush
-from chainloop_ci.errors import UsageError
-
-if TYPE_CHECKING:
-    from chainloop_ci.crafting.ports import RegistryCredentials
 
 
 def run_craft(
@@ -32,6 +27,8 @@ def run_craft(
     attestation_name: str | None,
     job_index: str | None,
     materials: Sequence[str],
+    checksums: str | None,
+    artifact_list: str | None,
     no_strict_validation: bool,
     registry_server: str | None,
     registry_username: str | None,
@@ -49,27 +46,30 @@ def run_craft(
     end = parse_job_status(job_status)
     project = find_project(world, attestation_name)
     login = registry_credentials(registry_server, registry_username, registry_password)
-    typed = _typed(materials, login, strict=not no_strict_validation)
+    template = AddRequest("", strict=not no_strict_validation, replace=True, credentials=login)
+    named = NamedFiles(tuple(materials), checksums, artifact_list)
+    typed = typed_materials(project, named, template)
     asked = init_request(world, project, **init)
     if asked is None:
         return
     if end is not JobEnd.SUCCESS:
         _begin_and_end(world, asked, job_index, end)
         return
-    request = CraftRequest(
-        init=asked,
-        typed=typed,
-        listed=_listed(project, {entry.add.name for entry in typed}, login, strict=not no_strict_validation),
-        annotations=parse_annotations(annotations),
-    )
+    wanted = wanted_files(world, project, typed, named, template)
+    _craft(world, CraftRequest(asked, wanted, parse_annotations(annotations)), project, key, bundle, job_index)
+
+
+def _craft(
+    world: World, request: CraftRequest, project: Project, key: str | None, bundle: str | None, job_index: str | None
+) -> None:
     if request.init.dry_run:
         warn_of_bundle(world, bundle)
-    files = WorkspaceFiles(project.folder or world.cwd, world.env)
     signer = cache(lambda: load_signer(world, key))  # its password is asked for once
+    files = WorkspaceFiles(project.folder or world.cwd, world.env)
     push = make_push(world, load_signer=signer, bundle=bundle)
     craft = Craft(
         init=lambda request: begin(world, request, job_index),
-        gather=Gather(typed=world, workspace=files, report=world.reporter),
+        gather=make_gather(world, files),
         add=make_add(world, ContentReader(world, world)),
         add_listed=make_add(world, ContentReader(files, files)),
         push=push,
@@ -92,48 +92,3 @@ def _begin_and_end(world: World, request: InitRequest, job_index: str | None, en
     if not has_attestation(world):
         begin(world, request, job_index)
     end_with_job(world, end)
-
-
-def _typed(texts: Sequence[str], login: RegistryCredentials | None, *, strict: bool) -> tuple[MaterialRequest, ...]:
-    """Return the requests for what was typed with --material.
-
-    Raises:
-        UsageError: with every text that is no material, or names one again.
-    """
-    pairs = [text.partition("=") for text in texts]
-    broken = [text for text, (name, equals, value) in zip(texts, pairs, strict=True) if not (name and equals and value)]
-    names = [name for name, _, _ in pairs]
-    if broken:
-        shown = ", ".join(repr(text[:80]) for text in broken)
-        raise UsageError(f"--material: expected NAME=VALUE, found {shown}", hint="write it like sbom=out/sbom.json")
-    if again := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"--material: named more than once: {', '.join(again)}", hint="give each material once")
-    return tuple(
-        MaterialRequest(AddRequest(value=value, name=name, strict=strict, replace=True, credentials=login))
-        for name, _, value in pairs
-    )
-
-
-def _listed(
-    project: Project, typed: set[str | None], login: RegistryCredentials | None, *, strict: bool
-) -> tuple[MaterialRequest, ...]:
-    """Return the requests for the materials of `.chainloop.yml`, without those that were typed."""
-    if project.attestation is None:
-        return ()
-    return tuple(
-        MaterialRequest(
-            AddRequest(
-                value=entry.path or entry.value or "",
-                name=entry.name,
-                type=entry.type,
-                annotations=entry.annotations,
-                strict=strict,
-                replace=True,
-                credentials=login,
-            ),
-            is_path=entry.path is not None,
-            multiple=entry.multiple,
-        )
-        for entry in project.attestation.materials
-        if entry.name not in typed
-    )

@@ -72,6 +72,8 @@ class Project:
     """Of the project, for entries that have none of their own."""
     folder: Path | None = None
     """Where the file lies; None: there is none."""
+    names: tuple[str, ...] = ()
+    """Of all attestations in it."""
 
 
 def init_request(
@@ -174,10 +176,8 @@ def find_project(world: World, name: str | None) -> Project:
             raise UsageError(f"there is no .chainloop.yml that could have an attestation {name!r}")
         return Project()
     file = load_project_file(path)
-    for notice in file.notices:
-        world.output.warning(notice)
     found = file.find_attestation(name)
+    names = tuple(entry.name for entry in file.attestations)
     if name and found is None:
-        names = ", ".join(entry.name for entry in file.attestations) or "none"
-        raise UsageError(f"{path} has no attestation {name!r}", hint=f"it has: {names}")
-    return Project(found, file.project_version, path.parent)
+        raise UsageError(f"{path} has no attestation {name!r}", hint=f"it has: {', '.join(names) or 'none'}")
+    return Project(found, file.project_version, path.parent, names)

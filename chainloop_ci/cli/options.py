@@ -310,10 +310,28 @@ CRAFT: tuple[Option, ...] = (
     Option(
         "materials",
         ("--material",),
-        "A material of the contract and its value, as for `add`; may be repeated. Wins over .chainloop.yml.",
+        "A material of the contract and its value, as for `add`, or a pattern of files (*, ?, [...], **); may be "
+        "repeated. Wins over .chainloop.yml.",
         Kind.LIST,
         env="CHAINLOOP_MATERIALS",
         metavar="NAME=VALUE",
+    ),
+    Option(
+        "checksums",
+        ("--checksums",),
+        "Checksums of what was built, as sha256sum writes them: all files must be what it says, and become the "
+        "contract's materials by name or type.",
+        Kind.PATH,
+        env="CHAINLOOP_CHECKSUMS",
+        metavar="FILE",
+    ),
+    Option(
+        "artifact_list",
+        ("--artifact-list",),
+        "List of what was built, one path a line or JSON; the files become the contract's materials by name or type.",
+        Kind.PATH,
+        env="CHAINLOOP_ARTIFACT_LIST",
+        metavar="FILE",
     ),
     next(option for option in ADD if option.name == "no_strict_validation"),
     *_REGISTRY,

@@ -12,8 +12,7 @@ from dataclasses import field
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.crafting.add import Add, AddRequest
-from chainloop_ci.crafting.expanding import MaterialRequest
-from chainloop_ci.crafting.gather import Gather
+from chainloop_ci.crafting.gather import Gather, WantedFiles
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed
@@ -51,10 +50,7 @@ class CraftRequest:
     """What the user asked for."""
 
     init: InitRequest
-    typed: tuple[MaterialRequest, ...] = ()
-    """Materials that a person named; each has a name, here and below."""
-    listed: tuple[MaterialRequest, ...] = ()
-    """Materials of `.chainloop.yml`, whose paths stay in the workspace (R22)."""
+    files: WantedFiles = field(default_factory=WantedFiles)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -113,7 +109,7 @@ class Craft:
             raise
 
     def _add_everything(self, state: CraftingState, request: CraftRequest) -> _Wrong:
-        found = self._gather(state.contract, request.typed, request.listed)
+        found = self._gather(state.contract, request.files)
         refused = {**found.refused, **_add_all(self._add_listed, found.listed), **_add_all(self._add, found.typed)}
         return _Wrong(refused, found.findings)
 

@@ -13,7 +13,7 @@ from chainloop_ci.contract.types import Contract, ContractMaterial, MaterialType
 from chainloop_ci.crafting.add import AddRequest
 from chainloop_ci.crafting.file_names import names_of
 from chainloop_ci.crafting.packing import Pack, PackedFile
-from chainloop_ci.crafting.ports import FileFinder, Matches
+from chainloop_ci.crafting.ports import FileFinder, Matches, Reporter
 from chainloop_ci.errors import FileUnreadableError, MaterialRejectedError
 from chainloop_ci.records import record
 
@@ -38,7 +38,9 @@ class MaterialRequest:
     """Whether each of several files becomes a material."""
 
 
-def expand(request: MaterialRequest, contract: Contract, files: FileFinder, taken: Collection[str]) -> list[AddRequest]:
+def expand(
+    request: MaterialRequest, contract: Contract, files: FileFinder, taken: Collection[str], report: Reporter
+) -> list[AddRequest]:
     """Return what to add for one entry; `taken` are the names of the other entries.
 
     Raises:
@@ -52,6 +54,8 @@ def expand(request: MaterialRequest, contract: Contract, files: FileFinder, take
     if wanted in (None, MaterialType.CONTAINER_IMAGE) and not _may_be_pattern(add.value, files):
         return [add]
     found = files.find(add.value)
+    for folder in found.unlisted:
+        report.warning("a folder may not be listed; what is in it was not looked at", folder=folder, pattern=add.value)
     if not found.paths and wanted is None and not _is_meant_as_pattern(add.value):
         return [add]
     if not found.paths:

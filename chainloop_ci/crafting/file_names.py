@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from chainloop_ci.late import late_pattern
 
@@ -25,6 +24,8 @@ def names_of(path: str) -> tuple[str, ...]:
 
 def find_near(path: str, names: Iterable[str]) -> str:
     """Return the name that looks most like the file's, empty when none does."""
+    from difflib import get_close_matches
+
     known: Mapping[str, None] = dict.fromkeys(names)
     for candidate in names_of(path):
         if near := get_close_matches(candidate, known, n=1, cutoff=_LIKENESS):

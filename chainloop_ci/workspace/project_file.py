@@ -9,6 +9,9 @@ options and environment only, and its paths stay inside the workspace (R22: `ope
         workflow: release
         materials:
           - {name: sbom, type: SBOM_CYCLONEDX_JSON, path: out/sbom.json}
+
+The form of Chainloop Labs is read too: a list of `{name, path}` at the top, which is an attestation of the list's name;
+theirs is `attestation` when nobody says another (reference section 11).
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ FILE_NAMES = (".chainloop.yaml", ".chainloop.yml")
 """In the order in which they are looked for in one folder."""
 MAX_PROJECT_FILE_BYTES = 1024 * 1024
 """Largest project file, in bytes."""
+LABS_NAME = "attestation"
+"""The list that Chainloop Labs' scripts read when nobody names another."""
 
 _TOP_FIELDS = ("projectVersion", "attestations")
 _ATTESTATION_FIELDS = ("name", "workflow", "project", "version", "materials", "annotations")
@@ -63,6 +68,8 @@ class ProjectAttestation:
     version: str | None = None
     materials: tuple[ProjectMaterial, ...] = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
+    labs: bool = False
+    """Whether it is written in the form of Chainloop Labs."""
 
 
 @record
@@ -72,14 +79,14 @@ class ProjectFile:
     path: Path
     project_version: str | None = None
     attestations: tuple[ProjectAttestation, ...] = ()
-    notices: tuple[str, ...] = ()
-    """What was found and is not read by this version."""
 
     def find_attestation(self, name: str | None = None) -> ProjectAttestation | None:
-        """Return the attestation called `name`; without a name the only one there is."""
-        if name is None:
-            return self.attestations[0] if len(self.attestations) == 1 else None
-        return next((entry for entry in self.attestations if entry.name == name), None)
+        """Return the attestation called `name`; without a name the only one there is, or Labs' usual one."""
+        if name is None and len(self.attestations) == 1:
+            return self.attestations[0]
+        if name is None and not all(entry.labs for entry in self.attestations):
+            return None
+        return next((entry for entry in self.attestations if entry.name == (name or LABS_NAME)), None)
 
 
 def find_project_file(start: Path) -> Path | None:
@@ -145,13 +152,13 @@ class _Reader:
             return ProjectFile(self._path)
         labs = [name for name in document if name not in _TOP_FIELDS and _is_labs_list(document[name])]
         self._refuse_unknown((), [name for name in document if name not in labs], _TOP_FIELDS)
+        attestations = self._attestations(document.get("attestations"))
+        for name in set(labs) & {entry.name for entry in attestations}:
+            self._report((name,), "duplicate-name", f"the name {name} is one of the attestations too")
         return ProjectFile(
             self._path,
             project_version=self._text((), document, "projectVersion"),
-            attestations=self._attestations(document.get("attestations")),
-            notices=tuple(
-                f"{self._path}: the list {name!r} is in the form of Chainloop Labs and not read" for name in labs
-            ),
+            attestations=(*attestations, *(self._labs(name, document[name]) for name in labs)),
         )
 
     def _attestations(self, value: object) -> tuple[ProjectAttestation, ...]:
@@ -159,6 +166,11 @@ class _Reader:
         found = tuple(self._attestation(path, fields) for path, fields in items)
         self._refuse_repeated(("attestations",), [entry.name for entry in found])
         return found
+
+    def _labs(self, name: str, value: object) -> ProjectAttestation:
+        materials = tuple(self._material(path, item) for path, item in self._items((name,), value))
+        self._refuse_repeated((name,), [material.name for material in materials])
+        return ProjectAttestation(name, materials=materials, labs=True)
 
     def _attestation(self, path: tuple[str | int, ...], fields: Mapping[str, object]) -> ProjectAttestation:
         self._refuse_unknown(path, fields, _ATTESTATION_FIELDS)

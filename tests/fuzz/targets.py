@@ -24,6 +24,8 @@ from chainloop_ci.contract.cue_report import explain
 from chainloop_ci.contract.document import from_document, to_document
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import ContractFormat
+from chainloop_ci.crafting.file_lists import parse_artifact_list, parse_checksums
+from chainloop_ci.crafting.file_names import find_near, names_of
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ChainloopError
 from chainloop_ci.materials.image_name import canonical_repository, parse_image_name
@@ -36,6 +38,7 @@ from chainloop_ci.state import LocalState
 from chainloop_ci.workspace.event import read_event
 from chainloop_ci.workspace.facts_kubernetes import read_labels
 from chainloop_ci.workspace.git_files import find_git_dir, read_commit, read_remotes
+from chainloop_ci.workspace.globs import Search
 from chainloop_ci.workspace.project_file import load_project_file
 from server.auth.token_text import holds_token, is_token
 from server.content_check.wire import AnswerInvalidError, read_answer
@@ -95,6 +98,32 @@ def _event(raw: bytes) -> object:
 def _project_file(raw: bytes) -> object:
     with _file(raw, ".chainloop.yml") as path:
         return load_project_file(path)
+
+
+def _checksums(raw: bytes) -> object:
+    files = parse_checksums(raw, "SHA256SUMS")
+    # What was read can be written and read again.
+    escapes = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
+    lines = [f"\\{(file.digest or '')[7:]}  {file.path.translate(escapes)}\n" for file in files]
+    again = parse_checksums("".join(lines).encode("utf-8", "surrogateescape"), "SHA256SUMS")
+    assert [(file.path, file.digest) for file in again] == [(file.path, file.digest) for file in files]
+    return files
+
+
+def _artifact_list(raw: bytes) -> object:
+    files = parse_artifact_list(raw, "artifacts.json")
+    return [(names_of(file.path), find_near(file.path, ("binary", "sbom"))) for file in files]
+
+
+def _pattern(text: str) -> object:
+    """Search a small workspace; nothing that is found leads out of it, unless a link was written out."""
+    with TemporaryDirectory(prefix="chainloop-fuzz-") as folder:
+        inner = Path(folder) / "a" / "b.xml"
+        inner.parent.mkdir()
+        inner.touch()
+        found = Search(max_entries=100).find(text, Path(folder), root=Path(folder))
+        assert all((Path(folder) / path).resolve().is_relative_to(Path(folder).resolve()) for path in found.paths)
+        return found
 
 
 def _config(raw: bytes) -> object:
@@ -191,6 +220,15 @@ _JSON_WORDS = ("{", "}", "[", "]", ":", ",", "null", "true", "1e5", '"\\ud800"',
 _YAML_WORDS = ("&a ", "*a", "<<: ", "!!str ", "- ", ": ", "|\n ", "? ", "%YAML 1.2\n", "---\n", "'", "# ")
 _CUE_WORDS = ("//", '"""', "a: b: 1", "[...]", "#D: ", "\\(x)", "1K", "_|_")
 _PROJECT_FILE = b"attestations:\n  - name: a\n    workflow: b\n"
+_CHECKSUMS = (
+    b"a" * 64 + b"  app\n\\" + b"B" * 64 + b" *a\\nb\\\\c\n# made by the build\nsha256:" + b"c" * 64 + b"  d e\r\n",
+    b"SHA256 (dist/app (1)) = " + b"0" * 64 + b"\n",
+)
+_ARTIFACT_LISTS = (
+    b'[{"name":"app","path":"dist/app","type":"Binary"},"reports/a.xml"]',
+    b'{"total_count":1,"artifacts":[{"name":"app"}]}',
+    b"dist/app\nreports/a.xml\n",
+)
 _REPOSITORY = b"\0".join(
     (b"ref: refs/heads/main\n", b'[remote "origin"]\n\turl = a\n', b"a" * 40 + b" refs/heads/main\n", b"x")
 )
@@ -310,6 +348,9 @@ def _targets() -> Iterator[Target]:
     yield Target("state", _state, (b'{"attestation":{"materials":{}},"dryRun":true}',), _JSON_WORDS)
     yield Target("event", _event, (b'{"pull_request":{"number":1,"head":{"sha":"a"}}}',), _JSON_WORDS)
     yield Target("project-file", _project_file, (_PROJECT_FILE,), _YAML_WORDS)
+    yield Target("checksums", _checksums, _CHECKSUMS, ("SHA256 (", ") = ", "sha256:", "\\", " *", "a" * 64))
+    yield Target("artifact-list", _artifact_list, _ARTIFACT_LISTS, _JSON_WORDS)
+    yield Target("pattern", _text(_pattern), (b"a/*.xml", b"**/[!a].xml", b"?/**"), ("**", "[", "..", "/", "[]a]", "*"))
     yield Target("config", _config, (b'control-plane = "http://127.0.0.1"\n[auth]\ntoken = "x"\n',), ("[[", "]]", "="))
     yield Target("git", _git, (_REPOSITORY,))
     yield Target("answer", _answer, (_PROBLEM,), _JSON_WORDS)

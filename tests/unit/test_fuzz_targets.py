@@ -47,6 +47,9 @@ def test_every_document_type_is_fuzzed_from_a_real_seed() -> None:
         "oci-archive",
         "image-file",
         "registry-login",
+        "checksums",
+        "artifact-list",
+        "pattern",
     ],
 )
 def test_the_first_seed_of_a_parser_is_accepted(name: str) -> None:

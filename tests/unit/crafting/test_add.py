@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,8 @@ from chainloop_ci.contract.limits import MAX_MATERIAL_NAME
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.add import REPLACES_ANNOTATION, WORTH_ASKING_BYTES, Add, AddRequest
 from chainloop_ci.crafting.content import ContentReader
+from chainloop_ci.crafting.packing import Pack, PackedFile
+from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import (
     ConflictError,
     ContractNotMetError,
@@ -403,3 +406,62 @@ def test_the_folder_of_a_layout_needs_no_type(bench) -> None:
     material = bench.add("layout/app")
 
     assert material.type is MaterialType.CONTAINER_IMAGE
+
+
+REPORT = b'<testsuites><testsuite name="s" tests="1"><testcase name="c"/></testsuite></testsuites>'
+
+
+def reports(*paths: str) -> Pack:
+    return Pack("tests.zip", tuple(PackedFile(path, path) for path in paths))
+
+
+def test_several_reports_are_added_as_one_checked_archive(bench) -> None:
+    bench.files.files |= {"a.xml": REPORT, "b.xml": REPORT}
+
+    added = bench.add("*.xml", "tests", type=MaterialType.JUNIT_XML, pack=reports("b.xml", "a.xml"))
+
+    assert (added.filename, added.type, added.uploaded) == ("tests.zip", MaterialType.JUNIT_XML, True)
+    assert bench.plane.blobs[added.digest].startswith(b"PK")
+    assert added.size_bytes == len(bench.plane.blobs[added.digest])
+
+
+def test_a_broken_report_in_an_archive_is_refused_with_its_name(bench) -> None:
+    bench.files.files |= {"a.xml": REPORT, "b.xml": b"<broken"}
+
+    with pytest.raises(MaterialRejectedError, match=r"tests\.zip.*b\.xml"):
+        bench.add("*.xml", "tests", type=MaterialType.JUNIT_XML, pack=reports("a.xml", "b.xml"))
+
+    assert bench.plane.blobs == {}
+
+
+def test_a_file_that_a_checksums_file_knows_otherwise_is_never_sent(bench) -> None:
+    with pytest.raises(MaterialRejectedError, match="as the checksums file says"):
+        bench.add("app.bin", "binary", expected=sha256_digest(b"another"))
+
+    assert bench.plane.names == []
+
+
+def test_a_file_that_a_checksums_file_knows_is_added(bench) -> None:
+    assert bench.add("app.bin", "binary", expected=sha256_digest(b"binary")).digest == sha256_digest(b"binary")
+
+
+def test_a_file_that_changes_after_it_was_compared_is_not_recorded(bench) -> None:
+    class Changing(io.BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.reads += 1  # to its end by two reads, to compare it; then to send it
+            return b"changed" if self.reads == 3 else super().read(size)
+
+    bench.files.open_file = lambda path: Changing(b"binary")
+
+    with pytest.raises(MaterialRejectedError, match="as the checksums file says"):
+        bench.add("app.bin", "binary", expected=sha256_digest(b"binary"))
+
+    assert bench.store.load().materials == {}
+
+
+def test_a_further_file_of_an_entry_is_no_slip(bench) -> None:
+    bench.add("app.bin", "binary-1", type=MaterialType.ARTIFACT, is_further=True)
+
+    assert bench.notes.warnings == []

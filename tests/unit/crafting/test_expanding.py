@@ -12,6 +12,7 @@ from chainloop_ci.contract.types import Contract, MaterialType
 from chainloop_ci.crafting.add import AddRequest
 from chainloop_ci.crafting.expanding import MaterialRequest, expand
 from chainloop_ci.errors import FileUnreadableError, MaterialRejectedError, PathRefusedError
+from tests.unit.crafting.memory import Notes
 
 CONTRACT = b"""\
 apiVersion: chainloop.dev/v1
@@ -48,7 +49,7 @@ def expanded(workspace: Path, contract: Contract, name: str, value: str, taken: 
     """Return the requests for one entry."""
     wanted = facts.pop("type", None)
     request = MaterialRequest(AddRequest(value, name, type=wanted), **facts)
-    return expand(request, contract, WorkspaceFiles(workspace, {}), taken)
+    return expand(request, contract, WorkspaceFiles(workspace, {}), taken, Notes())
 
 
 def test_one_match_is_the_material(workspace, contract) -> None:

@@ -131,11 +131,78 @@ def test_a_huge_file_is_refused(tmp_path):
         load(tmp_path, "#" * (MAX_PROJECT_FILE_BYTES + 1))
 
 
-def test_the_list_of_chainloop_labs_is_left_alone_with_a_notice(tmp_path):
-    found = load(tmp_path, "attestation:\n  - {name: sbom, path: sbom.json}\n")
+LABS = """
+attestation:
+  - {name: sbom, path: sbom.json}
+  - {name: site, path: "dist/*.tar"}
+nightly:
+  - {name: report, path: out/report.xml}
+"""
 
-    assert found.attestations == ()
-    assert "'attestation'" in found.notices[0]
+
+def test_the_form_of_chainloop_labs_is_an_attestation_of_the_list_s_name(tmp_path):
+    found = load(tmp_path, LABS)
+
+    assert found.find_attestation("nightly") == ProjectAttestation(
+        "nightly", materials=(ProjectMaterial("report", path="out/report.xml"),), labs=True
+    )
+
+
+def test_the_usual_list_of_chainloop_labs_needs_no_name(tmp_path):
+    found = load(tmp_path, LABS)
+
+    assert found.find_attestation() is found.attestations[0]
+    assert [material.path for material in found.attestations[0].materials] == ["sbom.json", "dist/*.tar"]
+
+
+def test_beside_attestations_of_ours_a_list_of_chainloop_labs_is_chosen_by_name_only(tmp_path):
+    found = load(tmp_path, f"{LABS}attestations: [{{name: build}}]")
+
+    assert found.find_attestation() is None
+    assert found.find_attestation("attestation") is not None
+
+
+def test_a_name_in_both_forms_is_refused(tmp_path):
+    with pytest.raises(ConfigInvalidError, match="nightly is one of the attestations too"):
+        load(tmp_path, f"{LABS}attestations: [{{name: nightly}}]")
+
+
+def test_a_material_that_stands_twice_in_a_list_of_chainloop_labs_is_refused(tmp_path):
+    with pytest.raises(ConfigInvalidError, match="the name a stands twice"):
+        load(tmp_path, "attestation: [{name: a, path: x}, {name: a, path: y}]")
+
+
+def test_several_files_of_one_entry_are_asked_for(tmp_path):
+    found = load(tmp_path, "attestations: [{name: a, materials: [{name: m, path: 'dist/*', multiple: true}]}]")
+
+    assert found.attestations[0].materials == (ProjectMaterial("m", path="dist/*", multiple=True),)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("path: x, multiple: yes", "expected true or false, found a text"),
+        ("value: x, multiple: true", "only a path can match several files"),
+    ],
+)
+def test_what_asks_for_several_files_in_a_wrong_way_is_refused(tmp_path, entry, message):
+    with pytest.raises(ConfigInvalidError, match=message):
+        load(tmp_path, f"attestations: [{{name: a, materials: [{{name: m, {entry}}}]}}]")
+
+
+def test_ten_attestations_of_a_monorepo_are_told_apart_by_name(tmp_path):
+    names = [f"service-{number}" for number in range(10)]
+    entries = "".join(
+        f"  - {{name: {name}, workflow: {name}, materials: [{{name: binary, path: {name}/app}}]}}\n" for name in names
+    )
+
+    found = load(tmp_path, f"attestations:\n{entries}")
+
+    assert found.find_attestation() is None
+    for name in names:
+        entry = found.find_attestation(name)
+        assert entry is not None
+        assert (entry.workflow, entry.materials[0].path) == (name, f"{name}/app")
 
 
 def test_r22_a_project_file_that_is_a_link_out_of_its_folder_is_refused(tmp_path):
