@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from chainloop_ci.attestation.state import ImageReference
 from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.crafting.file_names import is_text
 from chainloop_ci.crafting.packing import Pack, make_archive
 from chainloop_ci.crafting.ports import Files, ImageResolver, RegistryCredentials
 from chainloop_ci.digests import Digest, digest_of_hex, sha256_digest
@@ -139,6 +140,10 @@ def _read_file(path: str, file: BinaryIO, kind: MaterialKind | None, strict: boo
     size = file.seek(0, 2)
     file.seek(0)
     name = PurePath(path).name
+    if not is_text(name):
+        raise MaterialRejectedError(
+            f"the name of {path} has bytes that are no UTF-8, and no attestation can hold it", hint="rename the file"
+        )
     if size == 0:
         raise MaterialRejectedError(f"{path}: file is empty", hint="check the step that writes it")
     raw: bytes | None = None

@@ -31,3 +31,12 @@ def find_near(path: str, names: Iterable[str]) -> str:
         if near := get_close_matches(candidate, known, n=1, cutoff=_LIKENESS):
             return near[0]
     return ""
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a file's name is UTF-8: other bytes can stand in no document and no archive."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, BinaryIO
 
+from chainloop_ci.crafting.file_names import is_text
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
     ChainloopError,
@@ -134,16 +135,7 @@ def _require_reports(wanted: Pack, max_files: int) -> None:
 
 def _is_report(name: str) -> bool:
     base = name.rpartition("/")[2].lower()
-    return base.endswith(SUFFIX) and not base.startswith(_HIDDEN) and _is_text(name)
-
-
-def _is_text(name: str) -> bool:
-    """Tell whether a name is one in UTF-8: other bytes cannot be written into an archive."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return base.endswith(SUFFIX) and not base.startswith(_HIDDEN) and is_text(name)
 
 
 def _entry(name: str) -> ZipInfo:

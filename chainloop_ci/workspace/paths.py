@@ -32,7 +32,7 @@ def resolve_inside(root: Path, path: str | Path, shown: str = "") -> Path:
     if not real.is_relative_to(real_root):
         raise PathRefusedError(
             f"{shown or path} leads out of the workspace {root}",
-            hint="move the file into the workspace, or type its path with --value",
+            hint="move the file into the workspace, or type its path yourself (--material, --value)",
         )
     _refuse_system_folders(shown or path, real_root / path, real)
     return real
@@ -116,7 +116,9 @@ def _require_regular(descriptor: int, path: str | Path) -> None:
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISDIR(mode):
         raise FileUnreadableError(
-            f"expected a file, found a folder: {path}", hint="pack the folder (tar, zip) and add the archive"
+            f"expected a file, found a folder: {path}",
+            hint="pack the folder (tar, zip) and add the archive; `attestation craft` packs JUnit reports by itself, "
+            "when they are named by a pattern like reports/**/*.xml",
         )
     if not stat.S_ISREG(mode):
         raise PathRefusedError(

@@ -465,3 +465,10 @@ def test_a_further_file_of_an_entry_is_no_slip(bench) -> None:
     bench.add("app.bin", "binary-1", type=MaterialType.ARTIFACT, is_further=True)
 
     assert bench.notes.warnings == []
+
+
+def test_a_file_whose_name_is_no_text_is_refused(bench) -> None:
+    bench.files.files["app-\udcff"] = b"x"
+
+    with pytest.raises(MaterialRejectedError, match=r"bytes that are no UTF-8"):
+        bench.add("app-\udcff", "binary")
