@@ -40,7 +40,17 @@ def run_add(
         replace=replace,
         credentials=registry_credentials(registry_server, registry_username, registry_password),
     )
-    return make_add(world, ContentReader(world, world))(request)
+    add = make_add(world, ContentReader(world, world))
+    return add(_find_files(world, request) if world.is_pattern(value) else request)
+
+
+def _find_files(world: World, request: AddRequest) -> AddRequest:
+    """Return the request for what a pattern matches: one file, or an archive of reports."""
+    from chainloop_ci.crafting.expanding import MaterialRequest, expand
+
+    contract = world.state().load().contract
+    [found] = expand(MaterialRequest(request), contract, world, (), world.reporter)
+    return found
 
 
 def make_add(world: World, reader: ContentReader) -> Add:

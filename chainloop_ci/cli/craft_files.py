@@ -92,7 +92,8 @@ def _require_chosen(project: Project) -> None:
 
 def _listed(project: Project, typed: set[str | None], template: AddRequest) -> tuple[MaterialRequest, ...]:
     """Return the requests for the materials of `.chainloop.yml`, without those that were typed."""
-    if project.attestation is None:
+    attestation = project.attestation
+    if attestation is None:
         return ()
     return tuple(
         MaterialRequest(
@@ -104,9 +105,11 @@ def _listed(project: Project, typed: set[str | None], template: AddRequest) -> t
                 annotations=entry.annotations,
             ),
             is_path=entry.path is not None,
+            # Chainloop Labs' scripts hand it over as a value.
+            is_file=entry.path is not None and not attestation.labs,
             multiple=entry.multiple,
         )
-        for entry in project.attestation.materials
+        for entry in attestation.materials
         if entry.name not in typed
     )
 

@@ -221,7 +221,7 @@ ADD: tuple[Option, ...] = (
     Option(
         "value",
         ("--value",),
-        "Path, text, image reference, OCI layout (DIR or DIR@sha256:…) or buildx metadata file.",
+        "Path, pattern, text, image reference, OCI layout (DIR or DIR@sha256:…) or buildx metadata file.",
         env="CHAINLOOP_MATERIAL_VALUE",
         required=True,
     ),

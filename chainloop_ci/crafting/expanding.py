@@ -34,6 +34,8 @@ class MaterialRequest:
     """With a name."""
     is_path: bool = True
     """Whether the value may be a pattern; a `value` of `.chainloop.yml` is what it is."""
+    is_file: bool = False
+    """Whether it names a file and never a text, as a `path` of `.chainloop.yml` does."""
     multiple: bool = False
     """Whether each of several files becomes a material."""
 
@@ -51,15 +53,16 @@ def expand(
     add, wanted = request.add, _find_type(request.add, contract)
     if not request.is_path or wanted in _NOT_OF_A_FILE or files.file_exists(add.value):
         return [add]
-    if wanted in (None, MaterialType.CONTAINER_IMAGE) and not _may_be_pattern(add.value, files):
+    may_be_text = wanted is None and not request.is_file
+    if (may_be_text or wanted is MaterialType.CONTAINER_IMAGE) and not _may_be_pattern(add.value, files):
         return [add]
     found = files.find(add.value)
     for folder in found.unlisted:
         report.warning("a folder may not be listed; what is in it was not looked at", folder=folder, pattern=add.value)
-    if not found.paths and wanted is None and not _is_meant_as_pattern(add.value):
+    if not found.paths and may_be_text and not _is_meant_as_pattern(add.value):
         return [add]
     if not found.paths:
-        raise _nothing_found(add.value, found, files, is_typed=wanted is None)
+        raise _nothing_found(add.value, found, files, may_be_text=may_be_text)
     if len(found.paths) == 1:
         return [replace(add, value=found.paths[0])]
     if request.multiple:
@@ -70,8 +73,8 @@ def expand(
 
 
 def pack_name(name: str) -> str:
-    """Return the file name of the archive of a material."""
-    return f"{name}.zip"
+    """Return the file name of the archive of a material; a name may be missing."""
+    return f"{name or 'reports'}.zip"
 
 
 def _pack(name: str, found: Matches) -> Pack:
@@ -147,10 +150,10 @@ def _require_countable(entry: ContractMaterial | None, paths: Sequence[str]) -> 
     )
 
 
-def _nothing_found(value: str, found: Matches, files: FileFinder, *, is_typed: bool) -> FileUnreadableError:
+def _nothing_found(value: str, found: Matches, files: FileFinder, *, may_be_text: bool) -> FileUnreadableError:
     near = ", ".join(files.suggest(value))
     what = f"no file matches {value} in {found.folder}" if files.is_pattern(value) else _no_file(value, found.folder)
-    as_text = "; to attest the text itself: chainloop attestation add --kind STRING" if is_typed else ""
+    as_text = "; to attest the text itself: chainloop attestation add --kind STRING" if may_be_text else ""
     return FileUnreadableError(
         f"{what}; {f'the nearest: {near}' if near else 'nothing there has a name like it'}",
         hint=f"check how it is written, and that the step which writes the file comes before this one{as_text}",

@@ -268,3 +268,22 @@ def test_ten_attestations_of_a_monorepo_are_chosen_by_name(built: Job) -> None:
     assert "10 attestations" in unchosen.stderr
     assert "service-0, service-1" in unchosen.stderr
     assert len(built.runs()) == 2
+
+
+def test_a_pattern_is_found_by_a_step_that_adds_one_material(built: Job) -> None:
+    chainloop = built.chainloop
+    assert chainloop("attestation", "init", "--project", "hello", "--workflow", "build").status == 0
+
+    one = chainloop("attestation", "add", "--name", "binary", "--value", "dist/app-*", "-o", "json")
+    several = chainloop("attestation", "add", "--name", "tests", "--value", "reports/**", "-o", "json")
+    none = chainloop("attestation", "add", "--value", "dist/*.exe")
+    text = chainloop("attestation", "add", "--name", "note", "--value", "all *.exe", "--kind", "STRING")
+
+    assert [(one.status, one.document[0]["filename"]), (several.status, several.document[0]["filename"])] == [
+        (0, "app-1.2.3"),
+        (0, "tests.zip"),
+    ]
+    assert (none.status, text.status) == (1, 0)
+    assert "no file matches dist/*.exe" in none.stderr
+    assert "--kind STRING" in none.stderr
+    assert chainloop("attestation", "push").status == 0

@@ -176,3 +176,12 @@ def test_r22_a_path_or_pattern_that_leads_out_is_refused_by_name(workspace, cont
         expanded(workspace, contract, "wheel", value)
 
     assert value in caught.value.message
+
+
+def test_a_path_of_the_repository_s_file_is_never_a_text(workspace, contract) -> None:
+    assert [add.value for add in expanded(workspace, contract, "unknown", "gone.txt")] == ["gone.txt"]
+
+    with pytest.raises(FileUnreadableError, match=r"there is no file .*gone\.txt") as caught:
+        expanded(workspace, contract, "unknown", "gone.txt", is_file=True)
+
+    assert "STRING" not in (caught.value.hint or "")
