@@ -110,14 +110,17 @@ class ListedFiles:
                 hint="attest after the files were built, in the folder that the list speaks of",
             )
         if self._files.is_file(path) or file.digest:
-            return [FoundFile(self._inside(place), place, source, file.digest)]
-        below = self._files.find(f"{_literally(self._inside(place))}/**").paths
+            return [FoundFile(self._inside(path, place), place, source, file.digest)]
+        below = self._files.find(f"{_literally(self._inside(path, place))}/**").paths
         if len(below) > MAX_LISTED_FILES:
             raise LimitExceededError(f"the folder {file.path} has {len(below)} files, at most {MAX_LISTED_FILES}")
         return [FoundFile(each, self._files.locate(each), source) for each in below]
 
-    def _inside(self, place: str) -> str:
-        return PurePath(place).relative_to(self._files.locate(".")).as_posix()
+    def _inside(self, path: str, place: str) -> str:
+        """Return how a path is written from the workspace's folder; the name of a link stays, where it can."""
+        root, written = self._files.locate("."), PurePath(path)
+        is_plain = written.is_relative_to(root) and ".." not in written.parts
+        return (written if is_plain else PurePath(place)).relative_to(root).as_posix()
 
     def _check_digests(self, files: Iterable[FoundFile], findings: Findings) -> list[FoundFile]:
         """Return the files that are what the list says of them."""

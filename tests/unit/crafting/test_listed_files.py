@@ -195,6 +195,22 @@ def test_paths_begin_at_the_list_or_at_the_working_folder(bench) -> None:
     assert taken.findings == ()
 
 
+def test_a_link_in_the_workspace_has_the_name_that_is_listed(bench) -> None:
+    bench.built("dist/app-1.2.3", b"x")
+    (bench.folder / "binary").symlink_to("dist/app-1.2.3")
+    bench.files[:] = [ListedFile("binary")]
+
+    assert bench.names("binary ARTIFACT", "other ARTIFACT") == {"binary": "binary"}
+
+
+def test_a_file_that_two_names_lead_to_is_one(bench) -> None:
+    bench.built("app", b"x")
+    bench.files += [ListedFile("./app"), ListedFile("dist/../app"), ListedFile(str(bench.folder / "app"))]
+    (bench.folder / "dist").mkdir()
+
+    assert bench.names("binary ARTIFACT") == {"binary": "app"}
+
+
 def test_a_listed_folder_stands_for_its_files(bench) -> None:
     for path in ("build [1]/app", "build [1]/x/sbom.json"):
         bench.built(path, SBOM if "sbom" in path else b"x")
