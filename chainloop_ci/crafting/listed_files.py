@@ -78,7 +78,8 @@ class ListedFiles:
         found = self._check_digests(self._locate(lists, findings), findings)
         free = {entry.name: entry for entry in contract.materials if entry.name not in given.names and _is_file(entry)}
         open_files = [file for file in found if file.place not in given.places]
-        matcher = _Matcher(free, self._find_type)
+        names = frozenset(entry.name for entry in contract.materials)
+        matcher = _Matcher(free, names, self._find_type)
         matched, others = matcher(open_files)
         self._tell(others, [entry for name, entry in free.items() if name not in matched], matcher)
         adds = tuple(_request(free[name], files, template) for name, files in matched.items())
@@ -171,9 +172,14 @@ class _Matcher:
     """Finds the material of each file."""
 
     def __init__(
-        self, entries: Mapping[str, ContractMaterial], find_type: Callable[[str], MaterialType | None]
+        self,
+        entries: Mapping[str, ContractMaterial],
+        names: frozenset[str],
+        find_type: Callable[[str], MaterialType | None],
     ) -> None:
         self._entries = entries
+        self._names = names
+        """Of all entries of the contract: a file that is named like one of them is never another."""
         self._find_type = find_type
         self._types: dict[str, MaterialType | None] = {}
 
@@ -183,7 +189,7 @@ class _Matcher:
         taken = {file.place for found in matched.values() for file in found}
         left = {name: entry for name, entry in self._entries.items() if name not in matched}
         for file in files if left else ():
-            if file.place not in taken:
+            if file.place not in taken and self._names.isdisjoint(names_of(file.path)):
                 fitting = self.find_fitting(file, left.values())
                 if len(fitting) == 1:
                     matched.setdefault(fitting[0].name, []).append(file)

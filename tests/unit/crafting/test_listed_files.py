@@ -107,11 +107,18 @@ def test_between_two_files_of_a_type_nobody_chooses_and_the_nearest_entry_is_tol
 
 
 def test_a_signature_beside_its_file_is_not_taken_for_it(bench) -> None:
-    for path, raw in (("app.sig", b"s"), ("app", b"x"), ("sbom.json.sig", b"s"), ("sbom.json", SBOM)):
+    for path, raw in (("app.exe.sig", b"s"), ("app.exe", b"x"), ("sbom.json.sig", b"s"), ("sbom.json", SBOM)):
         bench.built(path, raw)
 
-    assert bench.names("app ARTIFACT", "sbom SBOM_CYCLONEDX_JSON") == {"app": "app", "sbom": "sbom.json"}
+    assert bench.names("app ARTIFACT", "sbom SBOM_CYCLONEDX_JSON") == {"app": "app.exe", "sbom": "sbom.json"}
     assert len(bench.notes.warnings) == 2
+
+
+def test_a_file_that_is_named_like_one_entry_is_never_another(bench) -> None:
+    bench.built("app.sig", b"x")
+    bench.built("app", b"y")
+
+    assert bench.names("app ARTIFACT", "other ARTIFACT") == {"app": "app"}
 
 
 def test_several_reports_are_packed_under_their_paths_in_the_workspace(bench) -> None:
