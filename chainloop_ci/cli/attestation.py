@@ -139,7 +139,9 @@ def remove(world: World, name: str) -> None:
 @click.pass_obj
 def status(world: World, full: bool) -> None:
     """Show what the contract asks for, what is there and what is missing."""
-    _show(world, world.state().load(), full=full)
+    state = world.state().load()
+    world.tell_of_end()
+    _show(world, state, full=full)
 
 
 @attestation.command("push", cls=AttestationCommand)

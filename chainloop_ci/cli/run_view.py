@@ -128,6 +128,8 @@ def _summary(view: RunView) -> list[Row]:
             ("Commit", commit_of(run)),
             ("Begun With", run.token_name),
             ("Begun From", view.detail.address),
+            ("Goes On With", run.successor_of or ""),
+            ("Gone On With By", view.detail.successor or ""),
             ("Policies", view.detail.policies),
         ),
         RULE,

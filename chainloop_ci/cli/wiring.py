@@ -314,6 +314,12 @@ class World:
         sharing = self.sharing
         if sharing.begins or sharing.attestation_id or sharing.sealed_handle:
             return self._shared()
+        if self.env.get("CHAINLOOP_REMOTE_STATE", "").strip().lower() in _TRUE:
+            raise UsageError(
+                "the state is shared (CHAINLOOP_REMOTE_STATE): --attestation-id (CHAINLOOP_ATTESTATION_ID) is missing",
+                hint="give the outputs attestation-id and sealed-handle of the job that ran `chainloop attestation "
+                "init`, or set the variable for that step alone",
+            )
         return self.local_state()
 
     def _shared(self) -> SharedState:
@@ -333,6 +339,12 @@ class World:
         return self.sharing.sealed_handle or seal_handle(
             self._shared_state.handle, self.control_plane().http.address.token
         )
+
+    def tell_of_end(self) -> None:
+        """Say when the run of a shared state has ended: it is shown as it was then."""
+        run_state = self._shared_state.run_state.value if self._shared_state else "initialized"
+        if run_state != "initialized":
+            self.output.warning("the run of this attestation has ended", state=run_state)
 
     def local_state(self) -> LocalState:
         """Return this job's state file."""

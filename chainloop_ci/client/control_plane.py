@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import field
+from datetime import datetime
 from typing import BinaryIO
 
 from chainloop_ci.api.access import WhoAmI
 from chainloop_ci.api.limits import (
     BUNDLE_MEDIA_TYPE,
     HANDLE_HEADER,
+    RUN_EXPIRES_HEADER,
     RUN_HEADER,
     RUN_STATE_HEADER,
     SEALED_FOR_HEADER,
@@ -27,6 +29,7 @@ from chainloop_ci.api.runs import (
     WorkflowRun,
 )
 from chainloop_ci.api.workflows import ContractRevision, Workflow, WorkflowRequest
+from chainloop_ci.attestation.times import parse_time
 from chainloop_ci.client.answers import Answer, read_record
 from chainloop_ci.client.http import HttpClient
 from chainloop_ci.client.transfers import HashedUpload, Progress
@@ -47,6 +50,7 @@ class SealedState:
     run_id: str
     """The run that goes on with it."""
     run_state: RunState
+    expires_at: datetime
     sealed_for: str
     """The run that it was sealed for: an earlier one, as long as `run_id` has none of its own."""
 
@@ -230,6 +234,7 @@ def _read_state(answer: Answer, run_id: str) -> SealedState:
             digest=parse_digest(headers["etag"].strip('"')),
             run_id=headers[RUN_HEADER.lower()],
             run_state=RunState(headers[RUN_STATE_HEADER.lower()]),
+            expires_at=parse_time(headers[RUN_EXPIRES_HEADER.lower()]),
             sealed_for=headers[SEALED_FOR_HEADER.lower()],
         )
     except (KeyError, ValueError, DigestInvalidError) as error:

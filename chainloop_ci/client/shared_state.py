@@ -219,7 +219,8 @@ class SharedState:
                 f"the shared state of run {kept.sealed_for} cannot be read: {error}",
                 hint="jobs of one attestation need the same version of chainloop",
             ) from error
-        state = replace(state, session=replace(state.session, run_handle=self.handle))
+        session = replace(state.session, run_handle=self.handle, expires_at=kept.expires_at)
+        state = replace(state, session=session)
         return _Copy(state, bundle, kept.digest if kept.sealed_for == kept.run_id else None)
 
     def _succeed(self, kept: SealedState, copy: _Copy, ci: CiIdentity) -> _Copy:

@@ -102,9 +102,10 @@ def find_expiry(state: CraftingState) -> datetime | None:
     """
     if state.dry_run or state.session.expires_at is None:
         return None
-    # With a shared state the control plane hears of every one.
-    shared = state.session.shared
-    uploads = [material.added_at for material in state.materials.values() if material.uploaded or shared]
+    if state.session.shared:
+        # The control plane said it with the state.
+        return state.session.expires_at
+    uploads = [material.added_at for material in state.materials.values() if material.uploaded]
     return state.session.expires_at + max(
         max(uploads, default=state.initialized_at) - state.initialized_at, timedelta()
     )

@@ -10,11 +10,13 @@ from flask import Response, request
 from chainloop_ci.api.limits import (
     HANDLE_HEADER,
     MAX_STATE_BYTES,
+    RUN_EXPIRES_HEADER,
     RUN_HEADER,
     RUN_STATE_HEADER,
     SEALED_FOR_HEADER,
 )
 from chainloop_ci.api.runs import KeptState, SuccessorRequest, WorkflowRun
+from chainloop_ci.attestation.times import render_time
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import Finding, RequestInvalidError
 from server.model.principal import ATTESTERS
@@ -41,6 +43,7 @@ def _get(call: Call) -> Any:
         "ETag": f'"{found.digest}"',
         RUN_HEADER: found.run_id,
         RUN_STATE_HEADER: found.run_state.value,
+        RUN_EXPIRES_HEADER: render_time(found.expires_at),
         SEALED_FOR_HEADER: found.sealed_for,
         "X-Content-Type-Options": "nosniff",
     }

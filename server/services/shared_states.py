@@ -33,6 +33,7 @@ class SealedState:
     run_id: str
     """The run that goes on with it: the newest of its successors (R16)."""
     run_state: RunState
+    expires_at: datetime
 
 
 class SharedStates:
@@ -98,7 +99,7 @@ class SharedStates:
                 hint="`chainloop attestation init --remote-state` makes it; the job that began the run has not ended "
                 "well",
             )
-        return SealedState(found.raw, found.digest, found.run_id, newest.id, newest.state_at(now))
+        return SealedState(found.raw, found.digest, found.run_id, newest.id, newest.state_at(now), newest.expires_at)
 
 
 def require_unchanged(connection: Connection, run: Run, expected: Digest | None) -> None:

@@ -45,6 +45,57 @@ def test_status_in_another_job_shows_what_all_have_added(pipeline):
     assert [item["name"] for item in status.document["materials"] if item["Set"]] == ["version"]
 
 
+def test_status_says_when_the_run_has_ended_and_opens_no_successor(pipeline):
+    pipeline.begin()
+    pipeline.machine()("attestation", "reset")
+
+    status = pipeline.machine(attempt=2)("attestation", "status")
+
+    assert status.status == 0, status.stderr
+    assert "the run of this attestation has ended" in status.stderr
+    assert len(pipeline.job.runs()) == 1
+
+
+def test_with_the_variable_of_init_for_the_whole_job_the_words_say_what_is_missing(pipeline):
+    add = ("attestation", "add", "--name", "version", "--value", "1.0")
+
+    answer = pipeline.machine()(*add, env={"CHAINLOOP_REMOTE_STATE": "true"})
+
+    assert answer.status == 2
+    assert "--attestation-id (CHAINLOOP_ATTESTATION_ID) is missing" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--attestation-id", "7"), "expected the id of a workflow run"),
+        (("--sealed-handle", "x"), "without --attestation-id"),
+        (
+            ("--attestation-id", "5f0c2f6e-2f0b-4c56-9a0e-6f1f3c0e7a11", "--local-state-path", "f"),
+            "either in a file or",
+        ),
+    ],
+)
+def test_options_that_do_not_say_which_attestation_is_meant_are_refused(pipeline, words, expected):
+    answer = pipeline.machine()("attestation", "status", *words)
+
+    assert answer.status == 2
+    assert expected in answer.stderr
+
+
+def test_describe_shows_which_run_goes_on_with_which(pipeline):
+    pipeline.begin()
+    pipeline.machine()("attestation", "reset")
+    pipeline.add("version", "1.0", attempt=2)
+    first, second = (run["id"] for run in reversed(pipeline.job.runs()))
+    reader = pipeline.job.reader()
+
+    shown = [reader("workflow", "run", "describe", "--id", run_id).stdout for run_id in (first, second)]
+
+    assert f"Gone On With By {second}" in " ".join(shown[0].replace("│", " ").split())
+    assert f"Goes On With {first}" in " ".join(shown[1].replace("│", " ").split())
+
+
 def test_a_material_is_removed_and_the_attestation_is_reset_in_other_jobs(pipeline):
     pipeline.begin()
     pipeline.add("version", "1.0")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from chainloop_ci.api.limits import (
     MAX_STATE_BYTES,
+    RUN_EXPIRES_HEADER,
     RUN_HEADER,
     RUN_STATE_HEADER,
     SEALED_FOR_HEADER,
@@ -177,6 +178,7 @@ def test_r15_every_state_that_is_kept_prolongs_the_run(shared, clock):
     assert after - before == timedelta(hours=5)
     clock.advance(hours=5)
     assert shared.kept().headers[RUN_STATE_HEADER] == "initialized"
+    assert parse_time(shared.kept().headers[RUN_EXPIRES_HEADER]) == after
 
 
 def test_r15_an_ended_run_takes_no_state_and_says_what_opens_its_successor(shared):

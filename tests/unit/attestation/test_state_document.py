@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.attestation.state import CraftingState, Session
 from chainloop_ci.attestation.state_document import from_document, to_document
 from chainloop_ci.contract.types import Contract, ContractSchema, MaterialType, RunnerType
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import StateBrokenError
+from chainloop_ci.runners.types import CiIdentity
 from tests.unit.attestation.states import FINISHED, full_state, material, minimal_state
+
+CI = CiIdentity("github", run_id="77", run_attempt=1)
 
 
 def through_json(state: CraftingState) -> dict[str, Any]:
@@ -30,8 +33,9 @@ def through_json(state: CraftingState) -> dict[str, Any]:
         minimal_state(contract=Contract(schema=ContractSchema.V1)),
         minimal_state(env={"A": "1"}, materials={"a": material("a", size_bytes=0, inline=b"")}),
         minimal_state(materials={"a": material("a"), "b": material("b")}).without_material("a"),
+        minimal_state(session=Session(shared=True, attempt=2, ci=CI), carried=frozenset({"a", "b"})),
     ],
-    ids=["minimal", "full", "finished", "v1", "empty-values", "removed"],
+    ids=["minimal", "full", "finished", "v1", "empty-values", "removed", "shared"],
 )
 def test_a_state_comes_back_as_it_was_saved(state: CraftingState) -> None:
     assert from_document(through_json(state)) == state

@@ -472,3 +472,34 @@ def test_a_file_whose_name_is_no_text_is_refused(bench) -> None:
 
     with pytest.raises(MaterialRejectedError, match=r"bytes that are no UTF-8"):
         bench.add("app-\udcff", "binary")
+
+
+def test_r16_what_an_earlier_attempt_added_is_replaced_without_asking_and_recorded(bench) -> None:
+    bench.add("first", "commit")
+    bench.store.state = replace(bench.store.state, carried=frozenset({"commit"}))
+
+    bench.add("second", "commit")
+
+    assert bench.store.state.materials["commit"].value == "second"
+    assert REPLACES_ANNOTATION in bench.store.state.materials["commit"].annotations
+    with pytest.raises(MaterialConflictError):
+        bench.add("third", "commit")
+
+
+def test_r16_the_same_content_again_is_of_the_new_attempt(bench) -> None:
+    bench.add("same", "commit")
+    bench.store.state = replace(bench.store.state, carried=frozenset({"commit"}))
+
+    bench.add("same", "commit")
+
+    assert bench.store.state.carried == frozenset()
+    assert REPLACES_ANNOTATION not in bench.store.state.materials["commit"].annotations
+
+
+def test_r16_what_an_earlier_attempt_took_out_may_be_added_with_other_content(bench) -> None:
+    bench.add("first", "commit")
+    bench.store.state = replace(bench.store.state.without_material("commit"), carried=frozenset({"commit"}))
+
+    bench.add("second", "commit")
+
+    assert bench.store.state.materials["commit"].value == "second"

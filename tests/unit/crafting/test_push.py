@@ -13,9 +13,11 @@ from chainloop_ci.crafting.push import Push
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
     AttestationRefusedError,
+    ConflictError,
     ContractNotMetError,
     FileUnwritableError,
     LimitExceededError,
+    PreconditionFailedError,
     ServerFaultError,
     SigningKeyMissingError,
     StateMissingError,
@@ -271,3 +273,11 @@ def test_a_bundle_that_the_control_plane_would_not_take_is_neither_kept_nor_sent
 
     assert bench.store.load_bundle() is None
     assert "store_attestation" not in plane.names
+
+
+def test_a_state_that_another_job_changed_meanwhile_is_not_pushed(bench) -> None:
+    bench.plane.failures["store_attestation"] = [PreconditionFailedError("changed")]
+
+    with pytest.raises(ConflictError, match="another job changed the attestation"):
+        bench.push({})
+    assert bench.store.state is not None

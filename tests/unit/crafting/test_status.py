@@ -69,3 +69,13 @@ def test_r15_an_upload_begins_the_life_of_the_run_anew(begun) -> None:
 
     assert find_expiry(state.with_material(uploaded)) == state.session.expires_at + timedelta(hours=5)
     assert find_expiry(state.with_material(replace(uploaded, uploaded=False))) == state.session.expires_at
+
+
+def test_r15_of_a_shared_run_the_control_plane_says_when_it_expires(begun) -> None:
+    later = begun().initialized_at + timedelta(hours=5)
+    material = CraftedMaterial("binary", MaterialType.ARTIFACT, sha256_digest(b"x"), later, uploaded=True)
+    state = begun().with_material(material)
+
+    shared = replace(state, session=replace(state.session, shared=True))
+
+    assert find_expiry(shared) == state.session.expires_at != find_expiry(state)

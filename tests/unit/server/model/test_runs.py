@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chainloop_ci.api.runs import RunState
+from chainloop_ci.api.runs import RunState, StateLocation
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import NotAllowedError, RunEndedError
@@ -146,3 +146,48 @@ def test_an_upload_counts_its_bytes_and_prolongs_the_run() -> None:
     later = START + timedelta(hours=1)
 
     assert RUN.with_upload(7, later) == replace(RUN.accepted(later), stored_bytes=7)
+
+
+GITHUB = CiIdentity("github", repository="acme/app", run_id="77", run_attempt=1)
+SHARED = replace(RUN, ci=GITHUB, state_location=StateLocation.SHARED)
+
+
+def succeeded(run: Run, attempt: int) -> Run:
+    ci = replace(GITHUB, run_attempt=attempt, job="another")
+    return run.succeeded_by(f"run-{attempt}", ci, token_id="t2", token_name="ci", address="::1", now=START + 2 * LIFE)
+
+
+def test_r16_a_successor_is_open_with_pin_handle_and_identity_of_the_run_before_it() -> None:
+    ended = replace(SHARED, state=RunState.ERROR, reason="tests failed", finished_at=START, refusals=3, stored_bytes=7)
+
+    run = succeeded(ended, 2)
+
+    assert (run.state, run.reason, run.finished_at, run.refusals) == (RunState.INITIALIZED, "", None, 0)
+    assert (run.handle_sha256, run.contract_revision, run.stored_bytes) == (ended.handle_sha256, 1, 7)
+    assert (run.ci, run.token_id, run.names.token) == (replace(GITHUB, run_attempt=2), "t2", "ci")
+    assert run.expires_at - run.created_at == LIFE
+
+
+def test_r16_every_successor_knows_the_first_run_and_keeps_its_pin() -> None:
+    second = succeeded(SHARED, 2)
+
+    third = succeeded(second, 3)
+
+    assert (second.predecessor_id, second.first_run_id, second.held_since) == (RUN.id, RUN.id, START)
+    assert (third.predecessor_id, third.first_run_id, third.held_since) == ("run-2", RUN.id, START)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (replace(RUN, ci=GITHUB), "init --workflow build --project app --replace`"),
+        (replace(SHARED, ci=replace(GITHUB, run_attempt=None)), "init --workflow build --project app --remote-state`"),
+        (SHARED, "re-run the failed jobs of CI run 77"),
+    ],
+    ids=["state file", "no attempts", "attempts"],
+)
+def test_r15_the_refusal_says_what_goes_on_with_a_shared_run(run: Run, words: str) -> None:
+    with pytest.raises(RunEndedError) as refused:
+        replace(run, state=RunState.CANCELED, finished_at=START).require_open(START)
+
+    assert words in (refused.value.hint or "")
