@@ -8,7 +8,8 @@ import click
 
 from chainloop_ci.cli.command import Command, Group, TableOption
 from chainloop_ci.cli.options import ATTESTATION, COMMANDS, Option
-from chainloop_ci.cli.wiring import Sharing, World
+from chainloop_ci.cli.shared_options import Sharing, take_sharing
+from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ _GRACEFUL = ("craft", "init", "push", "reset")
 """Commands that `--graceful-exit` is for (reference section 1.2)."""
 REPORTED = ("craft", "init", "add", "status", "push", "reset")
 """Commands that the CI system hears of."""
-
-
-_SUCCEEDING = ("add", "push")
-"""Commands that go on with an ended run in a later attempt of its CI run (R16)."""
 
 
 class AttestationCommand(Command):
@@ -61,23 +58,23 @@ class AttestationCommand(Command):
                 f"--graceful-exit is for craft, init, push and reset, not for {self.name}",
                 hint="leave it out here; CHAINLOOP_GRACEFUL_EXIT=true may stay set for the whole job",
             )
-        world.sharing = self._take_sharing(ctx)
+        world.sharing = self._find_sharing(world, ctx)
         return super().invoke(ctx)
+
+    def _find_sharing(self, world: World, ctx: click.Context) -> Sharing:
+        sharing = take_sharing(self.name, ctx.params)
+        if sharing.is_wanted(world.env):
+            from chainloop_ci.cli.standing import is_without_secrets
+
+            if is_without_secrets(world):
+                return Sharing(is_alone=True)
+        return sharing
 
     def _typed_secrets(self, ctx: click.Context) -> dict[str, str]:
         """Return the values of secret options, wherever they came from."""
         options = (parameter.entry for parameter in self.params if isinstance(parameter, TableOption))
         known = {**ctx.params, **ctx.find_root().obj.given}
         return {entry.name: str(known[entry.name]) for entry in options if entry.secret and known.get(entry.name)}
-
-    def _take_sharing(self, ctx: click.Context) -> Sharing:
-        """Take the options that say where the state is, which no command itself needs to know."""
-        return Sharing(
-            begins=bool(ctx.params.pop("remote_state", False)),
-            attestation_id=ctx.params.pop("attestation_id", None) or "",
-            sealed_handle=ctx.params.pop("sealed_handle", None) or "",
-            succeeds=self.name in _SUCCEEDING,
-        )
 
     def _share(self, entry: Option, taken: set[str]) -> TableOption | None:
         option = super()._share(entry, taken)
@@ -140,7 +137,10 @@ def remove(world: World, name: str) -> None:
 def status(world: World, full: bool) -> None:
     """Show what the contract asks for, what is there and what is missing."""
     state = world.state().load()
-    world.tell_of_end()
+    if world.sharing.is_shared:
+        from chainloop_ci.cli.sharing import tell_of_end
+
+        tell_of_end(world)
     _show(world, state, full=full)
 
 
@@ -185,9 +185,7 @@ def _show(world: World, state: CraftingState, *, full: bool) -> None:
     from chainloop_ci.crafting.status import get_status
 
     status = get_status(state, now=world.now())
-    sealed = world.sealed_handle if world.sharing.begins else ""
-    if sealed and world.report:
-        world.report.outputs |= {"attestation-id": state.pin.run_id, "sealed-handle": sealed}
+    sealed = world.sharing.sealed_handle if world.sharing.begins else ""
     if world.format == "json":
         world.output.document({**status_document(status), **({"sealedHandle": sealed} if sealed else {})})
     else:

@@ -60,6 +60,10 @@ def begin(world: World, request: InitRequest, job_index: str | None) -> Crafting
     state = make_init(world, job_index)(request)
     forget(world)
     tell_of_commit(world, state)
+    if world.sharing.begins:
+        from chainloop_ci.cli.sharing import give_out
+
+        give_out(world, state)
     return state
 
 

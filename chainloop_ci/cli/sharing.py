@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.client.sealing import unseal_handle
+from chainloop_ci.client.sealing import seal_handle, unseal_handle
 from chainloop_ci.client.shared_state import SharedState
 from chainloop_ci.errors import UsageError
 from chainloop_ci.runners.registry import discover
@@ -47,6 +49,21 @@ def open_shared_state(world: World) -> SharedState:
         say=world.output.warning,
         on_state=world.report.note_state if world.report else lambda state: None,
     )
+
+
+def give_out(world: World, state: CraftingState) -> None:
+    """Give id and sealed handle of an attestation that was begun here to the job's outputs (R14)."""
+    sealed = seal_handle(world.shared_state().handle, world.control_plane().http.address.token)
+    world.sharing = replace(world.sharing, attestation_id=state.pin.run_id, sealed_handle=sealed)
+    if world.report:
+        world.report.outputs |= {"attestation-id": state.pin.run_id, "sealed-handle": sealed}
+
+
+def tell_of_end(world: World) -> None:
+    """Say when the run of a shared state has ended: it is shown as it was then."""
+    run_state = world.shared_state().run_state.value
+    if run_state != "initialized":
+        world.output.warning("the run of this attestation has ended", state=run_state)
 
 
 def _require_both(attestation_id: str, sealed_handle: str) -> None:

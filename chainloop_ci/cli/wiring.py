@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 from chainloop_ci.cli.options import Kind, find_option
 from chainloop_ci.cli.output import Output
+from chainloop_ci.cli.shared_options import Sharing
 from chainloop_ci.errors import ChainloopError, NotAllowedError, NotAuthenticatedError, UsageError
-from chainloop_ci.records import record
 
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState, GitHead, ImageReference
@@ -37,19 +37,6 @@ _FALSE = frozenset(("false", "0", "no", "off", ""))
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEKTON_RESULTS = "/tekton/results"
 """As `runners.systems.tekton` has it, which is not loaded for the question whether there is any CI system."""
-
-
-@record
-class Sharing:
-    """Where the state of the attestation is, when it is not in this job's file."""
-
-    begins: bool = False
-    """This command begins an attestation whose state the control plane keeps."""
-    attestation_id: str = ""
-    """The one to go on with."""
-    sealed_handle: str = ""
-    succeeds: bool = False
-    """This command may open the successor of an ended run (R16)."""
 
 
 class World:
@@ -311,40 +298,18 @@ class World:
 
     def state(self) -> LocalState | SharedState:
         """Return the state of the attestation: this job's file, or what the control plane keeps for several jobs."""
-        sharing = self.sharing
-        if sharing.begins or sharing.attestation_id or sharing.sealed_handle:
-            return self._shared()
-        if self.env.get("CHAINLOOP_REMOTE_STATE", "").strip().lower() in _TRUE:
-            raise UsageError(
-                "the state is shared (CHAINLOOP_REMOTE_STATE): --attestation-id (CHAINLOOP_ATTESTATION_ID) is missing",
-                hint="give the outputs attestation-id and sealed-handle of the job that ran `chainloop attestation "
-                "init`, or set the variable for that step alone",
-            )
+        if self.sharing.is_shared:
+            return self.shared_state()
+        self.sharing.require_local(self.env)
         return self.local_state()
 
-    def _shared(self) -> SharedState:
+    def shared_state(self) -> SharedState:
+        """Return the state that the control plane keeps; the same one for the whole invocation."""
         from chainloop_ci.cli.sharing import open_shared_state
 
         if self._shared_state is None:
             self._shared_state = open_shared_state(self)
         return self._shared_state
-
-    @property
-    def sealed_handle(self) -> str:
-        """Return the run handle as it may travel between jobs (R14); empty unless the state is shared."""
-        if self._shared_state is None or not self._shared_state.handle:
-            return ""
-        from chainloop_ci.client.sealing import seal_handle
-
-        return self.sharing.sealed_handle or seal_handle(
-            self._shared_state.handle, self.control_plane().http.address.token
-        )
-
-    def tell_of_end(self) -> None:
-        """Say when the run of a shared state has ended: it is shown as it was then."""
-        run_state = self._shared_state.run_state.value if self._shared_state else "initialized"
-        if run_state != "initialized":
-            self.output.warning("the run of this attestation has ended", state=run_state)
 
     def local_state(self) -> LocalState:
         """Return this job's state file."""
