@@ -2,7 +2,7 @@
 
 AES-256-GCM with a random nonce; the key comes from the token by HKDF-SHA256 (RFC 5869), one for each purpose, and what
 the bytes belong to is authenticated with them. A token has 256 random bits: nothing needs to make guessing slow. The
-control plane has its SHA-256 alone, so it cannot open what it keeps.
+control plane keeps its SHA-256 alone, so that a stolen database or backup opens nothing.
 """
 
 from __future__ import annotations
