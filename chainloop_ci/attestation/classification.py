@@ -71,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     Rule("predicate/buildType", _DECLARED, "a constant of the writer"),
     Rule("predicate/builder/id", _DECLARED, "the writer's own word about itself"),
     Rule("predicate/casBackend/*", _DECLARED, "what the job was told at init; the blobs themselves are checked"),
+    Rule("predicate/chainloopCi/calledWorkflow", _DECLARED, "claimed, until the forge corroborates it (R30)"),
     Rule("predicate/chainloopCi/ci/*", _CHECKED, "the run's; claimed at init, until the forge corroborates it (R30)"),
     Rule("predicate/chainloopCi/contractDigest", _CHECKED, "digest of the pinned revision's bytes"),
     Rule("predicate/env/*", _DECLARED, "variables of the job"),

@@ -92,4 +92,10 @@ def _policy_facts() -> dict[str, object]:
 
 
 def _own_facts(state: CraftingState) -> dict[str, object]:
-    return present({"ci": ci_document(state.session.ci), "contractDigest": str(state.pin.contract_digest)})
+    return present(
+        {
+            "calledWorkflow": state.runner.called_workflow,
+            "ci": ci_document(state.session.ci),
+            "contractDigest": str(state.pin.contract_digest),
+        }
+    )

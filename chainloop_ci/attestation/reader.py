@@ -121,6 +121,7 @@ def _read_runner(predicate: Fields) -> RunnerView:
         environment=predicate.text("runnerEnvironment"),
         authenticated=predicate.flag("runnerAuthenticated"),
         workflow_file_path=predicate.text("runnerWorkflowFilePath"),
+        called_workflow=predicate.child(OWN_FIELD).text("calledWorkflow"),
     )
 
 

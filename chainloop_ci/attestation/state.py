@@ -106,6 +106,9 @@ class RunnerFacts:
     """The runner's own variables (reference section 4.1)."""
     authenticated: bool = False
     workflow_file_path: str = ""
+    """The file that the CI run began with."""
+    called_workflow: str = ""
+    """The reusable workflow that the job stands in, when it is another file."""
 
 
 @record

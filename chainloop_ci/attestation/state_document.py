@@ -169,6 +169,7 @@ def _own_document(state: CraftingState) -> dict[str, object]:
             "shared": session.shared,
             "attempt": session.attempt,
             "casMaxBytes": state.cas.max_bytes,
+            "calledWorkflow": state.runner.called_workflow,
             "runnerVariables": sorted(state.runner.env),
             "contractVariables": sorted(state.env),
             "skipUpload": sorted(name for name, entry in state.materials.items() if entry.skip_upload),
@@ -269,6 +270,7 @@ def _read_runner(attestation: Fields, own: Fields) -> tuple[RunnerFacts, dict[st
         env={name: value for name, value in variables.items() if name in of_runner},
         authenticated=environment.flag("authenticated"),
         workflow_file_path=environment.text("workflowFilePath"),
+        called_workflow=own.text("calledWorkflow"),
     )
     return runner, {name: value for name, value in variables.items() if name in of_contract}
 

@@ -66,6 +66,7 @@ class RunnerView:
     environment: str = ""
     authenticated: bool = False
     workflow_file_path: str = ""
+    called_workflow: str = ""
 
 
 @record

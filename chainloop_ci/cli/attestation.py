@@ -59,6 +59,7 @@ class AttestationCommand(Command):
                 hint="leave it out here; CHAINLOOP_GRACEFUL_EXIT=true may stay set for the whole job",
             )
         world.sharing = self._find_sharing(world, ctx)
+        world.job_workflow = ctx.params.pop("job_workflow", None)
         return super().invoke(ctx)
 
     def _find_sharing(self, world: World, ctx: click.Context) -> Sharing:

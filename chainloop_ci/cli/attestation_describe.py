@@ -122,6 +122,8 @@ def _statement_facts(said: StatementView) -> list[tuple[str, str, str]]:
         ("Contract", "contract", contract),
         ("Runner Type", "runnerType", runner_text(said.runner.type)),
         ("Runner Link", "runnerURL", said.runner.url),
+        ("Workflow File", "workflowFile", said.runner.workflow_file_path),
+        ("Called Workflow", "calledWorkflow", said.runner.called_workflow),
         ("Commit", "commit", said.head.hash if said.head else ""),
         ("Initialized At", "initializedAt", render_time(said.initialized_at) if said.initialized_at else ""),
         ("Finished At", "finishedAt", render_time(said.finished_at) if said.finished_at else ""),

@@ -8,45 +8,10 @@ Source of names: reference sections 1.1 and 1.3.
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 
 from chainloop_ci.api.words import CancelTrigger
-from chainloop_ci.records import record
-
-
-class Kind(StrEnum):
-    """What an option takes."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    PATH = "path"
-    SWITCH = "switch"
-    CHOICE = "choice"
-    PAIRS = "name=value"
-    """May be given several times; with commas several at once. Its variable holds one in each line."""
-    LIST = "list"
-    """May be given several times. Its variable holds one in each line."""
-
-
-@record
-class Option:
-    """One option of the command line."""
-
-    name: str
-    """Its name in Python."""
-    flags: tuple[str, ...]
-    help: str
-    kind: Kind = Kind.TEXT
-    env: str | None = None
-    choices: tuple[str, ...] = ()
-    default: str | None = None
-    metavar: str | None = None
-    required: bool = False
-    secret: bool = False
-    """Never shown; plugins mask it."""
-    replaces: tuple[str, ...] = ()
-    """Older flags that are still understood and not shown."""
-
+from chainloop_ci.cli.option import Kind as Kind
+from chainloop_ci.cli.option import Option as Option
 
 GLOBAL: tuple[Option, ...] = (
     Option(
@@ -206,6 +171,13 @@ INIT: tuple[Option, ...] = (
         "Which leg of a matrix this job is, where the CI system has no variable for it.",
         env="CHAINLOOP_JOB_INDEX",
         metavar="INDEX",
+    ),
+    Option(
+        "job_workflow",
+        ("--job-workflow",),
+        "Workflow file that the job stands in, where a reusable one is called: GitHub's job.workflow_ref.",
+        env="CHAINLOOP_JOB_WORKFLOW",
+        metavar="REF",
     ),
     Option(
         "replace",

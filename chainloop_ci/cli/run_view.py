@@ -138,6 +138,8 @@ def _summary(view: RunView) -> list[Row]:
         *_given(
             ("Digest", run.attestation_digest or ""),
             ("Payload Type", view.bundle.payload_type if view.bundle else ""),
+            ("Workflow File", view.statement.runner.workflow_file_path if view.statement else ""),
+            ("Called Workflow", view.statement.runner.called_workflow if view.statement else ""),
             ("Verified", str(view.detail.verified).lower()),
             ("View URL", run.view_url),
         ),

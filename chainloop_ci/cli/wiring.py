@@ -70,6 +70,8 @@ class World:
         """What the CI system will be told of this command; None where nobody listens."""
         self.sharing = Sharing()
         """Where the attestation's state is."""
+        self.job_workflow: str | None = None
+        """The workflow file that the job stands in, as the CI system's own plugin tells it."""
         self._control_plane: ControlPlane | None = None
         self._shared_state: SharedState | None = None
 
@@ -294,7 +296,9 @@ class World:
         """Return what the runners need to know of the machine; `job_index` is the matrix leg that was typed."""
         from chainloop_ci.workspace.facts import collect_facts
 
-        return collect_facts(self.env, cwd=self.cwd, job_index=job_index, notify=self.output.warning)
+        return collect_facts(
+            self.env, cwd=self.cwd, job_index=job_index, job_workflow=self.job_workflow, notify=self.output.warning
+        )
 
     def state(self) -> LocalState | SharedState:
         """Return the state of the attestation: this job's file, or what the control plane keeps for several jobs."""

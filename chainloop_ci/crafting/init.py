@@ -239,6 +239,7 @@ class Init:
     ) -> CraftingState:
         variables, allowed = resolve_variables(runner, self._machine.facts, terms.contract.env_allow_list)
         facts = self._machine.facts
+        files = runner.workflow_files(facts)
         # A run that was begun about another commit stays about that one.
         goes_on = previous and not previous.is_begun and previous.session.ci == ci and not request.dry_run
         again = previous if goes_on else None
@@ -253,6 +254,8 @@ class Init:
                 url=runner.run_url(facts) or "",
                 environment=runner.environment(facts),
                 env=variables,
+                workflow_file_path=files.path,
+                called_workflow=files.called,
             ),
             session=Session(
                 control_plane="" if terms.context is None else self._control_plane_url(),

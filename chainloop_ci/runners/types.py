@@ -32,6 +32,8 @@ class HostFacts:
     """Empty outside Kubernetes, and as far as Kubernetes did not answer."""
     job_index: str | None = None
     """The matrix leg, when the pipeline tells it by an option: most systems have no variable for it."""
+    job_workflow: str | None = None
+    """The workflow file that the job stands in, when the pipeline tells it by an option."""
 
 
 @record
@@ -44,6 +46,16 @@ class EnvVar:
     """It holds a repository's address, which is recorded without credentials."""
     remedy: str = ""
     """What to do when it is required and empty, if there is more to say than «set it»."""
+
+
+@record
+class WorkflowFiles:
+    """The files that say what the job does: claimed, like everything that is read from the environment (R30)."""
+
+    path: str = ""
+    """The file that the run began with, in its repository: `.github/workflows/ci.yml`."""
+    called: str = ""
+    """The reusable workflow that the job stands in, when it is another file: `owner/repository/path@ref`."""
 
 
 @record
@@ -96,6 +108,7 @@ class Runner:
     ci: Callable[[HostFacts], CiIdentity]
     environment: Callable[[HostFacts], str] = lambda facts: "unknown"
     """`managed`, `self-hosted` or `unknown`: claimed, since it is read from the environment."""
+    workflow_files: Callable[[HostFacts], WorkflowFiles] = lambda facts: WorkflowFiles()
     env_vars: tuple[EnvVar, ...] = ()
     derived: Callable[[HostFacts], Env] = lambda facts: {}
     """Variables of `env_vars` that are made from other facts where the environment leaves them out."""

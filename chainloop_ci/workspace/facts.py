@@ -24,6 +24,7 @@ def collect_facts(
     *,
     cwd: Path,
     job_index: str | None = None,
+    job_workflow: str | None = None,
     notify: Callable[[str], None] | None = None,
     read_pod: ReadPod | None = None,
 ) -> HostFacts:
@@ -43,6 +44,7 @@ def collect_facts(
         event=_read_event(env, cwd, tell),
         pod=(read_pod or _read_pod)(env, tell) if discover(seen).asks_pod else Pod(),
         job_index=_leg(job_index),
+        job_workflow=job_workflow,
     )
 
 

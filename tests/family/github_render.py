@@ -51,6 +51,8 @@ ACTIONS = (
 _KNOWN = {
     "CHAINLOOP_JOB_INDEX": "strategy.job-total > 1 && format('{0}', strategy.job-index) || ''",
     "CHAINLOOP_JOB_STATUS": "job.status",
+    # Empty on GitHub Enterprise Server, and in act.
+    "CHAINLOOP_JOB_WORKFLOW": "job.workflow_ref",
 }
 _HEAD = """\
 # Written by `python -m tests.family.github_render --write` from the tables of options and inputs.
@@ -119,6 +121,8 @@ def default_of(entry: Input) -> str:
         return "the matrix leg"
     if entry.env == "CHAINLOOP_JOB_STATUS":
         return "`job.status`"
+    if entry.env == "CHAINLOOP_JOB_WORKFLOW":
+        return "`job.workflow_ref`"
     if entry.kind is Kind.SWITCH:
         return "`false`"
     return f"`{entry.default}`" if entry.default else ""

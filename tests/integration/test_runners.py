@@ -126,6 +126,23 @@ def test_a_re_run_and_a_matrix_leg_are_told_apart_in_the_record(tenant: Tenant) 
     assert (ci["runAttempt"], ci["jobIndex"]) == (2, "3")
 
 
+def test_both_files_of_a_reusable_workflow_are_in_the_statement_and_shown(tenant: Tenant) -> None:
+    around = SURROUNDINGS[RunnerType.GITHUB_ACTION]
+    job = tenant.job(contract_for(RunnerType.GITHUB_ACTION))
+    called = "acme/shared/.github/workflows/build.yml@refs/tags/v1"
+    env = {
+        **around.facts.env,
+        "GITHUB_WORKFLOW_REF": "acme/api/.github/workflows/ci.yml@refs/heads/main",
+        "CHAINLOOP_JOB_WORKFLOW": called,
+    }
+
+    attest(place(job, env))
+
+    read_back(job)
+    shown = job.chainloop("attestation", "describe", "--bundle", "bundle.json", "-o", "json").document["statement"]
+    assert (shown["workflowFile"], shown["calledWorkflow"]) == (".github/workflows/ci.yml", called)
+
+
 def test_a_dagger_pipeline_in_a_github_job_is_one_and_the_user_hears_of_both(tenant: Tenant) -> None:
     job = tenant.job(contract_for(RunnerType.DAGGER_PIPELINE))
     env = {**SURROUNDINGS[RunnerType.GITHUB_ACTION].facts.env, "CHAINLOOP_DAGGER_CLIENT": "v1"}

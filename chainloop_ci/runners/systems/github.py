@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.runners.commits import github_head, github_pull_request
-from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
-from chainloop_ci.runners.values import identifier, link, number, origin, server, text
+from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner, WorkflowFiles
+from chainloop_ci.runners.values import MAX_CHARACTERS, clean, identifier, link, number, origin, server, text
 
 _PUBLIC = "https://github.com"
 _API_PATH = "/api/v3"
@@ -64,6 +64,17 @@ def _environment(facts: HostFacts) -> str:
     )
 
 
+def _workflow_files(facts: HostFacts) -> WorkflowFiles:
+    """Return the caller's file, and that of a reusable workflow.
+
+    GITHUB_WORKFLOW_REF is always the caller's; of the called file only the context knows (`job.workflow_ref`, "Contexts
+    reference"), which the step hands over as an option.
+    """
+    begun, called = text(facts.env, "GITHUB_WORKFLOW_REF") or "", clean(facts.job_workflow, MAX_CHARACTERS) or ""
+    path = begun.partition("@")[0].removeprefix(f"{facts.env.get('GITHUB_REPOSITORY')}/")
+    return WorkflowFiles(path, called if called != begun else "")
+
+
 GITHUB_ACTION = Runner(
     type=RunnerType.GITHUB_ACTION,
     title="Github action",
@@ -71,6 +82,7 @@ GITHUB_ACTION = Runner(
     run_url=_run_url,
     ci=_ci,
     environment=_environment,
+    workflow_files=_workflow_files,
     env_vars=(
         EnvVar("GITHUB_ACTOR"),
         # Empty in a `deployment` event that was created with a commit instead of a branch.

@@ -99,6 +99,7 @@ def full_state() -> CraftingState:
             env={"GITHUB_ACTOR": "someone", "GITHUB_REF": "refs/heads/main"},
             authenticated=True,
             workflow_file_path=".github/workflows/ci.yml",
+            called_workflow="acme/shared/.github/workflows/build.yml@refs/tags/v1",
         ),
         session=Session(
             control_plane="https://cp.test",

@@ -160,6 +160,7 @@ def test_an_annotation_of_the_user_never_stands_for_a_fact(fact: str) -> None:
 
 def test_what_only_we_sign_stands_under_our_own_name() -> None:
     assert rendered(full_state())["predicate"]["chainloopCi"] == {
+        "calledWorkflow": "acme/shared/.github/workflows/build.yml@refs/tags/v1",
         "contractDigest": sha256_digest(b"contract"),
         "ci": {
             "provider": "github",

@@ -6,7 +6,7 @@ import pytest
 
 from chainloop_ci.runners.registry import resolve_variables
 from chainloop_ci.runners.systems.github import GITHUB_ACTION
-from chainloop_ci.runners.types import CiIdentity, HostFacts
+from chainloop_ci.runners.types import CiIdentity, HostFacts, WorkflowFiles
 
 MERGE, HEAD = "a" * 40, "b" * 40
 ENV = {
@@ -149,3 +149,28 @@ def test_what_compatible_runners_and_some_events_leave_out_is_not_required(absen
     env = {name: value for name, value in ENV.items() if name != absent}
 
     assert absent not in resolve_variables(GITHUB_ACTION, HostFacts(env), ())[0]
+
+
+CALLER = "acme/api/.github/workflows/ci.yml@refs/heads/main"
+CALLED = "acme/shared/.github/workflows/build.yml@refs/tags/v1"
+
+
+@pytest.mark.parametrize(
+    ("caller", "told", "expected"),
+    [
+        (CALLER, CALLED, WorkflowFiles(".github/workflows/ci.yml", CALLED)),
+        (CALLER, CALLER, WorkflowFiles(".github/workflows/ci.yml")),
+        (CALLER, None, WorkflowFiles(".github/workflows/ci.yml")),
+        (CALLER, "  ", WorkflowFiles(".github/workflows/ci.yml")),
+        (CALLER, "two\nlines", WorkflowFiles(".github/workflows/ci.yml")),
+        (CALLER, "x" * 2000, WorkflowFiles(".github/workflows/ci.yml")),
+        ("acme/other/.github/workflows/all.yml@x", None, WorkflowFiles("acme/other/.github/workflows/all.yml")),
+        (None, None, WorkflowFiles()),
+    ],
+    ids=["called", "the same", "not told", "blank", "lines", "long", "of another repository", "old server"],
+)
+def test_both_files_of_a_reusable_workflow_are_recorded(caller, told, expected) -> None:
+    env = {**ENV, **({"GITHUB_WORKFLOW_REF": caller} if caller else {})}
+    facts = HostFacts(env, job_workflow=told)
+
+    assert GITHUB_ACTION.workflow_files(facts) == expected
