@@ -11,7 +11,7 @@ from server.routes.problems import install_problems
 from server.routes.public import install_public
 from server.routes.register import install_converters, register
 from server.routes.request_log import install_request_log, list_routes
-from server.routes.table import ENDPOINTS
+from server.routes.table import ENDPOINTS, PUBLIC_ENDPOINTS
 from server.wiring import Services
 
 _WEB = Path(__file__).parent / "web"
@@ -33,8 +33,9 @@ def create_app(services: Services) -> Flask:
         process=services.process_metrics,
     )
     install_problems(app)
-    install_public(app, ENDPOINTS, services)
+    endpoints = (*ENDPOINTS, *PUBLIC_ENDPOINTS)
+    install_public(app, endpoints, services)
     install_metrics(app, services)
-    register(app, ENDPOINTS, services)
+    register(app, endpoints, services)
     services.process_metrics.prepare(list_routes(app))
     return app

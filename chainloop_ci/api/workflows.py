@@ -63,6 +63,9 @@ class WorkflowChange:
     minimum_revision: Annotated[
         int | None, about("R19: runs may not be pinned to older ones; 0: the enforced one.", minimum=0, maximum=2**31)
     ] = None
+    public_contract: Annotated[
+        bool | None, about("Whether anybody who knows the address may read the contract; on again, it is a new one.")
+    ] = None
 
 
 @record
@@ -85,6 +88,9 @@ class Workflow:
     last_runner_type: str | None = None
     run_expiry_seconds: int | None = None
     minimum_revision: Annotated[int | None, about("R19: set by an operator; None: the enforced one.")] = None
+    public_contract_id: Annotated[
+        str | None, about("Of `public/contracts/{id}`, where the contract is read without a token; None: nowhere.")
+    ] = None
 
 
 @record

@@ -41,6 +41,13 @@ _MINIMUM_REVISION = Option(
     Kind.NUMBER,
     metavar="N",
 )
+_PUBLIC_CONTRACT = Option(
+    "public_contract",
+    ("--public-contract",),
+    "on: anybody who knows its address may read the contract, for jobs without secrets; off: nobody may.",
+    Kind.CHOICE,
+    choices=("on", "off"),
+)
 _UPDATE = (
     *_WHICH,
     Option("contract", ("--contract",), "Name of another contract."),
@@ -48,6 +55,7 @@ _UPDATE = (
     _DESCRIPTION,
     _RUN_EXPIRY,
     _MINIMUM_REVISION,
+    _PUBLIC_CONTRACT,
 )
 _LIST = (
     Option("project", ("--project",), "Only workflows of this project."),
@@ -92,7 +100,7 @@ def create(
         world.output.info("workflow created", name=name, project=project)
         if contract is None:
             _warn_of_empty(world, made)
-    show_record(world, made, _rows(made))
+    show_record(world, made, _rows(made, operator))
 
 
 @workflow.command("list", aliases=("ls",), options=_LIST)
@@ -113,8 +121,9 @@ def list_(world: World, project: str | None, contract: str | None, limit: int | 
 @click.pass_obj
 def describe(world: World, named: str | None, name: str | None, project: str | None) -> None:
     """Show a workflow."""
-    found = _find(world.operator(), named or name, project)
-    show_record(world, found, _rows(found))
+    operator = world.operator()
+    found = _find(operator, named or name, project)
+    show_record(world, found, _rows(found, operator))
 
 
 @workflow.command("update", options=_UPDATE)
@@ -130,15 +139,17 @@ def update(
     description: str | None,
     run_expiry: str | None,
     minimum_revision: int | None,
+    public_contract: str | None,
 ) -> None:
     """Change a workflow's contract, team, description, expiry or minimum revision; what is left out stays."""
-    change = WorkflowChange(contract, team, description, _seconds(run_expiry), minimum_revision)
+    is_public = None if public_contract is None else public_contract == "on"
+    change = WorkflowChange(contract, team, description, _seconds(run_expiry), minimum_revision, is_public)
     if change == WorkflowChange():
         raise UsageError("there is nothing to change", hint="see `chainloop workflow update --help`")
     require_names(contract=contract)
     operator = world.operator()
     changed = operator.update_workflow(_find(operator, named or name, project).id, change)
-    show_record(world, changed, _rows(changed))
+    show_record(world, changed, _rows(changed, operator))
     world.output.info("workflow updated", name=changed.name, project=changed.project)
 
 
@@ -176,7 +187,12 @@ def _seconds(run_expiry: str | None) -> int | None:
     return None if run_expiry is None else parse_run_expiry(run_expiry)
 
 
-def _rows(item: Workflow) -> list[Row]:
+def _public_address(item: Workflow, operator: Operator) -> str:
+    public_id = item.public_contract_id
+    return operator.http.url_of(f"public/contracts/{public_id}") if public_id else ""
+
+
+def _rows(item: Workflow, operator: Operator) -> list[Row]:
     return [
         ("ID", item.id),
         ("Name", item.name),
@@ -185,6 +201,7 @@ def _rows(item: Workflow) -> list[Row]:
         ("Organization", item.organization),
         ("Description", item.description),
         ("Contract", f"{item.contract} (revision {item.contract_revision})"),
+        ("Public Contract", _public_address(item, operator)),
         ("Minimum Revision", str(item.minimum_revision) if item.minimum_revision else ""),
         ("Run Expiry", render_duration(item.run_expiry_seconds) if item.run_expiry_seconds else ""),
         ("Created At", date(item.created_at)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -63,12 +64,28 @@ class StoredWorkflow:
     """R19; None: the contract's enforced revision."""
     minimum_revision_since: datetime | None = None
     """When that was set or taken back: runs that were begun before keep their pin."""
+    public_contract_id: str | None = None
+    """Under which anybody may read the newest revision of the contract; None: nobody may."""
+
+    @property
+    def has_public_contract(self) -> bool:
+        """Tell whether the contract is public; unlike the id, this may stand in the audit log."""
+        return self.public_contract_id is not None
 
     def with_minimum(self, revision: int, now: datetime) -> StoredWorkflow:
         """Return the workflow with another minimum revision, 0 for the enforced one; the same again changes nothing."""
         if (revision or None) == self.minimum_revision:
             return self
         return replace(self, minimum_revision=revision or None, minimum_revision_since=now)
+
+    def with_public_contract(self, is_public: bool, new_id: Callable[[], str]) -> StoredWorkflow:
+        """Return the workflow with or without a public contract; the same again changes nothing.
+
+        What was switched off never works again: a new id is made.
+        """
+        if is_public is self.has_public_contract:
+            return self
+        return replace(self, public_contract_id=new_id() if is_public else None)
 
     def with_contract(self, contract: StoredContract, now: datetime) -> StoredWorkflow:
         """Return the workflow with a contract; another one has revisions of its own, so the minimum is its default."""
@@ -103,6 +120,7 @@ class StoredWorkflow:
             last_runner_type=last.runner_type if last else None,
             run_expiry_seconds=self.run_expiry_seconds,
             minimum_revision=self.minimum_revision,
+            public_contract_id=self.public_contract_id,
         )
 
 

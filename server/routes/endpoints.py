@@ -1,6 +1,7 @@
 """Endpoints: one record per route, from which requests are checked, OpenAPI is written and R1's matrix is tested.
 
 An endpoint says which roles may call it; whether the thing it names lies in the token's scope is the service's check.
+Those that need no token stand in a table of their own (`table.PUBLIC_ENDPOINTS`).
 Routes that are not endpoints stand in `public.py` (health, the documents: no token) and `metrics.py`.
 """
 
@@ -102,6 +103,8 @@ class Endpoint:
     raw_answer: str | None = None
     """Media type of an answer that is not JSON."""
     needs_organization: bool = True
+    is_public: bool = False
+    """It asks for no token: nobody's principal is in its `Call`, which reaches nothing."""
 
 
 PAGING = (

@@ -93,14 +93,20 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     roles = ", ".join(sorted(role.value for role in endpoint.roles))
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
-        "description": f"Roles: {roles}.",
+        "description": f"Roles: {roles}." if roles else "Needs no token.",
         "operationId": _operation_id(endpoint),
         "tags": [endpoint.tag],
-        "parameters": [*_parameters(endpoint), {"$ref": "#/components/parameters/Organization"}],
+        "parameters": [*_parameters(endpoint), *_organization(endpoint)],
         "responses": {**_answers(endpoint), **_problem_answers(endpoint)},
     }
+    if endpoint.is_public:
+        operation["security"] = []
     body = _request_body(endpoint)
     return {**operation, "requestBody": body} if body else operation
+
+
+def _organization(endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [] if endpoint.is_public else [{"$ref": "#/components/parameters/Organization"}]
 
 
 def _operation_id(endpoint: Endpoint) -> str:
@@ -169,6 +175,8 @@ def _answer(endpoint: Endpoint) -> dict[str, Any]:
 
 def _problem_answers(endpoint: Endpoint) -> dict[str, Any]:
     statuses = {*_ALWAYS, *(_WRITES if endpoint.method not in ("GET", "HEAD") else ())}
+    if endpoint.is_public:
+        statuses -= {401, 403}
     if any(header.name in ("If-Match", STATE_DIGEST_HEADER) for header in endpoint.headers):
         statuses.add(412)
     return {str(status): {"$ref": f"#/components/responses/{_problem_name(status)}"} for status in sorted(statuses)}

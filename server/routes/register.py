@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Request, Response, g, request
 from werkzeug.routing import BaseConverter
 
+from chainloop_ci.api.access import Role
 from chainloop_ci.api.limits import ORGANIZATION_HEADER
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import parse_request, prepare_request, to_dict
@@ -24,6 +25,9 @@ from server.services.body_places import WAITED_FOR_BYTES
 from server.wiring import Services
 
 API_PREFIX = "/api/v1"
+
+NOBODY = Principal(token_id="", token_name="", role=Role.ATTEST, organization_id="", organization="")
+"""Who asks without a token: no organization has this id, so that nothing is reached."""
 
 
 class DigestConverter(BaseConverter):
@@ -71,10 +75,12 @@ class _View:
         g.max_body_bytes = limit
         # One more: Flask cuts a body without length at its limit and does not say so; `read_body` sees the extra byte.
         request.max_content_length = None if limit is None else limit + 1
-        principal = authenticated(self._services)
+        principal = NOBODY if self._endpoint.is_public else authenticated(self._services)
         g.hold_place = partial(self._services.body_places.hold, principal)
-        principal.require_role(self._endpoint.roles)
-        if self._endpoint.needs_organization and not principal.organization_id:
+        if not self._endpoint.is_public:
+            principal.require_role(self._endpoint.roles)
+        needs_organization = self._endpoint.needs_organization and not self._endpoint.is_public
+        if needs_organization and not principal.organization_id:
             raise UsageError(
                 "an instance token must say which organization it means",
                 hint=f"name it: on the command line with --org, in a request with the header {ORGANIZATION_HEADER}",

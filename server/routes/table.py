@@ -10,6 +10,7 @@ from server.routes import (
     keys,
     organizations,
     projects,
+    public_contracts,
     referrers,
     runs,
     shared_states,
@@ -32,3 +33,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *artifacts.ENDPOINTS,
     *referrers.ENDPOINTS,
 )
+
+PUBLIC_ENDPOINTS: tuple[Endpoint, ...] = public_contracts.ENDPOINTS
+"""Those of `/api/v1` that ask for no token."""

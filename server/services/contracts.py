@@ -57,6 +57,21 @@ class Contracts:
         self._now = now
         self._new_id = new_id
 
+    def get_public(self, public_id: str) -> StoredRevision:
+        """Return the newest revision of the contract that was made public under that id; no token is needed.
+
+        Raises:
+            NotFoundError: there is none, or it is not public any more.
+        """
+        with self._database.read() as connection:
+            found = contracts.find_public(connection, public_id)
+        if found is None:
+            raise NotFoundError(
+                f"there is no public contract {public_id}",
+                hint="an operator makes one with `chainloop workflow update NAME --public-contract on`",
+            )
+        return found
+
     def list(self, principal: Principal, paging: Paging) -> Page[Contract]:
         """Return the contracts that the token reaches, by name."""
         binding = bind("contracts", principal.organization_id, project=principal.project_id)

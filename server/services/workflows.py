@@ -112,6 +112,8 @@ class Workflows:
             if change.minimum_revision is not None:
                 _require_revision(workflow, change.minimum_revision)
                 workflow = workflow.with_minimum(change.minimum_revision, now)
+            if change.public_contract is not None:
+                workflow = workflow.with_public_contract(change.public_contract, self._new_id)
             workflow = replace(
                 workflow,
                 team=workflow.team if change.team is None else change.team,
@@ -204,7 +206,7 @@ class Workflows:
 
 
 def _differences(before: StoredWorkflow, after: StoredWorkflow) -> dict[str, object]:
-    names = ("contract", "team", "description", "run_expiry_seconds", "minimum_revision")
+    names = ("contract", "team", "description", "run_expiry_seconds", "minimum_revision", "has_public_contract")
     return {
         name: {"from": getattr(before, name), "to": getattr(after, name)}
         for name in names

@@ -80,6 +80,17 @@ def find_revision(
     return _revision(row) if row else None
 
 
+def find_public(connection: Connection, public_id: str) -> StoredRevision | None:
+    """Return the newest revision of the contract of the workflow that has this public id, whosever it is, or None."""
+    query = (
+        select(workflows.c.organization_id, workflows.c.contract_id, contracts.c.latest_revision)
+        .join(contracts, contracts.c.id == workflows.c.contract_id)
+        .where(workflows.c.public_contract_id == public_id)
+    )
+    row = connection.execute(query).first()
+    return find_revision(connection, row.organization_id, row.contract_id, row.latest_revision) if row else None
+
+
 def find_revisions(
     connection: Connection, organization_id: str, wanted: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], StoredRevision]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     text,
 )
 
@@ -107,9 +108,17 @@ workflows = Table(
     # R19: set by an operator; null: the contract's enforced revision.
     Column("minimum_revision", Integer),
     Column("minimum_revision_since", String(32)),
+    # Under which anybody may read the newest revision of the contract; null: nobody may.
+    Column("public_contract_id", String(36)),
     UniqueConstraint("project_id", "name"),
     Index("ix_workflows_organization", "organization_id", "created_at", "id"),
     Index("ix_workflows_contract", "contract_id"),
+    Index(
+        "ix_workflows_public_contract",
+        "public_contract_id",
+        unique=True,
+        sqlite_where=text("public_contract_id IS NOT NULL"),
+    ),
 )
 
 workflow_runs = Table(
@@ -164,6 +173,8 @@ workflow_runs = Table(
     Column("first_run_id", String(36)),
     # When the first of them pinned the revision (R19); null: when it began itself.
     Column("pinned_at", String(32)),
+    # R20: begun after its job, with what was signed while the control plane did not answer.
+    Column("late", Boolean, nullable=False, server_default=false()),
     Index("ix_runs_organization", "organization_id", "sequence"),
     Index("ix_runs_workflow", "workflow_id", "sequence"),
     Index("ix_runs_project", "project_id", "sequence"),

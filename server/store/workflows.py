@@ -153,7 +153,7 @@ def select_workflows(organization_id: str | BindParameter[str]) -> Select[Any]:
 
 
 def _changing(workflow: StoredWorkflow) -> dict[str, Any]:
-    names = ("contract_id", "team", "description", "run_expiry_seconds", "minimum_revision")
+    names = ("contract_id", "team", "description", "run_expiry_seconds", "minimum_revision", "public_contract_id")
     since = optional_text(workflow.minimum_revision_since)
     return {**{name: getattr(workflow, name) for name in names}, "minimum_revision_since": since}
 
@@ -173,6 +173,7 @@ _PLAIN = (
     "run_expiry_seconds",
     "runs_count",
     "minimum_revision",
+    "public_contract_id",
 )
 
 

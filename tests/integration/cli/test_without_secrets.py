@@ -12,6 +12,7 @@ import pytest
 from tests.family.test_event_table import FORK, event, with_head
 from tests.integration.live import CONTRACT, Job
 from tests.unit.runners.environments import github, gitlab
+from tests.unit.stub_server import Reply, stub_server
 
 PUBLIC = "00000000-0000-4000-8000-000000000000"
 CONTRACT_FILE = ("--contract", "contract.yaml")
@@ -203,3 +204,65 @@ class TestPrivilegedEvents:
 
         assert dry.status == 0, dry.stderr
         assert f"WRN the job was started by the event {name}" in dry.stderr
+
+
+@pytest.fixture
+def public(forked: Job) -> str:
+    """Return the address of the contract, which an operator has made public."""
+    operator = replace(
+        forked.chainloop,
+        env={"CHAINLOOP_CONTROL_PLANE_API": forked.tenant.url, "CHAINLOOP_TOKEN": forked.tenant.token("operate")},
+    )
+    changed = operator("workflow", "update", "build", "--public-contract", "on")
+    assert changed.status == 0, changed.stderr
+    [address] = [word for word in changed.stdout.split() if "/api/v1/public/contracts/" in word]
+    return address
+
+
+def test_r35_a_fork_s_job_is_held_to_the_public_contract(forked: Job, public: str) -> None:
+    crafted = forked.chainloop("attestation", "craft", "--contract", public, "--material", "binary=app")
+
+    assert crafted.status == 0, crafted.stderr
+    assert "the material version (STRING) is required and was not added" in crafted.stderr
+    assert forked.runs() == []
+
+
+def test_the_public_address_may_stay_in_the_step_of_a_job_that_has_a_token(built: Job, public: str) -> None:
+    words = ("attestation", "craft", "--contract", public, "--material", "binary=app", "--material", "version=1.2.3")
+
+    crafted = built.chainloop(*words)
+
+    assert crafted.status == 0, crafted.stderr
+    assert [run["state"] for run in built.runs()] == ["success"]
+
+
+def test_r23_a_public_address_elsewhere_is_not_asked(forked: Job, public: str) -> None:
+    path = public.partition("/api/")[2]
+    words = ("attestation", "craft", "--dry-run", "--contract")
+    other = {"CHAINLOOP_CONTROL_PLANE_API": "https://cp.example"}
+    none = {"CHAINLOOP_CONTROL_PLANE_API": ""}
+    person = replace(forked.chainloop, env=forked.tenant.job(workflow="other").chainloop.env)
+
+    elsewhere = person(*words, public, env=other)
+    plain = person(*words, f"http://192.0.2.7/api/{path}", env=none)
+    nothing = person(*words, "https://cp.example/contract.yaml", env=none)
+
+    assert [answer.status for answer in (elsewhere, plain, nothing)] == [2, 2, 2]
+    assert "the control plane of this job is https://cp.example" in elsewhere.stderr
+    assert "http to another machine (192.0.2.7)" in plain.stderr
+    assert "expected the address of a public contract" in nothing.stderr
+
+
+def test_r23_the_public_contract_is_asked_for_without_the_token(built: Job) -> None:
+    with stub_server() as stub:
+        stub.replies = [Reply(200, CONTRACT.encode(), {"Content-Type": "application/yaml"})]
+        address = f"{stub.url}/api/v1/public/contracts/{PUBLIC}"
+
+        dry = built.chainloop(
+            *("attestation", "init", "--dry-run", "--contract", address), env={"CHAINLOOP_CONTROL_PLANE_API": stub.url}
+        )
+
+        assert dry.status == 0, dry.stderr
+        assert [(request.path, request.headers.get("Authorization")) for request in stub.seen] == [
+            (f"/api/v1/public/contracts/{PUBLIC}", None)
+        ]
