@@ -102,6 +102,11 @@ class RunRequest:
     runner_environment: Annotated[str, about("`managed`, `self-hosted`, `unknown`; claimed.", maxLength=32)] = "unknown"
     project_version: Annotated[str, about("Version of the project.", maxLength=128)] = ""
     client_version: Annotated[str, about("Version of the client.", maxLength=64)] = ""
+    late: Annotated[
+        bool | None,
+        about("R20: the job has ended, and its attestation was signed while the control plane did not answer."),
+    ] = None
+    """None: left out, so that an older control plane takes the request."""
 
 
 @record
@@ -208,6 +213,9 @@ class WorkflowRun:
     refusals: Annotated[int, about("How many stores were refused.")] = 0
     commit: Annotated[str | None, about("The attested one, else the one that the CI system named; claimed.")] = None
     successor_of: Annotated[str | None, about("R16: the run of an earlier attempt that this one goes on with.")] = None
+    late: Annotated[
+        bool, about("R20: begun after its job, with what was signed while the control plane did not answer.")
+    ] = False
 
 
 @record

@@ -137,6 +137,8 @@ class Session:
     """The control plane keeps the state for all jobs of the run."""
     attempt: int | None = None
     """The newest attempt of the CI run that has worked on it, when that is another than the one that began it (R16)."""
+    offline: bool = False
+    """The control plane did not answer (`--on-unreachable queue`): nothing more is sent, it is kept for later (R20)."""
 
 
 @record
@@ -166,8 +168,15 @@ class CraftingState:
 
     @property
     def is_begun(self) -> bool:
-        """Tell whether its run exists: `init` saves the state before it knows; a dry run has none to wait for."""
-        return self.dry_run or self.session.expires_at is not None
+        """Tell whether its run exists: `init` saves the state before it knows; a dry run has none to wait for.
+
+        Nor has an attestation that is kept for later.
+        """
+        return self.dry_run or self.session.offline or self.session.expires_at is not None
+
+    def gone_offline(self) -> CraftingState:
+        """Return the state of an attestation of which nothing more is sent."""
+        return replace(self, session=replace(self.session, offline=True))
 
     def with_material(self, material: CraftedMaterial) -> CraftingState:
         """Return the state with `material` added or replaced."""

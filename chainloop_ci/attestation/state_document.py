@@ -168,6 +168,7 @@ def _own_document(state: CraftingState) -> dict[str, object]:
             "latestContractRevision": session.latest_contract_revision,
             "shared": session.shared,
             "attempt": session.attempt,
+            "offline": session.offline,
             "casMaxBytes": state.cas.max_bytes,
             "calledWorkflow": state.runner.called_workflow,
             "runnerVariables": sorted(state.runner.env),
@@ -306,6 +307,7 @@ def _read_session(document: Fields, own: Fields) -> Session:
         latest_contract_revision=own.number("latestContractRevision"),
         shared=own.flag("shared"),
         attempt=own.number("attempt"),
+        offline=own.flag("offline"),
     )
 
 

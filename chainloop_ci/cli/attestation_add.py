@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from chainloop_ci.cli.unreachable import may_queue, pending_contents
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.add import Add, AddRequest
@@ -61,6 +62,8 @@ def make_add(world: World, reader: ContentReader) -> Add:
         reader=reader,
         now=world.now,
         report=world.reporter,
+        pending=pending_contents(world),
+        may_queue=may_queue(world),
     )
 
 

@@ -9,21 +9,31 @@ from chainloop_ci.cli.attestation_reset import JobEnd, end_with_job, parse_job_s
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
 from chainloop_ci.cli.status_view import status_document
+from chainloop_ci.cli.unreachable import may_queue
 from chainloop_ci.cli.wiring import World, builder_id
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
-from chainloop_ci.crafting.push import DryPush, Push, Pushed
+from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
 from chainloop_ci.crafting.status import get_status, require_compliant
 from chainloop_ci.errors import SigningKeyMissingError
 
 
 def run_push(
-    world: World, *, key: str | None, annotations: Sequence[str], bundle: str | None, job_status: str | None
+    world: World,
+    *,
+    key: str | None,
+    annotations: Sequence[str],
+    bundle: str | None,
+    job_status: str | None,
+    resume: str | None,
 ) -> None:
     """Push the attestation, or on a dry run print the statement that would be signed.
 
     After a job that did not succeed the run is ended instead: the job is red already, so that this is no error.
     """
+    if resume:
+        _run_resume(world, resume, key)
+        return
     end = parse_job_status(job_status)
     if end is not JobEnd.SUCCESS:
         end_with_job(world, end)
@@ -35,6 +45,15 @@ def run_push(
         show_dry(world, push.dry(given))
     else:
         show_pushed(world, push, push(given))
+
+
+def _run_resume(world: World, path: str, key: str | None) -> None:
+    from chainloop_ci.cli.attestation_queue import resume_push
+
+    pushed = resume_push(world, path, lambda: load_signer(world, key))
+    _show_result(world, pushed)
+    _tell(world, pushed)
+    world.output.info("what was kept is stored: its file is not needed any more", path=path)
 
 
 def make_push(world: World, *, load_signer: Callable[[], Signer], bundle: str | None) -> Push:
@@ -51,6 +70,7 @@ def make_push(world: World, *, load_signer: Callable[[], Signer], bundle: str | 
         now=world.now,
         report=world.reporter,
         bundle_file=file,
+        may_queue=may_queue(world),
     )
 
 
@@ -125,8 +145,13 @@ def show_dry(world: World, dry: DryPush) -> None:
     world.output.info("Dry run: nothing was signed and nothing was sent; the attestation stays here")
 
 
-def show_pushed(world: World, push: Push, pushed: Pushed) -> None:
-    """Print what was stored, and forget it here."""
+def show_pushed(world: World, push: Push, pushed: Pushed | QueuedPush) -> None:
+    """Print what was stored, and forget it here; what could not be sent is kept in a file."""
+    if isinstance(pushed, QueuedPush):
+        from chainloop_ci.cli.attestation_queue import keep_for_later
+
+        keep_for_later(world, pushed)
+        return
     if world.report:
         world.report.note_pushed(pushed)
     try:

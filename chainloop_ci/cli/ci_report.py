@@ -115,6 +115,11 @@ class CiReport:
         """Take notice of a stored attestation."""
         self._pushed = pushed
 
+    def note_queued(self, path: str) -> None:
+        """Take notice that the attestation was signed and is kept in a file, for `push --resume`."""
+        self.bundle = path
+        self.outputs["state"] = "queued"
+
     def note_error(self, error: ChainloopError, status: int) -> None:
         """Take notice of why the command fails, and of the status that it has for it."""
         self._error, self._error_status = error, status

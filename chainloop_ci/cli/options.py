@@ -138,9 +138,10 @@ INIT: tuple[Option, ...] = (
         "contract",
         ("--contract",),
         "Contract: a file, or the name of the stored one. With an operator's token another text becomes the contract's "
-        "new revision, for every workflow that uses it; with a job's token it must equal the stored one.",
+        "new revision, for every workflow that uses it; with a job's token it must equal the stored one. "
+        "The address of a public contract is for jobs without secrets.",
         env="CHAINLOOP_CONTRACT",
-        metavar="FILE|NAME",
+        metavar="FILE|NAME|URL",
     ),
     Option(
         "contract_revision",
@@ -275,6 +276,13 @@ PUSH: tuple[Option, ...] = (
     ),
     _JOB_STATUS,
     *_SHARED,
+    Option(
+        "resume",
+        ("--resume",),
+        "Complete the attestation that `--on-unreachable queue` has kept in this file.",
+        Kind.PATH,
+        env="CHAINLOOP_RESUME_FILE",
+    ),
 )
 
 CRAFT: tuple[Option, ...] = (
@@ -307,7 +315,7 @@ CRAFT: tuple[Option, ...] = (
     ),
     next(option for option in ADD if option.name == "no_strict_validation"),
     *_REGISTRY,
-    *(option for option in PUSH if option not in _SHARED),
+    *(option for option in PUSH if option not in _SHARED and option.name != "resume"),
     next(option for option in INIT if option.name == "replace"),
     _REMOTE_STATE,
 )

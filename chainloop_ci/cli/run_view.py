@@ -58,8 +58,13 @@ class RunView:
 
 
 def state_text(run: WorkflowRun) -> str:
-    """Return the state as tables show it; a contract that asks for nothing is met by nobody (R37)."""
-    return f"{run.state} (no requirements)" if run.state == "success" and not run.has_requirements else run.state.value
+    """Return the state as tables show it; a contract that asks for nothing is met by nobody (R37).
+
+    A late run (R20) is called so in whatever state.
+    """
+    notes = ["no requirements"] if run.state == "success" and not run.has_requirements else []
+    notes += ["late"] if run.late else []
+    return f"{run.state} ({', '.join(notes)})" if notes else run.state.value
 
 
 def commit_of(run: WorkflowRun) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import ChainloopError, UnreachableError
+from chainloop_ci.queued import PendingContents
 
 _FOLLOWS = ("state-missing", "contract-not-met")
 """What later commands of a job find when an earlier one got no answer: no attestation, or one without its materials."""
@@ -27,6 +28,16 @@ def is_let_go(world: World, error: ChainloopError) -> bool:
     if _is_no_answer(error):
         error.hint = f"{error.hint}; {_MEANING}" if error.hint else _MEANING
     return False
+
+
+def may_queue(world: World) -> bool:
+    """Tell whether what cannot be sent is kept for later; a state that jobs share lives where nobody answers."""
+    return world.on_unreachable == "queue" and not world.sharing.is_shared
+
+
+def pending_contents(world: World) -> PendingContents:
+    """Return where the contents are kept that could not be sent: beside this job's state file."""
+    return PendingContents(world.local_state().path)
 
 
 def forget(world: World) -> None:

@@ -22,6 +22,7 @@ from chainloop_ci.api.runs import (
     CancelRequest,
     CraftingContext,
     KeptState,
+    RunDetail,
     RunRequest,
     RunState,
     Stored,
@@ -73,6 +74,13 @@ class ControlPlane:
     def put_run(self, run_id: str, request: RunRequest) -> WorkflowRun:
         """Create the run; a repeated request gets the same answer, so a lost one makes one run."""
         return read_record(WorkflowRun, self.http.json("PUT", f"workflow-runs/{run_id}", to_dict(request)))
+
+    def find_run(self, run_id: str) -> WorkflowRun | None:
+        """Return a run, None when the control plane does not know it."""
+        try:
+            return read_record(RunDetail, self.http.json("GET", f"workflow-runs/{run_id}")).run
+        except NotFoundError:
+            return None
 
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         """End a run that will not be pushed."""

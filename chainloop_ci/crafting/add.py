@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 from chainloop_ci.api.limits import MAX_INLINE_BYTES
 from chainloop_ci.api.words import CasBackend
@@ -16,10 +17,16 @@ from chainloop_ci.contract.types import ContractMaterial, MaterialType
 from chainloop_ci.crafting.annotations import merge_annotations, require_material_annotations
 from chainloop_ci.crafting.content import Content, ContentReader
 from chainloop_ci.crafting.packing import Pack, require_expected
-from chainloop_ci.crafting.ports import ControlPlane, RegistryCredentials, Reporter, StateStore
+from chainloop_ci.crafting.ports import ControlPlane, PendingContents, RegistryCredentials, Reporter, StateStore
 from chainloop_ci.crafting.status import require_begun
 from chainloop_ci.digests import Digest
-from chainloop_ci.errors import ConflictError, LimitExceededError, MaterialConflictError, UsageError
+from chainloop_ci.errors import (
+    ConflictError,
+    LimitExceededError,
+    MaterialConflictError,
+    UnreachableError,
+    UsageError,
+)
 from chainloop_ci.records import record
 
 REPLACES_ANNOTATION = f"{MATERIAL_PREFIX}replaces"
@@ -63,7 +70,12 @@ class Add:
         reader: ContentReader,
         now: Callable[[], datetime],
         report: Reporter,
+        pending: PendingContents,
+        may_queue: bool = False,
     ) -> None:
+        """`may_queue`: what the control plane does not take is kept in `pending` (`--on-unreachable queue`)."""
+        self._pending = pending
+        self._may_queue = may_queue
         self._store = store
         self._control_plane = control_plane
         self._reader = reader
@@ -162,6 +174,29 @@ class Add:
         _require_size(state, content)
         if state.cas.name == CasBackend.INLINE:
             return replace(material, digest=content.digest(), inline=content.read())
+        if not state.session.offline:
+            try:
+                return self._upload(state, material, content)
+            except UnreachableError as error:
+                if not self._may_queue:
+                    raise
+                self._report.warning(
+                    "the control plane does not answer: what is added from here on is kept for later",
+                    reason=error.message,
+                )
+                self._store.update(CraftingState.gone_offline)
+        return self._keep(material, content)
+
+    def _keep(self, material: CraftedMaterial, content: Content) -> CraftedMaterial:
+        """Keep the content here: it is sent before the attestation is (R20), which says so already."""
+        if content.file is not None:
+            content.file.seek(0)
+        source = BytesIO(content.raw) if content.raw is not None else content.file
+        if source is None:
+            raise ValueError("a content is an image, bytes or a file")
+        return replace(material, digest=self._pending.keep(source), uploaded=True)
+
+    def _upload(self, state: CraftingState, material: CraftedMaterial, content: Content) -> CraftedMaterial:
         plane = self._control_plane(state)
         if content.raw is not None:
             digest = content.digest()

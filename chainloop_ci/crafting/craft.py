@@ -15,7 +15,7 @@ from chainloop_ci.crafting.add import Add, AddRequest
 from chainloop_ci.crafting.gather import Gather, WantedFiles
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
-from chainloop_ci.crafting.push import DryPush, Push, Pushed
+from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
 from chainloop_ci.crafting.status import find_missing, not_met
 from chainloop_ci.errors import (
     ChainloopError,
@@ -81,7 +81,7 @@ class Craft:
         self._report = report
         self._on_phase = on_phase
 
-    def __call__(self, request: CraftRequest) -> Pushed | DryPush:
+    def __call__(self, request: CraftRequest) -> Pushed | QueuedPush | DryPush:
         """Craft the attestation; on a dry run return the statement that would be signed.
 
         Raises:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from chainloop_ci.api.runs import RunRequest, StateLocation, WorkflowRun
 
 
+_TO_QUEUE = "--on-unreachable queue needs the contract's file and both names: --contract FILE, --workflow, --project"
 _OFFLINE = "a dry run also takes a contract's file, and then asks nobody: --contract FILE"
 
 
@@ -53,6 +54,8 @@ class InitRequest:
     replace: bool = False
     shared: bool = False
     """The jobs of the run share its state, which the control plane keeps."""
+    may_queue: bool = False
+    """Go on without a control plane that does not answer (`--on-unreachable queue`)."""
 
 
 @record
@@ -118,7 +121,7 @@ class Init:
             )
         runner = discover(self._machine.facts)
         previous = self._find_previous(request, runner.ci(self._machine.facts))
-        terms = self._find_terms(request)
+        terms, offline = self._find_terms_or_queue(request)
         require_implemented(terms.contract)
         self._require_event(terms, dry_run=request.dry_run)
         ci, head = self._identify(runner)
@@ -126,8 +129,9 @@ class Init:
             self._require_runner(terms, runner, ci)
         self._warn_ambiguous(runner)
         state = self._craft(request, terms, runner, ci, head, previous.state)
-        if request.dry_run:
-            self._create(state, previous, replace=request.replace)
+        if request.dry_run or offline:
+            state = state.gone_offline() if offline else state
+            self._create(state, previous, replace=request.replace or offline)
             self._report.info("Attestation initialized! now you can check its status or add materials to it")
             return state
         return self._begin(state, terms.settled(), request, previous)
@@ -165,6 +169,23 @@ class Init:
             self._report.warning(previous.notice, **previous.facts)
 
     # --- terms and runner --------------------------------------------------------------------------------------------
+
+    def _find_terms_or_queue(self, request: InitRequest) -> tuple[Terms, bool]:
+        """Return the terms, and whether they are those of a file, since the control plane did not answer."""
+        try:
+            return self._find_terms(request), False
+        except UnreachableError as error:
+            file = request.wanted.contract
+            if request.dry_run or not request.may_queue:
+                raise
+            if not isinstance(file, ContractFile) or not request.wanted.workflow or not request.wanted.project:
+                error.hint = f"{error.hint}; {_TO_QUEUE}" if error.hint else _TO_QUEUE
+                raise
+            self._report.warning(
+                "the control plane does not answer: the attestation is crafted without it and kept for later",
+                reason=error.message,
+            )
+            return self._terms.without_control_plane(file), True
 
     def _find_terms(self, request: InitRequest) -> Terms:
         file = request.wanted.contract
@@ -304,7 +325,16 @@ class Init:
         if previous and not previous.dry_run and previous.is_begun:
             end_run(previous, self._control_plane, CancelTrigger.SUPERSEDED, "", self._report)
         self._create(state, found, replace=request.replace or previous is not None)
-        run = self._create_run(state, terms)
+        try:
+            run = self._create_run(state, terms)
+        except UnreachableError as error:
+            if not request.may_queue:
+                # Perhaps only the answer was lost: the state stays, and the same command goes on with the same run.
+                raise
+            self._report.warning(
+                "the control plane does not answer: the attestation is kept for later", reason=error.message
+            )
+            return self._store.update(CraftingState.gone_offline)
         state = self._store.update(
             lambda current: replace(
                 current,
@@ -328,7 +358,6 @@ class Init:
         try:
             return self._control_plane().put_run(state.pin.run_id, request)
         except UnreachableError:
-            # Perhaps only the answer was lost: the state stays, and the same command goes on with the same run.
             raise
         except ChainloopError:
             self._store.clear()

@@ -48,6 +48,10 @@ class ControlPlane(Protocol):
         """Create the run; repeated with the same body it gives the same answer."""
         ...
 
+    def find_run(self, run_id: str) -> WorkflowRun | None:
+        """Return a run, None when the control plane does not know it."""
+        ...
+
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         """End a run that will not be pushed."""
         ...
@@ -165,6 +169,18 @@ class StateStore(Protocol):
 
     def shared_digest(self) -> Digest | None:
         """Return the digest of the state that was read or written last, where other jobs may change it; else None."""
+        ...
+
+
+class PendingContents(Protocol):
+    """Where contents are kept that could not be sent. Raises `StateUnwritableError`."""
+
+    def keep(self, source: BinaryIO) -> Digest:
+        """Copy a content and return its digest."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all contents."""
         ...
 
 

@@ -26,6 +26,7 @@ from chainloop_ci.errors import (
     PreconditionFailedError,
     ServerFaultError,
     SigningKeyMissingError,
+    UnreachableError,
 )
 from chainloop_ci.records import record
 
@@ -41,6 +42,14 @@ class Pushed:
     bundle: bytes = field(repr=False)
     digest: Digest
     stored: Stored
+
+
+@record
+class QueuedPush:
+    """A signed attestation that the control plane could not be given (R20)."""
+
+    state: CraftingState
+    bundle: bytes = field(repr=False)
 
 
 @record
@@ -64,7 +73,10 @@ class Push:
         now: Callable[[], datetime],
         report: Reporter,
         bundle_file: BundleFile | None = None,
+        may_queue: bool = False,
     ) -> None:
+        """`may_queue`: what the control plane does not take is returned to be kept (`--on-unreachable queue`)."""
+        self._may_queue = may_queue
         self._store = store
         self._control_plane = control_plane
         self._load_signer = load_signer
@@ -78,8 +90,10 @@ class Push:
         state = self._annotated(self._store.load(), annotations)
         return DryPush(state, self._render(replace(state, finished_at=self._now())))
 
-    def __call__(self, annotations: Mapping[str, str]) -> Pushed:
+    def __call__(self, annotations: Mapping[str, str]) -> Pushed | QueuedPush:
         """Store the attestation and return it; `forget` ends it here.
+
+        Of an attestation that is kept for later return what was signed: nothing was sent.
 
         Raises:
             ContractNotMetError: with everything that is missing; nothing was signed.
@@ -90,6 +104,19 @@ class Push:
             ConflictError: another job has changed the shared state meanwhile; nothing was stored.
             AttestationRefusedError, RunEndedError: the control plane refused it; state and bundle stay.
         """
+        state, bundle = self._require_signed(annotations)
+        if state.session.offline:
+            return QueuedPush(state, bundle)
+        try:
+            return self._deliver(state, bundle)
+        except UnreachableError as error:
+            if not self._may_queue:
+                raise
+            self._report.warning("the control plane does not answer", reason=error.message)
+            return QueuedPush(state, bundle)
+
+    def _require_signed(self, annotations: Mapping[str, str]) -> tuple[CraftingState, bytes]:
+        """Return the bundle that is to be sent: what an earlier push has signed, or signed now."""
         state = self._store.load()
         require_begun(state)
         if self._bundle_file:
@@ -104,6 +131,9 @@ class Push:
             )
             if any(state.annotations.get(name) != value for name, value in annotations.items()):
                 self._report.warning("it was signed without the annotations given now; they are not used")
+        return state, bundle
+
+    def _deliver(self, state: CraftingState, bundle: bytes) -> Pushed:
         digest = sha256_digest(bundle)
         stored = self._send(state, bundle)
         if stored.digest != digest:

@@ -54,6 +54,12 @@ class Reset:
     def _end(self, state: CraftingState, trigger: CancelTrigger, reason: str, force: bool) -> str:
         if state.dry_run or not state.pin.run_id:
             return ""
+        if state.session.offline:
+            if state.session.expires_at is not None:
+                self._report.warning(
+                    "nothing is sent of it: its run ends by itself when it expires", run=state.pin.run_id
+                )
+            return ""
         try:
             return end_run(state, lambda: self._control_plane(state), trigger, reason, self._report)
         except ChainloopError as error:

@@ -276,6 +276,7 @@ def pin_of(terms: Terms, wanted: Wanted, *, run_id: str, version: str) -> Workfl
             contract_name=terms.contract.name or (file.path if file else ""),
             contract_revision=0,
             contract_digest=terms.digest,
+            run_id=run_id,
             project_version=version,
         )
     return WorkflowPin(

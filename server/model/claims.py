@@ -52,23 +52,39 @@ def _differences(claims: Iterable[_Claim]) -> Iterator[Finding]:
             yield Finding("claim-differs", message, path=claim.path)
 
 
-def _identity(view: StatementView, run: Run) -> tuple[_Claim, ...]:
+def _identity(view: StatementView, run: Run) -> Iterator[_Claim]:
     names = run.names
-    return (
+    yield from (
         _Claim("/_type", "statement type", STATEMENT_TYPE, view.statement_type),
         _Claim("/predicateType", "predicate type", PREDICATE_TYPE, view.predicate_type),
         _Claim(f"{_METADATA}/workflowRunID", "workflow run", run.id, view.run_id),
-        _Claim(f"{_METADATA}/organization", "organization", names.organization, view.organization),
         _Claim(f"{_METADATA}/project", "project", names.project, view.project),
-        _Claim(f"{_METADATA}/workflowID", "workflow id", run.workflow_id, view.workflow_id),
         _Claim(f"{_METADATA}/workflowName", "workflow", names.workflow, view.workflow_name),
         _Claim(f"{_METADATA}/name", "workflow", names.workflow, view.name),
         _Claim(f"{_METADATA}/projectVersion", "project version", run.project_version, view.project_version),
+    )
+    if run.late:
+        yield from _identity_of_late(view, run)
+        return
+    yield from (
+        _Claim(f"{_METADATA}/organization", "organization", names.organization, view.organization),
+        _Claim(f"{_METADATA}/workflowID", "workflow id", run.workflow_id, view.workflow_id),
         _Claim(f"{_METADATA}/contractName", "contract", names.contract, view.contract_name),
         _Claim(f"{_METADATA}/contractVersion", "contract revision", run.contract_revision, view.contract_revision),
         _Claim(f"{_OWN}/contractDigest", "contract digest", run.contract_digest, view.contract_digest),
         _Claim("/predicate/auth/id", "token", run.token_id, view.auth_id or run.token_id),
     )
+
+
+def _identity_of_late(view: StatementView, run: Run) -> Iterator[_Claim]:
+    """R20: the job could not ask; what it did not know it left out. Revision, its digest and the token are today's."""
+    said = (
+        ("organization", "organization", run.names.organization, view.organization),
+        ("workflowID", "workflow id", run.workflow_id, view.workflow_id),
+    )
+    for name, what, expected, found in said:
+        if found:
+            yield _Claim(f"{_METADATA}/{name}", what, expected, found)
 
 
 def _runner(view: StatementView, run: Run) -> Iterator[_Claim]:

@@ -75,6 +75,8 @@ class Run:
     attestation_digest: Digest | None = None
     attested_commit: str | None = None
     """The statement's, when it is another than the one that the CI system named."""
+    late: bool = False
+    """R20: begun after its job, with what was signed while the server did not answer."""
     created_address: str = ""
     """Where the request came from that began it."""
     predecessor_id: str | None = None
@@ -275,6 +277,7 @@ class Run:
             has_requirements=has_requirements,
             refusals=self.refusals,
             successor_of=self.predecessor_id,
+            late=self.late,
         )
 
     @property

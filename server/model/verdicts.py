@@ -32,7 +32,7 @@ def judge(
         runner=_runner(run),
         source=_source(run),
         commit=_commit(view, run),
-        contract=_contract(run, contract),
+        contract=_contract(view, run, contract),
         content=_content(checks),
     )
 
@@ -59,8 +59,10 @@ def _commit(view: StatementView, run: Run) -> Check:
     return Check(Proof.CLAIMED, f"{commit} by the job's word; the forge was not asked")
 
 
-def _contract(run: Run, contract: Contract) -> Check:
+def _contract(view: StatementView, run: Run, contract: Contract) -> Check:
     revision = f"revision {run.contract_revision} of contract {run.names.contract} ({run.contract_digest})"
+    if run.late and view.contract_digest != run.contract_digest:
+        revision += f", the newest when it came late; the job was held to {view.contract_digest}"
     if not contract.has_requirements:
         return Check(Proof.NOT_SHOWN, f"no requirements: {revision} asks for nothing")
     if contract.policies or contract.policy_groups:

@@ -74,7 +74,7 @@ class Runs:
         The same request again gets the same answer, so that a lost answer costs nothing.
 
         Raises:
-            ConflictError: the run exists and was begun by another request.
+            ConflictError: the run exists and was begun by another request; or a late one pins an older revision.
             NotFoundError: no such workflow or contract revision; or the id is taken by another organization.
             RequestInvalidError: the contract revision has another digest, or the runner type is none.
             RunnerMismatchError: the contract asks for another runner; written down as a refused init.
@@ -256,6 +256,7 @@ def _new_run(principal: Principal, run_id: str, digest: Digest, request: RunRequ
         project_version=request.project_version,
         client_version=request.client_version,
         ci=request.ci,
+        late=request.late or False,
         token_id=principal.token_id,
         created_address=principal.address[:64],
         created_at=now,
@@ -295,4 +296,16 @@ def _require_pinned(pin: Pin, request: RunRequest) -> StoredRevision:
         findings.append(Finding("invalid-field", message, path="/runnerType"))
     if findings:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
+    _require_newest(pin, request)
     return revision
+
+
+def _require_newest(pin: Pin, request: RunRequest) -> None:
+    """R20: what a job was held to while nobody could ask says nothing; a late run is judged by today's revision."""
+    newest = pin.workflow.contract_revision
+    if request.late and request.contract_revision != newest:
+        raise ConflictError(
+            f"a late run is judged by the newest revision of contract {pin.workflow.contract}, {newest}; "
+            f"found {request.contract_revision}",
+            hint="repeat the same command: it asks for the newest revision again",
+        )

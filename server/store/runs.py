@@ -37,6 +37,7 @@ _PLAIN = (
     "attested_commit",
     "predecessor_id",
     "first_run_id",
+    "late",
     "reason",
     "refusals",
     "stored_bytes",

@@ -90,7 +90,7 @@ def test_who_made_it_public_is_written_down(switch: Any, api: Any, acme: Tenant)
     records = api(acme.token("admin")).get("/audit-records")
 
     changes = [record["detail"] for record in records.json["items"] if record["action"] == "workflow.changed"]
-    assert [change["has_public_contract"] for change in changes] == [{"from": False, "to": True}]
+    assert [change["hasPublicContract"] for change in changes] == [{"from": False, "to": True}]
     assert public_id not in records.text
 
 

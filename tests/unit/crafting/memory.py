@@ -197,6 +197,10 @@ class MemoryPlane:
             expires_at=NOW + timedelta(hours=6),
         )
 
+    def find_run(self, run_id: str) -> WorkflowRun | None:
+        self._called("find_run", run_id)
+        return self.put_run(run_id, self.runs[run_id]) if run_id in self.runs else None
+
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         self._called("cancel_run", (run_id, request.trigger))
         self.cancellations.append((run_id, handle, request.trigger, request.reason))
@@ -258,6 +262,21 @@ class MemoryPlane:
         number = self.revision.latest_revision + 1 if self.revision else 1
         self.revision = replace(revision_of(raw, number), name=name)
         return self.revision
+
+
+class MemoryContents:
+    """Contents that could not be sent, in memory."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[Digest, bytes] = {}
+
+    def keep(self, source: BinaryIO) -> Digest:
+        raw = source.read()
+        self.blobs[sha256_digest(raw)] = raw
+        return sha256_digest(raw)
+
+    def clear(self) -> None:
+        self.blobs.clear()
 
 
 class MemoryFiles:

@@ -27,9 +27,19 @@ from chainloop_ci.errors import (
     MaterialRejectedError,
     RegistryLoginError,
     StateMissingError,
+    UnreachableError,
     UsageError,
 )
-from tests.unit.crafting.memory import CONTRACT, NOW, MemoryFiles, MemoryPlane, MemoryStore, Notes, Registry
+from tests.unit.crafting.memory import (
+    CONTRACT,
+    NOW,
+    MemoryContents,
+    MemoryFiles,
+    MemoryPlane,
+    MemoryStore,
+    Notes,
+    Registry,
+)
 
 SBOM = json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}).encode()
 
@@ -37,8 +47,10 @@ SBOM = json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1}
 class Bench:
     """Everything that an `add` needs."""
 
-    def __init__(self, state: CraftingState, plane: MemoryPlane, notes: Notes) -> None:
+    def __init__(self, state: CraftingState, plane: MemoryPlane, notes: Notes, *, may_queue: bool = False) -> None:
         self.store = MemoryStore(state)
+        self.pending = MemoryContents()
+        self.may_queue = may_queue
         self.plane = plane
         self.notes = notes
         self.files = MemoryFiles(app_bin=b"binary", sbom_json=SBOM, wrong_json=b"{}", empty_bin=b"")
@@ -46,6 +58,8 @@ class Bench:
 
     def add(self, value: str, name: str | None = None, **facts: object):
         add = Add(
+            pending=self.pending,
+            may_queue=self.may_queue,
             store=self.store,
             control_plane=lambda state: self.plane,
             reader=ContentReader(self.files, self.registry),
@@ -503,3 +517,27 @@ def test_r16_what_an_earlier_attempt_took_out_may_be_added_with_other_content(be
     bench.add("second", "commit")
 
     assert bench.store.state.materials["commit"].value == "second"
+
+
+def test_r20_what_cannot_be_sent_is_kept_and_nothing_more_is_tried(begun, plane, notes) -> None:
+    bench = Bench(begun(), plane, notes, may_queue=True)
+    plane.failures["upload_stream"] = [UnreachableError("down")]
+
+    first = bench.add("app.bin", "binary")
+    second = bench.add("sbom.json", "sbom")
+
+    assert (first.uploaded, second.uploaded) == (True, True)
+    assert set(bench.pending.blobs) == {first.digest, second.digest}
+    assert plane.names == ["upload_stream"]
+    assert bench.store.load().session.offline
+
+
+def test_without_queue_a_control_plane_that_is_down_is_an_error(begun, plane, notes) -> None:
+    bench = Bench(begun(), plane, notes)
+    plane.failures["upload_stream"] = [UnreachableError("down")]
+
+    with pytest.raises(UnreachableError):
+        bench.add("app.bin", "binary")
+
+    assert bench.pending.blobs == {}
+    assert bench.store.load().materials == {}

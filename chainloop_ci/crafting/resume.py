@@ -1,0 +1,171 @@
+"""The use case `push --resume`: give the control plane what was signed while it did not answer (R20).
+
+Where the run was begun and is still open, it is completed. Else a *late* run is begun, which the control plane judges
+by its newest contract revision. A run that ended meanwhile takes nothing more (R15): the attestation is then signed
+again, about a late run of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from chainloop_ci.attestation.bundle import render_bundle
+from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
+from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.attestation.statement import render_statement
+from chainloop_ci.crafting.ports import ControlPlane, Reporter, Signer
+from chainloop_ci.crafting.push import Pushed
+from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.records import record
+
+if TYPE_CHECKING:
+    from chainloop_ci.api.runs import WorkflowRun
+
+
+class KeptContent(Protocol):
+    """The content of a material that was not sent yet."""
+
+    @property
+    def digest(self) -> Digest:
+        """Return its digest."""
+        ...
+
+    @property
+    def filename(self) -> str:
+        """Return the name that it is stored under."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Return its size."""
+        ...
+
+
+@record
+class Kept:
+    """An attestation that was kept."""
+
+    state: CraftingState
+    bundle: bytes
+    contents: tuple[KeptContent, ...]
+    open_content: Callable[[KeptContent], AbstractContextManager[BinaryIO]]
+    save: Callable[[CraftingState, bytes], None]
+    """Keeps another state and bundle in the place of these."""
+
+
+@record
+class Chance:
+    """What a late run is made of that nobody can foresee."""
+
+    new_id: Callable[[], str]
+    new_handle: Callable[[], str]
+
+
+class Resume:
+    """Completes an attestation that was kept."""
+
+    def __init__(
+        self,
+        *,
+        control_plane: Callable[[], ControlPlane],
+        load_signer: Callable[[], Signer],
+        builder_id: Callable[[], str],
+        chance: Chance,
+        client_version: str,
+        report: Reporter,
+    ) -> None:
+        self._control_plane = control_plane
+        self._load_signer = load_signer
+        self._builder_id = builder_id
+        self._chance = chance
+        self._client_version = client_version
+        self._report = report
+
+    def __call__(self, kept: Kept) -> Pushed:
+        """Send the contents, then the attestation, and return what was stored.
+
+        Raises:
+            UnreachableError: still no answer; what is kept stays, and the same command can be repeated.
+            SigningKeyMissingError: the run has ended meanwhile, so that the attestation has to be signed again.
+            AttestationRefusedError: it does not meet the contract's newest revision, or its signer is not accepted.
+            FileUnreadableError: a content is not there any more.
+        """
+        plane = self._control_plane()
+        run = plane.find_run(kept.state.pin.run_id)
+        if run is not None and _has_ended_without(run, kept.bundle):
+            kept = self._sign_again(kept, run)
+            run = plane.find_run(kept.state.pin.run_id)
+        if run is None:
+            self._begin_late(plane, kept.state)
+        if run is None or run.attestation_digest is None:
+            self._send_contents(plane, kept)
+        stored = plane.store_attestation(kept.state.pin.run_id, kept.state.session.run_handle, kept.bundle)
+        return Pushed(kept.state, kept.bundle, sha256_digest(kept.bundle), stored)
+
+    def _begin_late(self, plane: ControlPlane, state: CraftingState) -> None:
+        from chainloop_ci.api.runs import RunRequest
+
+        context = plane.get_crafting_context(state.pin.name, state.pin.project, None)
+        if context.contract.digest != state.pin.contract_digest:
+            self._report.warning(
+                "the contract is another one than the job was held to: the late run is judged by the newest revision",
+                revision=context.contract.revision,
+            )
+        request = RunRequest(
+            workflow_id=context.workflow.id,
+            contract_revision=context.contract.revision,
+            contract_digest=context.contract.digest,
+            runner_type=state.runner.type.value,
+            handle_sha256=sha256(state.session.run_handle.encode()).hexdigest(),
+            ci=state.session.ci,
+            runner_url=state.runner.url,
+            runner_environment=state.runner.environment,
+            project_version=state.pin.project_version,
+            client_version=self._client_version,
+            late=True,
+        )
+        plane.put_run(state.pin.run_id, request)
+        self._report.info("a late run was begun", run=state.pin.run_id)
+
+    def _send_contents(self, plane: ControlPlane, kept: Kept) -> None:
+        run_id, handle = kept.state.pin.run_id, kept.state.session.run_handle
+        for content in kept.contents:
+            meter = self._report.upload(content.filename, content.size_bytes)
+            with kept.open_content(content) as source:
+                plane.upload_stream(
+                    source,
+                    content.filename,
+                    run_id=run_id,
+                    handle=handle,
+                    size_bytes=content.size_bytes,
+                    progress=meter.advance,
+                )
+            meter.done(content.digest)
+
+    def _sign_again(self, kept: Kept, run: WorkflowRun) -> Kept:
+        """Return the attestation, signed anew about a run that does not exist yet; it is kept before it is sent."""
+        self._report.warning(
+            "the run has ended meanwhile: the attestation is signed again, about a late run",
+            run=run.id,
+            state=run.state,
+        )
+        state = replace(
+            kept.state,
+            pin=replace(kept.state.pin, run_id=self._chance.new_id()),
+            session=replace(kept.state.session, run_handle=self._chance.new_handle()),
+        )
+        if state.finished_at is None:
+            raise ValueError("what was signed has ended")
+        statement = render_statement(state, finished_at=state.finished_at, builder_id=self._builder_id())
+        signer = self._load_signer()
+        bundle = render_bundle(statement, signer.sign(encode_pae(PAYLOAD_TYPE, statement)), signer.hint)
+        kept.save(state, bundle)
+        return replace(kept, state=state, bundle=bundle)
+
+
+def _has_ended_without(run: WorkflowRun, bundle: bytes) -> bool:
+    return run.state.value != "initialized" and run.attestation_digest != sha256_digest(bundle)

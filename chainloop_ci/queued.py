@@ -1,0 +1,230 @@
+"""Attestations that are kept until the control plane answers again (`--on-unreachable queue`, R20).
+
+Beside the state lie the contents that could not be sent, each in a file that is called by its digest. What was signed
+becomes one file that may be carried to another machine: state, bundle and small contents; large ones lie in a folder
+beside it. All of it is for its user only. The file holds the run handle (R14) and no token.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.attestation.state_document import from_document, to_document
+from chainloop_ci.digests import Digest, digest_of_hex, parse_digest
+from chainloop_ci.errors import ChainloopError, FileUnreadableError, FileUnwritableError, StateUnwritableError
+from chainloop_ci.records import record
+
+MEDIA_TYPE = "application/vnd.chainloop.queued-attestation.v1+json"
+"""Of the file."""
+MAX_EMBEDDED_BYTES = 1024 * 1024
+"""Larger contents lie in the folder beside the file."""
+MAX_FILE_BYTES = 256 * 1024 * 1024
+"""Largest file that is read."""
+_BLOCK_BYTES = 1024 * 1024
+_PRIVATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+@record
+class QueuedContent:
+    """The content of a material that was not sent yet."""
+
+    digest: Digest
+    filename: str
+    size_bytes: int
+
+
+@record
+class Queued:
+    """What is kept of one attestation."""
+
+    state: CraftingState
+    bundle: bytes
+    contents: tuple[QueuedContent, ...]
+
+
+class PendingContents:
+    """The adapter for `crafting.ports.PendingContents`: a folder beside the state file."""
+
+    def __init__(self, state_path: Path) -> None:
+        self.folder = state_path.with_name(state_path.name + ".contents")
+
+    def keep(self, source: BinaryIO) -> Digest:
+        """Copy a content and return its digest; what is there already stays.
+
+        Raises:
+            StateUnwritableError: there is no room or no right.
+        """
+        new = self.folder / f".new-{os.getpid()}"
+        hashed = sha256()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new.unlink(missing_ok=True)
+            with os.fdopen(os.open(new, _PRIVATE, 0o600), "wb") as file:
+                while block := source.read(_BLOCK_BYTES):
+                    hashed.update(block)
+                    file.write(block)
+            new.replace(self.folder / hashed.hexdigest())
+        except OSError as error:
+            raise StateUnwritableError(
+                f"a material cannot be kept for later in {self.folder}: {error.strerror or error}",
+                hint="free space, or choose another place with --local-state-path",
+            ) from error
+        return digest_of_hex(hashed.hexdigest())
+
+    def clear(self) -> None:
+        """Forget all contents."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class QueueFile:
+    """The file that `push --resume` reads, with the folder of its large contents."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.folder = path.with_name(path.name.removesuffix(".json") + ".files")
+
+    def write(self, state: CraftingState, bundle: bytes, pending: PendingContents) -> None:
+        """Write the file, whole or not at all; contents are moved or copied out of `pending`.
+
+        Raises:
+            FileUnwritableError: there is no room or no right.
+        """
+        try:
+            contents = [self._place(content, pending.folder) for content in _contents(state, pending.folder)]
+            self._write({"mediaType": MEDIA_TYPE, **_document(state, bundle), "contents": contents})
+        except OSError as error:
+            raise FileUnwritableError(
+                f"the attestation cannot be kept in {self.path}: {error.strerror or error}",
+                hint="free space, or run the step in a folder that may be written",
+            ) from error
+
+    def replace(self, queued: Queued) -> None:
+        """Write another state and bundle; the contents stay.
+
+        Raises:
+            FileUnreadableError, FileUnwritableError: the file cannot be read, or written.
+        """
+        document = self._read()
+        try:
+            self._write({**document, **_document(queued.state, queued.bundle)})
+        except OSError as error:
+            raise FileUnwritableError(f"{self.path} cannot be written: {error.strerror or error}") from error
+
+    def read(self) -> Queued:
+        """Return what is kept.
+
+        Raises:
+            FileUnreadableError: no such file, or one that `queue` did not write.
+        """
+        document = self._read()
+        try:
+            contents = tuple(
+                QueuedContent(parse_digest(entry["digest"]), str(entry["filename"]), int(entry["sizeBytes"]))
+                for entry in document["contents"]
+            )
+            bundle = base64.b64decode(document["bundle"], validate=True)
+            return Queued(from_document(document["state"]), bundle, contents)
+        except (ChainloopError, LookupError, TypeError, ValueError) as error:
+            raise self._unusable(str(error)) from error
+
+    @contextmanager
+    def open_content(self, content: QueuedContent) -> Iterator[BinaryIO]:
+        """Give a content, from its start.
+
+        Raises:
+            FileUnreadableError: it is neither in the file nor in the folder beside it.
+        """
+        entry = next(entry for entry in self._read()["contents"] if entry["digest"] == content.digest)
+        if "content" in entry:
+            try:
+                yield BytesIO(base64.b64decode(str(entry["content"]), validate=True))
+            except binascii.Error as error:
+                raise self._unusable(str(error)) from error
+            return
+        place = self.folder / _hex(content.digest)
+        try:
+            file = place.open("rb")
+        except OSError as error:
+            raise FileUnreadableError(
+                f"the content of {content.filename} is not at {place}: {error.strerror or error}",
+                hint=f"keep {self.folder.name} beside {self.path.name}: it holds what was too large for that file",
+            ) from error
+        with file:
+            yield file
+
+    def _place(self, content: QueuedContent, folder: Path) -> dict[str, object]:
+        source = folder / _hex(content.digest)
+        entry: dict[str, object] = {
+            "digest": content.digest,
+            "filename": content.filename,
+            "sizeBytes": content.size_bytes,
+        }
+        if content.size_bytes <= MAX_EMBEDDED_BYTES:
+            return {**entry, "content": base64.b64encode(source.read_bytes()).decode("ascii")}
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        # A copy: until the file is written what the state says has to hold.
+        shutil.copyfile(source, self.folder / _hex(content.digest))
+        return entry
+
+    def _write(self, document: Mapping[str, object]) -> None:
+        new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        new.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(new, _PRIVATE, 0o600), "wb") as file:
+                file.write(json.dumps(document, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self.path)
+        finally:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            with self.path.open("rb") as file:
+                raw = file.read(MAX_FILE_BYTES + 1)
+            document = json.loads(raw) if len(raw) <= MAX_FILE_BYTES else None
+        except OSError as error:
+            raise FileUnreadableError(
+                f"{self.path} cannot be read: {error.strerror or error}", hint="check the path"
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise self._unusable("it is no JSON") from error
+        if not isinstance(document, dict) or document.get("mediaType") != MEDIA_TYPE:
+            raise self._unusable(f"expected the media type {MEDIA_TYPE}")
+        return document
+
+    def _unusable(self, reason: str) -> FileUnreadableError:
+        return FileUnreadableError(
+            f"{self.path} is no attestation that `--on-unreachable queue` has kept: {reason}",
+            hint="give the file chainloop-queued-<run id>.json as the job has written it",
+        )
+
+
+def _document(state: CraftingState, bundle: bytes) -> dict[str, object]:
+    return {"state": to_document(state), "bundle": base64.b64encode(bundle).decode("ascii")}
+
+
+def _contents(state: CraftingState, folder: Path) -> Iterator[QueuedContent]:
+    """Return the contents of the materials that were kept, each once."""
+    seen: set[str] = set()
+    for material in state.materials.values():
+        place = folder / _hex(material.digest)
+        if material.uploaded and material.digest not in seen and place.is_file():
+            seen.add(material.digest)
+            yield QueuedContent(material.digest, material.filename or material.name, place.stat().st_size)
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,132 @@
+"""Resume: the open run is completed, an unknown one begun late, an ended one followed by another (R15, R20)."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from chainloop_ci.api.runs import RunState
+from chainloop_ci.api.words import CancelTrigger
+from chainloop_ci.attestation.bundle import read_bundle, render_bundle
+from chainloop_ci.attestation.reader import read_statement
+from chainloop_ci.attestation.statement import render_statement
+from chainloop_ci.crafting.resume import Chance, Kept, Resume
+from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import UnreachableError
+from chainloop_ci.queued import QueuedContent
+from tests.unit.crafting.memory import NOW, RUN_ID, FakeSigner, MemoryPlane, Notes
+
+BUILD = b"the build"
+CONTENT = QueuedContent(sha256_digest(BUILD), "app", len(BUILD))
+NEW_ID = "00000000-0000-4000-8000-000000000001"
+
+
+class Plane(MemoryPlane):
+    """A control plane that knows in which state runs are."""
+
+    state = RunState.INITIALIZED
+
+    def find_run(self, run_id):
+        run = super().find_run(run_id)
+        return run and replace(run, state=self.state if run_id == RUN_ID else RunState.INITIALIZED)
+
+
+@pytest.fixture
+def plane() -> Plane:
+    return Plane()
+
+
+@pytest.fixture
+def kept(begun) -> Kept:
+    state = replace(begun().gone_offline(), finished_at=NOW)
+    statement = render_statement(state, finished_at=NOW, builder_id="chainloop.dev/cli/1")
+    saved: list[bytes] = []
+
+    @contextmanager
+    def open_content(content):
+        yield io.BytesIO(BUILD)
+
+    return Kept(
+        state,
+        render_bundle(statement, b"signature", FakeSigner().hint),
+        (CONTENT,),
+        open_content,
+        lambda state, bundle: saved.append(bundle),
+    )
+
+
+def resume(plane: Plane, notes: Notes, kept: Kept):
+    use_case = Resume(
+        control_plane=lambda: plane,
+        load_signer=lambda: FakeSigner(hint="b3RoZXI="),
+        builder_id=lambda: "chainloop.dev/cli/1",
+        chance=Chance(lambda: NEW_ID, lambda: "another handle"),
+        client_version="1",
+        report=notes,
+    )
+    return use_case(kept)
+
+
+def begin(plane: Plane, kept: Kept, notes: Notes) -> None:
+    """Let the control plane know the run, as `init` would have."""
+    resume(plane, notes, kept)
+    plane.runs[RUN_ID] = replace(plane.runs[RUN_ID], late=None)
+    plane.calls.clear()
+    plane.bundles.clear()
+
+
+def test_r20_an_unknown_run_is_begun_late_before_anything_is_sent(plane, notes, kept) -> None:
+    pushed = resume(plane, notes, kept)
+
+    assert plane.runs[RUN_ID].late is True
+    assert plane.names == ["find_run", "get_crafting_context", "put_run", "upload_stream", "store_attestation"]
+    assert (pushed.bundle, plane.bundles) == (kept.bundle, [kept.bundle])
+    assert plane.blobs == {CONTENT.digest: BUILD}
+
+
+def test_an_open_run_is_completed(plane, notes, kept) -> None:
+    begin(plane, kept, notes)
+
+    resume(plane, notes, kept)
+
+    assert [name for name in plane.names if name != "put_run"] == ["find_run", "upload_stream", "store_attestation"]
+    assert plane.bundles == [kept.bundle]
+
+
+@pytest.mark.parametrize("state", [RunState.EXPIRED, RunState.CANCELED, RunState.ERROR])
+def test_r15_a_run_that_has_ended_takes_nothing_more(plane, notes, kept, state) -> None:
+    begin(plane, kept, notes)
+    plane.state = state
+
+    pushed = resume(plane, notes, kept)
+
+    said = read_statement(read_bundle(plane.bundles[0]).payload)
+    assert said.run_id == pushed.state.pin.run_id == NEW_ID
+    assert plane.runs[NEW_ID].late is True
+    assert plane.runs[NEW_ID].handle_sha256 != plane.runs[RUN_ID].handle_sha256
+
+
+def test_what_is_signed_again_is_kept_before_it_is_sent(plane, notes, kept) -> None:
+    begin(plane, kept, notes)
+    plane.state = RunState.EXPIRED
+    saved: list[tuple[str, bytes]] = []
+    plane.failures["get_crafting_context"] = [UnreachableError("down")]
+
+    with pytest.raises(UnreachableError):
+        resume(plane, notes, replace(kept, save=lambda state, bundle: saved.append((state.pin.run_id, bundle))))
+
+    [(run_id, bundle)] = saved
+    assert run_id == NEW_ID
+    assert read_statement(read_bundle(bundle).payload).run_id == NEW_ID
+
+
+def test_another_contract_than_the_job_was_held_to_is_a_warning(plane, notes, kept) -> None:
+    other = replace(kept, state=replace(kept.state, pin=replace(kept.state.pin, contract_digest=sha256_digest(b"?"))))
+
+    resume(plane, notes, other)
+
+    assert any("judged by the newest revision" in warning for warning in notes.warnings)
+    assert CancelTrigger.FAILURE not in plane.names
