@@ -77,16 +77,8 @@ class LocalState:
     A file at `path` that chainloop did not write stays as it is: every method raises `StateForeignError`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
-        on_state: Callable[[CraftingState], None] = lambda state: None,
-    ) -> None:
-        """`on_state` is called with each state of this job that was loaded or saved."""
+    def __init__(self, path: Path, *, lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> None:
         self.path = path
-        self._on_state = on_state
         self._bundle = path.with_name(path.name + ".bundle")
         self._lock = path.with_name(path.name + ".lock")
         self._new = path.with_name(path.name + ".new")
@@ -116,7 +108,6 @@ class LocalState:
                 f"no attestation is being crafted here (no state file {self.path}){self._last_pushed()}",
                 hint="start with `chainloop attestation init`, in the same folder and the same job",
             )
-        self._on_state(state)
         return state
 
     def owns(self, path: Path) -> bool:
@@ -136,7 +127,6 @@ class LocalState:
             self._remove(self._bundle)
             self._remove(self._last)
             self._write(self.path, _render(state))
-        self._on_state(state)
         return previous
 
     def update(self, change: Callable[[CraftingState], CraftingState]) -> CraftingState:
@@ -154,7 +144,6 @@ class LocalState:
                 self._remove(self._bundle)
             if after != before:
                 self._write(self.path, _render(after))
-        self._on_state(after)
         return after
 
     def clear(self) -> None:

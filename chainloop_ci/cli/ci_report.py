@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chainloop_ci.crafting.reset import Forgotten
     from chainloop_ci.crafting.terms import ContractFile
     from chainloop_ci.errors import ChainloopError
+    from chainloop_ci.runners.types import HostFacts
 
 SUMMARY_FILE, JUNIT_FILE, OUTPUTS_FILE = "report.md", "junit.xml", "outputs.env"
 """What is written into `--report-dir`."""
@@ -53,10 +54,13 @@ _WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE")
 class CiReport:
     """Collects what one command learns, and tells the CI system at its end."""
 
-    def __init__(self, world: World, command: str, *, tekton_results: str = RESULTS_FOLDER) -> None:
+    def __init__(
+        self, world: World, command: str, *, facts: HostFacts | None = None, tekton_results: str = RESULTS_FOLDER
+    ) -> None:
+        """`facts` are those of this machine."""
         self._world = world
         self._command = command
-        self._runner = discover(look_around(world.env)).type
+        self._runner = discover(facts or look_around(world.env)).type
         self._tekton_results = Path(tekton_results)
         self._masked: set[str] = set()
         self._has_open_phase = False
@@ -147,7 +151,8 @@ class CiReport:
         # `status` after a push, or the last step of a job that had none: what was told before stays.
         is_news = told.knows_a_run or self._command in _BEGINNING
         if is_news or report.failed:
-            self._try("the job summary", lambda: self._append_summary(report))
+            if report.failed or self._command != "add":  # one step may add many, and each has a summary of its own
+                self._try("the job summary", lambda: self._append_summary(report))
             self._try("the report files", lambda: self._write_folder(report))
             self._try("the result of the task", lambda: self._write_result(report))
         if is_news or report.outputs["state"]:

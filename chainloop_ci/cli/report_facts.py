@@ -17,9 +17,6 @@ from chainloop_ci.errors import ChainloopError, Finding
 from chainloop_ci.records import record
 from chainloop_ci.reports.report import Mark, MaterialLine, Problem, Report, Requirement
 
-STATES_WITHOUT_RUN = ("dry-run", "queued", "unreachable")
-"""What the output `state` says when nothing was stored and no run tells more."""
-
 
 @record
 class Told:
@@ -54,6 +51,11 @@ class Told:
         """Tell whether there is anything to say of an attestation, and not only of the command."""
         return self.state is not None or self.pushed is not None or bool(self.outputs)
 
+    @property
+    def was_interrupted(self) -> bool:
+        """Tell whether it ended without an error of its own."""
+        return self.error is None and self.exit_status in MEANINGS
+
 
 def make_report(told: Told) -> Report:
     """Return the report of a command."""
@@ -63,7 +65,7 @@ def make_report(told: Told) -> Report:
     return Report(
         command=f"attestation {told.command}",
         verdict=_verdict(told, status),
-        failed=told.error is not None,
+        failed=told.error is not None or told.was_interrupted,
         tolerated=told.tolerated,
         advice=_sentence(told.error.hint) if told.error and told.error.findings and told.error.hint else "",
         workflow=pin.name if pin else "",
@@ -101,7 +103,7 @@ def _status(told: Told) -> AttestationStatus | None:
 
 
 def _state(told: Told) -> str:
-    """Return the run's state, or one of `STATES_WITHOUT_RUN`; empty when there is no run, or nobody knows its state."""
+    """Return the run's state, or what is said in place of one; empty when there is no run, or nobody knows more."""
     if told.pushed:
         return told.pushed.stored.state.value
     if told.exit_status == UNREACHABLE:
@@ -138,7 +140,7 @@ def _verdict(told: Told, status: AttestationStatus | None) -> str:
         return _sentence(explained or MEANINGS.get(told.exit_status, MEANINGS[FAILURE]))
     if told.pushed:
         return _verdict_on_stored(told.pushed, status)
-    if told.exit_status in MEANINGS:  # interrupted
+    if told.was_interrupted:
         return _sentence(MEANINGS[told.exit_status])
     if told.command == "reset":
         return _verdict_on_reset(told)
@@ -200,6 +202,8 @@ def _facts(told: Told, status: AttestationStatus) -> tuple[tuple[str, str], ...]
 
 def _problems(told: Told, status: AttestationStatus | None) -> tuple[Problem, ...]:
     error = told.error
+    if told.was_interrupted:
+        return (Problem("Interrupted", MEANINGS[told.exit_status], "repeat the same command"),)
     if error is None:
         return tuple(_problem(told, status, finding) for finding in (status.missing if status else ()))
     if error.findings:
@@ -218,7 +222,15 @@ def _problem(told: Told, status: AttestationStatus | None, finding: Finding) -> 
     fix = finding.hint or ""
     if told.command == "craft" and entry and finding.code in ("missing-material", "missing-group"):
         fix = _how_to_add(told, entry, contract, is_group=finding.code == "missing-group")
-    return Problem(_title(finding.code), finding.message, fix, _subject_of(finding, contract), file, line)
+    return Problem(_title(finding.code), _message(told, finding), fix, _subject_of(finding, contract), file, line)
+
+
+def _message(told: Told, finding: Finding) -> str:
+    """Return what a finding says, with its place where that is one in a document of the user's."""
+    code = told.error.code if told.error else ""
+    if code == "contract-invalid" and finding.path:
+        return f"{finding.path}: {finding.message}"
+    return str(finding) if code == "material-rejected" else finding.message
 
 
 def _how_to_add(told: Told, entry: ContractMaterial, contract: Contract | None, *, is_group: bool) -> str:

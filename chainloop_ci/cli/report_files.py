@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
 
 # What a file of the CI system is opened with: never made here, since its absence means that nobody would read it.
@@ -17,11 +18,18 @@ def append(path: Path, text: str) -> None:
         OSError: it cannot be written, or is not there.
     """
     with os.fdopen(os.open(path, _APPEND), "r+b", buffering=0) as file:
+        # A last line without its end would swallow our first one.
+        before = b"\n" if _ends_inside_a_line(file) else b""
+        file.write(before + text.encode("utf-8", "replace"))
+
+
+def _ends_inside_a_line(file: FileIO) -> bool:
+    try:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - 1, 0))
-        # A last line without its end would swallow our first one.
-        is_open = file.read(1) not in (b"", b"\n")
-        file.write((b"\n" if is_open else b"") + text.encode("utf-8", "replace"))
+        return file.read(1) not in (b"", b"\n")
+    except OSError:  # a pipe or a terminal
+        return False
 
 
 def size_of(path: Path) -> int:

@@ -317,20 +317,29 @@ class World:
 
     def local_state(self) -> LocalState:
         """Return this job's state file."""
-        from chainloop_ci.state import LocalState, state_path
+        return self._state_at(self._state_path())
 
-        note: dict[str, Any] = {"on_state": self.report.note_state} if self.report else {}
+    def _state_at(self, path: Path) -> LocalState:
+        if self.report:
+            from chainloop_ci.cli.noted_state import NotedState
+
+            return NotedState(path, self.report.note_state)
+        from chainloop_ci.state import LocalState
+
+        return LocalState(path)
+
+    def _state_path(self) -> Path:
         explicit = self.text("local_state_path")
         if explicit:
             # Nobody needs to be asked: status stays light.
-            return LocalState(self.cwd / explicit, **note)
+            return self.cwd / explicit
         from chainloop_ci.runners.registry import discover
+        from chainloop_ci.state import state_path
         from chainloop_ci.workspace.facts import look_around
         from chainloop_ci.workspace.git_files import find_git_dir
 
         runner = discover(look_around(self.env))
-        path = state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd)
-        return LocalState(path, **note)
+        return state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd)
 
     def ci(self) -> CiIdentity:
         """Return what the CI system says of this job."""

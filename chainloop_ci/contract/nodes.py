@@ -172,7 +172,9 @@ def pointer(path: Sequence[str | int]) -> str:
 
 
 def find_node(root: Node, path: str) -> Node | None:
-    """Return the value that a JSON pointer (RFC 6901) names."""
+    """Return the value that a JSON pointer (RFC 6901) names; None when there is none, or it is no pointer."""
+    if path and not path.startswith("/"):
+        return None
     node = root
     for part in path.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")

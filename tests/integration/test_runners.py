@@ -173,14 +173,17 @@ class TektonStep(CommandLine):
     """`chainloop` where Tekton's folder and a service account are."""
 
     account: Path = field(default_factory=Path)
+    after: str = "true"
+    """What the step's shell runs when `chainloop` has ended well."""
 
     def start(self, *words: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command."""
         root = self.folder / "root"
         root.mkdir(exist_ok=True)
         inside = ["unshare", "--map-root-user", "--mount", STEP, root, self.account]
+        shell = ["sh", "-c", f'"$0" -m chainloop_ci "$@" && {self.after}', sys.executable]
         return subprocess.Popen(
-            [*inside, sys.executable, "-m", "chainloop_ci", *map(str, words)],
+            [*inside, *shell, *map(str, words)],
             cwd=self.folder,
             env=self.environment(env),
             stdin=subprocess.DEVNULL,
@@ -243,6 +246,18 @@ def test_a_step_whose_account_may_not_read_its_pod_is_attested_all_the_same(step
         "job": "api-run-x7k2p-build",
         "runnerName": "api-run-x7k2p-build-pod",
     }
+
+
+def test_the_result_of_a_step_is_the_summary(step: tuple[Job, TektonStep]) -> None:
+    _, chainloop = step
+    (chainloop.account / "namespace").write_text("ci")
+    chainloop.after = "cat /tekton/results/attestation-report"
+
+    answer: Answer = chainloop("attestation", "init", "-o", "json")
+
+    assert answer.status == 0, answer.stderr
+    summary = answer.stdout.partition("## Chainloop attestation")[2]
+    assert "**The attestation is begun; 1 thing is missing or wrong.**" in summary
 
 
 def test_a_step_that_is_told_nothing_says_what_to_write(step: tuple[Job, TektonStep]) -> None:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from defusedxml.ElementTree import fromstring
 
-from tests.family.github_files import LogCommand, read_commands, read_file
+from chainloop_ci.cli.plugin_inputs import OUTPUTS
+from tests.family.github_files import LogCommand, read_commands, read_file, read_pairs
+from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE
 from tests.integration.live import CONTRACT, Answer, Job
 
 CRAFT = ("attestation", "craft", "--project", "hello", "--workflow", "build")
@@ -112,3 +115,123 @@ def test_an_annotation_points_at_the_line_of_the_contract(github: GitHubJob) -> 
     [missing] = commands(refused, "error")
     line = CONTRACT.splitlines().index("    - name: version") + 1
     assert (missing.properties["file"], missing.properties["line"]) == ("contract.yaml", str(line))
+
+
+def test_a_pushed_run_and_its_handle_stand_in_no_log_and_no_report(github: GitHubJob) -> None:
+    state = github.job.chainloop.folder / "state.json"
+    begun = github("attestation", "init", step="init")
+    handle = json.loads(state.read_text())["chainloopCi"]["runHandle"]
+
+    told = begun.stdout + github.summary("init") + json.dumps(github.outputs("init"))
+    log = [line for line in begun.stderr.splitlines() if not line.startswith("::add-mask::")]
+
+    for secret in (handle, github.job.token):
+        assert f"::add-mask::{secret}" in begun.stderr.splitlines()
+        assert secret not in told
+        assert not any(secret in line for line in log)
+
+
+def test_separate_steps_give_outputs_each(github: GitHubJob) -> None:
+    github("attestation", "init", step="init")
+    github("attestation", "add", "--name", "binary", "--value", "app", step="binary")
+    early = github("attestation", "push", step="early")
+    github("attestation", "add", "--name", "version", "--value", "1.2.3", step="version")
+    github("attestation", "push", step="push")
+
+    [run] = github.job.runs()
+    steps = ("init", "binary", "early", "version", "push")
+    assert early.status == 3
+    assert {github.outputs(step)["run-id"] for step in steps} == {run["id"]}
+    assert [github.outputs(step)["state"] for step in steps] == ["initialized"] * 4 + ["success"]
+    assert [json.loads(github.outputs(step)["missing-materials"]) for step in steps] == [
+        ["binary", "version"],
+        ["version"],
+        ["version"],
+        [],
+        [],
+    ]
+
+
+def test_a_control_plane_that_is_down_is_told_apart_from_a_contract_that_is_not_met(github: GitHubJob) -> None:
+    down = github(*CRAFT, *BOTH, CHAINLOOP_CONTROL_PLANE_API="http://127.0.0.1:1")
+
+    assert down.status == 6
+    assert (github.outputs()["state"], github.outputs()["run-id"]) == ("unreachable", "")
+    assert "that says nothing about the build" in github.summary()
+    assert len(commands(down, "error")) == 1
+
+
+def test_a_revoked_token_is_an_annotation(github: GitHubJob) -> None:
+    refused = github(*CRAFT, *BOTH, CHAINLOOP_TOKEN="clp_" + "0" * 49)
+
+    assert refused.status == 5
+    [error] = commands(refused, "error")
+    assert error.properties["title"] == "Not authenticated"
+    assert github.summary().splitlines()[2] == "**The token, the key or a login was not accepted.**"
+
+
+def test_gitlab_gets_a_folder_with_all_of_it(job: Job) -> None:
+    (job.chainloop.folder / "app").write_bytes(b"the build")
+
+    crafted = job.chainloop(*CRAFT, "--material", "binary=app", env={"CHAINLOOP_REPORT_DIR": ".chainloop-report"})
+
+    folder = job.chainloop.folder / ".chainloop-report"
+    cases = fromstring((folder / "junit.xml").read_text()).iter("testcase")
+    assert crafted.status == 3
+    assert read_commands(crafted.stderr) == []
+    assert {case.get("name"): [child.tag for child in case] for case in cases} == {
+        "material binary (ARTIFACT)": [],
+        "material version (STRING)": ["failure"],
+        "chainloop attestation craft": [],
+    }
+    assert 'CHAINLOOP_OUTPUT_MISSING_MATERIALS=["version"]\n' in (folder / "outputs.env").read_text()
+    assert "### What is missing or wrong" in (folder / "report.md").read_text()
+
+
+def test_our_own_junit_report_is_a_junit_material(job: Job) -> None:
+    (job.chainloop.folder / "app").write_bytes(b"the build")
+    first = job.chainloop(*CRAFT, *BOTH, env={"CHAINLOOP_REPORT_DIR": "out"})
+
+    second = job.chainloop(*CRAFT, *BOTH, "--material", "report=out/junit.xml", "-o", "json")
+
+    assert (first.status, second.status) == (0, 0), second.stderr
+    types = {entry["name"]: entry["type"] for entry in second.document["materials"]}
+    assert types["report"] == "JUNIT_XML"
+
+
+def is_a_value(folder: Path, text: str) -> bool:
+    """Tell whether a text can be a STRING: not empty, and nothing that is on this machine, or looks like a file."""
+    try:
+        return bool(text.strip()) and not text.startswith("../") and not (folder / text).exists()
+    except (OSError, ValueError):
+        return True
+
+
+def test_t03_hostile_values_are_stored_and_none_is_obeyed(github: GitHubJob) -> None:
+    folder = github.job.chainloop.folder
+    # Each is a change of the state file; what no text can do to a report, the reports' own tests try with all of them.
+    values = [text for text in HOSTILE if is_a_value(folder, text) and len(text) < 4096][::6]
+    materials = [word for at, text in enumerate(values) for word in ("--material", f"hostile-{at}={text}")]
+    title = "x\n".join(text for text in HOSTILE if len(text) < 200)
+
+    crafted = github(
+        *CRAFT,
+        *BOTH,
+        *materials,
+        "--report-dir",
+        "out",
+        "--annotation",
+        "a=$(touch chainloop-canary)",
+        GITHUB_REF=f"refs/heads/{title}",
+        GITHUB_HEAD_REF=title,
+    )
+
+    assert crafted.status == 0, crafted.stderr[-3000:]
+    assert {command.name for command in read_commands(crafted.stderr)} <= {"add-mask", "group", "endgroup", "warning"}
+    assert read_commands(crafted.stdout) == []
+    assert not any(
+        command.data == CANARY_NAME for command in read_commands(crafted.stderr) if command.name == "add-mask"
+    )
+    assert set(github.outputs()) == {output.name for output in OUTPUTS}
+    assert not list(folder.rglob(CANARY_FILE))
+    assert read_pairs((folder / "out" / "outputs.env").read_text()).keys() == {output.variable for output in OUTPUTS}

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from chainloop_ci.attestation.state import CraftedMaterial, CraftingState, RunnerFacts, Session, WorkflowPin
+from chainloop_ci.cli.exit_codes import ABANDONED, EXIT_STATUSES, MEANINGS, SUCCESS, exit_status
+from chainloop_ci.cli.plugin_inputs import OUTPUTS
+from chainloop_ci.cli.report_facts import Told, make_report
+from chainloop_ci.contract.load import load
+from chainloop_ci.contract.types import MaterialType, RunnerType
+from chainloop_ci.crafting.status import find_missing, not_met
+from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import (
+    Finding,
+    MaterialRejectedError,
+    NotAuthenticatedError,
+    RunEndedError,
+    RunnerMismatchError,
+    UnreachableError,
+    VariablesMissingError,
+)
+from chainloop_ci.reports.report import Mark
+from tests.unit.crafting.memory import NOW
+
+CONTRACT = b"""\
+apiVersion: chainloop.dev/v1
+kind: Contract
+metadata: {name: release}
+spec:
+  materials:
+    - {type: ARTIFACT, name: binary}
+    - {type: STRING, name: note, optional: true}
+    - {type: SBOM_SPDX_JSON, name: spdx, group: sbom}
+    - {type: SBOM_CYCLONEDX_JSON, name: cdx, group: sbom}
+  annotations:
+    - {name: team}
+    - {name: fixed, value: x}
+  envAllowList: [CHANNEL]
+  runner: {type: GITHUB_ACTION}
+"""
+GROUP = "group sbom (one of spdx, cdx)"
+
+
+@pytest.fixture
+def state() -> CraftingState:
+    """Return an attestation to which nothing was added."""
+    contract = load(CONTRACT)
+    return CraftingState(
+        contract=contract.contract,
+        pin=WorkflowPin("build", "hello", "acme", "release", 2, contract.digest, run_id="5f0c", project_version="v1"),
+        initialized_at=NOW,
+        runner=RunnerFacts(RunnerType.GITHUB_ACTION),
+        session=Session(expires_at=NOW, latest_contract_revision=3, view_url="https://cp.test/r/5f0c"),
+    )
+
+
+def with_material(state: CraftingState, name: str, kind: MaterialType, value: str | None = None) -> CraftingState:
+    filename = None if value else f"{name}.bin"
+    material = CraftedMaterial(name, kind, sha256_digest(b""), NOW, value=value, filename=filename)
+    return state.with_material(material)
+
+
+def failed(command: str, error, state: CraftingState | None = None, **facts) -> Told:
+    return Told(command, exit_status(error), error, state, **facts)
+
+
+def unmet(state: CraftingState, command: str = "push") -> Told:
+    return failed(command, not_met(state, find_missing(state), hint="add what is missing"), state)
+
+
+# --- requirements
+
+
+def test_all_that_a_contract_requires_is_a_requirement(state) -> None:
+    report = make_report(unmet(state))
+
+    assert {requirement.name: requirement.mark for requirement in report.requirements} == {
+        "material binary (ARTIFACT)": Mark.FAILED,
+        GROUP: Mark.FAILED,
+        "annotation team": Mark.FAILED,
+        "variable CHANNEL": Mark.MET,
+        "runner": Mark.MET,
+    }
+    assert {problem.subject for problem in report.problems} == {
+        "material binary (ARTIFACT)",
+        GROUP,
+        "annotation team",
+    }
+
+
+def test_what_is_there_is_met(state) -> None:
+    added = with_material(
+        with_material(state, "binary", MaterialType.ARTIFACT), "cdx", MaterialType.SBOM_CYCLONEDX_JSON
+    )
+
+    marks = {
+        requirement.name: requirement.mark for requirement in make_report(Told("status", state=added)).requirements
+    }
+
+    assert (marks["material binary (ARTIFACT)"], marks[GROUP]) == (Mark.MET, Mark.MET)
+    assert marks["annotation team"] is Mark.OPEN
+
+
+def test_what_is_missing_while_something_else_failed_is_open(state) -> None:
+    report = make_report(failed("push", UnreachableError("no answer"), state))
+
+    assert {requirement.mark for requirement in report.requirements} == {Mark.OPEN, Mark.MET}
+
+
+def test_a_wrong_type_is_no_missing_material(state) -> None:
+    added = with_material(state, "binary", MaterialType.STRING, "x")
+
+    report = make_report(unmet(added))
+
+    assert next(line for line in report.materials if line.name == "binary").status == "wrong"
+    assert json.loads(report.outputs["missing-materials"]) == ["spdx|cdx"]
+
+
+def test_variables_that_are_missing_are_known_before_there_is_an_attestation() -> None:
+    findings = [Finding("missing-variable", f"{name} is empty", path=name) for name in ("B", "A")]
+
+    report = make_report(failed("init", VariablesMissingError("2 variables", hint="set them", findings=findings)))
+
+    assert [(r.name, r.mark) for r in report.requirements] == [("variable A", Mark.FAILED), ("variable B", Mark.FAILED)]
+    assert report.advice == "Set them."
+
+
+def test_a_wrong_runner_is_known_before_there_is_an_attestation() -> None:
+    report = make_report(failed("init", RunnerMismatchError("GITLAB_PIPELINE", "GITHUB_ACTION")))
+
+    assert [(requirement.name, requirement.mark) for requirement in report.requirements] == [("runner", Mark.FAILED)]
+    assert report.verdict == "The contract is not met."
+
+
+def test_a_refused_material_that_is_optional_is_told_of_too(state) -> None:
+    finding = Finding("material-rejected", "the material note: bad", path="/spec/materials/1")
+
+    report = make_report(failed("craft", not_met(state, [finding], hint=""), state))
+
+    assert next(line for line in report.materials if line.name == "note").status == "refused"
+    assert ("material note (STRING)", Mark.FAILED) in [(r.name, r.mark) for r in report.requirements]
+
+
+# --- materials
+
+
+def test_each_material_has_a_word_for_how_it_stands(state) -> None:
+    added = with_material(state, "note", MaterialType.STRING, "hi")
+    added = with_material(added, "other", MaterialType.ARTIFACT)
+
+    lines = make_report(Told("status", state=added)).materials
+
+    assert [(line.name, line.value, line.required, line.status) for line in lines] == [
+        ("binary", "", True, "missing"),
+        ("note", "hi", False, "added"),
+        ("spdx", "", False, "not added (group sbom)"),
+        ("cdx", "", False, "not added (group sbom)"),
+        ("other", "other.bin", False, "added; the contract does not know it"),
+    ]
+
+
+def test_the_facts_name_contract_run_and_version(state) -> None:
+    report = make_report(Told("status", state=state))
+
+    assert dict(report.facts) == {
+        "Workflow": "build",
+        "Project": "hello v1",
+        "Contract": "release, revision 2 (newest: 3)",
+        "Run": "5f0c",
+        "State": "initialized",
+        "Attestation": "",
+        "Commit": "",
+    }
+    assert report.link == "https://cp.test/r/5f0c"
+
+
+# --- fixes
+
+
+def test_craft_is_told_what_to_write_where_its_materials_stand(state) -> None:
+    told = replace(unmet(state, "craft"), how_to_add="add the line `{}`")
+
+    fixes = {problem.title: problem.fix for problem in make_report(told).problems}
+
+    assert fixes["Missing material"] == "add the line `binary=<file>`"
+    assert fixes["Missing group"] == "add the line `spdx=<file>` or add the line `cdx=<file>`"
+    assert fixes["Missing annotation"].startswith("chainloop attestation push --annotation team=")
+
+
+def test_separate_steps_are_told_the_command(state) -> None:
+    [fix] = [problem.fix for problem in make_report(unmet(state)).problems if problem.title == "Missing material"]
+
+    assert fix == "chainloop attestation add --name binary --value <file>"
+
+
+def test_a_finding_about_a_document_has_its_place_in_the_message(state) -> None:
+    finding = Finding("schema", "expected a list", path="/packages", line=3, column=1)
+
+    [problem] = make_report(failed("add", MaterialRejectedError("bad", findings=[finding]), state)).problems
+
+    assert problem.message == "line 3:1 /packages: expected a list"
+
+
+# --- outputs
+
+
+def test_every_output_is_there_whatever_is_known(state) -> None:
+    names = [output.name for output in OUTPUTS]
+
+    for told in (Told("push"), Told("status", state=state), failed("init", NotAuthenticatedError("no token"))):
+        assert list(make_report(told).outputs) == names
+
+
+def test_a_run_that_was_never_answered_for_has_no_id(state) -> None:
+    unanswered = replace(state, session=replace(state.session, expires_at=None))
+
+    outputs = make_report(Told("init", state=unanswered)).outputs
+
+    assert (outputs["run-id"], outputs["state"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, "initialized"),
+        ({"ended": True, "run_state": "canceled"}, "canceled"),
+        ({"ended": True}, ""),
+        ({"exit_status": 6, "error": UnreachableError("x")}, "unreachable"),
+        ({"exit_status": 1, "error": RunEndedError("x")}, ""),
+        ({"outputs": {"state": "queued"}}, "queued"),
+    ],
+)
+def test_the_state_is_the_run_s_or_what_is_known_instead(state, facts, expected: str) -> None:
+    assert make_report(Told("push", state=state, **facts)).outputs["state"] == expected
+
+
+def test_a_command_may_know_an_output_better_but_adds_none(state) -> None:
+    outputs = make_report(Told("push", state=state, outputs={"bundle-path": "q.json", "other": "x"})).outputs
+
+    assert outputs["bundle-path"] == "q.json"
+    assert "other" not in outputs
+
+
+# --- words
+
+
+def test_every_status_that_an_attestation_command_fails_with_has_words() -> None:
+    of_verify = {7, 8, 9}
+
+    assert set(EXIT_STATUSES.values()) - of_verify <= set(MEANINGS)
+    assert {SUCCESS, ABANDONED}.isdisjoint(MEANINGS)
+
+
+@pytest.mark.parametrize("command", ["init", "add", "status", "push", "reset", "craft"])
+def test_a_command_that_knows_nothing_says_so(command: str) -> None:
+    report = make_report(Told(command))
+
+    assert report.verdict in ("Nothing is known of an attestation here.", "There was no attestation to end.")
+    assert not report.failed
