@@ -142,8 +142,8 @@ def _verdict(told: Told, status: AttestationStatus | None) -> str:
         return _verdict_on_stored(told.pushed, status)
     if told.was_interrupted:
         return _sentence(MEANINGS[told.exit_status])
-    if told.command == "reset":
-        return _verdict_on_reset(told)
+    if told.ended or told.command == "reset":
+        return _verdict_on_end(told)
     return _verdict_on_open(told, status)
 
 
@@ -156,7 +156,7 @@ def _verdict_on_stored(pushed: Pushed, status: AttestationStatus | None) -> str:
     return "The attestation is stored and verified, and everything that its contract requires is there."
 
 
-def _verdict_on_reset(told: Told) -> str:
+def _verdict_on_end(told: Told) -> str:
     if not told.ended:
         return "There was no attestation to end."
     return f"The attestation was ended without being stored{f': {told.run_state}' if told.run_state else ''}."
@@ -204,6 +204,8 @@ def _problems(told: Told, status: AttestationStatus | None) -> tuple[Problem, ..
     error = told.error
     if told.was_interrupted:
         return (Problem("Interrupted", MEANINGS[told.exit_status], "repeat the same command"),)
+    if error is None and told.ended:
+        return ()
     if error is None:
         return tuple(_problem(told, status, finding) for finding in (status.missing if status else ()))
     if error.findings:

@@ -168,9 +168,8 @@ def test_a_contract_that_is_not_met_and_no_answer_are_told_apart(github: Runner,
     assert unmet.verdict == "The contract release is not met: 1 thing is missing or wrong."
     assert (down.result.status, down.outputs["state"], down.outputs["compliant"]) == (6, "unreachable", "true")
     assert down.verdict.startswith("The control plane could not be reached; that says nothing about the build")
-    assert [command.data for command in down.commands("error")] == [
-        "no answer from https://cp.test\nWhat to do: try again"
-    ]
+    [error] = [command.data for command in down.commands("error")]
+    assert error.startswith("no answer from https://cp.test\nWhat to do: try again")
 
 
 def test_a_refusal_of_the_control_plane_lists_all_of_it(github: Runner, plane) -> None:

@@ -64,7 +64,7 @@ def with_material(state: CraftingState, name: str, kind: MaterialType, value: st
 
 
 def failed(command: str, error, state: CraftingState | None = None, **facts) -> Told:
-    return Told(command, exit_status(error), error, state, **facts)
+    return Told(command, exit_status(error), error, state=state, **facts)
 
 
 def unmet(state: CraftingState, command: str = "push") -> Told:
@@ -175,6 +175,13 @@ def test_the_facts_name_contract_run_and_version(state) -> None:
         "Commit": "",
     }
     assert report.link == "https://cp.test/r/5f0c"
+
+
+def test_what_an_attestation_lacked_that_was_ended_is_nothing_to_do(state) -> None:
+    report = make_report(Told("push", state=state, ended=True, run_state="error"))
+
+    assert report.verdict == "The attestation was ended without being stored: error."
+    assert report.problems == ()
 
 
 # --- fixes
