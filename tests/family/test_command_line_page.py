@@ -13,6 +13,7 @@ from chainloop_ci.cli import exit_codes
 from chainloop_ci.cli.command import TableOption
 from chainloop_ci.cli.main import chainloop
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE, SIGNING_PASSWORD_VARIABLE
+from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from chainloop_ci.workspace.project_file import load_project_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,12 @@ def test_every_variable_stands_beside_its_option() -> None:
     assert set(rows) == set(variables()) | WITHOUT_OPTION
     wrong = {name for name, flags in variables().items() if not all(f"{flag}`" in rows[name] for flag in flags)}
     assert wrong == set()
+
+
+def test_every_output_of_a_step_stands_there_with_its_variable() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \(`(CHAINLOOP_OUTPUT_\w+)`\) \|", PAGE, re.MULTILINE)
+
+    assert rows == [(output.name, output.variable) for output in OUTPUTS]
 
 
 def test_every_exit_code_is_explained() -> None:

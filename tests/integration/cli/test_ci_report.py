@@ -82,6 +82,8 @@ def test_a_stored_attestation_is_told_in_outputs_and_summary(github: GitHubJob) 
         "state": "success",
         "compliant": "true",
         "missing-materials": "[]",
+        "attestation-id": "",
+        "sealed-handle": "",
     }
     summary = github.summary()
     assert "**The attestation is stored and verified, and everything that its contract requires is there.**" in summary

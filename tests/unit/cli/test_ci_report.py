@@ -120,6 +120,8 @@ def test_init_tells_what_is_still_missing(github: Runner, plane) -> None:
         "state": "initialized",
         "compliant": "false",
         "missing-materials": '["commit", "binary"]',
+        "attestation-id": "",
+        "sealed-handle": "",
     }
     assert step.commands("error") == []
 
