@@ -16,11 +16,8 @@ from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from chainloop_ci.cli.report_facts import Told, make_report
 from chainloop_ci.cli.report_files import append, replace, size_of
 from chainloop_ci.cli.report_secrets import find_secrets
-from chainloop_ci.contract.load import find_lines
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.reports.dotenv import render_dotenv
 from chainloop_ci.reports.github import render_annotations, render_command, render_masks, render_outputs
-from chainloop_ci.reports.junit import render_junit
 from chainloop_ci.reports.report import Report
 from chainloop_ci.reports.summary import MAX_BYTES, TEKTON_BYTES, render_summary
 from chainloop_ci.runners.registry import discover
@@ -70,6 +67,7 @@ class CiReport:
         self._pushed: Pushed | None = None
         self._error: ChainloopError | None = None
         self._error_status = 0
+        self._goes_on = ""
         self._tolerated = False
         self._warnings: list[str] = []
         self.contract: ContractFile | None = None
@@ -128,9 +126,12 @@ class CiReport:
         """Take notice of why the command fails, and of the status that it has for it."""
         self._error, self._error_status = error, status
 
-    def note_tolerance(self) -> None:
-        """Take notice that the job goes on all the same: its error is shown as a warning."""
-        self._tolerated = True
+    def note_going_on(self, why: str, *, tolerated: bool = False) -> None:
+        """Take notice that the job goes on all the same; one sentence says why.
+
+        Where that is `tolerated` its error is shown as a warning.
+        """
+        self._goes_on, self._tolerated = why, tolerated
 
     def _show_phase(self, title: str) -> None:
         if not self.is_github:
@@ -168,6 +169,7 @@ class CiReport:
             command=self._command,
             exit_status=self._error_status or status,
             error=self._error,
+            goes_on=self._goes_on,
             tolerated=self._tolerated,
             state=self._state,
             ended=self._ended,
@@ -191,6 +193,8 @@ class CiReport:
         if self.is_github and path:
             append(Path(path), render_outputs(report.outputs, self._world.new_word))
         if folder := self._folder():
+            from chainloop_ci.reports.dotenv import render_dotenv
+
             dotenv = render_dotenv({output.variable: report.outputs[output.name] for output in OUTPUTS})
             replace(folder / OUTPUTS_FILE, dotenv.text)
             if dotenv.left_empty:
@@ -204,6 +208,8 @@ class CiReport:
 
     def _write_folder(self, report: Report) -> None:
         if folder := self._folder():
+            from chainloop_ci.reports.junit import render_junit
+
             replace(folder / SUMMARY_FILE, render_summary(report))
             replace(folder / JUNIT_FILE, render_junit(report))
 
@@ -232,6 +238,8 @@ class CiReport:
         file = self._contract_file()
         if self._error is None or not (file and self.contract):
             return {"": (self._workflow_file(), None)}
+        from chainloop_ci.contract.load import find_lines
+
         paths = [finding.path for finding in self._error.findings if finding.path]
         lines = find_lines(self.contract.raw, filename=self.contract.path, paths=paths)
         own = self._error.code == "contract-invalid"

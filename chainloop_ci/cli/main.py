@@ -123,8 +123,6 @@ def _report(error: ChainloopError, world: World) -> int:
     if world.report:
         world.report.note_error(error, status)
     if _is_forgiven(error, world) or _is_let_go(error, world):
-        if world.report:
-            world.report.note_tolerance()
         return SUCCESS
     world.output.error(error, status)
     if not world.ends_gracefully:
@@ -133,6 +131,8 @@ def _report(error: ChainloopError, world: World) -> int:
         world.output.warning("--graceful-exit is not for this error", status=status)
         return status
     world.output.warning("ended with 0, as --graceful-exit asks", status=status)
+    if world.report:
+        world.report.note_going_on("The job goes on, as --graceful-exit asks.")
     return SUCCESS
 
 
@@ -150,8 +150,6 @@ def _report_defect(error: Exception, world: World) -> int:
     if world.report:
         world.report.note_error(defect, FAILURE)
     if _is_forgiven(defect, world):
-        if world.report:
-            world.report.note_tolerance()
         return SUCCESS
     world.output.error(defect, FAILURE)
     return FAILURE

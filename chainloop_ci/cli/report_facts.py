@@ -27,8 +27,10 @@ class Told:
     exit_status: int = 0
     """Before `--graceful-exit` makes it 0."""
     error: ChainloopError | None = None
+    goes_on: str = ""
+    """One sentence: why the job goes on all the same."""
     tolerated: bool = False
-    """Whether the job goes on all the same."""
+    """Whether that is so because the error is none here."""
     state: CraftingState | None = None
     """The attestation as it was last seen; None when this job has none."""
     ended: bool = False
@@ -67,7 +69,7 @@ def make_report(told: Told) -> Report:
         verdict=_verdict(told, status),
         failed=told.error is not None or told.was_interrupted,
         tolerated=told.tolerated,
-        advice=_sentence(told.error.hint) if told.error and told.error.findings and told.error.hint else "",
+        advice=_advice(told),
         workflow=pin.name if pin else "",
         project=pin.project if pin else "",
         facts=_facts(told, status) if status else (),
@@ -78,6 +80,12 @@ def make_report(told: Told) -> Report:
         requirements=_requirements(told, status, problems),
         outputs=make_outputs(told, status),
     )
+
+
+def _advice(told: Told) -> str:
+    # Without findings the error is the problem, and has its hint with it.
+    hint = told.error.hint if told.error and told.error.findings else None
+    return " ".join(filter(None, (hint and _sentence(hint), told.goes_on)))
 
 
 def make_outputs(told: Told, status: AttestationStatus | None) -> dict[str, str]:
@@ -164,7 +172,7 @@ def _verdict_on_end(told: Told) -> str:
 
 def _verdict_on_open(told: Told, status: AttestationStatus | None) -> str:
     if status is None:
-        return "Nothing is known of an attestation here."
+        return "No attestation was begun." if told.command in ("craft", "init") else "No attestation is known here."
     begun = {"init": "The attestation is begun", "add": "The material is added"}
     head = begun.get(told.command, "The attestation is not stored yet")
     if status.state.dry_run:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from chainloop_ci.cli.wiring import World
 
 
+_NEVER_RED = "A job without secrets is never red, and sends nothing: the commit needs a maintainer's attested run."
+
+
 @record
 class Standing:
     """What a job is, and what its commands do therefore."""
@@ -82,6 +85,8 @@ def tell_that_nothing_is_checked(world: World) -> None:
 
 def forgive(world: World, error: ChainloopError) -> None:
     """Show an error as what it is in a job without secrets: a warning."""
+    if world.report:
+        world.report.note_going_on(_NEVER_RED, tolerated=True)
     world.output.error(error, 0, level="WRN")
     world.output.info(
         "ended with 0: a job without secrets is never red; the commit needs a maintainer's attested run",

@@ -18,12 +18,16 @@ _MEANING = (
     "--on-unreachable warn lets the job go on, --on-unreachable queue keeps the signed attestation for later"
 )
 
+_LET_GO = "The job goes on, as --on-unreachable warn asks: nothing is attested by this command."
+
 
 def is_let_go(world: World, error: ChainloopError) -> bool:
     """Tell whether the job goes on after an error, as `--on-unreachable warn` asks, and show it as a warning then."""
     if world.on_unreachable == "warn" and _is_of_no_answer(world, error):
         world.output.error(error, 0, level="WRN")
         world.output.warning("ended with 0, as --on-unreachable warn asks: nothing is attested by this command")
+        if world.report:
+            world.report.note_going_on(_LET_GO, tolerated=True)
         return True
     if _is_no_answer(error):
         error.hint = f"{error.hint}; {_MEANING}" if error.hint else _MEANING

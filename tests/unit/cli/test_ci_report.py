@@ -244,6 +244,39 @@ def test_a_graceful_exit_is_still_a_failure_for_people(github: Runner) -> None:
     assert len(step.commands("error")) == 1
     assert step.outputs["compliant"] == "false"
     assert any("--graceful-exit" in command.data for command in step.commands("warning"))
+    assert "The job goes on, as --graceful-exit asks." in step.summary
+
+
+def test_a_job_that_may_go_on_without_an_answer_has_a_warning(github: Runner, plane) -> None:
+    plane.failures["get_crafting_context"] = [UnreachableError("no answer")]
+
+    step = github("craft", *BOTH, "--on-unreachable", "warn")
+
+    assert step.result.status == 0
+    assert step.commands("error") == []
+    assert any(command.data.startswith("no answer") for command in step.commands("warning"))
+    assert step.outputs["state"] == "unreachable"
+    assert "The job goes on, as --on-unreachable warn asks" in step.summary
+
+
+def test_a_job_without_secrets_has_warnings_and_a_summary(github: Runner, tmp_path: Path) -> None:
+    (tmp_path / "contract.yaml").write_bytes(CONTRACT)
+    fork = {"pull_request": {"number": 7, "head": {"sha": "a" * 40, "repo": {"full_name": "somebody/app"}}}}
+    (tmp_path / "event.json").write_text(json.dumps(fork))
+    env = {
+        "CHAINLOOP_TOKEN": "",
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+    }
+
+    step = github("craft", "--contract", "contract.yaml", "--material", "commit=x", env=env)
+
+    assert step.result.status == 0, step.result.err
+    assert step.commands("error") == []
+    [missing] = [command for command in step.commands("warning") if command.properties["title"] == "Missing material"]
+    assert missing.properties["line"] == "8"
+    assert (step.outputs["state"], step.outputs["compliant"]) == ("dry-run", "false")
+    assert "A job without secrets is never red" in step.summary
 
 
 def test_what_a_summary_says_of_warnings_is_annotated_too(github: Runner) -> None:

@@ -12,6 +12,8 @@ import pytest
 from chainloop_ci.cli.output import Output
 from chainloop_ci.cli.table import Table
 from chainloop_ci.errors import ContractNotMetError, Finding, OutputUnwritableError
+from tests.family.github_files import read_commands
+from tests.family.hostile import HOSTILE
 from tests.unit.cli.conftest import Screen
 
 ERROR = ContractNotMetError(
@@ -32,6 +34,31 @@ def test_a_log_line_has_level_message_and_facts() -> None:
 
     assert output.stderr.getvalue() == 'INF file downloaded! path=/tmp/rootfs.tar.gz note="two words"\n'
     assert output.stdout.getvalue() == ""
+
+
+def test_t03_no_line_of_ours_is_a_command() -> None:
+    output = make(debug=True)
+
+    for text in HOSTILE:
+        for say in (output.info, output.warning, output.debug):
+            say(text, fact=text)
+        output.error(ContractNotMetError(text, hint=text, findings=[Finding("x", text, path=text, hint=text)]), 3)
+        output.document({text: [text]})
+        output.table(Table([(text, text)], title=text, header=("Name", "Value")))
+
+    assert read_commands(output.stderr.getvalue()) == []
+    assert read_commands(output.stdout.getvalue()) == []
+
+
+def test_who_listens_hears_of_warnings_and_phases() -> None:
+    output, heard = make(), []
+    output.on_warning, output.on_phase = heard.append, heard.append
+
+    output.phase("begin")
+    output.warning("look\nhere", at="a b")
+    output.text("the result")
+
+    assert heard == ["begin", 'look\\nhere at="a b"', ""]
 
 
 def test_colour_is_for_terminals() -> None:

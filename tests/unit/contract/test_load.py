@@ -9,7 +9,7 @@ import pytest
 
 from chainloop_ci.contract.document import from_document, to_document
 from chainloop_ci.contract.limits import MAX_MATERIAL_NAME
-from chainloop_ci.contract.load import load
+from chainloop_ci.contract.load import find_lines, load
 from chainloop_ci.contract.types import (
     Annotation,
     ContractFormat,
@@ -452,3 +452,34 @@ def test_privileged_events_are_those_of_github(runner: str, code: str) -> None:
         load(v2(f"runner: {runner}"))
 
     assert [finding.code for finding in caught.value.findings] == [code]
+
+
+# --- where something stands
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "path", "line"),
+    [
+        (v2("materials:\n- {type: STRING, name: a}\n- {type: STRING, name: b}"), "c.yaml", "/spec/materials/1", 7),
+        (b"schemaVersion: v1\nmaterials:\n  - type: STRING\n    name: a\n", "c.yaml", "/materials/0/name", 4),
+        (b"schema_version: v1\nenv_allow_list:\n  - A\n  - B\n", "c.yml", "/envAllowList/1", 4),
+        (b'{"schemaVersion": "v1",\n "materials": [\n  {"type": "STRING", "name": "a"}]}', "c.json", "/materials/0", 3),
+        (b'schemaVersion: "v1"\nmaterials: [{type: "STRING",\n name: "a"}]\n', "c.cue", "/materials/0/name", 3),
+    ],
+)
+def test_what_a_finding_names_has_a_line(raw: bytes, name: str, path: str, line: int) -> None:
+    assert find_lines(raw, filename=name, paths=[path]) == {path: line}
+
+
+@pytest.mark.parametrize(
+    "path", ["/spec/materials/9", "/spec/materials/x", "/spec/materials/-1", "/none", "NAME", "x/y"]
+)
+def test_what_is_not_there_has_no_line(path: str) -> None:
+    assert find_lines(v2("materials:\n- {type: STRING, name: a}"), filename="c.yaml", paths=[path]) == {}
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\xff", b"a: [", b"other: file\n", b"x" * (1024 * 1024 + 1), b"#A: {b: int}\na: #A"]
+)
+def test_a_contract_that_cannot_be_read_here_has_no_lines(raw: bytes) -> None:
+    assert find_lines(raw, filename=None, paths=["/materials/0"]) == {}
