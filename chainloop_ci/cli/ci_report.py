@@ -94,9 +94,9 @@ class CiReport:
     def mask(self, secret: str) -> None:
         """Let GitHub's runner show `***` in place of a secret.
 
-        A log that goes into a file is read by no runner: there the command would be what gives the secret away.
+        What goes into a file or to a terminal is read by no runner: there the command would give the secret away.
         """
-        if self.is_github and not _is_file(self._world.stderr):
+        if self.is_github and not (_is_file(self._world.stderr) or self._world.stderr.isatty()):
             for line in render_masks(secret):
                 if line not in self._masked:
                     self._masked.add(line)

@@ -414,6 +414,13 @@ def test_a_log_that_goes_into_a_file_holds_no_secret(tmp_path: Path, private_pem
     assert "add-mask" not in written
 
 
+def test_a_terminal_shows_no_secret(github: Runner) -> None:
+    step = github("status", terminal=True)
+
+    assert step.commands("error")
+    assert "clp_the-token" not in step.result.err
+
+
 def test_the_path_of_a_key_is_no_secret(github: Runner, private_pem: str, tmp_path: Path) -> None:
     (tmp_path / "build.key").write_text(private_pem)
 
@@ -449,6 +456,14 @@ def test_a_report_that_cannot_be_written_changes_nothing(github: Runner, tmp_pat
         "the outputs",
         "the report files",
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_full_disk_changes_nothing(github: Runner) -> None:
+    step = github("craft", *BOTH, env={"GITHUB_OUTPUT": "/dev/full", "GITHUB_STEP_SUMMARY": "/dev/full"})
+
+    assert step.result.status == 0
+    assert len([command for command in step.commands("warning") if "No space left on device" in command.data]) == 2
 
 
 def test_a_report_that_cannot_be_made_changes_nothing(github: Runner, monkeypatch) -> None:
