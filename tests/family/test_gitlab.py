@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,76 @@ def test_an_attestation_can_begin_before_a_jobs_own_script(job: Job, project: Pr
 
     assert pipeline.status == 0, pipeline.log
     assert states(job) == ["success"]
+
+
+def test_what_the_script_did_not_push_is_pushed_afterwards(job: Job, project: Project) -> None:
+    project.include({}, {"build": OWN | {"script": OWN["script"][:-1]}, **NO_READY_JOB})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    assert states(job) == ["success"]
+
+
+@pytest.mark.parametrize(
+    "after", [None, ["echo cleaned", "!reference [.chainloop, after_script]"]], ids=["ours", "own"]
+)
+def test_a_script_that_fails_ends_the_run(job: Job, project: Project, after: list[str] | None) -> None:
+    build = {**OWN, "script": [OWN["script"][0], "exit 7"], **({"after_script": after} if after else {})}
+    project.include({}, {"build": build, **NO_READY_JOB})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 1
+    assert ("cleaned" in pipeline.job("build")) is bool(after)
+    assert states(job) == ["error"]
+
+
+@pytest.mark.parametrize(("status", "state"), [("success", "success"), ("failed", "error"), ("canceled", "canceled")])
+def test_the_run_ends_by_the_word_of_gitlab(job: Job, project: Project, status: str, state: str) -> None:
+    """gitlab-ci-local cancels no job, so the template's own script gets each word."""
+    for words in (
+        ("init",),
+        ("add", "--name", "binary", "--value", job.key.with_suffix(".pub")),
+        ("add", "--name", "version", "--value", "1"),
+    ):
+        assert job.chainloop("attestation", *words).status == 0
+    script = "\n".join((ROOT / "gitlab" / "scripts" / f"{name}.sh").read_text() for name in ("find", "finish"))
+    env = {"PATH": project.path[0] + ":/usr/bin:/bin", "CI_JOB_STATUS": status}
+
+    done = subprocess.run(
+        ["sh", "-ec", script], env=job.chainloop.environment(env), cwd=job.chainloop.folder, check=False
+    )
+
+    assert done.returncode == 0
+    assert states(job) == [state]
+
+
+# --- what the template asks of GitLab and of the command --------------------------------------------------------------
+
+
+def test_a_value_outside_the_options_of_an_input_is_refused_by_the_command(job: Job, project: Project) -> None:
+    """Whatever a runner makes of `options:`."""
+    project.include(BOTH, {"build": BUILD, "chainloop": {"variables": {"CHAINLOOP_ON_UNREACHABLE": "perhaps"}}})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 1
+    assert "CHAINLOOP_ON_UNREACHABLE: expected one of fail, warn, queue, found 'perhaps'" in pipeline.job("chainloop")
+    assert states(job) == []
+
+
+@pytest.mark.parametrize(("choice", "status"), [("fail", 1), ("warn", 0)])
+def test_a_control_plane_that_does_not_answer_is_as_bad_as_the_pipeline_says(
+    project: Project, choice: str, status: int
+) -> None:
+    del project.variables["CHAINLOOP_CONTROL_PLANE_API"]
+    project.include({**BOTH, "control-plane": "http://127.0.0.1:9", "on-unreachable": choice}, {"build": BUILD})
+
+    pipeline = project.run()
+
+    assert pipeline.status == status, pipeline.log
+    assert "127.0.0.1:9" in pipeline.job("chainloop")
 
 
 # --- how the template gets there --------------------------------------------------------------------------------------
