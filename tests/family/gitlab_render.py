@@ -45,8 +45,6 @@ _LINE = re.compile(r"^(?P<indent> *)(?P<mark>#|<!--) (?P<edge>begin|end) (?P<nam
 def inputs(command: str = "craft") -> tuple[Input, ...]:
     """Return the inputs of the template that become variables; secrets are none of them."""
     rows = (*CONNECTION, *step_inputs(command), *(row for row in INSTALL if Plugin.GITLAB in row.plugins))
-    if not any(row.name == "report-dir" for row in rows):  # TEMPORARY
-        rows += (Input("report-dir", "CHAINLOOP_REPORT_DIR", "Folder that the reports are written to.", Kind.PATH),)
     return tuple(row for row in rows if not row.secret and row.name not in SAID_BY_THE_TEMPLATE)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from defusedxml.ElementTree import parse
 
+from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from tests.family.git_server import GitServer, git_server
 from tests.family.gitlab import ROOT, Project, install_command
-from tests.integration.live import CONTRACT, Job
+from tests.integration.live import CONTRACT, Job, Tenant
 
 pytestmark = pytest.mark.real("gitlab-ci-local", "rsync")
 
@@ -34,11 +37,15 @@ MERGE_REQUEST = {
 }
 
 
+def of_settings(job: Job) -> dict[str, str]:
+    """Return what an operator sets in the project's settings."""
+    return {name: value for name, value in job.chainloop.env.items() if name != "CHAINLOOP_LOCAL_STATE_PATH"}
+
+
 @pytest.fixture
 def project(job: Job, tmp_path: Path) -> Project:
     """Return a project whose settings know the control plane, and whose image has the command."""
-    variables = {name: value for name, value in job.chainloop.env.items() if name != "CHAINLOOP_LOCAL_STATE_PATH"}
-    return Project(tmp_path / "project", variables, [install_command(tmp_path / "bin")])
+    return Project(tmp_path / "project", of_settings(job), [install_command(tmp_path / "bin")])
 
 
 @pytest.fixture
@@ -52,12 +59,6 @@ def server(tmp_path: Path) -> Iterator[GitServer]:
 def states(job: Job) -> list[str]:
     """Return the states of the workflow's runs, oldest first."""
     return [run["state"] for run in reversed(job.runs())]
-
-
-def material_names(job: Job) -> set[str]:
-    (run,) = job.runs()
-    detail = job.tenant.call("GET", f"/workflow-runs/{run['id']}")
-    return {material["name"] for material in detail["materials"]}
 
 
 # --- the ready job ----------------------------------------------------------------------------------------------------
@@ -83,6 +84,35 @@ def test_what_is_missing_fails_the_job_and_ends_the_run(job: Job, project: Proje
     assert pipeline.status == 1
     assert "version" in pipeline.job("chainloop")
     assert states(job) == ["error"]
+
+
+def test_what_is_missing_is_in_the_reports_that_a_merge_request_shows(job: Job, project: Project) -> None:
+    project.include({"materials": "binary=out/app"}, {"build": BUILD})
+
+    project.run(variables=MERGE_REQUEST)
+
+    reports = project.folder / "chainloop-report"
+    failed = [case for case in parse(reports / "junit.xml").iter("testcase") if case.find("failure") is not None]
+    assert [case.get("name") for case in failed] == ["material version (STRING)"]
+    assert "version" in (reports / "report.md").read_text()
+    outputs = dict(line.split("=", 1) for line in (reports / "outputs.env").read_text().splitlines())
+    (run,) = job.runs()
+    assert (outputs["CHAINLOOP_OUTPUT_RUN_ID"], outputs["CHAINLOOP_OUTPUT_STATE"]) == (run["id"], "error")
+    assert outputs["CHAINLOOP_OUTPUT_MISSING_MATERIALS"] == '["version"]'
+
+
+def test_the_outputs_are_variables_of_later_jobs(job: Job, project: Project) -> None:
+    words = " ".join(f"{row.name}=${row.variable}" for row in OUTPUTS)
+    show = {"stage": "deploy", "needs": ["chainloop"], "script": [f"echo {words}"]}
+    project.include(BOTH, {"build": BUILD, "chainloop": {"stage": "test"}, "show": show})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    (run,) = job.runs()
+    shown = dict(word.split("=", 1) for word in pipeline.job("show").splitlines()[-2].split())
+    assert (shown["run-id"], shown["state"], shown["compliant"]) == (run["id"], "success", "true")
+    assert shown["attestation-digest"] == run["attestationDigest"]
 
 
 def test_a_job_that_fails_before_leaves_no_run(job: Job, project: Project) -> None:
@@ -243,6 +273,21 @@ def test_the_template_comes_from_another_project(job: Job, project: Project, ser
 
     assert pipeline.status == 0, pipeline.log
     assert states(job) == ["success"]
+
+
+def test_the_example_is_built_tested_attested_and_deployed(tenant: Tenant, tmp_path: Path, server: GitServer) -> None:
+    job = tenant.job((ROOT / "examples" / "gitlab" / "contract.yaml").read_text(), project="shop", workflow="app")
+    variables = {**of_settings(job), "CI_SERVER_URL": server.url}
+    project = Project(tmp_path / "project", variables, [install_command(tmp_path / "bin")])
+    project.origin = f"{server.url}/acme/app.git"
+    shutil.copytree(ROOT / "examples" / "gitlab", project.folder)
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    (run,) = job.runs()
+    assert run["state"] == "success"
+    assert f"deploying what {run['attestationDigest']} attests" in pipeline.job("deploy")
 
 
 # --- jobs without secrets ---------------------------------------------------------------------------------------------
