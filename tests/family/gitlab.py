@@ -66,7 +66,8 @@ class Project:
 
     def write_pipeline(self, document: Mapping[str, Any]) -> None:
         """Write the pipeline; texts that begin with !reference become that tag."""
-        text = yaml.safe_dump(dict(document), allow_unicode=True, sort_keys=False, width=10_000)
+        # Escaped: what breaks a line in YAML 1.1, which this writes, does not in 1.2, which the runner reads.
+        text = yaml.safe_dump(dict(document), allow_unicode=False, sort_keys=False, width=10_000)
         self.write(".gitlab-ci.yml", re.sub(r"'!reference (\[[^']*\])'", r"!reference \1", text))
 
     def commit(self) -> None:
