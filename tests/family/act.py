@@ -175,14 +175,14 @@ class Repository:
         }
 
 
-def finish(process: subprocess.Popen[str]) -> Run:
-    """Wait for act and read its log."""
+def finish(process: subprocess.Popen[str], seen: str = "") -> Run:
+    """Wait for act and read its log; `seen` is what the caller has read of it."""
     try:
         stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-    return Run(process.returncode, list(_parse(stdout)), stderr)
+    return Run(process.returncode, list(_parse(seen + stdout)), stderr)
 
 
 def _parse(text: str) -> Iterator[dict[str, Any]]:

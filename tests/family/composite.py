@@ -52,6 +52,7 @@ class Composite:
     """Variables of the job."""
     action: Path = PROJECT
     """The checkout of the action."""
+    job_status: str = "success"
     count: int = 0
 
     @property
@@ -69,7 +70,9 @@ class Composite:
         home = self.action if command == "craft" else self.action / "actions" / command
         document: dict[str, Any] = yaml.safe_load((home / "action.yml").read_text(encoding="utf-8"))
         [step] = document["runs"]["steps"]
-        given = {name: entry["default"] for name, entry in document["inputs"].items()} | dict(inputs or {})
+        given = {name: self._default(entry["default"]) for name, entry in document["inputs"].items()} | dict(
+            inputs or {}
+        )
         assert set(given) == set(document["inputs"]), set(given) - set(document["inputs"])
         variables = {name: evaluate(text, given, self.env) for name, text in step["env"].items()}
         files = self._files()
@@ -94,6 +97,9 @@ class Composite:
             read["GITHUB_PATH"],
             read["GITHUB_STEP_SUMMARY"],
         )
+
+    def _default(self, text: str) -> str:
+        return self.job_status if text == "${{ job.status }}" else text
 
     def _files(self) -> dict[str, str]:
         """Return new files for what a step may tell its runner."""
@@ -151,7 +157,7 @@ def _value(part: str, inputs: Mapping[str, str], env: Mapping[str, str]) -> str:
         return inputs[part.removeprefix("inputs.")]
     if part.startswith("env."):
         return env.get(part.removeprefix("env."), "")
-    known = {"''": "", "strategy.job-total > 1 && format('{0}', strategy.job-index)": "", "job.status": "success"}
+    known = {"''": "", "strategy.job-total > 1 && format('{0}', strategy.job-index)": ""}
     return known[part]
 
 

@@ -50,10 +50,16 @@ ACTIONS = (
 # What GitHub knows without being told. An expression here is one of `env:`, never of a script.
 _KNOWN = {
     "CHAINLOOP_JOB_INDEX": "strategy.job-total > 1 && format('{0}', strategy.job-index) || ''",
-    "CHAINLOOP_JOB_STATUS": "job.status",
     # Empty on GitHub Enterprise Server, and in act.
     "CHAINLOOP_JOB_WORKFLOW": "job.workflow_ref",
 }
+# As a default it is worked out where the action is used. Inside, some runners have the action's own status (act).
+_DEFAULTS = {"CHAINLOOP_JOB_STATUS": "${{ job.status }}"}
+# A cancelled job: act looks at the condition inside of the action too. GitHub's runner cancels the one with the other.
+_ALWAYS = """\
+      # Whether this step runs is decided where the action is used.
+      if: always()
+"""
 _HEAD = """\
 # Written by `python -m tests.family.github_render --write` from the tables of options and inputs.
 """
@@ -78,6 +84,7 @@ def render_action(action: Action) -> str:
             "outputs:\n",
             *_outputs(),
             "runs:\n  using: composite\n  steps:\n    - id: chainloop\n",
+            _ALWAYS,
             "      shell: bash\n      env:\n",
             *(f"        {entry.env}: ${{{{ {_value(entry)} }}}}\n" for entry in inputs),
             f"      run: '\"$GITHUB_ACTION_PATH/{action.script}\" {action.command}'\n",
@@ -88,7 +95,7 @@ def render_action(action: Action) -> str:
 def _input(entry: Input) -> str:
     return (
         f"  {entry.name}:\n    description: {_quoted(describe(entry))}\n"
-        f"    required: {str(entry.required).lower()}\n    default: ''\n"
+        f"    required: {str(entry.required).lower()}\n    default: {_DEFAULTS.get(entry.env, chr(39) * 2)}\n"
     )
 
 
@@ -119,7 +126,7 @@ def default_of(entry: Input) -> str:
     """Return what counts when neither the input nor the variable says anything."""
     if entry.env == "CHAINLOOP_JOB_INDEX":
         return "the matrix leg"
-    if entry.env == "CHAINLOOP_JOB_STATUS":
+    if entry.env in _DEFAULTS:
         return "`job.status`"
     if entry.env == "CHAINLOOP_JOB_WORKFLOW":
         return "`job.workflow_ref`"
