@@ -99,6 +99,9 @@ class Composite:
         )
 
     def _default(self, text: str) -> str:
+        """Return an input's default; a job without a matrix has no leg."""
+        if text.startswith("${{ strategy."):
+            return ""
         return self.job_status if text == "${{ job.status }}" else text
 
     def _files(self) -> dict[str, str]:
@@ -157,8 +160,7 @@ def _value(part: str, inputs: Mapping[str, str], env: Mapping[str, str]) -> str:
         return inputs[part.removeprefix("inputs.")]
     if part.startswith("env."):
         return env.get(part.removeprefix("env."), "")
-    known = {"''": "", "strategy.job-total > 1 && format('{0}', strategy.job-index)": ""}
-    return known[part]
+    return {"job.workflow_ref": ""}[part]
 
 
 def parse_file(text: str) -> dict[str, str]:

@@ -47,14 +47,20 @@ ACTIONS = (
     Action("reset", "Chainloop attestation: reset", "End the attestation without storing it."),
 )
 
-# What GitHub knows without being told. An expression here is one of `env:`, never of a script.
-_KNOWN = {
-    "CHAINLOOP_JOB_INDEX": "strategy.job-total > 1 && format('{0}', strategy.job-index) || ''",
+# What GitHub knows without being told. As a default it is worked out where the action is used: inside, some runners
+# know the action's own status and no matrix (act). `strategy.job-index` is 0 in a job without a matrix as well.
+_DEFAULTS = {
+    "CHAINLOOP_JOB_INDEX": "${{ strategy.job-total > 1 && format('{0}', strategy.job-index) || '' }}",
+    "CHAINLOOP_JOB_STATUS": "${{ job.status }}",
     # Empty on GitHub Enterprise Server, and in act.
-    "CHAINLOOP_JOB_WORKFLOW": "job.workflow_ref",
+    "CHAINLOOP_JOB_WORKFLOW": "${{ job.workflow_ref }}",
 }
-# As a default it is worked out where the action is used. Inside, some runners have the action's own status (act).
-_DEFAULTS = {"CHAINLOOP_JOB_STATUS": "${{ job.status }}"}
+_TOLD = {
+    "CHAINLOOP_JOB_INDEX": "the leg of a matrix",
+    "CHAINLOOP_JOB_STATUS": "`job.status`",
+    "CHAINLOOP_JOB_WORKFLOW": "`job.workflow_ref`",
+}
+"""The defaults in words."""
 # A cancelled job: act looks at the condition inside of the action too. GitHub's runner cancels the one with the other.
 _ALWAYS = """\
       # Whether this step runs is decided where the action is used.
@@ -106,8 +112,8 @@ def _outputs() -> Iterator[str]:
 
 
 def _value(entry: Input) -> str:
-    """Return the expression of a variable: the input, else the job's own variable, else what GitHub knows."""
-    return " || ".join([f"inputs.{entry.name}", f"env.{entry.env}", *filter(None, [_KNOWN.get(entry.env)])])
+    """Return the expression of a variable: the input, else the job's own variable."""
+    return f"inputs.{entry.name} || env.{entry.env}"
 
 
 def describe(entry: Input) -> str:
@@ -124,12 +130,8 @@ def describe(entry: Input) -> str:
 
 def default_of(entry: Input) -> str:
     """Return what counts when neither the input nor the variable says anything."""
-    if entry.env == "CHAINLOOP_JOB_INDEX":
-        return "the matrix leg"
     if entry.env in _DEFAULTS:
-        return "`job.status`"
-    if entry.env == "CHAINLOOP_JOB_WORKFLOW":
-        return "`job.workflow_ref`"
+        return _TOLD[entry.env]
     if entry.kind is Kind.SWITCH:
         return "`false`"
     return f"`{entry.default}`" if entry.default else ""
