@@ -67,7 +67,7 @@ def _client(world: World, url: str) -> HttpClient:
     """
     from chainloop_ci import __version__
     from chainloop_ci.api.address import require_safe_url
-    from chainloop_ci.client.http import Address, HttpClient
+    from chainloop_ci.client.http import Address, HttpClient, Patience
 
     settings = world.settings(quiet=True)
     known, insecure = settings.control_plane, settings.insecure.value
@@ -84,4 +84,4 @@ def _client(world: World, url: str) -> HttpClient:
         user_agent=f"chainloop-ci/{__version__}",
         env=world.env,
     )
-    return HttpClient(address, trace=world.output.debug)
+    return HttpClient(address, Patience(world.patience_seconds), trace=world.output.debug, tell=world.output.info)

@@ -43,6 +43,15 @@ GLOBAL: tuple[Option, ...] = (
         env="CHAINLOOP_ORGANIZATION",
         metavar="NAME",
     ),
+    Option(
+        "patience",
+        ("--patience",),
+        "Seconds without an answer of the control plane after which the command gives up, attempts included.",
+        Kind.NUMBER,
+        env="CHAINLOOP_PATIENCE_SECONDS",
+        metavar="SECONDS",
+        default="18",
+    ),
     Option("config", ("--config", "-c"), "Configuration file.", Kind.PATH, env="CHAINLOOP_CONFIG"),
     Option(
         "output", ("--output", "-o"), "Form of the result.", Kind.CHOICE, choices=("table", "json"), default="table"

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off", ""))
 
+_MAX_PATIENCE_SECONDS = 3600
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEKTON_RESULTS = "/tekton/results"
 """As `runners.systems.tekton` has it, which is not loaded for the question whether there is any CI system."""
@@ -110,6 +112,22 @@ class World:
         option, word = find_option("on_unreachable"), self.on_unreachable
         if word not in option.choices:
             raise UsageError(f"{option.env}: expected one of {', '.join(option.choices)}, found {word[:40]!r}")
+
+    @property
+    def patience_seconds(self) -> float:
+        """Return how long the control plane may keep the command waiting.
+
+        Raises:
+            UsageError: it is no number of seconds, or one that nobody waits.
+        """
+        typed = self.given.get("patience")
+        text = str(self.text("patience") if typed is None else typed).strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= _MAX_PATIENCE_SECONDS):
+            raise UsageError(
+                f"--patience ({find_option('patience').env}): expected seconds from 1 to {_MAX_PATIENCE_SECONDS}, "
+                f"found {text[:40]!r}"
+            )
+        return float(text)
 
     @property
     def debug(self) -> bool:
@@ -225,7 +243,7 @@ class World:
             NotAuthenticatedError: there is no token, or its variable is empty (R35).
         """
         from chainloop_ci import __version__
-        from chainloop_ci.client.http import Address, HttpClient
+        from chainloop_ci.client.http import Address, HttpClient, Patience
 
         settings = self.settings()
         url = settings.control_plane.value if settings.control_plane else known_url
@@ -250,7 +268,9 @@ class World:
                 user_agent=f"chainloop-ci/{__version__}",
                 env=self.env,
             ),
+            Patience(self.patience_seconds),
             trace=self.output.debug,
+            tell=self.output.info,
         )
 
     def control_plane(self, known_url: str = "") -> ControlPlane:

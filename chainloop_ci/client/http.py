@@ -25,8 +25,14 @@ if TYPE_CHECKING:
     from chainloop_ci.client.pools import Pool
 
 PATIENCE_SECONDS = 18.0
-"""Longest time without progress, retries included: with start and end of the process a command stays under 20 s."""
-MAX_ATTEMPTS = 5
+"""Longest time without progress, retries included: with start and end of the process a command stays under 20 s.
+
+`--patience` sets another one (design decision 10 calls this the default).
+"""
+_LONGEST_PAUSE_SECONDS = 3.0
+"""Before its jitter: a control plane that is back is found soon, and not by all jobs at once."""
+_LAST_ATTEMPT_SECONDS = 1.0
+"""Pauses end so long before the patience does."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Largest answer that is read as a whole; artifacts are streamed and have no limit here."""
 _TEMPORARY = frozenset({502, 503, 504})
@@ -40,6 +46,10 @@ Trace = Callable[..., None]
 """Called with a message and facts by name: what helps to find a fault. No header and no body is among them."""
 Body = bytes | Callable[[], Iterable[bytes | memoryview]] | None
 """Bytes, or a function that begins the body again from its start."""
+
+
+def _tell_nobody(message: str, **facts: object) -> None:
+    pass
 
 
 class Options(TypedDict, total=False):
@@ -104,27 +114,41 @@ class Patience:
         self.waited_seconds = 0.0
         self._mark = self.clock()
 
-    def pause(self, attempt: int, at_least: float) -> bool:
-        """Sleep before the next attempt; False when there is no time for it."""
-        seconds = max(at_least, 0.3 * 2**attempt * (0.5 + self.jitter()))
-        if seconds >= self.remaining():
-            return False
+    def plan_pause(self, attempt: int, at_least: float, paused_seconds: float) -> float:
+        """Return how long to sleep before the next attempt; 0 when there is no time for one.
+
+        `paused_seconds` were slept for this request already. They count even where a body that is sent again was
+        progress: an upload that is refused at its end each time comes to an end.
+        """
+        left = min(self.remaining(), self.limit_seconds - paused_seconds)
+        usual = min(_LONGEST_PAUSE_SECONDS, 0.3 * 2**attempt) * (0.5 + self.jitter())
+        seconds = max(at_least, min(usual, left - _LAST_ATTEMPT_SECONDS))
+        return seconds if 0 < seconds < left else 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; it counts as waiting."""
         with self.waiting():
             self.sleep(seconds)
-        return True
 
 
 class HttpClient:
     """Requests to one control plane. Not for several threads."""
 
     def __init__(
-        self, address: Address, patience: Patience | None = None, trace: Trace = lambda message, **facts: None
+        self,
+        address: Address,
+        patience: Patience | None = None,
+        trace: Trace = _tell_nobody,
+        tell: Trace = _tell_nobody,
     ) -> None:
+        """`trace` hears of each request, `tell` once that there is no answer yet."""
         # R23: the one check of the address, before there is anything to send.
         self.address = replace(address, url=require_safe_url(address.url, address.insecure))
         self.patience = patience or Patience()
         self.base_url = self.address.url
         self._trace = trace
+        self._tell = tell
+        self._has_told = False
         self._pool: Pool | None = None
 
     def json(
@@ -246,22 +270,37 @@ class HttpClient:
             response.close()
 
     def _persist(self, method: str, url: str, body: Body, headers: dict[str, str], *, repeat: bool) -> BaseHTTPResponse:
-        """Send until there is an answer that is worth something, the attempts are used up, or the time is."""
+        """Send until there is an answer that is worth something, or the patience is used up."""
         from chainloop_ci.client.pools import Lost
 
-        for attempt in range(MAX_ATTEMPTS):
+        attempt, paused = 0, 0.0
+        while True:
             try:
                 response = self._send(method, url, body, headers)
             except Lost as lost:
-                again = repeat and lost.temporary and attempt + 1 < MAX_ATTEMPTS
-                if not (again and self.patience.pause(attempt, 0.0)):
+                again = (repeat or not lost.was_sent) and attempt + 1 < lost.attempts
+                pause = self._pause(attempt, 0.0, paused, lost.reason) if again else 0.0
+                if not pause:
                     raise self._unreachable(lost, attempt + 1) from lost
-                continue
-            wait = _retry_after(response)
-            if not repeat or wait is None or attempt + 1 == MAX_ATTEMPTS or not self.patience.pause(attempt, wait):
-                return response
-            response.close()
-        raise AssertionError("every attempt returns or raises")
+            else:
+                wait = _retry_after(response) if repeat else None
+                pause = 0.0 if wait is None else self._pause(attempt, wait, paused, f"it answers {response.status}")
+                if not pause:
+                    return response
+                response.close()
+            attempt, paused = attempt + 1, paused + pause
+
+    def _pause(self, attempt: int, at_least: float, paused_seconds: float, reason: str) -> float:
+        """Sleep before the next attempt and return how long; 0 when there is no time for one."""
+        seconds = self.patience.plan_pause(attempt, at_least, paused_seconds)
+        # The first pause is usually shorter than it takes to read a line about it.
+        if seconds and (attempt or seconds >= 1) and not self._has_told:
+            self._has_told = True
+            left = round(self.patience.remaining())
+            self._tell("no answer yet, trying again", url=self.base_url, reason=reason, for_another=f"{left}s")
+        if seconds:
+            self.patience.pause(seconds)
+        return seconds
 
     def _send(self, method: str, url: str, body: Body, headers: dict[str, str]) -> BaseHTTPResponse:
         from chainloop_ci.client.pools import Lost, Pool

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -33,15 +34,19 @@ _LONGEST_CONNECT_SECONDS = 4.0
 _SEND_SECONDS = 18.0
 """For one piece of a body on its way into the socket."""
 _AGAIN = "try again"
+_FEW_ATTEMPTS = 5
+"""For what is rather a wrong setting than an interruption: some 5 s."""
 
 
 class Lost(Exception):
     """No answer came, or not all of it; `http` says it to the user."""
 
-    def __init__(self, reason: str, hint: str, *, temporary: bool = True) -> None:
+    def __init__(self, reason: str, hint: str, *, attempts: float = inf, was_sent: bool = True) -> None:
+        """`attempts`: how many are worth making in all. `was_sent`: the request may have reached somebody."""
         self.reason = reason
         self.hint = hint
-        self.temporary = temporary
+        self.attempts = attempts
+        self.was_sent = was_sent
         super().__init__(reason)
 
 
@@ -102,18 +107,23 @@ class Pool:
     def _lost(self, error: faults.HTTPError) -> Lost:
         through = f" (the proxy {shown(self._proxy)} from the environment is used)" if self._proxy else ""
         if isinstance(error, faults.ProxyError):
+            why = _why(error.original_error)
             return Lost(
-                f"the proxy {shown(self._proxy or '')} does not let the connection through: "
-                f"{_why(error.original_error)}",
+                f"the proxy {shown(self._proxy or '')} does not let the connection through: {why}",
                 "check HTTPS_PROXY and its user and password, or name the host in NO_PROXY",
+                # The words are those of http.client; 5xx: the control plane behind it is down.
+                attempts=_FEW_ATTEMPTS if "connection failed: 4" in why else inf,
+                was_sent=False,
             )
         if isinstance(error, faults.SSLError):
             reason, hint = explain_tls(_why(error), _verification(error), self._address)
-            return Lost(reason, hint + through, temporary=False)
+            return Lost(reason, hint + through, attempts=1)
         if isinstance(error, faults.NameResolutionError):
             return Lost(
                 f"the host name {self._host} is not known",
                 f"check --control-plane (CHAINLOOP_CONTROL_PLANE_API){through}",
+                attempts=_FEW_ATTEMPTS,
+                was_sent=False,
             )
         if _in_handshake(error):
             return Lost(
@@ -123,6 +133,7 @@ class Pool:
         return Lost(
             _why(error),
             f"check that the control plane runs at this address and that this machine may reach it{through}",
+            was_sent=not isinstance(error, faults.ConnectTimeoutError),
         )
 
 

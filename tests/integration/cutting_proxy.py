@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 class CuttingProxy:
     """Forwards TCP to a port; cuts the answers to requests that hold `marker`, as often as it is told."""
 
-    def __init__(self, target_port: int, marker: bytes, cuts: int) -> None:
+    def __init__(self, target_port: int, marker: bytes, cuts: int, port: int) -> None:
         self._target_port = target_port
         self._marker = marker
         self._lock = threading.Lock()
         self.cuts_left = cuts
         self.cut = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -68,9 +68,9 @@ class CuttingProxy:
 
 
 @contextmanager
-def cutting_proxy(target_port: int, marker: bytes, cuts: int) -> Iterator[CuttingProxy]:
-    """Run a proxy for the length of a block."""
-    proxy = CuttingProxy(target_port, marker, cuts)
+def cutting_proxy(target_port: int, marker: bytes, cuts: int, port: int = 0) -> Iterator[CuttingProxy]:
+    """Run a proxy for the length of a block; `port` is where it listens, 0: anywhere."""
+    proxy = CuttingProxy(target_port, marker, cuts, port)
     try:
         yield proxy
     finally:

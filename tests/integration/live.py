@@ -19,6 +19,9 @@ from examples.demo.control_plane import ControlPlane
 
 PROJECT = Path(__file__).resolve().parents[2]
 
+IMPATIENT = {"CHAINLOOP_PATIENCE_SECONDS": "2"}
+"""For a control plane that will not come back: the usual patience is that of a person, not of a test."""
+
 CONTRACT = """\
 apiVersion: chainloop.dev/v1
 kind: Contract

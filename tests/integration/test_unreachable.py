@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from chainloop_ci.client.http import PATIENCE_SECONDS
 from examples.demo.control_plane import ControlPlane, free_port
 from tests.integration.cutting_proxy import cutting_proxy
-from tests.integration.live import CommandLine, Job
+from tests.integration.live import IMPATIENT, CommandLine, Job
 from tests.integration.test_whole_path import attest
 
 MANY_CUTS = 1000
@@ -56,17 +58,48 @@ def test_a_control_plane_that_is_down_is_code_6_and_names_its_address(job: Job, 
     chainloop = begun(job)
     down = f"http://127.0.0.1:{free_port()}"
 
-    answer = chainloop(*words, env={"CHAINLOOP_CONTROL_PLANE_API": down}, timeout_seconds=HANGS_SECONDS)
+    answer = chainloop(*words, env={"CHAINLOOP_CONTROL_PLANE_API": down, **IMPATIENT}, timeout_seconds=HANGS_SECONDS)
 
     assert answer.status == 6, answer
     assert down in answer.stderr
+
+
+def test_a_control_plane_that_is_down_is_waited_for_less_than_twenty_seconds(job: Job) -> None:
+    chainloop = begun(job)
+    down = f"http://127.0.0.1:{free_port()}"
+
+    began = time.monotonic()
+    answer = chainloop("workflow", "list", env={"CHAINLOOP_CONTROL_PLANE_API": down}, timeout_seconds=HANGS_SECONDS)
+
+    assert answer.status == 6, answer
+    assert answer.stderr.count("no answer yet, trying again") == 1
+    assert PATIENCE_SECONDS - 2 < time.monotonic() - began < HANGS_SECONDS
+
+
+def test_a_push_waits_for_a_control_plane_that_comes_back(job: Job, control_plane: ControlPlane) -> None:
+    attest(job)
+    port = free_port()
+
+    process = job.chainloop.start(
+        "attestation", "push", env={"CHAINLOOP_CONTROL_PLANE_API": f"http://127.0.0.1:{port}"}
+    )
+    assert process.stderr
+    said = next((line for line in process.stderr if "no answer yet, trying again" in line), "")
+    with cutting_proxy(control_plane.port, b"", cuts=0, port=port):
+        rest = process.communicate(timeout=HANGS_SECONDS)[1]
+
+    assert 'reason="the connection was refused" for_another=' in said
+    assert process.returncode == 0, rest
+    assert job.runs()[0]["state"] == "success"
 
 
 @pytest.mark.parametrize("words", [COMMANDS[0], COMMANDS[1], COMMANDS[2], COMMANDS[8]], ids=" ".join)
 def test_a_control_plane_that_hangs_is_code_6(job: Job, black_hole: str, words: tuple[str, ...]) -> None:
     chainloop = begun(job)
 
-    answer = chainloop(*words, env={"CHAINLOOP_CONTROL_PLANE_API": black_hole}, timeout_seconds=HANGS_SECONDS)
+    answer = chainloop(
+        *words, env={"CHAINLOOP_CONTROL_PLANE_API": black_hole, **IMPATIENT}, timeout_seconds=HANGS_SECONDS
+    )
 
     assert answer.status == 6, answer
     assert black_hole in answer.stderr
@@ -88,7 +121,7 @@ def test_a_push_that_ended_unreachable_is_repeated_with_the_same_digest(job: Job
     attest(job)
 
     with cutting_proxy(control_plane.port, b"PUT /api/v1/workflow-runs/", cuts=MANY_CUTS) as proxy:
-        lost = job.chainloop("attestation", "push", env={"CHAINLOOP_CONTROL_PLANE_API": proxy.url})
+        lost = job.chainloop("attestation", "push", env={"CHAINLOOP_CONTROL_PLANE_API": proxy.url, **IMPATIENT})
     stored = job.runs()[0]["attestationDigest"]
     repeated = job.chainloop("attestation", "push", "--bundle", "bundle.json")
 
@@ -106,7 +139,7 @@ def test_an_init_whose_answer_was_lost_makes_one_run(job: Job, control_plane: Co
 
 def test_an_init_that_ended_unreachable_is_repeated_and_makes_one_run(job: Job, control_plane: ControlPlane) -> None:
     with cutting_proxy(control_plane.port, b"PUT /api/v1/workflow-runs/", cuts=MANY_CUTS) as proxy:
-        lost = job.chainloop("attestation", "init", env={"CHAINLOOP_CONTROL_PLANE_API": proxy.url})
+        lost = job.chainloop("attestation", "init", env={"CHAINLOOP_CONTROL_PLANE_API": proxy.url, **IMPATIENT})
     repeated = job.chainloop("attestation", "init")
 
     assert (lost.status, repeated.status) == (6, 0), (lost, repeated)

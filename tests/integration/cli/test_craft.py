@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.live import Answer, Job
+from tests.integration.live import IMPATIENT, Answer, Job
 
 CRAFT = ("attestation", "craft", "--project", "hello", "--workflow", "build")
 BOTH = ("--material", "binary=app", "--material", "version=1.2.3")
@@ -130,7 +130,7 @@ def test_a_dry_run_needs_no_server_and_keeps_its_state(built: Job) -> None:
 
 
 def test_a_control_plane_that_does_not_answer_is_unreachable(built: Job) -> None:
-    failed = built.chainloop(*CRAFT, *BOTH, env={"CHAINLOOP_CONTROL_PLANE_API": "http://127.0.0.1:1"})
+    failed = built.chainloop(*CRAFT, *BOTH, env={"CHAINLOOP_CONTROL_PLANE_API": "http://127.0.0.1:1", **IMPATIENT})
 
     assert failed.status == 6, failed.stderr
 

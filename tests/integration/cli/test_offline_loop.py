@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.live import IMPATIENT
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 EXAMPLE = """\
@@ -111,7 +113,9 @@ def test_without_dry_run_somebody_has_to_say_where_the_control_plane_is(chainloo
 
 
 def test_a_control_plane_that_is_down_ends_with_6_and_names_its_address(chainloop: Run) -> None:
-    done = chainloop("attestation", "init", CHAINLOOP_CONTROL_PLANE_API="http://127.0.0.1:9", CHAINLOOP_TOKEN="clp_x")
+    down = {"CHAINLOOP_CONTROL_PLANE_API": "http://127.0.0.1:9", "CHAINLOOP_TOKEN": "clp_x", **IMPATIENT}
+
+    done = chainloop("attestation", "init", **down)
 
     assert done.returncode == 6
     assert "http://127.0.0.1:9" in done.stderr

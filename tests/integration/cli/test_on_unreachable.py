@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.live import Answer, Job
+from tests.integration.live import IMPATIENT, Answer, Job
 
 NOBODY = "http://127.0.0.1:1"
 NAMES = ("--project", "hello", "--workflow", "build")
@@ -29,7 +29,7 @@ def built(job: Job) -> Job:
 def down(job: Job, *words: str, policy: str = "") -> Answer:
     """Run a command while the control plane is down."""
     policies = {"CHAINLOOP_ON_UNREACHABLE": policy} if policy else {}
-    return job.chainloop(*words, env={"CHAINLOOP_CONTROL_PLANE_API": NOBODY, **policies})
+    return job.chainloop(*words, env={"CHAINLOOP_CONTROL_PLANE_API": NOBODY, **IMPATIENT, **policies})
 
 
 @pytest.mark.parametrize("policy", ["", "fail"])
@@ -83,7 +83,7 @@ def test_warn_forgives_nothing_that_is_no_matter_of_the_control_plane(built: Job
 
 def test_another_job_is_not_forgiven_what_one_before_it_could_not_do(built: Job) -> None:
     github = {"GITHUB_REPOSITORY": "acme/app", "CHAINLOOP_ON_UNREACHABLE": "warn"}
-    first = {**github, "CHAINLOOP_CONTROL_PLANE_API": NOBODY, "GITHUB_RUN_ID": "1"}
+    first = {**github, "CHAINLOOP_CONTROL_PLANE_API": NOBODY, "GITHUB_RUN_ID": "1", **IMPATIENT}
     assert built.chainloop("attestation", "init", *NAMES, env=first).status == 0
 
     pushed = built.chainloop("attestation", "push", env={**github, "GITHUB_RUN_ID": "2"})

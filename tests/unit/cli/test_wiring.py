@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.cli.wiring import World, builder_id
+from chainloop_ci.client.http import PATIENCE_SECONDS
 from chainloop_ci.errors import NotAuthenticatedError, UsageError
 from tests.unit.cli.conftest import Screen
 
@@ -86,6 +87,25 @@ def test_an_empty_address_counts_as_not_given(make, typed: str) -> None:
 def test_r23_a_token_is_not_sent_over_http_to_another_machine(make) -> None:
     with pytest.raises(UsageError, match="not sent over http"):
         make({"CHAINLOOP_CONTROL_PLANE_API": "http://cp.test"}, token="t").http_client()
+
+
+def test_the_patience_is_what_was_typed_or_its_variable_or_that_of_the_client(make) -> None:
+    variable = {"CHAINLOOP_PATIENCE_SECONDS": "120"}
+
+    found = [make({}), make(variable), make(variable, patience=3)]
+
+    assert [world.patience_seconds for world in found] == [PATIENCE_SECONDS, 120.0, 3.0]
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "1.5", "soon", "3601", "9" * 5000, "\u0663"])
+def test_a_patience_that_is_no_number_of_seconds_is_refused(make, word: str) -> None:
+    with pytest.raises(UsageError, match="CHAINLOOP_PATIENCE_SECONDS"):
+        make({**URL, "CHAINLOOP_TOKEN": "t", "CHAINLOOP_PATIENCE_SECONDS": word}).http_client()
+
+
+def test_no_patience_at_all_is_refused_when_typed(make) -> None:
+    with pytest.raises(UsageError, match="expected seconds from 1 to 3600, found '0'"):
+        make({**URL, "CHAINLOOP_TOKEN": "t"}, patience=0).http_client()
 
 
 def test_insecure_is_a_warning(make) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chainloop_ci.client.http import MAX_ANSWER_BYTES, MAX_ATTEMPTS, Address, HttpClient, Patience
+from chainloop_ci.client.http import MAX_ANSWER_BYTES, PATIENCE_SECONDS, Address, HttpClient, Patience
 from chainloop_ci.errors import NotAuthenticatedError, NotFoundError, ServerFaultError, UnreachableError, UsageError
 from tests.unit.client.conftest import TOKEN
 from tests.unit.stub_server import Reply, StubServer, stub_server
@@ -174,14 +174,64 @@ def test_a_longer_wait_than_the_deadline_ends_at_once(
     assert (len(stub.seen), pauses) == (1, [])
 
 
-def test_attempts_are_bounded_and_pauses_grow(client: HttpClient, stub: StubServer, pauses: list[float]) -> None:
+def test_pauses_grow_up_to_three_seconds_until_the_patience_is_used_up(
+    client: HttpClient, stub: StubServer, pauses: list[float]
+) -> None:
     stub.replies = [Reply(503, headers={})]
 
     with pytest.raises(UnreachableError, match="not served"):
         client.json("GET", "whoami")
 
-    assert len(stub.seen) == MAX_ATTEMPTS
-    assert pauses == pytest.approx([0.3, 0.6, 1.2, 2.4])
+    assert pauses == pytest.approx([0.3, 0.6, 1.2, 2.4, 3.0, 3.0, 3.0, 3.0, 0.5])
+    assert len(stub.seen) == len(pauses) + 1
+    assert PATIENCE_SECONDS - 1 <= sum(pauses) < PATIENCE_SECONDS
+
+
+def test_a_control_plane_that_is_away_for_eleven_seconds_is_waited_for(
+    client: HttpClient, stub: StubServer, pauses: list[float]
+) -> None:
+    stub.replies = [*[Reply(502, headers={})] * 7, OK]
+
+    assert client.json("GET", "whoami") == {"a": 1}
+
+    assert sum(pauses) > 11
+
+
+def test_a_body_that_is_refused_at_its_end_each_time_is_not_sent_for_ever(
+    client: HttpClient, stub: StubServer, pauses: list[float]
+) -> None:
+    stub.replies = [Reply(502, headers={})]
+
+    with pytest.raises(UnreachableError, match="not served"):
+        client.exchange("PUT", "artifacts/1", lambda: iter([b"a piece is progress"]))
+
+    assert sum(pauses) < PATIENCE_SECONDS
+
+
+def test_that_there_is_no_answer_yet_is_said_once(stub: StubServer, patience: Patience) -> None:
+    stub.replies = [*[Reply(502, headers={})] * 4, OK]
+    said: list[tuple[str, dict[str, object]]] = []
+    client = HttpClient(Address(stub.url, TOKEN), patience, tell=lambda message, **facts: said.append((message, facts)))
+
+    client.json("GET", "whoami")
+
+    assert said == [
+        ("no answer yet, trying again", {"url": stub.url, "reason": "it answers 502", "for_another": "18s"}),
+    ]
+
+
+def test_an_interruption_of_a_moment_is_not_worth_a_line(stub: StubServer, patience: Patience) -> None:
+    stub.replies = [Reply(503, headers={}), OK]
+    client = HttpClient(Address(stub.url, TOKEN), patience, tell=lambda message, **facts: pytest.fail(message))
+
+    assert client.json("GET", "whoami") == {"a": 1}
+
+
+def test_a_post_that_reached_nobody_is_tried_again(nobody: str, patience: Patience, pauses: list[float]) -> None:
+    with pytest.raises(UnreachableError, match="after 10 attempts"):
+        HttpClient(Address(nobody, TOKEN), patience).json("POST", "things", {})
+
+    assert sum(pauses) > PATIENCE_SECONDS - 2
 
 
 def test_nobody_listening_is_unreachable_and_says_what_to_check(nobody: str, patience: Patience) -> None:
@@ -220,7 +270,7 @@ def test_waiting_adds_up_and_progress_starts_it_again() -> None:
 def test_a_pause_that_does_not_fit_is_not_made() -> None:
     patience = Patience(limit_seconds=1, sleep=lambda seconds: pytest.fail("slept"))
 
-    assert patience.pause(0, at_least=2.0) is False
+    assert patience.plan_pause(0, at_least=2.0, paused_seconds=0.0) == 0
 
 
 def test_progress_inside_a_long_upload_keeps_the_client_patient(stub: StubServer) -> None:

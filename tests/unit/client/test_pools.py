@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chainloop_ci.client.http import Address, HttpClient, Patience
+from chainloop_ci.client.http import PATIENCE_SECONDS, Address, HttpClient, Patience
 from chainloop_ci.client.pools import proxy_for, shown
 from chainloop_ci.errors import ConfigInvalidError, UnreachableError
 from tests.unit.stub_server import Reply, stub_server
@@ -93,18 +93,44 @@ def test_a_proxy_gets_its_password_and_no_message_does() -> None:
     assert proxy.seen[0].headers["proxy-authorization"] == "Basic dXNlcjpzQGNyZXQ="
 
 
-def test_a_proxy_that_refuses_is_named_without_its_password() -> None:
+def test_a_proxy_that_refuses_is_named_without_its_password(patience: Patience, pauses: list[float]) -> None:
     with stub_server() as proxy:
         proxy.replies = [Reply(407, headers={})]
         env = {"https_proxy": f"http://user:secret@{proxy.host}"}
-        client = HttpClient(Address("https://cp.example", "clp_x", env=env), Patience(sleep=lambda seconds: None))
+        client = HttpClient(Address("https://cp.example", "clp_x", env=env), patience)
 
         with pytest.raises(UnreachableError) as caught:
             client.json("GET", "whoami")
 
+    assert len(pauses) == 4
     shown_to_user = f"{caught.value} {caught.value.hint}"
     assert proxy.host in shown_to_user
     assert "secret" not in shown_to_user
+
+
+def test_a_control_plane_that_is_down_behind_a_proxy_is_waited_for(patience: Patience, pauses: list[float]) -> None:
+    with stub_server() as proxy:
+        proxy.replies = [Reply(503, headers={})]
+        client = HttpClient(Address("https://cp.example", "clp_x", env={"https_proxy": proxy.url}), patience)
+
+        with pytest.raises(UnreachableError, match="does not let the connection through"):
+            client.json("GET", "whoami")
+
+    assert sum(pauses) > PATIENCE_SECONDS - 2
+
+
+def test_a_name_that_is_not_known_is_asked_for_a_few_times_only(
+    patience: Patience, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_nothing(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_nothing)
+
+    with pytest.raises(UnreachableError, match="is not known"):
+        HttpClient(Address("https://cp.invalid", "clp_x"), patience).json("GET", "whoami")
+
+    assert len(pauses) == 4
 
 
 # --- certificates --------------------------------------------------------------------------------------------------
