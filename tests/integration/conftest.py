@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from examples.demo.control_plane import ControlPlane
+from tests.canaries import PLANTED, require_silence
 from tests.integration.live import Job, Tenant, start_control_plane
 
 
@@ -17,6 +18,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
     running = start_control_plane(tmp_path_factory.mktemp("control-plane"))
     yield running
     running.stop()
+    require_silence("the server's log", running.log.read_text(encoding="utf-8", errors="replace"), PLANTED)
 
 
 @pytest.fixture

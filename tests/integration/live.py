@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import urllib3
 
 from chainloop_ci.signing.generate import generate_key
 from examples.demo.control_plane import ControlPlane
+from tests.canaries import PLANTED, plant, require_silence, require_silent_files
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -78,8 +80,13 @@ class CommandLine:
 
     def __call__(self, *words: str | Path, env: Mapping[str, str] | None = None, timeout_seconds: int = 120) -> Answer:
         """Run a command to its end."""
+        begun = time.time()
         process = self.start(*words, env=env)
         stdout, stderr = process.communicate(timeout=timeout_seconds)
+        canaries = plant(self.environment(env))
+        require_silence("stdout", stdout, canaries)
+        require_silence("stderr", stderr, canaries)
+        require_silent_files(self.folder, begun, canaries)
         return Answer(process.returncode, stdout, stderr)
 
 
@@ -101,6 +108,7 @@ class Tenant:
             organization=self.organization,
         )
         self.admin_token = created["secret"]
+        PLANTED.update({instance_token, self.admin_token})
 
     def request(
         self,
@@ -130,6 +138,7 @@ class Tenant:
     def token(self, role: str, **scope: str) -> str:
         """Create an API token and return its secret."""
         created = self.call("POST", "/api-tokens", {"name": f"t-{uuid.uuid4().hex[:12]}", "role": role, **scope})
+        PLANTED.add(created["secret"])
         return str(created["secret"])
 
     def put_contract(self, text: str, name: str = "build") -> Any:
