@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from chainloop_ci.api.runs import RunRequest, StateLocation, WorkflowRun
 
 
-_TO_QUEUE = "--on-unreachable queue needs the contract's file and both names: --contract FILE, --workflow, --project"
 _OFFLINE = "a dry run also takes a contract's file, and then asks nobody: --contract FILE"
 
 
@@ -175,17 +174,9 @@ class Init:
         try:
             return self._find_terms(request), False
         except UnreachableError as error:
-            file = request.wanted.contract
             if request.dry_run or not request.may_queue:
                 raise
-            if not isinstance(file, ContractFile) or not request.wanted.workflow or not request.wanted.project:
-                error.hint = f"{error.hint}; {_TO_QUEUE}" if error.hint else _TO_QUEUE
-                raise
-            self._report.warning(
-                "the control plane does not answer: the attestation is crafted without it and kept for later",
-                reason=error.message,
-            )
-            return self._terms.without_control_plane(file), True
+            return self._terms.without_answer(request.wanted, error), True
 
     def _find_terms(self, request: InitRequest) -> Terms:
         file = request.wanted.contract

@@ -22,6 +22,7 @@ from chainloop_ci.errors import (
     NotAllowedError,
     NotFoundError,
     ServerFaultError,
+    UnreachableError,
     UsageError,
 )
 from chainloop_ci.records import record
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from chainloop_ci.api.runs import CraftingContext
     from chainloop_ci.api.workflows import ContractRevision
     from chainloop_ci.contract.load import EvaluateCue
+
+_TO_QUEUE = "--on-unreachable queue needs the contract's file and both names: --contract FILE, --workflow, --project"
 
 MEDIA_TYPES = {
     ContractFormat.YAML: "application/yaml",
@@ -105,6 +108,22 @@ class TermsFinder:
         """Return the terms of a dry run with a contract file: nobody is asked."""
         loaded = self._load(file)
         return Terms(loaded.contract, loaded.digest, None)
+
+    def without_answer(self, wanted: Wanted, error: UnreachableError) -> Terms:
+        """Return the terms of an attestation that is kept for later: those of the file, since nobody answers (R20).
+
+        Raises:
+            UnreachableError: `error`, with what it would take.
+        """
+        file = wanted.contract
+        if not isinstance(file, ContractFile) or not wanted.workflow or not wanted.project:
+            error.hint = f"{error.hint}; {_TO_QUEUE}" if error.hint else _TO_QUEUE
+            raise error
+        self._report.warning(
+            "the control plane does not answer: the attestation is crafted without it and kept for later",
+            reason=error.message,
+        )
+        return self.without_control_plane(file)
 
     def ask(self, wanted: Wanted, *, may_create: bool = True) -> Terms:
         """Return the terms that the control plane has, or what an operator's token may make them.
