@@ -269,3 +269,26 @@ def test_a_late_run_is_called_so_in_lists_and_by_describe(built: Job) -> None:
 
     assert "success (late)" in listed.stdout
     assert "success (late)" in shown.stdout
+
+
+def outputs(job: Job) -> dict[str, str]:
+    """Return what the job's CI system was told."""
+    lines = (job.chainloop.folder / "report" / "outputs.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_the_ci_system_is_told_that_it_is_kept_and_where(built: Job) -> None:
+    words = (*CRAFT, "--contract", "contract.yaml", "--report-dir", "report")
+
+    crafted = built.chainloop(*words, env=DOWN)
+
+    assert crafted.status == 0, crafted.stderr
+    told = outputs(built)
+    assert told["CHAINLOOP_OUTPUT_STATE"].strip('"') == "queued"
+    assert told["CHAINLOOP_OUTPUT_BUNDLE_PATH"].strip('"') == queued_file(built).name
+
+
+def test_a_state_that_jobs_share_cannot_be_kept_where_nobody_answers(built: Job) -> None:
+    failed = built.chainloop("attestation", "init", *NAMES, "--contract", "contract.yaml", "--remote-state", env=DOWN)
+
+    assert failed.status == 6
