@@ -12,7 +12,7 @@ import binascii
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from io import BytesIO
@@ -29,6 +29,8 @@ MEDIA_TYPE = "application/vnd.chainloop.queued-attestation.v1+json"
 """Of the file."""
 MAX_EMBEDDED_BYTES = 1024 * 1024
 """Larger contents lie in the folder beside the file."""
+MAX_ALL_EMBEDDED_BYTES = 64 * 1024 * 1024
+"""Contents beyond this sum lie there too, so that the file can always be read as a whole."""
 MAX_FILE_BYTES = 256 * 1024 * 1024
 """Largest file that is read."""
 _BLOCK_BYTES = 1024 * 1024
@@ -90,9 +92,11 @@ class PendingContents:
 class QueueFile:
     """The file that `push --resume` reads, with the folder of its large contents."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, max_embedded_bytes: int = MAX_ALL_EMBEDDED_BYTES) -> None:
+        self._max_embedded_bytes = max_embedded_bytes
         self.path = path
         self.folder = path.with_name(path.name.removesuffix(".json") + ".files")
+        self._embedded: dict[str, str] = {}
 
     def write(self, state: CraftingState, bundle: bytes, pending: PendingContents) -> None:
         """Write the file, whole or not at all; contents are moved or copied out of `pending`.
@@ -101,7 +105,7 @@ class QueueFile:
             FileUnwritableError: there is no room or no right.
         """
         try:
-            contents = [self._place(content, pending.folder) for content in _contents(state, pending.folder)]
+            contents = list(self._place(_contents(state, pending.folder), pending.folder))
             self._write({"mediaType": MEDIA_TYPE, **_document(state, bundle), "contents": contents})
         except OSError as error:
             raise FileUnwritableError(
@@ -133,6 +137,9 @@ class QueueFile:
                 QueuedContent(parse_digest(entry["digest"]), str(entry["filename"]), int(entry["sizeBytes"]))
                 for entry in document["contents"]
             )
+            self._embedded = {
+                entry["digest"]: str(entry["content"]) for entry in document["contents"] if "content" in entry
+            }
             bundle = base64.b64decode(document["bundle"], validate=True)
             return Queued(from_document(document["state"]), bundle, contents)
         except (ChainloopError, LookupError, TypeError, ValueError) as error:
@@ -140,17 +147,17 @@ class QueueFile:
 
     @contextmanager
     def open_content(self, content: QueuedContent) -> Iterator[BinaryIO]:
-        """Give a content, from its start.
+        """Give a content of what was read, from its start.
 
         Raises:
             FileUnreadableError: it is neither in the file nor in the folder beside it.
         """
-        entry = next(entry for entry in self._read()["contents"] if entry["digest"] == content.digest)
-        if "content" in entry:
+        if content.digest in self._embedded:
             try:
-                yield BytesIO(base64.b64decode(str(entry["content"]), validate=True))
+                raw = base64.b64decode(self._embedded[content.digest], validate=True)
             except binascii.Error as error:
                 raise self._unusable(str(error)) from error
+            yield BytesIO(raw)
             return
         place = self.folder / _hex(content.digest)
         try:
@@ -163,19 +170,20 @@ class QueueFile:
         with file:
             yield file
 
-    def _place(self, content: QueuedContent, folder: Path) -> dict[str, object]:
-        source = folder / _hex(content.digest)
-        entry: dict[str, object] = {
-            "digest": content.digest,
-            "filename": content.filename,
-            "sizeBytes": content.size_bytes,
-        }
-        if content.size_bytes <= MAX_EMBEDDED_BYTES:
-            return {**entry, "content": base64.b64encode(source.read_bytes()).decode("ascii")}
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        # A copy: until the file is written what the state says has to hold.
-        shutil.copyfile(source, self.folder / _hex(content.digest))
-        return entry
+    def _place(self, contents: Iterable[QueuedContent], folder: Path) -> Iterator[dict[str, object]]:
+        """Yield what the file says of each content, with the content itself where there is room for it."""
+        left = self._max_embedded_bytes
+        for content in contents:
+            source, size = folder / _hex(content.digest), content.size_bytes
+            entry = {"digest": content.digest, "filename": content.filename, "sizeBytes": size}
+            if size <= min(MAX_EMBEDDED_BYTES, left):
+                left -= size
+                yield {**entry, "content": base64.b64encode(source.read_bytes()).decode("ascii")}
+                continue
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            # A copy: until the file is written what the state says has to hold.
+            shutil.copyfile(source, self.folder / _hex(content.digest))
+            yield dict(entry)
 
     def _write(self, document: Mapping[str, object]) -> None:
         new = self.path.with_name(f".{self.path.name}.{os.getpid()}")

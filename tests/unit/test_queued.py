@@ -1,0 +1,139 @@
+"""What is kept of an attestation: contents by their digest, and one file that is whole or not there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
+from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, StateUnwritableError
+from chainloop_ci.queued import MAX_EMBEDDED_BYTES, PendingContents, Queued, QueueFile
+from tests.unit.crafting.conftest import begun as begun
+from tests.unit.crafting.memory import NOW
+
+BUNDLE = b'{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}'
+SMALL, LARGE = b"small", b"x" * (MAX_EMBEDDED_BYTES + 1)
+
+
+@pytest.fixture
+def pending(tmp_path: Path) -> PendingContents:
+    return PendingContents(tmp_path / "job" / "attestation.json")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> QueueFile:
+    return QueueFile(tmp_path / "chainloop-queued-1.json")
+
+
+@pytest.fixture
+def state(begun, pending: PendingContents) -> CraftingState:
+    """Return the state of an attestation with two contents that were kept."""
+    made = begun().gone_offline()
+    for name, content in (("small", SMALL), ("large", LARGE), ("again", SMALL)):
+        digest = pending.keep(io.BytesIO(content))
+        made = made.with_material(
+            CraftedMaterial(name, MaterialType.ARTIFACT, digest, NOW, filename=f"{name}.bin", uploaded=True)
+        )
+    return made
+
+
+def test_a_content_is_called_by_its_digest_and_is_for_its_user_only(pending: PendingContents) -> None:
+    digest = pending.keep(io.BytesIO(SMALL))
+
+    [kept] = pending.folder.iterdir()
+    assert (f"sha256:{kept.name}", digest) == (sha256_digest(SMALL), sha256_digest(SMALL))
+    if sys.platform != "win32":
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_what_is_kept_can_be_read_again(file: QueueFile, state: CraftingState, pending: PendingContents) -> None:
+    file.write(state, BUNDLE, pending)
+
+    found = QueueFile(file.path)
+    kept = found.read()
+
+    assert (kept.state, kept.bundle) == (state, BUNDLE)
+    contents = {}
+    for content in kept.contents:
+        with found.open_content(content) as source:
+            contents[content.filename] = source.read()
+    assert contents == {"small.bin": SMALL, "large.bin": LARGE}
+    assert [path.name for path in file.folder.iterdir()] == [sha256_digest(LARGE).removeprefix("sha256:")]
+
+
+def test_what_would_make_the_file_too_large_lies_beside_it(
+    tmp_path: Path, state: CraftingState, pending: PendingContents
+) -> None:
+    file = QueueFile(tmp_path / "chainloop-queued-1.json", max_embedded_bytes=len(SMALL) - 1)
+
+    file.write(state, BUNDLE, pending)
+
+    assert len(list(file.folder.iterdir())) == 2
+    assert all("content" not in entry for entry in json.loads(file.path.read_text())["contents"])
+
+
+def test_a_material_without_a_content_of_its_own_is_not_among_them(
+    file: QueueFile, begun, pending: PendingContents
+) -> None:
+    text = CraftedMaterial("text", MaterialType.STRING, sha256_digest(b"v"), NOW, value="v")
+    gone = CraftedMaterial("gone", MaterialType.ARTIFACT, sha256_digest(b"sent before"), NOW, uploaded=True)
+
+    file.write(begun().with_material(text).with_material(gone), BUNDLE, pending)
+
+    assert file.read().contents == ()
+
+
+def test_another_state_takes_the_place_and_the_contents_stay(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.write(state, BUNDLE, pending)
+    other = replace(state, pin=replace(state.pin, run_id="another"))
+
+    file.replace(Queued(other, b"signed again", file.read().contents))
+
+    again = file.read()
+    assert (again.state.pin.run_id, again.bundle, len(again.contents)) == ("another", b"signed again", 2)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="root writes everywhere")
+def test_where_nothing_can_be_written_it_says_so(pending: PendingContents, tmp_path: Path) -> None:
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job").chmod(0o500)
+
+    with pytest.raises(StateUnwritableError):
+        pending.keep(io.BytesIO(SMALL))
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, state: CraftingState, pending: PendingContents
+) -> None:
+    (tmp_path / "taken").mkdir()
+    file = QueueFile(tmp_path / "taken")
+
+    with pytest.raises(FileUnwritableError):
+        file.write(state, BUNDLE, pending)
+
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert len(list(pending.folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not json", '{"mediaType": "text/plain"}'])
+def test_another_file_is_refused(file: QueueFile, text: str) -> None:
+    file.path.write_text(text)
+
+    with pytest.raises(FileUnreadableError, match="is no attestation"):
+        file.read()
+
+
+def test_a_missing_file_is_named(file: QueueFile) -> None:
+    with pytest.raises(FileUnreadableError, match=r"chainloop-queued-1\.json cannot be read"):
+        file.read()
