@@ -21,8 +21,10 @@ from chainloop_ci.attestation.times import parse_time
 from chainloop_ci.digests import sha256_digest
 from server.dispatcher.dispatcher import make_dispatcher
 from server.dispatcher.sweeps import Cleaners
-from server.store.tables import run_states
+from server.store import run_states, runs
+from server.store.run_state_tables import run_states as table
 from tests.integration.server.jobs import EMPTY_CONTRACT, Job, Key, put_contract, register_key
+from tests.integration.server.plans import Plans
 
 FIRST, SECOND = b"sealed, the first", b"sealed, the second"
 
@@ -211,10 +213,29 @@ def test_states_are_forgotten_when_uploads_of_their_run_are(services, shared, cl
     def sweep() -> int:
         make_dispatcher(cleaners, holder="test").run(only_due=False)
         with services.database.read() as connection:
-            return len(connection.execute(select(run_states.c.run_id)).all())
+            return len(connection.execute(select(table.c.run_id)).all())
 
     clock.advance(hours=23)
     assert sweep() == 1
     clock.advance(hours=2)
     assert sweep() == 0
     assert code(shared.kept()) == (409, "run-ended")
+
+
+def test_no_look_up_of_a_state_or_a_successor_walks_the_runs(services, shared, clock):
+    shared.keep(FIRST)
+    shared.end()
+    shared.succeed(2)
+
+    with services.database.read() as connection, Plans(connection) as plans:
+        run = runs.find(connection, shared.tenant.id, shared.run_id)
+        assert run is not None
+        newest = runs.find_newest(connection, run)
+        assert runs.find_successor_id(connection, run) == newest.id
+        assert run_states.find_newest(connection, newest) is not None
+        run_states.sum_bytes(connection, shared.tenant.id, except_run=run.id)
+        run_states.list_forgettable(connection, clock(), limit=1)
+        steps = plans.steps()
+
+    walked = [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN run_states")]
+    assert walked == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chainloop_ci.api.record import to_dict
-from chainloop_ci.api.runs import Artifact, CancelRequest, RunRequest
+from chainloop_ci.api.runs import Artifact, CancelRequest, KeptState, RunRequest, RunState
 from chainloop_ci.api.workflows import WorkflowRequest
 from chainloop_ci.client.control_plane import ControlPlane
 from chainloop_ci.client.http import HttpClient
@@ -21,6 +21,7 @@ from chainloop_ci.errors import (
     NotAllowedError,
     PreconditionFailedError,
     RunnerMismatchError,
+    ServerFaultError,
 )
 from chainloop_ci.runners.types import CiIdentity
 from tests.unit.stub_server import Reply, StubServer
@@ -227,3 +228,71 @@ def test_a_contract_is_put_as_it_is_and_a_race_is_told(
 
     seen = stub.seen[0]
     assert (seen.headers["If-Match"], seen.headers["Content-Type"], seen.body) == ('"3"', "application/yaml", b"a: 1\n")
+
+
+STATE_HEADERS = {
+    "Content-Type": "application/octet-stream",
+    "ETag": f'"{sha256_digest(b"sealed")}"',
+    "Chainloop-Run": RUN,
+    "Chainloop-Run-State": "error",
+    "Chainloop-Run-Expires": "2026-11-21T00:00:00Z",
+    "Chainloop-Sealed-For": "another",
+}
+
+
+def test_a_shared_state_comes_with_what_the_headers_say_of_it(stub: StubServer, control_plane: ControlPlane) -> None:
+    stub.replies = [Reply(200, b"sealed", STATE_HEADERS)]
+
+    found = control_plane.get_state(RUN, "h-1")
+
+    assert (found.raw, found.digest, found.run_id, found.sealed_for) == (
+        b"sealed",
+        sha256_digest(b"sealed"),
+        RUN,
+        "another",
+    )
+    assert (found.run_state, found.expires_at) == (RunState.ERROR, datetime(2026, 11, 21, tzinfo=UTC))
+    assert stub.seen[0].headers["Chainloop-Run-Handle"] == "h-1"
+
+
+@pytest.mark.parametrize("name", [name for name in STATE_HEADERS if name != "Content-Type"])
+def test_a_shared_state_without_one_of_its_headers_is_not_used(
+    stub: StubServer, control_plane: ControlPlane, name: str
+) -> None:
+    stub.replies = [Reply(200, b"sealed", {key: value for key, value in STATE_HEADERS.items() if key != name})]
+
+    with pytest.raises(ServerFaultError, match="lacks a header"):
+        control_plane.get_state(RUN, "h-1")
+
+
+@pytest.mark.parametrize(
+    ("expected", "header", "value"),
+    [(None, "If-None-Match", "*"), (sha256_digest(b"old"), "If-Match", f'"{sha256_digest(b"old")}"')],
+)
+def test_a_shared_state_is_sent_with_what_it_takes_the_place_of(
+    stub: StubServer, control_plane: ControlPlane, expected: Digest | None, header: str, value: str
+) -> None:
+    kept = KeptState(RUN, sha256_digest(b"sealed"), 6, NOW)
+    stub.replies = [reply(to_dict(kept), 201)]
+
+    assert control_plane.put_state(RUN, "h-1", b"sealed", expected) == kept
+    assert (stub.seen[0].headers[header], stub.seen[0].body) == (value, b"sealed")
+
+
+def test_the_state_that_an_attestation_was_made_of_is_named(
+    stub: StubServer, control_plane: ControlPlane, problem: Callable[..., Reply]
+) -> None:
+    stub.replies = [problem(412, "precondition-failed", detail="changed")]
+
+    with pytest.raises(PreconditionFailedError):
+        control_plane.store_attestation(RUN, "h-1", b"{}", DIGEST)
+    assert stub.seen[0].headers["Chainloop-State-Digest"] == DIGEST
+
+
+def test_a_successor_is_asked_for_with_the_identity_of_the_job(stub: StubServer, control_plane: ControlPlane) -> None:
+    stub.replies = [reply({**RUN_DOCUMENT, "successorOf": "before"}, 201)]
+
+    run = control_plane.open_successor("before", "h-1", CiIdentity("github", run_id="77", run_attempt=2))
+
+    assert (run.id, run.successor_of) == (RUN, "before")
+    assert json.loads(stub.seen[0].body) == {"ci": {"provider": "github", "runId": "77", "runAttempt": 2}}
