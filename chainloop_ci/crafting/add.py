@@ -243,6 +243,11 @@ class Add:
                 "another attestation was begun here while this material was being added",
                 hint="add the material again to put it into the new one",
             )
+        known = current.materials.get(material.name)
+        is_same = known and (known.digest, known.added_at) == (material.digest, material.added_at)
+        if is_same and material.name not in current.carried:
+            # Made again on a newer state, and the answer to the first time was lost.
+            return current
         before = current.find_digest(material.name)
         if before and before != material.digest:
             if not _replaces(current, material.name, request):

@@ -141,9 +141,10 @@ class StateStore(Protocol):
         ...
 
     def update(self, change: Callable[[CraftingState], CraftingState]) -> CraftingState:
-        """Change the state under a lock and return it, so that writers at the same time all survive.
+        """Change the state and return it, so that writers at the same time all survive.
 
-        A change of materials drops the signed bundle.
+        A change of materials drops the signed bundle. `change` may be called several times, each time with the newest
+        state, which may hold already what an earlier call made of it.
         """
         ...
 

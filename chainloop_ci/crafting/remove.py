@@ -26,11 +26,14 @@ class Remove:
         removed: list[CraftedMaterial] = []
 
         def take_out(state: CraftingState) -> CraftingState:
+            if removed and name not in state.materials:
+                # Made again on a newer state, and the answer to the first time was lost.
+                return state
             removed.append(_get(state, name))
             return state.without_material(name)
 
         self._store.update(take_out)
-        [material] = removed
+        material = removed[-1]
         self._report.info("material removed from attestation", name=name, type=material.type, digest=material.digest)
         return material
 

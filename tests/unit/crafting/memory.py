@@ -106,6 +106,14 @@ class MemoryStore:
         return None
 
 
+class ContestedStore(MemoryStore):
+    """A state that other jobs share: every change is made twice, since the answer to the first time was lost."""
+
+    def update(self, change: Callable[[CraftingState], CraftingState]) -> CraftingState:
+        super().update(change)
+        return super().update(change)
+
+
 def revision_of(raw: bytes, number: int = 1, latest: int | None = None) -> ContractRevision:
     """Return a stored contract."""
     loaded = load(raw)

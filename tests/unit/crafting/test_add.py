@@ -33,6 +33,7 @@ from chainloop_ci.errors import (
 from tests.unit.crafting.memory import (
     CONTRACT,
     NOW,
+    ContestedStore,
     MemoryContents,
     MemoryFiles,
     MemoryPlane,
@@ -541,3 +542,24 @@ def test_without_queue_a_control_plane_that_is_down_is_an_error(begun, plane, no
 
     assert bench.pending.blobs == {}
     assert bench.store.load().materials == {}
+
+
+def test_a_replacement_is_recorded_when_the_change_has_to_be_made_again(bench) -> None:
+    bench.add("first", "commit")
+    bench.store = ContestedStore(bench.store.state)
+
+    bench.add("second", "commit", replace=True)
+
+    [annotation] = [
+        text for name, text in bench.store.state.materials["commit"].annotations.items() if name == REPLACES_ANNOTATION
+    ]
+    assert annotation.startswith("sha256:" + hashlib.sha256(b"first").hexdigest())
+
+
+def test_r16_what_a_later_attempt_adds_is_recorded_when_the_change_has_to_be_made_again(bench) -> None:
+    bench.add("first", "commit")
+    bench.store = ContestedStore(replace(bench.store.state, carried=frozenset({"commit"})))
+
+    bench.add("second", "commit")
+
+    assert REPLACES_ANNOTATION in bench.store.state.materials["commit"].annotations
