@@ -7,6 +7,7 @@ import json
 import pytest
 
 from chainloop_ci.client.sealing import unseal_handle
+from tests.integration.cutting_proxy import cutting_proxy
 from tests.integration.live import CONTRACT
 from tests.integration.pipeline import MATERIALS, TWENTY, Pipeline
 
@@ -132,6 +133,27 @@ def test_twenty_jobs_at_once_lose_no_material(tenant, tmp_path):
     assert [answer.stderr for answer in (*added, pushed) if answer.status] == []
     names = {item["name"] for item in pipeline.detail()["materials"]}
     assert names == {f"leg-{number}" for number in range(MATERIALS)}
+
+
+@pytest.mark.parametrize("path", ["/state", "/successor", "/attestation"])
+def test_a_lost_answer_neither_loses_nor_doubles_anything(pipeline, control_plane, path):
+    pipeline.begin()
+    pipeline.add("binary", "a program")
+    pipeline.add("version", "1.0")
+    if path == "/successor":
+        pipeline.machine()("attestation", "reset")
+    marker = f"{pipeline.shared['CHAINLOOP_ATTESTATION_ID']}{path} HTTP".encode()
+
+    with cutting_proxy(control_plane.port, marker, cuts=2) as proxy:
+        through = {"CHAINLOOP_CONTROL_PLANE_API": proxy.url}
+        push = ("attestation", "push", "-o", "json")
+        pushed = pipeline.machine(attempt=2)(*push, env=through)
+
+    assert proxy.cut == 2
+    assert pushed.status == 0, pushed.stderr
+    assert len(pipeline.job.runs()) == (2 if path == "/successor" else 1)
+    detail = pipeline.detail(pushed.document["attestationID"])
+    assert sorted(item["name"] for item in detail["materials"]) == ["binary", "version"]
 
 
 def test_a_push_that_is_repeated_on_another_machine_gets_the_same_answer(pipeline):
