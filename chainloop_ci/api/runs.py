@@ -272,3 +272,4 @@ class RefusedInit:
     runner_type: str
     token_name: str = ""
     ci: CiIdentity | None = None
+    address: Annotated[str, about("Where the request came from.")] = ""

@@ -57,7 +57,7 @@ def _refused_store(done: RefusedStore) -> Activity:
         "findings": len(refusal.findings),
         **({"first": refusal.findings[0].message} if refusal.findings else {}),
     }
-    return Activity(refusal.at, "store.refused", done.run_id, done.project, done.workflow, detail=detail)
+    return Activity(refusal.at, "store.refused", done.run_id, done.project, done.workflow, done.address, detail)
 
 
 def _refused_init(done: RefusedInit) -> Activity:
@@ -66,7 +66,7 @@ def _refused_init(done: RefusedInit) -> Activity:
         "runner": done.runner_type,
         **({"repository": done.ci.repository} if done.ci and done.ci.repository else {}),
     }
-    return Activity(done.at, "init.refused", done.run_id, done.project, done.workflow, detail=detail)
+    return Activity(done.at, "init.refused", done.run_id, done.project, done.workflow, done.address, detail)
 
 
 def _changed(done: StoredAudit) -> Activity:

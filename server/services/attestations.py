@@ -195,6 +195,7 @@ class Attestations:
                 refusal,
                 refusal_id=self._new_id(),
                 token_id=principal.token_id,
+                address=principal.address[:64],
             )
             counters.add(connection, run.organization_id, REFUSED_STORES, refused.code)
 

@@ -220,6 +220,7 @@ class Runs:
             runner_type=request.runner_type,
             ci=request.ci,
             token_id=principal.token_id,
+            address=principal.address[:64],
         )
         with self._database.write() as connection:
             _get_workflow(connection, principal, request.workflow_id)

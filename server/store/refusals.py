@@ -32,10 +32,18 @@ class InitRefusal:
     runner_type: str
     ci: CiIdentity
     token_id: str
+    address: str
 
 
 def add_store_refusal(
-    connection: Connection, organization_id: str, run_id: str, refusal: Refusal, *, refusal_id: str, token_id: str
+    connection: Connection,
+    organization_id: str,
+    run_id: str,
+    refusal: Refusal,
+    *,
+    refusal_id: str,
+    token_id: str,
+    address: str,
 ) -> None:
     """Write a refused store down; beyond `MAX_REFUSALS` of one run only the run's counter goes on."""
     own = (refused_stores.c.organization_id == organization_id, refused_stores.c.run_id == run_id)
@@ -50,6 +58,7 @@ def add_store_refusal(
         "bundle_digest": refusal.bundle_digest,
         "findings": json.dumps([to_dict(finding) for finding in refusal.findings]),
         "token_id": token_id,
+        "address": address,
     }
     connection.execute(insert(refused_stores).values(**values))
 
@@ -67,7 +76,7 @@ def add_init_refusal(connection: Connection, refusal: InitRefusal, *, keep: int)
     known = select(refused_inits.c.id).where(refused_inits.c.organization_id == refusal.organization_id, *own)
     if connection.execute(known).first():
         return
-    plain = ("id", "organization_id", "workflow_id", "run_id", "required_runner", "runner_type", "token_id")
+    plain = ("id", "organization_id", "workflow_id", "run_id", "required_runner", "runner_type", "token_id", "address")
     values = {name: getattr(refusal, name) for name in plain}
     connection.execute(
         insert(refused_inits).values(**values, at=to_text(refusal.at), ci=json.dumps(to_dict(refusal.ci)))
@@ -133,4 +142,5 @@ def to_refused_init(row: Row[Any]) -> RefusedInit:
         runner_type=row.runner_type,
         token_name=row.token or "",
         ci=from_dict(CiIdentity, json.loads(row.ci)),
+        address=row.address,
     )

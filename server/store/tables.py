@@ -243,6 +243,7 @@ refused_inits = Table(
     Column("runner_type", String(64), nullable=False),
     Column("ci", Text, nullable=False),
     Column("token_id", String(36), nullable=False),
+    Column("address", String(64), nullable=False, server_default=text("''")),
     Index("ix_refused_inits_workflow", "workflow_id", "at"),
     Index("ix_refused_inits_token", "token_id", "at", "id"),
     UniqueConstraint("workflow_id", "run_id"),
@@ -259,6 +260,7 @@ refused_stores = Table(
     Column("bundle_digest", String(71), nullable=False),
     Column("findings", Text, nullable=False),
     Column("token_id", String(36), nullable=False),
+    Column("address", String(64), nullable=False, server_default=text("''")),
     Index("ix_refused_stores_run", "run_id", "at"),
     Index("ix_refused_stores_token", "token_id", "at", "id"),
 )

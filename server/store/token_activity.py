@@ -69,6 +69,7 @@ class RefusedStore:
     run_id: str
     project: str
     workflow: str
+    address: str
     refusal: Refusal
 
 
@@ -168,10 +169,11 @@ def _list_refused_stores(
         .outerjoin(projects, projects.c.id == workflow_runs.c.project_id)
     )
     rows = _rows(connection, query, refused_stores, _STORE, organization_id, wanted, after, limit)
-    return [
-        _Found(row.at, _STORE, row.id, RefusedStore(row.run_id, row.project or "", row.workflow or "", to_refusal(row)))
-        for row in rows
-    ]
+    return [_Found(row.at, _STORE, row.id, _refused_store(row)) for row in rows]
+
+
+def _refused_store(row: Any) -> RefusedStore:
+    return RefusedStore(row.run_id, row.project or "", row.workflow or "", row.address, to_refusal(row))
 
 
 def _list_refused_inits(

@@ -60,6 +60,7 @@ def test_the_activity_of_a_job_token_shows_runs_uploads_and_refusals(admin: Any,
     }  # fmt: skip
     assert (refused_store["action"], refused_store["subject"]) == ("store.refused", job.run_id)
     assert refused_store["detail"]["findings"] == 1
+    assert (refused_init["address"], refused_store["address"]) == ("127.0.0.1", "127.0.0.1")
     assert (run["action"], run["subject"], run["project"], run["workflow"]) == (
         "run.begun", job.run_id, "app", "build",
     )  # fmt: skip

@@ -200,6 +200,7 @@ def test_t30_only_the_newest_refused_inits_of_a_workflow_are_kept(
             runner_type="JENKINS_JOB",
             ci=CiIdentity("jenkins"),
             token_id="t",
+            address="127.0.0.1",
         )
         with services.database.write() as connection:
             refusals.add_init_refusal(connection, refusal, keep=3)
