@@ -31,6 +31,7 @@ class StoreUnusableError(ChainloopError):
     code = "store-unusable"
 
     def __init__(self, reason: str) -> None:
+        self.reason = reason
         super().__init__(
             f"the store cannot be used at present: {reason}",
             hint="repeat the request later; the server's operator finds the cause in its log and with "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -44,7 +45,7 @@ MAX_ROUNDS = 10
 
 def take_backup(
     config: ServerConfig, database: Database, target: Path, *, now: Callable[[], datetime], progress: Progress
-) -> Manifest:
+) -> Taken:
     """Write a backup of the data folder into `target`, which must be empty or absent, and return what it holds.
 
     On an error nothing of it remains. A process that is killed leaves a folder without manifest, which is no backup.
@@ -63,7 +64,16 @@ def take_backup(
         backup.copy()
         manifest = backup.describe(now())
         write_manifest(target, manifest)
-    return manifest
+    return Taken(manifest, backup.shares_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A backup that was taken."""
+
+    manifest: Manifest
+    shares_bytes: bool
+    """Whether artifacts in it are second names of those in the store."""
 
 
 class _Backup:
@@ -77,6 +87,7 @@ class _Backup:
         self._source = FilesystemBlobs(config.blobs_path)
         self._blobs = FilesystemBlobs(target / BLOBS)
         self._lost: set[Digest] = set()
+        self.shares_bytes = False
 
     def copy(self) -> None:
         """Copy the database, then the blobs that it names, and again while sweeps remove some of them."""
@@ -131,7 +142,7 @@ class _Backup:
             done = 0
             for digest, size_bytes in list_blobs(connection, CasBackend.FILESYSTEM):
                 try:
-                    self._blobs.link_from(self._source, digest)
+                    self.shares_bytes |= self._blobs.link_from(self._source, digest)
                 except BlobCorruptError:
                     missing.add(digest)
                 done += size_bytes

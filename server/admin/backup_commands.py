@@ -60,9 +60,10 @@ def _backup(config: ServerConfig, options: argparse.Namespace) -> int:
 
     world = World()
     database = data_folder.open_existing(config)
-    manifest = take_backup(config, database, options.folder, now=world.now, progress=_progress(world))
+    taken = take_backup(config, database, options.folder, now=world.now, progress=_progress(world))
+    manifest = taken.manifest
     text = f"backup of {_contents(manifest)} in {options.folder}"
-    if manifest.blobs:
+    if taken.shares_bytes:
         text += _HARD_LINKS
     _answer(options, to_dict(manifest), text)
     for digest in manifest.lost:

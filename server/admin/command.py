@@ -14,6 +14,7 @@ import chainloop_ci
 from chainloop_ci.errors import ChainloopError, ConfigInvalidError, Finding
 from server.admin import backup_commands, data_folder, operator_tokens, sweep_commands
 from server.config import ServerConfig
+from server.errors import StoreUnusableError
 from server.model.names import require_name
 from server.wiring import World
 
@@ -62,11 +63,14 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
             # Its message has all its findings.
             _complain(error.message, error.hint)
             return EXIT_USAGE
-        _complain(error.message, error.hint, error.findings)
+        if isinstance(error, StoreUnusableError) and error.reason in _FORBIDDEN:
+            # What it says is for users of the server; whoever types this is its operator.
+            _complain_of_database(error.reason)
+        else:
+            _complain(error.message, error.hint, error.findings)
         return EXIT_FAILED
     except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or type(error).__name__)
-        _complain(f"the database cannot be used: {cause}", _OWNER_HINT if cause in _FORBIDDEN else None)
+        _complain_of_database(str(getattr(error, "orig", None) or type(error).__name__))
         return EXIT_FAILED
     except OSError as error:
         hint = _OWNER_HINT if isinstance(error, PermissionError) else None
@@ -172,6 +176,10 @@ _COMMANDS = {
 
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
+
+
+def _complain_of_database(cause: str) -> None:
+    _complain(f"the database cannot be used: {cause}", _OWNER_HINT if cause in _FORBIDDEN else None)
 
 
 def _complain(message: str, hint: str | None, findings: Sequence[Finding] = ()) -> None:

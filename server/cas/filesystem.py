@@ -83,8 +83,10 @@ class FilesystemBlobs:
             raise _corrupt(digest, "is no ordinary file in the store") from error
         return _checked(file, digest)
 
-    def link_from(self, other: FilesystemBlobs, digest: Digest) -> None:
+    def link_from(self, other: FilesystemBlobs, digest: Digest) -> bool:
         """Take a blob of another folder: on the same disk as a second name of the same bytes, else as a checked copy.
+
+        Return whether it is a second name.
 
         Kept bytes are never written again, so a second name is as good as a copy. It is not brought to the disk:
         the caller does that once for all.
@@ -102,6 +104,7 @@ class FilesystemBlobs:
             raise _corrupt(digest, "is missing in the store") from error
         if not linked:
             self.copy_from(other, digest)
+        return linked
 
     def copy_from(self, other: FilesystemBlobs, digest: Digest) -> None:
         """Take a checked copy of a blob of another folder.

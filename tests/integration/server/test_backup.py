@@ -148,9 +148,10 @@ def test_on_another_disk_blobs_are_copied_and_checked(operate, attested, tmp_pat
     blob(tmp_path, b"anything").parent.mkdir(parents=True, exist_ok=True)
     blob(tmp_path).write_bytes(b"rotten")
 
-    status, _, err = operate("backup", new)
+    status, out, err = operate("backup", new)
 
     assert status == 1
+    assert "hard link" not in out
     assert sha256_digest(BINARY) in err
     assert json.loads((new / "manifest.json").read_text())["lost"] == [sha256_digest(BINARY)]
     assert not blob(new).exists()
@@ -180,7 +181,7 @@ def test_of_many_blobs_that_are_lost_the_first_are_named_and_all_counted(service
 
     manifest = take_backup(
         services.config, services.database, tmp_path / "elsewhere", now=services.world.now, progress=SILENT
-    )
+    ).manifest
 
     assert (manifest.lost_blobs, len(manifest.lost)) == (MAX_LOST + 1, MAX_LOST)
 
@@ -192,7 +193,7 @@ class Sweeping(FilesystemBlobs):
 
     def link_from(self, other, digest):
         Sweeping.sweep()
-        super().link_from(other, digest)
+        return super().link_from(other, digest)
 
 
 def test_what_a_sweep_removes_meanwhile_is_no_hole(operate, attested, tmp_path, new, monkeypatch):
@@ -227,19 +228,20 @@ def test_a_blob_that_goes_in_a_write_that_has_not_ended_is_not_lost(services, at
             writer.execute("COMMIT")
 
     between = BetweenReadAndWrite(services.database.engine, end)
-    manifest = take_backup(services.config, between, tmp_path / "elsewhere", now=services.world.now, progress=SILENT)
+    taken = take_backup(services.config, between, tmp_path / "elsewhere", now=services.world.now, progress=SILENT)
     writer.close()
 
-    assert (manifest.lost_blobs, manifest.blobs) == (0, 2)
+    assert (taken.manifest.lost_blobs, taken.manifest.blobs) == (0, 2)
 
 
 def test_what_was_swept_after_it_was_copied_is_not_in_the_backup(operate, attested, tmp_path, monkeypatch):
     class Swept(FilesystemBlobs):
         def link_from(self, other, digest):
-            super().link_from(other, digest)
+            linked = super().link_from(other, digest)
             execute(tmp_path, "DELETE FROM artifacts")
             for kept in list(other.list_kept()):
                 other.remove(kept.digest)
+            return linked
 
     monkeypatch.setattr("server.admin.backup.FilesystemBlobs", Swept)
     folder = tmp_path / "elsewhere"
@@ -474,7 +476,7 @@ def test_an_older_backup_is_restored_and_asks_for_a_migration(operate, tmp_path,
 def test_a_backup_is_repeatable_while_the_database_is_open(services, attested, tmp_path):
     database = open_existing(services.config)
     manifests = [
-        take_backup(services.config, database, tmp_path / name, now=lambda: EPOCH, progress=SILENT)
+        take_backup(services.config, database, tmp_path / name, now=lambda: EPOCH, progress=SILENT).manifest
         for name in ("first", "second")
     ]
 

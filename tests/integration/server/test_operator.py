@@ -333,11 +333,12 @@ def test_gc_names_an_age_that_it_cannot_read(run, capsys, age):
     assert "expected a number and d, h or m" in capsys.readouterr().err
 
 
-def test_a_database_that_cannot_be_opened_is_told_with_what_to_do(run, served):
+@pytest.mark.parametrize("command", [["doctor"], ["token", "list"], ["token", "create"], ["gc"]])
+def test_a_database_that_cannot_be_opened_is_told_with_what_to_do(run, served, command):
     (served / "chainloop.db-wal").unlink(missing_ok=True)
     (served / "chainloop.db-wal").mkdir()
 
-    status, out, err = run("doctor")
+    status, out, err = run(*command)
 
     assert (status, out) == (1, "")
     assert err.startswith("error: the database cannot be used: unable to open database file\nhint: run the command as")
