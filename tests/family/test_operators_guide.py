@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "operators-guide.md").read_text()
 UNITS = PROJECT / "examples" / "systemd"
 START_SECONDS = 30
+KEPT_FOR_TWO_WEEKS = "20??-??-??T??????"
+DEFAULT_SITE = "etc/nginx/sites-enabled/default"
+FOLDERS = (
+    "opt", "var/lib", "var/backups", "etc/systemd/system", "etc/nginx/conf.d", "etc/nginx/sites-enabled",
+    "usr/local/sbin", "usr/local/bin", "root",
+)  # fmt: skip
 
 # What a package manager, pip or systemd does; what stands in for it is in this file.
-SKIPPED = re.compile(r"apt-get |useradd |python3 -m venv |\.venv/bin/pip |ln -s /opt|systemctl daemon-reload|nginx -t$")
+SKIPPED = re.compile(
+    r"apt-get |useradd |python3 -m venv |\.venv/bin/(pip|python -m compileall) |systemctl daemon-reload|nginx -t$"
+)
 
 
 @dataclass
@@ -54,6 +63,7 @@ class Machine:
             (r"listen 443 ssl", f"listen 127.0.0.1:{self.tls_port} ssl"),
             (r"^PORT=8080", f"PORT={self.port}"),
             (r" -o chainloop -g chainloop", ""),
+            (r"chown -R chainloop:chainloop", f"chown -R {os.getuid()}:{os.getgid()}"),
             (r"\brunuser -u chainloop -- ", ""),
             (r"/opt/chainloop/current/\.venv/bin/python(?= )", sys.executable),
             (r"(?<=exec )\.venv/bin/python(?= )", sys.executable),
@@ -68,7 +78,7 @@ class Machine:
 
     def translate_installed(self) -> None:
         """Translate the files that `install` has copied from the examples."""
-        for folder in ("etc/chainloop", "etc/nginx/conf.d", "etc/systemd/system", "usr/local/sbin"):
+        for folder in ("etc/chainloop", "etc/nginx/conf.d", "etc/systemd/system", "usr/local/sbin", "usr/local/bin"):
             for path in (self.root / folder).glob("*"):
                 text = path.read_text()
                 if str(self.root) not in text:
@@ -118,8 +128,10 @@ class Machine:
 
     def start_nginx(self) -> None:
         """Start nginx with the installed site; its answer is asked for by the guide itself."""
+        self.stop_nginx()
         folder = self.root / "nginx"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
+        (folder / "access.log").unlink(missing_ok=True)
         site = str(self.root / "etc/nginx/conf.d/chainloop.conf")
         main = MAIN.format(folder=folder).replace(str(folder / "chainloop.conf"), site)
         (folder / "nginx.conf").write_text(main)
@@ -136,23 +148,25 @@ class Machine:
             time.sleep(0.05)
         raise AssertionError((folder / "start.log").read_text())
 
-    def end(self) -> None:
-        """Stop what runs."""
-        self.stop_server()
+    def stop_nginx(self) -> None:
+        """Stop nginx, if it runs."""
         if self.nginx:
             self.nginx.terminate()
             self.nginx.wait(10)
+            self.nginx = None
+
+    def end(self) -> None:
+        """Stop what runs."""
+        self.stop_server()
+        self.stop_nginx()
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     root = tmp_path / "machine"
-    for folder in ("opt", "var/lib", "var/backups", "etc/systemd/system", "etc/nginx/conf.d", "usr/local/sbin", "root"):
+    for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
-    program = root / "usr/local/bin/chainloop"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m chainloop_ci "$@"\n')
-    program.chmod(0o755)
+    (root / DEFAULT_SITE).write_text("server { listen 80 default_server; }")
     machine = Machine(root)
     try:
         yield machine
@@ -207,13 +221,35 @@ def test_every_step_of_the_guide_works_as_it_is_typed(machine: Machine) -> None:
         '"status": "ready"' in said["3 curl -fsS --cacert /etc/chainloop/ca.pem https://chainloop.example.com/readyz"]
     )
     assert "success" in said["3 chainloop workflow run list"]
-    assert len(said["5 ls /var/backups/chainloop"].split()) == 2
+    assert not (machine.root / DEFAULT_SITE).exists()
+    [backup] = said["5 ls /var/backups/chainloop"].split()
+    assert fnmatch(backup, KEPT_FOR_TWO_WEEKS)
     assert "FAIL" not in said["5 chainloop-server doctor"] + said["6 chainloop-server doctor"]
+    assert said["5 chainloop-server migrate"].endswith(": nothing to do")
+    assert said["6 readlink /opt/chainloop/current"].endswith("/opt/chainloop/2")
     assert "run.begun" in said["8 chainloop organization api-token activity ci --since 30d"]
     assert "success" in said["8 chainloop workflow run list --token-name ci --since 30d"]
     [listed, graph] = [said[line] for line in said if line.startswith("9 ") and "sha256sum" in line]
     assert "success" in listed
     assert "hello/build" in graph
+    assert "first-administrator" in said["10 chainloop organization audit list --org acme --since 30d"]
+
+
+def test_the_nightly_backup_removes_old_ones_of_its_own_and_nothing_that_was_named_by_hand(tmp_path: Path) -> None:
+    unit = (UNITS / "chainloop-backup.service").read_text()
+    [line] = re.findall(r"^ExecStartPost=(.*)$", unit, re.MULTILINE)
+    names = ("2026-01-05T023000", "2026-01-06T024512", "before-2", "first", "2026-yearly")
+    for name in names:
+        (tmp_path / name / "blobs").mkdir(parents=True)
+    (tmp_path / "etc.tar.gz").touch()
+    for path in tmp_path.iterdir():
+        if path.name != names[1]:
+            os.utime(path, (0, 0))
+
+    subprocess.run(shlex.split(line.replace("/var/backups/chainloop", str(tmp_path))), check=True)
+
+    assert f"-name '{KEPT_FOR_TWO_WEEKS}'" in line
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "etc.tar.gz"}
 
 
 def test_the_guide_quotes_what_a_server_of_another_version_says() -> None:

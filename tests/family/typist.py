@@ -72,9 +72,10 @@ class Shell:
         self._bash.communicate()
 
     def type(self, line: str) -> Typed:
-        """Type a line; `clp_…` is the token that was shown last, for which `--token -` asks too."""
+        """Type a line; `clp_…` is the token that was shown last, for which `--token -` and `read -rs` ask too."""
         typed = line.replace("clp_…", self.tokens[-1]) if "clp_…" in line else line
-        typed = typed.replace("--token -", f"--token - <<< {self.tokens[-1]}") if "--token -" in line else typed
+        if line.endswith("--token -") or line.startswith("read -rs "):
+            typed = f"{typed} <<< {self.tokens[-1]}"
         mark = uuid.uuid4().hex
         assert self._bash.stdin and self._bash.stdout
         self._bash.stdin.write(f"{{ {typed}\n}} </dev/null; printf '\\n%s %s\\n' {mark} $?\n")
