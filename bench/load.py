@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
+from bench.together import run_together
+
 _BLOCK_BYTES = 65536
+_IDEMPOTENT = (b"GET ", b"PUT ")
+"""What the requests begin with that may be sent twice (RFC 9110 section 9.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class Load:
     seconds: float
     waits_ms: tuple[float, ...]
     """How long each answer took."""
+    reconnects: int = 0
+    """Requests that were sent again because the server had ended their kept connection."""
 
     @property
     def rate(self) -> float:
@@ -33,20 +39,38 @@ def request_bytes(method: str, path: str, headers: Mapping[str, str], body: byte
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
+class UnansweredError(ConnectionError):
+    """The connection ended before a byte of the answer came."""
+
+
 class Client:
     """One kept connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._socket: socket.socket | None = None
+        self.reconnects = 0
+        """How often a request was sent again on a new connection."""
 
     def send(self, raw: bytes) -> tuple[int, bytes]:
-        """Send a request and return status and body of its answer."""
-        if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=120)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._socket.sendall(raw)
-        return self._receive(self._socket)
+        """Send a request and return status and body of its answer.
+
+        A server may end a connection that it kept at any time, and just then the next request may be under way: such
+        a request is sent again once, as HTTP clients do, when twice is as good as once (RFC 9112 section 9.3.1).
+
+        Raises:
+            UnansweredError: a new connection ended without an answer, or the request is not one to send again.
+            OSError: the connection failed otherwise.
+        """
+        is_kept = self._socket is not None
+        try:
+            return self._exchange(raw)
+        except UnansweredError:
+            self.close()
+            if not is_kept or not raw.startswith(_IDEMPOTENT):
+                raise
+        self.reconnects += 1
+        return self._exchange(raw)
 
     def close(self) -> None:
         """End the connection."""
@@ -54,8 +78,22 @@ class Client:
             self._socket.close()
             self._socket = None
 
-    def _receive(self, connection: socket.socket) -> tuple[int, bytes]:
-        received = b""
+    def _exchange(self, raw: bytes) -> tuple[int, bytes]:
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=120)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = self._socket
+        try:
+            connection.sendall(raw)
+            first = connection.recv(_BLOCK_BYTES)
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise UnansweredError(f"no answer: {error}") from error
+        if not first:
+            raise UnansweredError("no answer: the server ended the connection")
+        return self._receive(connection, first)
+
+    def _receive(self, connection: socket.socket, first: bytes) -> tuple[int, bytes]:
+        received = first
         while b"\r\n\r\n" not in received:
             received += _more(connection)
         head, _, body = received.partition(b"\r\n\r\n")
@@ -72,43 +110,34 @@ def run_clients(port: int, work: Iterable[Iterable[bytes]]) -> Load:
     """Let each entry of `work` be sent by a client of its own, its requests one after the other, all clients at once.
 
     Raises:
-        RuntimeError: an answer was not a success.
+        RuntimeError: an answer was not a success, or a client failed otherwise.
     """
-    waits: list[float] = []
-    failures: list[str] = []
-    begin = threading.Event()
+    clients = [_Sender(port, requests) for requests in work]
+    seconds = run_together(client.run for client in clients)
+    waits = tuple(wait for client in clients for wait in client.waits_ms)
+    return Load(len(waits), seconds, waits, sum(client.connection.reconnects for client in clients))
 
-    def client(requests: Iterable[bytes]) -> None:
-        connection = Client(port)
-        begin.wait()
-        try:
-            for raw in requests:
+
+class _Sender:
+    """Sends one after the other and notes how long each answer took."""
+
+    def __init__(self, port: int, requests: Iterable[bytes]) -> None:
+        self.connection = Client(port)
+        self.waits_ms: list[float] = []
+        self._requests = requests
+
+    def run(self) -> None:
+        with closing(self.connection):
+            for raw in self._requests:
                 start = time.perf_counter()
-                status, body = connection.send(raw)
-                waits.append(1000 * (time.perf_counter() - start))
+                status, body = self.connection.send(raw)
+                self.waits_ms.append(1000 * (time.perf_counter() - start))
                 if status >= 300:
-                    failures.append(f"{status} {body[:300]!r}")
-                    return
-        except OSError as error:
-            failures.append(str(error))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=client, args=(requests,), daemon=True) for requests in work]
-    for thread in threads:
-        thread.start()
-    start = time.perf_counter()
-    begin.set()
-    for thread in threads:
-        thread.join()
-    seconds = time.perf_counter() - start
-    if failures:
-        raise RuntimeError(f"{len(failures)} of {len(threads)} clients failed: {failures[0]}")
-    return Load(len(waits), seconds, tuple(waits))
+                    raise RuntimeError(f"answered {status}: {body[:300]!r}")
 
 
 def _more(connection: socket.socket) -> bytes:
     block = connection.recv(_BLOCK_BYTES)
     if not block:
-        raise ConnectionError("the server ended the connection")
+        raise ConnectionError("the server ended the connection within an answer")
     return block
