@@ -7,18 +7,22 @@ import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from bench import rows
 from bench.calibration import calibrate
-from bench.harness import Row, Settings, Skipped
+from bench.harness import Failed, Result, Row, Settings, Skipped, attempt
 
 ROWS: tuple[str, ...] = tuple(sorted(item.name for item in pkgutil.iter_modules(rows.__path__)))
 """One module each, with a function `run`."""
 
+Measure = Callable[[Settings], Iterable[Result]]
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the rows that `arguments` name, or all; return 1 when one missed its goal."""
+    """Run the rows that `arguments` name, or all; return 1 when one missed its goal or failed."""
     asked = _parser().parse_args(arguments)
     if asked.list:
         for name in ROWS:
@@ -26,15 +30,32 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     settings = Settings(pairs=asked.pairs, long=asked.long)
     calibration = calibrate()
-    found: list[Row | Skipped] = []
-    for name in asked.rows or ROWS:
-        found += _measure(name, settings)
+    found = measure_all({name: partial(_run, name) for name in asked.rows or ROWS}, settings)
     if asked.output == "json":
         document = {"calibration": calibration, "rows": [entry.to_dict() for entry in found]}
         print(json.dumps(document, indent=2))
     else:
         _print_table(found, calibration)
-    return 0 if all(entry.ok for entry in found if isinstance(entry, Row)) else 1
+    return exit_status(found)
+
+
+def measure_all(rows_by_name: Mapping[str, Measure], settings: Settings) -> list[Result]:
+    """Measure one after the other and say each row on standard error as soon as it is known.
+
+    What fails is a row of its own, and keeps none of the others from being measured.
+    """
+    found: list[Result] = []
+    for name, run in rows_by_name.items():
+        for entry in attempt(name, partial(run, settings)):
+            print(entry, file=sys.stderr, flush=True)
+            found.append(entry)
+    return found
+
+
+def exit_status(found: Iterable[Result]) -> int:
+    """Return 1 when a row missed its goal or could not be measured, else 0."""
+    bad = (isinstance(entry, Failed) or (isinstance(entry, Row) and not entry.ok) for entry in found)
+    return int(any(bad))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,29 +68,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(name: str, settings: Settings) -> Sequence[Row | Skipped]:
-    found: Sequence[Row | Skipped] = importlib.import_module(f"bench.rows.{name}").run(settings)
-    for entry in found:
-        print(entry, file=sys.stderr, flush=True)
+def _load(name: str) -> Any:
+    return importlib.import_module(f"bench.rows.{name}")
+
+
+def _run(name: str, settings: Settings) -> Iterable[Result]:
+    found: Iterable[Result] = _load(name).run(settings)
     return found
 
 
 def _summary(name: str) -> str:
-    return (importlib.import_module(f"bench.rows.{name}").__doc__ or "").splitlines()[0]
+    return (_load(name).__doc__ or "").splitlines()[0]
 
 
-def _print_table(found: Sequence[Row | Skipped], calibration: dict[str, float]) -> None:
-    measured = [entry for entry in found if isinstance(entry, Row)]
+def _print_table(found: Sequence[Result], calibration: dict[str, float]) -> None:
     print("Calibration of this machine now: " + ", ".join(f"{name} {value:.4g}" for name, value in calibration.items()))
-    print(f"{'row':18} {'ratio':>7} {'95 % interval':>16} {'goal':>9}  verdict  what")
-    for entry in measured:
-        low, high = entry.interval
-        between, goal = f"{low:.2f} to {high:.2f}", f"{'>=' if entry.at_least else '<='} {entry.goal:g}"
-        verdict = "met" if entry.ok else "MISSED"
-        print(f"{entry.name:18} {entry.ratio:7.2f} {between:>16} {goal:>9}  {verdict:7}  {entry.what}")
+    print(f"{'row':22} {'ratio':>7} {'95 % interval':>22} {'goal':>7}  verdict  what")
+    for entry in found:
+        if isinstance(entry, Row):
+            figures = f"{entry.ratio:7.2f} {entry.between:>22} {entry.wanted:>7}"
+            print(f"{entry.name:22} {figures}  {entry.verdict:7}  {entry.what}")
     for entry in found:
         if isinstance(entry, Skipped):
-            print(f"{entry.name:18} skipped: {entry.reason}")
+            print(f"{entry.name:22} skipped: {entry.reason}")
+        elif isinstance(entry, Failed):
+            print(f"{entry.name:22} FAILED: {entry.reason.splitlines()[0]}")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@ and at most 80 MiB.
 from __future__ import annotations
 
 import shutil
+from functools import partial
+from pathlib import Path
 
+from bench.command import Program
 from bench.files import write_sparse
-from bench.harness import Pairs, Row, Settings, Skipped, row
+from bench.harness import Pairs, Row, Settings, Skipped, in_turn, row
 from bench.plane import control_plane
 
 GIB = 1024**3
@@ -29,13 +32,14 @@ def run(settings: Settings) -> list[Row | Skipped]:
         small = write_sparse(chainloop.folder / "small.bin", SMALL_BYTES)
         chainloop("attestation", "init", "--project", "bench", "--workflow", "build")
         for number in range(settings.rounds(2)):
-            peaks = [
-                chainloop.usage("attestation", "add", "--name", f"{file.stem}-{number}", "--value", file).peak_mib
-                for file in (large, small)
-            ]
+            peaks = in_turn(number, partial(_peak, chainloop, large, number), partial(_peak, chainloop, small, number))
             pairs.add(*peaks)
             absolute.add(peaks[0], MOST_MIB)
     return [
         row("client-memory", "peak of add, 10 GiB / 1 KiB", 1.3, pairs, "MiB"),
         row("client-memory-max", f"peak of add, 10 GiB / {MOST_MIB:g} MiB", 1.0, absolute, "MiB"),
     ]
+
+
+def _peak(chainloop: Program, file: Path, number: int) -> float:
+    return chainloop.usage("attestation", "add", "--name", f"{file.stem}-{number}", "--value", file).peak_mib

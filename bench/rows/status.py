@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.calibration import Yardstick
 from bench.command import Program, run_measured
-from bench.harness import Pairs, Row, Settings, row
+from bench.harness import Pairs, Row, Settings, in_turn, row
 from bench.recorded import GO
 
 MATERIALS = 20
@@ -28,7 +28,11 @@ def run(settings: Settings) -> list[Row]:
         folder = Path(name)
         chainloop, yardstick = _craft(folder), Yardstick(folder)
         for number in range(1 + settings.rounds(25)):
-            ours, bare = chainloop.usage("attestation", "status"), run_measured([sys.executable, "-c", "pass"], folder)
+            ours, bare = in_turn(
+                number,
+                lambda: chainloop.usage("attestation", "status"),
+                lambda: run_measured([sys.executable, "-c", "pass"], folder),
+            )
             if number:
                 wall.add(ours.milliseconds, bare.milliseconds)
                 peak.add(ours.peak_mib, GO.status_mib)

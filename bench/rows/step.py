@@ -11,12 +11,13 @@ import base64
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 from bench.calibration import Yardstick
 from bench.command import PROJECT, Program, run_measured
 from bench.files import write_random
-from bench.harness import Pairs, Row, Settings, row
+from bench.harness import Pairs, Row, Settings, in_turn, row
 from bench.jobs import JobMaker
 from bench.plane import Plane, control_plane
 from bench.recorded import GO
@@ -39,12 +40,15 @@ def run(settings: Settings) -> list[Row]:
         yardstick = Yardstick(plane.folder)
         trips.add(_count_round_trips(chainloop, files), MOST_ROUND_TRIPS)
         for number in range(1 + settings.rounds()):
-            script = bare.prepare(files)
-            ours = chainloop.usage(*_craft(files)).milliseconds
-            theirs = run_measured([sys.executable, *script], chainloop.folder, chainloop.env).milliseconds
+            bare_words = [sys.executable, *bare.prepare(files)]
+            ours, theirs = in_turn(
+                number,
+                lambda: chainloop.usage(*_craft(files)),
+                partial(run_measured, bare_words, chainloop.folder, chainloop.env),
+            )
             fewer = chainloop.usage(*_craft(files[:GO_MATERIALS])).milliseconds
             if number:
-                wall.add(ours, theirs)
+                wall.add(ours.milliseconds, theirs.milliseconds)
                 paced.add(fewer / yardstick.seconds(), 1000 * GO.step_seconds / GO.yardstick_seconds)
     what = f"a step with {MATERIALS} materials, one process"
     go = f"a step with {GO_MATERIALS} materials, one process / the Go product's five, by yardstick"
