@@ -1,10 +1,12 @@
 """The least that a Flask server can do: say hello, and commit one row durably. What ours is compared with.
 
-Started by gunicorn as the control plane's workers are: same workers, same threads.
+Started by gunicorn with as many workers and threads as the control plane has. With `BENCH_SHARED` set it is also
+loaded as that is: before the fork, and kept from the search for garbage, so that the workers share its memory.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
@@ -36,3 +38,8 @@ def commit() -> Response:
     """Keep the body; when the answer comes it is on the disk."""
     _database().execute("INSERT INTO kept (body) VALUES (?)", (request.get_data(),))
     return Response('{"kept":true}', mimetype="application/json")
+
+
+if os.environ.get("BENCH_SHARED"):
+    gc.collect()
+    gc.freeze()

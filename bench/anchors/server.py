@@ -28,14 +28,15 @@ class Bare:
 
 
 @contextmanager
-def bare_flask() -> Iterator[Bare]:
-    """Start it; end it at the end of the block."""
+def bare_flask(*, shared: bool = False) -> Iterator[Bare]:
+    """Start it; end it at the end of the block. `shared`: loaded once, before the fork, as the control plane is."""
     with tempfile.TemporaryDirectory(prefix="chainloop-bench-") as name:
         port = free_port()
         words = [SERVER_PYTHON, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
         words += ["--workers", str(DEFAULT_WORKERS), "--threads", str(DEFAULT_THREADS), "--worker-class", "gthread"]
-        words += ["--keep-alive", "30", "bench.anchors.flask_app:app"]
+        words += ["--keep-alive", "30", *(["--preload"] if shared else []), "bench.anchors.flask_app:app"]
         env = {**os.environ, "BENCH_DATABASE": str(Path(name) / "kept.sqlite"), "PYTHONPATH": str(PROJECT)}
+        env |= {"BENCH_SHARED": "1"} if shared else {}
         process = subprocess.Popen(words, cwd=PROJECT, env=env)
         try:
             _wait(port)
