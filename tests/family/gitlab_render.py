@@ -33,8 +33,11 @@ GITLAB = (
     Input("report-name", "", "Name of the report in merge requests.", default="Chainloop attestation"),
 )
 """Inputs of the template alone. An empty image would be no valid one, so there is one in which the job can speak."""
+OF_MANY_JOBS = tuple(row for row in GITLAB if row.name != "stage")
+"""Those of the template for many jobs, which has its stages."""
 SAID_BY_THE_TEMPLATE = frozenset({"job-status"})
 """Options that are no inputs here: the template's own scripts say them."""
+SAID_FOR_MANY_JOBS = SAID_BY_THE_TEMPLATE | {"remote-state", "attestation-id", "sealed-handle", "job-index"}
 DEFAULTS = {"report-dir": REPORTS}
 """Where a default of the command line is not what a template needs."""
 
@@ -42,10 +45,18 @@ _ONE_PER_LINE = (Kind.PAIRS, Kind.LIST)
 _LINE = re.compile(r"^(?P<indent> *)(?P<mark>#|<!--) (?P<edge>begin|end) (?P<name>[\w-]+)( -->)?$")
 
 
-def inputs(command: str = "craft") -> tuple[Input, ...]:
-    """Return the inputs of the template that become variables; secrets are none of them."""
-    rows = (*CONNECTION, *step_inputs(command), *(row for row in INSTALL if Plugin.GITLAB in row.plugins))
-    return tuple(row for row in rows if not row.secret and row.name not in SAID_BY_THE_TEMPLATE)
+def inputs(*commands: str, without: Iterable[str] = SAID_BY_THE_TEMPLATE) -> tuple[Input, ...]:
+    """Return the inputs of a template that become variables, by default of `craft`; secrets are none of them."""
+    steps = [row for command in commands or ("craft",) for row in step_inputs(command)]
+    install = [row for row in INSTALL if Plugin.GITLAB in row.plugins]
+    # Two commands may share an option.
+    rows = {row.name: row for row in (*CONNECTION, *steps, *install)}
+    return tuple(row for row in rows.values() if not row.secret and row.name not in without)
+
+
+def inputs_of_many_jobs() -> tuple[Input, ...]:
+    """Return the inputs of the template for many jobs."""
+    return inputs("init", "push", without=SAID_FOR_MANY_JOBS)
 
 
 def secrets(command: str = "craft") -> tuple[Input, ...]:
@@ -120,12 +131,15 @@ def readme_parts() -> Mapping[str, list[str]]:
 
 
 def template_parts() -> Mapping[str, list[str]]:
-    """Return what is made in `attestation.yml`."""
+    """Return what is made in the templates."""
     return {
         "inputs": spec_lines((*GITLAB, *inputs())),
         "variables": variable_lines(inputs()),
         "install": [*script_lines("find"), *script_lines("install")],
         "finish": [*script_lines("find"), *script_lines("finish")],
+        "many-inputs": spec_lines((*OF_MANY_JOBS, *inputs_of_many_jobs())),
+        "many-variables": variable_lines(inputs_of_many_jobs()),
+        "share": script_lines("share"),
     }
 
 
@@ -147,7 +161,8 @@ def fill(text: str, parts: Mapping[str, list[str]]) -> str:
 
 def rendered() -> dict[Path, str]:
     """Return every file with what it should hold."""
-    files = {FOLDER / "templates" / "attestation.yml": template_parts(), FOLDER / "README.md": readme_parts()}
+    templates = sorted((FOLDER / "templates").glob("*.yml"))
+    files = {**dict.fromkeys(templates, template_parts()), FOLDER / "README.md": readme_parts()}
     return {path: fill(path.read_text(encoding="utf-8"), parts) for path, parts in files.items()}
 
 
