@@ -34,6 +34,11 @@ class Pipeline:
     log: str
     """Stdout and stderr of the runner, without colours."""
 
+    @property
+    def ran(self) -> set[str]:
+        """Return the names of jobs that were started."""
+        return set(re.findall(r"^(\S.*?) +starting shell", self.log, re.MULTILINE))
+
     def job(self, name: str) -> str:
         """Return the lines of one job's log."""
         lines = (line for line in self.log.splitlines() if line.split(" ", 1)[0] == name)
