@@ -99,6 +99,17 @@ def test_options_that_do_not_say_which_attestation_is_meant_are_refused(pipeline
     assert expected in answer.stderr
 
 
+@pytest.mark.parametrize(("status", "state"), [("failed", "error"), ("canceled", "canceled")])
+def test_a_last_job_ends_what_another_one_began_as_the_jobs_have_ended(pipeline, status, state):
+    pipeline.begin()
+    pipeline.add("version", "1.0")
+
+    ended = pipeline.machine()("attestation", "push", "--job-status", status)
+
+    assert ended.status == 0, ended.stderr
+    assert [run["state"] for run in pipeline.job.runs()] == [state]
+
+
 def test_describe_shows_which_run_goes_on_with_which(pipeline):
     pipeline.begin()
     pipeline.machine()("attestation", "reset")
