@@ -99,7 +99,9 @@ class Project:
     def run(self, *words: str, variables: Mapping[str, str] | None = None, timeout_seconds: int = 120) -> Pipeline:
         """Commit and run the pipeline, or the jobs that are named."""
         self.commit()
-        project = {**_OF_THE_SERVER, **self.variables, **(variables or {})}
+        # GitLab Runner's own folder beside a job's checkout; the state of an attestation lies there.
+        scratch = {"RUNNER_TEMP_PROJECT_DIR": f"{self.folder.parent}/scratch/$CI_JOB_ID"}
+        project = {**_OF_THE_SERVER, **scratch, **self.variables, **(variables or {})}
         # Their type is said, else a value that begins with a slash would be taken for a file.
         typed = {name: {"type": "variable", "values": {"*": value}} for name, value in project.items()}
         self.write(".gitlab-ci-local-variables.yml", json.dumps(typed))

@@ -37,7 +37,13 @@ OF_MANY_JOBS = tuple(row for row in GITLAB if row.name != "stage")
 """Those of the template for many jobs, which has its stages."""
 SAID_BY_THE_TEMPLATE = frozenset({"job-status", "job-workflow"})
 """Options that are no inputs here: the template's own scripts say the one, GitHub alone has the other."""
-SAID_FOR_MANY_JOBS = SAID_BY_THE_TEMPLATE | {"remote-state", "attestation-id", "sealed-handle", "job-index"}
+SAID_FOR_MANY_JOBS = SAID_BY_THE_TEMPLATE | {
+    "remote-state",
+    "attestation-id",
+    "sealed-handle",
+    "job-index",
+    "resume",
+}
 DEFAULTS = {"report-dir": REPORTS}
 """Where a default of the command line is not what a template needs."""
 

@@ -151,8 +151,7 @@ def test_several_attestations_of_one_pipeline_do_not_meet(job: Job, project: Pro
     entries = [{"local": "templates/attestation.yml", "inputs": each} for each in inputs.values()]
     project.write_pipeline({"include": entries, "build": BUILD})
 
-    # One after the other: this runner gives all jobs one checkout, GitLab each its own.
-    pipeline = project.run("--concurrency", "1")
+    pipeline = project.run()
 
     assert pipeline.status == 0, pipeline.log
     assert states(job) == ["success", "success"]

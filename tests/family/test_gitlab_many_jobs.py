@@ -1,4 +1,4 @@
-"""One attestation of a whole GitLab pipeline: begun by its first job, added to by many, pushed or ended by a last one."""
+"""One attestation of a whole GitLab pipeline: its first job begins it, many add to it, a last one pushes or ends it."""
 
 from __future__ import annotations
 
@@ -93,3 +93,17 @@ def test_a_job_outside_of_the_pipelines_attestation_is_told_so(job: Job, project
 
     assert pipeline.status == 1
     assert "no attestation was begun for this job" in pipeline.log
+
+
+def test_t04_a_pipeline_without_secrets_is_green_and_begins_nothing(job: Job, project: Project) -> None:
+    for name in ("CHAINLOOP_TOKEN", "CHAINLOOP_SIGNING_KEY"):
+        del project.variables[name]
+    project.write("contract.yaml", CONTRACT)
+    include = {"local": "many-jobs.yml", "inputs": {"contract": "contract.yaml"}}
+    project.write_pipeline({"include": [include], "build": BUILD})
+
+    pipeline = project.run(variables={"CI_COMMIT_REF_PROTECTED": "false"})
+
+    assert pipeline.status == 0, pipeline.log
+    assert "WRN" in pipeline.log
+    assert job.runs() == []

@@ -16,7 +16,14 @@ import yaml
 
 from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Plugin, step_inputs
-from tests.family.gitlab_render import GITLAB, ROOT, SAID_BY_THE_TEMPLATE, rendered
+from tests.family.gitlab_render import (
+    GITLAB,
+    OF_MANY_JOBS,
+    ROOT,
+    SAID_BY_THE_TEMPLATE,
+    inputs_of_many_jobs,
+    rendered,
+)
 from tests.family.gitlab_spec import Reference, Spec, read_spec
 
 FOLDER = ROOT / "gitlab"
@@ -26,9 +33,19 @@ SCRIPTS = sorted((FOLDER / "scripts").glob("*.sh"))
 SCRIPT_KEYS = ("script", "before_script", "after_script")
 
 
+TEMPLATES = {
+    name: read_spec((FOLDER / "templates" / f"{name}.yml").read_text()) for name in ("attestation", "many-jobs")
+}
+
+
 @pytest.fixture(scope="module")
 def spec() -> Spec:
-    return read_spec((FOLDER / "templates" / "attestation.yml").read_text(encoding="utf-8"))
+    return TEMPLATES["attestation"]
+
+
+@pytest.fixture(params=sorted(TEMPLATES))
+def each(request: pytest.FixtureRequest) -> Spec:
+    return TEMPLATES[request.param]
 
 
 def scripts_of(document: Any) -> Iterator[Any]:
@@ -49,19 +66,28 @@ def test_the_inputs_are_the_options_of_the_command_and_what_gitlab_asks_for(spec
     assert set(spec.inputs) == public | {row.name for row in GITLAB}
 
 
-def test_each_input_has_the_description_type_and_default_of_its_option(spec: Spec) -> None:
+def test_the_inputs_for_many_jobs_are_those_of_the_first_and_the_last(spec: Spec) -> None:
+    many = TEMPLATES["many-jobs"]
+
+    assert set(many.inputs) == {row.name for row in (*OF_MANY_JOBS, *inputs_of_many_jobs())}
+    assert {"workflow", "bundle", "source"} <= set(many.inputs)
+    assert set(many.inputs) - set(spec.inputs) == set()
+
+
+def test_each_input_has_the_description_type_and_default_of_its_option(each: Spec) -> None:
     types = {Kind.SWITCH: "boolean", Kind.NUMBER: "number"}
     for row in TABLE:
-        if row.name not in spec.inputs:
+        if row.name not in each.inputs:
             continue
-        entry = spec.inputs[row.name]
+        entry = each.inputs[row.name]
         assert entry["description"].startswith(row.help), row.name
         assert entry.get("type", "string") == types.get(row.kind, "string"), row.name
         assert set(entry.get("options", ())) - {""} == set(row.choices), row.name
 
 
-def test_no_secret_is_an_input_or_a_variable_of_the_template(spec: Spec) -> None:
-    text = (FOLDER / "templates" / "attestation.yml").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_no_secret_is_an_input_or_a_variable_of_a_template(name: str) -> None:
+    text, spec = (FOLDER / "templates" / f"{name}.yml").read_text(encoding="utf-8"), TEMPLATES[name]
     secret = {row for row in (*CONNECTION, *step_inputs("craft"), *INSTALL) if row.secret}
 
     assert secret
@@ -69,18 +95,18 @@ def test_no_secret_is_an_input_or_a_variable_of_the_template(spec: Spec) -> None
     assert [row.env for row in secret if re.search(rf"^ *{row.env}:", text, re.MULTILINE)] == []
 
 
-def test_t01_no_input_stands_in_a_script(spec: Spec) -> None:
-    entries = list(scripts_of(spec.body))
+def test_t01_no_input_stands_in_a_script(each: Spec) -> None:
+    entries = list(scripts_of(each.body))
 
     assert len(entries) > 5
     assert [entry for entry in entries if "$[[" in str(entry)] == []
 
 
-def test_every_value_is_one_that_gitlab_takes_as_a_variable(spec: Spec) -> None:
+def test_every_value_is_one_that_gitlab_takes_as_a_variable(each: Spec) -> None:
     """GitLab takes texts and whole numbers, and no booleans, though its switches are some."""
-    given = {name: True for name, row in spec.inputs.items() if row.get("type") == "boolean"}
+    given = {name: True for name, row in each.inputs.items() if row.get("type") == "boolean"}
 
-    for job in spec.interpolated(given).values():
+    for job in each.interpolated(given).values():
         for name, value in job.get("variables", {}).items():
             assert type(value) in (str, int), name
 
@@ -94,8 +120,8 @@ def test_the_ready_job_and_the_one_to_extend_have_the_same_variables(spec: Spec)
     assert body["attest"]["stage"] == ".post"
 
 
-def test_two_includes_with_other_inputs_do_not_change_each_other(spec: Spec) -> None:
-    api, web = (spec.interpolated({"as": name, "attestation": name}) for name in ("api", "web"))
+def test_two_includes_with_other_inputs_do_not_change_each_other(each: Spec) -> None:
+    api, web = (each.interpolated({"as": name, "attestation": name}) for name in ("api", "web"))
 
     merged = {**api, **web}
 
@@ -112,11 +138,22 @@ def test_a_switch_takes_only_a_boolean(spec: Spec, value: Any) -> None:
         spec.interpolated({"dry-run": value})
 
 
-def test_gitlabs_own_schema_accepts_the_template(spec: Spec, tmp_path: Path) -> None:
+def test_gitlabs_own_schema_accepts_the_template(each: Spec, tmp_path: Path) -> None:
     body = tmp_path / "template.yml"
-    body.write_text(_dump(spec.interpolated()))
+    body.write_text(_dump(each.interpolated()))
 
     assert check_schema(body) == ""
+
+
+def test_gitlabs_own_schema_accepts_the_example() -> None:
+    assert check_schema(ROOT / "examples" / "gitlab" / ".gitlab-ci.yml") == ""
+
+
+def test_gitlabs_own_schema_finds_a_fault(each: Spec, tmp_path: Path) -> None:
+    body = tmp_path / "template.yml"
+    body.write_text(_dump(each.interpolated() | {"wrong": {"script": 7}}))
+
+    assert "script" in check_schema(body)
 
 
 def check_schema(path: Path) -> str:
