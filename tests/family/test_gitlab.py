@@ -342,15 +342,19 @@ def test_a_job_that_should_have_a_token_and_has_none_is_told_its_name(job: Job, 
 # --- secrets ----------------------------------------------------------------------------------------------------------
 
 
+PASSWORDS = ("CHAINLOOP_SIGNING_PASSWORD", "CHAINLOOP_REGISTRY_PASSWORD", "CI_JOB_TOKEN")
+
+
 @pytest.mark.parametrize("materials", ["binary=out/app\nversion=1.2.3", "binary=nothing-here"])
 def test_t07_neither_token_nor_key_is_in_a_log_or_a_file(job: Job, project: Project, materials: str) -> None:
-    project.variables["CHAINLOOP_SIGNING_KEY"] = job.key.read_text()
+    canaries = {name: f"canary-{name.lower()}-7f3a9c" for name in PASSWORDS}
+    project.variables |= {"CHAINLOOP_SIGNING_KEY": job.key.read_text(), **canaries}
     project.include({"materials": materials, "debug": True}, {"build": BUILD})
 
     pipeline = project.run()
 
-    secrets = [job.token, *(line for line in job.key.read_text().splitlines() if len(line) > 40)]
-    assert len(secrets) > 1
+    secrets = [job.token, *canaries.values(), *(line for line in job.key.read_text().splitlines() if len(line) > 40)]
+    assert len(secrets) > len(PASSWORDS) + 1
     for secret in secrets:
         assert secret not in pipeline.log
     assert leaks(project, secrets) == []

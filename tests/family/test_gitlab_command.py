@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -226,6 +227,35 @@ def test_what_the_job_imports_has_no_say_in_the_command(
 
     assert done.returncode == 0, done.stderr
     assert "0.1.0" in done.stdout
+
+
+def put_command(place: Path) -> Path:
+    """Put a command where an installation has it."""
+    command = place / "chainloop-91" / "bin" / "chainloop"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\necho installed\n")
+    command.chmod(0o755)
+    return command
+
+
+def test_after_script_finds_what_script_installed_though_another_place_is_there_now(image: Image) -> None:
+    put_command(image.folder)
+    (image.folder / "later").mkdir()
+
+    done = image.run("chainloop", env={"RUNNER_TEMP_PROJECT_DIR": str(image.folder / "later")})
+
+    assert (done.returncode, done.stdout) == (0, "installed\n"), done.stderr
+
+
+def test_a_command_that_somebody_else_has_put_there_is_not_run(image: Image) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a folder that is somebody else's")
+    os.chown(put_command(image.folder).parents[1], 12345, 12345)
+
+    done = image.run("chainloop")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no command `chainloop`" in done.stderr
 
 
 # --- as a pipeline ----------------------------------------------------------------------------------------------------
