@@ -9,7 +9,10 @@ import uuid
 
 _SHORTEST_SECRET = 4
 """A mask of fewer characters would blot out half of the log and hide nothing."""
-_COMMAND = re.compile(r"^\s*(::|##\[)", re.MULTILINE)
+_SHORTEST_LINE = 8
+"""The same for a line of a secret that has several."""
+# The runner looks for the newer form at the beginning of a line, for the older one anywhere in it.
+_COMMAND = re.compile(r"(^\s*:|##)(:|\[)", re.MULTILINE)
 
 
 class InstallError(Exception):
@@ -37,16 +40,17 @@ def show(title: str, text: str) -> None:
     """Write another program's output, folded; none of its lines can be a workflow command."""
     # Two ways, since runners other than GitHub's know no stop-commands.
     token = uuid.uuid4().hex
-    lines = _COMMAND.sub(lambda match: match[0][:-1] + " " + match[0][-1], text).rstrip()
+    lines = _COMMAND.sub(r"\1 \2", text).rstrip()
     _write(f"::group::{escape(title)}\n::stop-commands::{token}\n{lines}\n::{token}::\n::endgroup::")
 
 
 def mask(secret: str) -> None:
     """Let the runner hide a secret in everything that the job prints from now on; each line of it by itself."""
-    for line in secret.splitlines():
-        text = line.strip()
+    lines = [line.strip() for line in secret.splitlines()]
+    shortest = _SHORTEST_LINE if len(lines) > 1 else _SHORTEST_SECRET
+    for text in lines:
         # What stands around a PEM block is the same for all keys.
-        if len(text) >= _SHORTEST_SECRET and not text.startswith("-----"):
+        if len(text) >= shortest and not text.startswith("-----"):
             _write(f"::add-mask::{escape(text)}")
 
 
