@@ -47,6 +47,8 @@ def test_a_later_step_reads_the_outputs(repository: Repository, job: Job) -> Non
         "state": "success",
         "compliant": "true",
         "missing-materials": "[]",
+        "attestation-id": "",
+        "sealed-handle": "",
     }
 
 

@@ -30,6 +30,15 @@ def test_jobs_that_share_no_folder_craft_one_attestation(pipeline):
     assert sorted(item["name"] for item in detail["materials"]) == ["binary", "version"]
 
 
+def test_the_last_job_ends_the_run_as_the_others_have_ended(pipeline):
+    pipeline.begin()
+
+    pushed = pipeline.machine()("attestation", "push", "--job-status", "failure")
+
+    assert pushed.status == 0, pushed.stderr
+    assert [(run["state"], run["reason"]) for run in pipeline.job.runs()] == [("error", "the job failed")]
+
+
 def test_no_job_leaves_a_state_file(pipeline):
     pipeline.begin()
     pipeline.add("version", "1.0")
