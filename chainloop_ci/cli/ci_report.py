@@ -120,7 +120,7 @@ class CiReport:
     def note_queued(self, path: str) -> None:
         """Take notice that the attestation was signed and is kept in a file, for `push --resume`."""
         self.bundle = path
-        self.outputs["state"] = "queued"
+        self.outputs |= {"state": "queued", "bundle-path": self._bundle_path()}
 
     def note_error(self, error: ChainloopError, status: int) -> None:
         """Take notice of why the command fails, and of the status that it has for it."""

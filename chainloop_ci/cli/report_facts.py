@@ -114,6 +114,8 @@ def _state(told: Told) -> str:
     """Return the run's state, or what is said in place of one; empty when there is no run, or nobody knows more."""
     if told.pushed:
         return told.pushed.stored.state.value
+    if known := told.outputs.get("state"):
+        return known
     if told.exit_status == UNREACHABLE:
         return "unreachable"
     if told.ended or told.state is None or (told.error and told.error.code == "run-ended"):

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from chainloop_ci.queued import MAX_EMBEDDED_BYTES
-from tests.integration.live import CONTRACT, Answer, Job
+from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
 
 NOBODY = "http://127.0.0.1:1"
 NAMES = ("--project", "hello", "--workflow", "build")
 MATERIALS = ("--material", "binary=app", "--material", "version=1.2.3")
 CRAFT = ("attestation", "craft", *NAMES, *MATERIALS)
 QUEUE = {"CHAINLOOP_ON_UNREACHABLE": "queue"}
-DOWN = {**QUEUE, "CHAINLOOP_CONTROL_PLANE_API": NOBODY}
+DOWN = {**QUEUE, **IMPATIENT, "CHAINLOOP_CONTROL_PLANE_API": NOBODY}
 
 
 @pytest.fixture
@@ -286,6 +286,7 @@ def test_the_ci_system_is_told_that_it_is_kept_and_where(built: Job) -> None:
     told = outputs(built)
     assert told["CHAINLOOP_OUTPUT_STATE"].strip('"') == "queued"
     assert told["CHAINLOOP_OUTPUT_BUNDLE_PATH"].strip('"') == queued_file(built).name
+    assert "| State | `queued` |" in (built.chainloop.folder / "report" / "report.md").read_text()
 
 
 def test_a_state_that_jobs_share_cannot_be_kept_where_nobody_answers(built: Job) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.family.test_event_table import FORK, event, with_head
-from tests.integration.live import CONTRACT, Job
+from tests.integration.live import CONTRACT, IMPATIENT, Job
 from tests.unit.runners.environments import github, gitlab
 from tests.unit.stub_server import Reply, stub_server
 
@@ -103,7 +103,7 @@ def test_r35_without_a_contract_a_fork_s_job_says_that_nothing_was_checked(forke
     ],
 )
 def test_r35_whatever_goes_wrong_a_fork_s_job_is_green(forked: Job, words: tuple[str, ...]) -> None:
-    ended = forked.chainloop("attestation", *words)
+    ended = forked.chainloop("attestation", *words, env=IMPATIENT)
 
     assert ended.status == 0, ended.stderr
     assert "WRN" in ended.stderr
