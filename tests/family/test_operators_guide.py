@@ -241,7 +241,7 @@ def test_the_nightly_backup_removes_old_ones_of_its_own_and_nothing_that_was_nam
     names = ("2026-01-05T023000", "2026-01-06T024512", "before-2", "first", "2026-yearly")
     for name in names:
         (tmp_path / name / "blobs").mkdir(parents=True)
-    (tmp_path / "etc.tar.gz").touch()
+    (tmp_path / "a-file.tar.gz").touch()
     for path in tmp_path.iterdir():
         if path.name != names[1]:
             os.utime(path, (0, 0))
@@ -249,7 +249,7 @@ def test_the_nightly_backup_removes_old_ones_of_its_own_and_nothing_that_was_nam
     subprocess.run(shlex.split(line.replace("/var/backups/chainloop", str(tmp_path))), check=True)
 
     assert f"-name '{KEPT_FOR_TWO_WEEKS}'" in line
-    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "etc.tar.gz"}
+    assert {path.name for path in tmp_path.iterdir()} == {*names[1:], "a-file.tar.gz"}
 
 
 def test_the_guide_quotes_what_a_server_of_another_version_says() -> None:
