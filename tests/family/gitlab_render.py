@@ -146,6 +146,7 @@ def template_parts() -> Mapping[str, list[str]]:
         "many-inputs": spec_lines((*OF_MANY_JOBS, *inputs_of_many_jobs())),
         "many-variables": variable_lines(inputs_of_many_jobs()),
         "share": script_lines("share"),
+        "keep": script_lines("keep"),
     }
 
 

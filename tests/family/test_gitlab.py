@@ -251,6 +251,23 @@ def test_a_control_plane_that_does_not_answer_is_as_bad_as_the_pipeline_says(
     assert "127.0.0.1:9" in pipeline.job("chainloop")
 
 
+def test_what_is_queued_is_an_artifact_and_is_completed_later(job: Job, project: Project) -> None:
+    del project.variables["CHAINLOOP_CONTROL_PLANE_API"]
+    project.write("contract.yaml", CONTRACT)
+    names = {"project": "hello", "workflow": "build", "contract": "contract.yaml"}
+    nobody = {"control-plane": "http://127.0.0.1:9", "on-unreachable": "queue"}
+    project.include({**BOTH, **names, **nobody}, {"build": BUILD})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    (queued,) = (project.folder / "chainloop-report").glob("chainloop-queued-*.json")
+    resumed = job.chainloop("attestation", "push", "--resume", queued)
+    assert resumed.status == 0, resumed.stderr
+    (run,) = job.runs()
+    assert (run["state"], run["late"], run["runnerType"]) == ("success", True, "GITLAB_PIPELINE")
+
+
 # --- how the template gets there --------------------------------------------------------------------------------------
 
 

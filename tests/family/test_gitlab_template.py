@@ -111,6 +111,16 @@ def test_every_value_is_one_that_gitlab_takes_as_a_variable(each: Spec) -> None:
             assert type(value) in (str, int), name
 
 
+def test_the_report_is_one_that_a_merge_request_can_show(each: Spec) -> None:
+    """GitLab Docs, `artifacts:expose_as`: no patterns, no variables, a folder ends with a slash."""
+    shown = [job["artifacts"] for job in each.interpolated().values() if "expose_as" in job.get("artifacts", {})]
+
+    assert shown
+    for artifacts in shown:
+        assert re.fullmatch(r"[\w -]{1,100}", artifacts["expose_as"])
+        assert [path for path in artifacts["paths"] if re.search(r"[*$]|^\./|[^/]$", path)] == []
+
+
 def test_the_ready_job_and_the_one_to_extend_have_the_same_variables(spec: Spec) -> None:
     body = spec.interpolated({"as": "attest", "materials": "a=b"})
 
