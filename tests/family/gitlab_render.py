@@ -20,7 +20,7 @@ REPORTS = "chainloop-report"
 """Where the reports lie in the job's folder: artifacts are named by relative paths."""
 
 GITLAB = (
-    Input("as", "", "Name of the ready job; with a dot before it, that of the job to extend.", default="chainloop"),
+    Input("as", "", "Name of the ready job; the one to extend has a dot before it.", default="chainloop"),
     Input(
         "stage", "", "Stage of the ready job; `.post` is there in every pipeline, after all others.", default=".post"
     ),
