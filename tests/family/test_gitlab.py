@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -304,6 +307,20 @@ def test_the_example_is_built_tested_attested_and_deployed(tenant: Tenant, tmp_p
     (run,) = job.runs()
     assert run["state"] == "success"
     assert f"deploying what {run['attestationDigest']} attests" in pipeline.job("deploy")
+
+
+def test_the_template_comes_from_an_address(job: Job, project: Project) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=str(ROOT / "gitlab" / "templates"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as files:
+        threading.Thread(target=files.serve_forever, daemon=True).start()
+        remote = f"http://127.0.0.1:{files.server_address[1]}/attestation.yml"
+        project.write_pipeline({"include": [{"remote": remote, "inputs": BOTH}], "build": BUILD})
+
+        pipeline = project.run()
+
+        files.shutdown()
+    assert pipeline.status == 0, pipeline.log
+    assert states(job) == ["success"]
 
 
 # --- jobs without secrets ---------------------------------------------------------------------------------------------
