@@ -46,7 +46,7 @@ def _runner(run: Run) -> Check:
 def _source(run: Run) -> Check:
     if not run.ci.repository:
         return Check(Proof.NOT_SHOWN, "the job named no repository")
-    return Check(Proof.CLAIMED, f"{run.ci.repository} by the job's word; the forge was not asked")
+    return Check(Proof.CLAIMED, f"{run.ci.repository} by the job's word; {_why_claimed(run)}")
 
 
 def _commit(view: StatementView, run: Run) -> Check:
@@ -56,7 +56,12 @@ def _commit(view: StatementView, run: Run) -> Check:
     commit = signed or told
     if commit is None:
         return Check(Proof.NOT_SHOWN, "the job named no commit")
-    return Check(Proof.CLAIMED, f"{commit} by the job's word; the forge was not asked")
+    return Check(Proof.CLAIMED, f"{commit} by the job's word; {_why_claimed(run)}")
+
+
+def _why_claimed(run: Run) -> str:
+    # R20: a forge could confirm it only while its CI run still runs (R30).
+    return "late, not corroborated" if run.late else "the forge was not asked"
 
 
 def _contract(view: StatementView, run: Run, contract: Contract) -> Check:

@@ -41,6 +41,8 @@ def test_r20_a_late_run_says_so_wherever_it_is_shown(late: Job) -> None:
     stored = late.push()
 
     assert stored.status_code == 201, stored.text
+    said = stored.json["verification"]
+    assert all(said[name]["reason"].endswith("late, not corroborated") for name in ("source", "commit"))
     assert late.api.get(late.path).json["run"]["late"] is True
     assert [run["late"] for run in late.api.get("/workflow-runs").json["items"]] == [True]
 
