@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from chainloop_ci.errors import UsageError
+from chainloop_ci.errors import StateMissingError
 from chainloop_ci.records import record
 
 _SUCCEEDING = ("add", "push")
@@ -37,14 +37,18 @@ class Sharing:
         """Check that the state is meant to be in this job's file.
 
         Raises:
-            UsageError: the variable that shares it is set for the whole job, and this command was not told which it is.
+            StateMissingError: the jobs share one, and this command was not told which it is.
         """
-        if not self.is_alone and _is_for_all(env):
-            raise UsageError(
+        if self.is_unnamed(env):
+            raise StateMissingError(
                 "the state is shared (CHAINLOOP_REMOTE_STATE): --attestation-id (CHAINLOOP_ATTESTATION_ID) is missing",
                 hint="give the outputs attestation-id and sealed-handle of the job that ran `chainloop attestation "
-                "init`, or set the variable for that step alone",
+                "init`, if it has begun one; or set CHAINLOOP_REMOTE_STATE for that step alone",
             )
+
+    def is_unnamed(self, env: Mapping[str, str]) -> bool:
+        """Tell whether the jobs share a state, and this one was not told which: perhaps none was begun."""
+        return not (self.is_shared or self.is_alone) and _is_for_all(env)
 
     def is_wanted(self, env: Mapping[str, str]) -> bool:
         """Tell whether somebody asked for a shared state, for this command or for the whole job."""

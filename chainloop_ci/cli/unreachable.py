@@ -54,7 +54,8 @@ def _is_of_no_answer(world: World, error: ChainloopError) -> bool:
     if _is_no_answer(error):
         _remember(world)
         return True
-    return error.code in _FOLLOWS and _is_remembered(world)
+    # Where jobs share a state, the one that begins it has given out nothing when it got no answer.
+    return error.code in _FOLLOWS and (_is_remembered(world) or world.sharing.is_unnamed(world.env))
 
 
 def _is_no_answer(error: ChainloopError) -> bool:

@@ -72,8 +72,19 @@ def test_with_the_variable_of_init_for_the_whole_job_the_words_say_what_is_missi
 
     answer = pipeline.machine()(*add, env={"CHAINLOOP_REMOTE_STATE": "true"})
 
-    assert answer.status == 2
+    assert answer.status == 1
     assert "--attestation-id (CHAINLOOP_ATTESTATION_ID) is missing" in answer.stderr
+
+
+def test_where_no_attestation_was_begun_for_want_of_an_answer_the_other_jobs_warn(pipeline):
+    nobody = {"CHAINLOOP_CONTROL_PLANE_API": "http://127.0.0.1:9"}
+    policy = {"CHAINLOOP_REMOTE_STATE": "true", "CHAINLOOP_ON_UNREACHABLE": "warn"}
+    words = (("init",), ("add", "--name", "version", "--value", "1.0"), ("push",))
+
+    answers = [pipeline.machine()("attestation", *step, env={**nobody, **policy}) for step in words]
+
+    assert [answer.status for answer in answers] == [0, 0, 0], [answer.stderr for answer in answers]
+    assert all("nothing is attested by this command" in answer.stderr for answer in answers)
 
 
 def test_r35_a_job_without_secrets_checks_its_own_materials_whatever_is_shared(pipeline):
