@@ -246,7 +246,8 @@ def test_a_control_plane_that_does_not_answer_is_as_bad_as_the_pipeline_says(
     project: Project, choice: str, status: int
 ) -> None:
     del project.variables["CHAINLOOP_CONTROL_PLANE_API"]
-    project.include({**BOTH, "control-plane": "http://127.0.0.1:9", "on-unreachable": choice}, {"build": BUILD})
+    inputs = {"control-plane": "http://127.0.0.1:9", "patience": 2, "on-unreachable": choice}
+    project.include({**BOTH, **inputs}, {"build": BUILD})
 
     pipeline = project.run()
 

@@ -12,7 +12,7 @@ from defusedxml.ElementTree import fromstring
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from tests.family.github_files import LogCommand, read_commands, read_file, read_pairs
 from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE
-from tests.integration.live import CONTRACT, Answer, Job
+from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
 
 CRAFT = ("attestation", "craft", "--project", "hello", "--workflow", "build")
 BOTH = ("--material", "binary=app", "--material", "version=1.2.3")
@@ -155,7 +155,7 @@ def test_separate_steps_give_outputs_each(github: GitHubJob) -> None:
 
 
 def test_a_control_plane_that_is_down_is_told_apart_from_a_contract_that_is_not_met(github: GitHubJob) -> None:
-    down = github(*CRAFT, *BOTH, CHAINLOOP_CONTROL_PLANE_API="http://127.0.0.1:1")
+    down = github(*CRAFT, *BOTH, CHAINLOOP_CONTROL_PLANE_API="http://127.0.0.1:1", **IMPATIENT)
 
     assert down.status == 6
     assert (github.outputs()["state"], github.outputs()["run-id"]) == ("unreachable", "")
