@@ -9,10 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -65,16 +62,19 @@ def _works(environment: Path) -> bool:
 
 def _key(lock: Path) -> str:
     base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-    facts = (hashlib.sha256(lock.read_bytes()).hexdigest(), sys.version, base, sysconfig.get_platform())
+    machine = f"{sys.platform} {getattr(sys.implementation, '_multiarch', '')}"
+    facts = (hashlib.sha256(lock.read_bytes()).hexdigest(), sys.version, base, machine)
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
 
 
 def _fill(environment: Path, *, lock: Path, env: Mapping[str, str]) -> None:
+    from shutil import which  # here, not above, as all that only an install needs
+
     source, extra = _source(env)
     clean = {name: value for name, value in env.items() if _KEPT.fullmatch(name)}
     clean |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"} if "--no-index" in source else {}
     clean |= extra
-    uv = shutil.which("uv", path=env.get("PATH"))
+    uv = which("uv", path=env.get("PATH"))
     if uv:
         # Without uv's cache of interpreters; the one that was found is the one.
         _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(environment)], environment, clean)
@@ -109,6 +109,7 @@ def _source(env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
 def _pip(environment: Path, env: Mapping[str, str]) -> list[str]:
     """Return the command for pip in `environment`, run from the wheel that Python carries: it is not installed."""
     import ensurepip
+    import sysconfig
 
     folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), Path(ensurepip.__file__).parent / "_bundled"]
     wheels = sorted(wheel for folder in folders if folder for wheel in Path(folder).glob("pip-*.whl"))
@@ -121,6 +122,8 @@ def _pip(environment: Path, env: Mapping[str, str]) -> list[str]:
 
 
 def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> None:
+    import subprocess
+
     # In a folder of ours: uv would read the settings of the project that is being built, which a pull request changes.
     try:
         done = subprocess.run(

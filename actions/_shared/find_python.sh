@@ -9,8 +9,8 @@ readonly question='
 import sys
 sys.stdout.write("%d.%d.%d " % sys.version_info[:3])
 try:
-    import ensurepip, venv
-    sys.stdout.write("yes ")
+    from importlib.util import find_spec
+    sys.stdout.write("yes " if find_spec("ensurepip") and find_spec("venv") else "no ")
 except ImportError:
     sys.stdout.write("no ")
 sys.stdout.write(sys.executable)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import uuid
 
 _SHORTEST_SECRET = 4
 """A mask of fewer characters would blot out half of the log and hide nothing."""
@@ -39,7 +38,7 @@ def announce(error: InstallError) -> None:
 def show(title: str, text: str) -> None:
     """Write another program's output, folded; none of its lines can be a workflow command."""
     # Two ways, since runners other than GitHub's know no stop-commands.
-    token = uuid.uuid4().hex
+    token = os.urandom(16).hex()
     lines = _COMMAND.sub(r"\1 \2", text).rstrip()
     _write(f"::group::{escape(title)}\n::stop-commands::{token}\n{lines}\n::{token}::\n::endgroup::")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -64,6 +63,8 @@ def _trust_too(bundle: str, env: Mapping[str, str]) -> Path:
         raise InstallError(f"input ca-bundle: {bundle[:200]!r} cannot be read: {why}") from error
     if _BEGIN not in own:
         raise InstallError(f"input ca-bundle: expected a PEM file, found no certificate in {bundle[:200]!r}")
+    import ssl  # slow to load, and most jobs have no authority of their own
+
     machine = ssl.create_default_context().get_ca_certs(binary_form=True)
     text = "".join(ssl.DER_cert_to_PEM_cert(entry) for entry in machine) + own
     path = scratch_folder(env) / f"ca-{hashlib.sha256(text.encode()).hexdigest()[:16]}.pem"

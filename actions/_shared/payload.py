@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -63,6 +62,8 @@ def _digest(content: bytes) -> str:
 
 
 def _fill(folder: Path, *, checkout: Path, files: list[Path], texts: Mapping[str, bytes]) -> None:
+    import shutil  # here, not above: most steps find the copy made
+
     for path in files:
         target = folder / path.relative_to(checkout)
         target.parent.mkdir(parents=True, exist_ok=True)

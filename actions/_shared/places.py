@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,7 +15,12 @@ _MOST_BROKEN = 10
 
 def scratch_folder(env: Mapping[str, str]) -> Path:
     """Return the folder that goes with the job."""
-    return _make(Path(env.get("RUNNER_TEMP") or tempfile.gettempdir()) / "chainloop")
+    temp = env.get("RUNNER_TEMP")
+    if not temp:
+        from tempfile import gettempdir  # on machines that are no runner's
+
+        temp = gettempdir()
+    return _make(Path(temp) / "chainloop")
 
 
 def kept_folder(env: Mapping[str, str]) -> Path:
@@ -53,7 +55,9 @@ def provide(folder: Path, works: Callable[[Path], bool], fill: Callable[[Path], 
 
 
 def _fill(place: Path, fill: Callable[[Path], None]) -> None:
-    made = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
+    import shutil  # here, not above: most steps find everything made
+
+    made = place.with_name(f".{place.name}-{os.urandom(4).hex()}")
     try:
         made.mkdir()
         fill(made)

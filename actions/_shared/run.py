@@ -7,7 +7,6 @@ and its variables stay as they are; what is set here is set for the command alon
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -43,6 +42,8 @@ def become(command: list[str], env: dict[str, str]) -> NoReturn:
     sys.stdout.flush()
     if os.name != "nt":
         os.execve(command[0], command, env)
+    import subprocess
+
     # Windows has no exec: the caller would go on while the command runs.
     sys.exit(subprocess.run(command, env=env, check=False).returncode)
 
