@@ -69,7 +69,7 @@ SECONDS ?= 60
 fuzz: $(VENV)/.installed-dev $(VENV)/.installed-fuzz ## Fuzz every parser that reads foreign bytes (SECONDS=60 for each)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
-tools: ## Install the programs that some tests compare with (cue, cosign) into TOOLS
+tools: ## Install the programs and wheels that some tests need (cue, cosign, act, actionlint) into TOOLS
 	@PYTHON=$(PYTHON) CHAINLOOP_TOOLS=$(TOOLS) .ci/install-tools
 
 lock: $(VENV)/.installed-dev ## Resolve requirements/*.txt again from pyproject.toml

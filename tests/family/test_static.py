@@ -15,7 +15,13 @@ from tests.conftest import PROJECT
 from tests.family.github_render import ACTIONS
 
 ACTION_FILES = tuple(action.folder / "action.yml" for action in ACTIONS)
-WORKFLOWS = tuple(sorted((PROJECT / ".github" / "workflows").glob("*.yml")))
+WORKFLOWS = tuple(
+    sorted(
+        path
+        for folder in (PROJECT, PROJECT / "examples" / "github")
+        for path in (folder / ".github" / "workflows").glob("*.yml")
+    )
+)
 USES = re.compile(r"uses: *(?P<action>[^\s#]+)(?P<rest>.*)$", re.MULTILINE)
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 SUPPRESSED = re.compile(r"# zizmor: ignore\[[a-z-]+\](?P<reason>.*)$", re.MULTILINE)
