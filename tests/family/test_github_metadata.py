@@ -81,3 +81,10 @@ def test_a_readme_without_a_marker_is_an_error() -> None:
 
     with pytest.raises(ValueError, match="the marker «outputs» once, found it 0 times"):
         render_readme(text)
+
+
+def test_t07_the_install_masks_every_secret_input() -> None:
+    text = (ROOT / "actions" / "_shared" / "network.py").read_text(encoding="utf-8")
+    masked = set(re.findall(r'^(?:    |KEY = )"(CHAINLOOP_[A-Z_]+)"', text, re.MULTILINE))
+
+    assert masked == {entry.env for action in ACTIONS for entry in inputs_of(action) if entry.secret}
