@@ -47,7 +47,7 @@ lint: $(VENV)/.installed-dev ## Check format, style, types (three platforms) and
 	@$(BIN)/mypy
 	@$(BIN)/mypy --platform win32 -p chainloop_ci
 	@$(BIN)/mypy --platform darwin -p chainloop_ci
-	@for platform in linux win32 darwin; do $(BIN)/mypy --platform $$platform actions/_shared/*.py || exit 1; done
+	@for platform in linux win32 darwin; do $(BIN)/mypy --platform $$platform actions/_shared/*.py jenkins/*.py jenkins/resources/chainloop/*.py || exit 1; done
 	@$(BIN)/lint-imports
 
 format: $(VENV)/.installed-dev ## Format the code

@@ -117,14 +117,14 @@ INSTALL: tuple[Input, ...] = (
         "CHAINLOOP_INSTALL_SOURCE",
         "Where a job whose image lacks the command installs it from: the git address of chainloop, or the folder of a "
         "checkout; empty: the image has it.",
-        plugins=(Plugin.GITLAB,),
+        plugins=(Plugin.GITLAB, Plugin.JENKINS),
     ),
     Input(
         "source-ref",
         "CHAINLOOP_INSTALL_REF",
         "Tag, branch or commit of the input `source`.",
         default=f"v{__version__}",
-        plugins=(Plugin.GITLAB,),
+        plugins=(Plugin.GITLAB, Plugin.JENKINS),
     ),
     Input("ca-bundle", "CHAINLOOP_CA_BUNDLE", "CA certificates of the network (PEM file), for every connection."),
     Input("proxy", "CHAINLOOP_PROXY", "Proxy for every connection; empty: the job's HTTPS_PROXY.", secret=True),
