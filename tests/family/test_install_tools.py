@@ -67,6 +67,8 @@ def tools(tmp_path: Path) -> Path:
         text=True,
         check=True,
     ).stdout.strip()
+    pom = (SCRIPT.parents[1] / "tests" / "family" / "jenkins" / "pom.xml").read_bytes()
+    (tmp_path / "tools" / "maven" / hashlib.sha256(pom).hexdigest()[:16]).mkdir(parents=True)
     (tmp_path / "tools" / "wheels" / f"{hashlib.sha256(lock).hexdigest()[:16]}-{version}").mkdir(parents=True)
     return tmp_path / "tools"
 
