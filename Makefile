@@ -78,8 +78,10 @@ lock: $(VENV)/.installed-dev ## Resolve requirements/*.txt again from pyproject.
 	  $(BIN)/uv pip compile pyproject.toml $$group --universal --python-version 3.11 --generate-hashes --upgrade \
 	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/$$name.txt; \
 	done
-	@$(BIN)/uv pip compile --group tools --universal --python-version 3.11 --generate-hashes --upgrade \
-	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/tools.txt
+	@for name in build tools; do \
+	  $(BIN)/uv pip compile --group $$name --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements/$$name.txt; \
+	done
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(SERVER_VENV) .demo .data .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

@@ -59,7 +59,6 @@ def tools(tmp_path: Path) -> Path:
         program.chmod(0o755)
     (tmp_path / "tools" / "bin").mkdir(parents=True)
     # The wheels are there: nothing is downloaded.
-    lock = (SCRIPT.parents[1] / "requirements" / "client.txt").read_bytes()
     version = subprocess.run(
         ["python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
         env={"PATH": f"{tmp_path / 'path'}:/usr/bin:/bin"},
@@ -69,7 +68,10 @@ def tools(tmp_path: Path) -> Path:
     ).stdout.strip()
     pom = (SCRIPT.parents[1] / "tests" / "family" / "jenkins" / "pom.xml").read_bytes()
     (tmp_path / "tools" / "maven" / hashlib.sha256(pom).hexdigest()[:16]).mkdir(parents=True)
-    (tmp_path / "tools" / "wheels" / f"{hashlib.sha256(lock).hexdigest()[:16]}-{version}").mkdir(parents=True)
+    for name, python in (("client", version), ("client", "3.11"), ("build", "3.11"), ("server", "3.11")):
+        lock = (SCRIPT.parents[1] / "requirements" / f"{name}.txt").read_bytes()
+        folder = tmp_path / "tools" / "wheels" / f"{hashlib.sha256(lock).hexdigest()[:16]}-{python}"
+        folder.mkdir(parents=True, exist_ok=True)
     return tmp_path / "tools"
 
 
