@@ -5,22 +5,20 @@ R23: nothing is sent over http except to loopback, unless the user said --insecu
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from collections.abc import Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3 import exceptions as faults
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from chainloop_ci.api.address import is_loopback
-from chainloop_ci.client.certificates import explain_tls, trust
+from chainloop_ci.client.certificates import explain_tls, trust_for
 from chainloop_ci.client.countdown import MIN_BYTES, Countdown, response_class
-from chainloop_ci.errors import ConfigInvalidError
+from chainloop_ci.network import PROXY_VARIABLE, proxy_for, proxy_login, shown, trust
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -110,7 +108,7 @@ class Pool:
             why = _why(error.original_error)
             return Lost(
                 f"the proxy {shown(self._proxy or '')} does not let the connection through: {why}",
-                "check HTTPS_PROXY and its user and password, or name the host in NO_PROXY",
+                f"check HTTPS_PROXY ({PROXY_VARIABLE}) and its user and password, or name the host in NO_PROXY",
                 # The words are those of http.client; 5xx: the control plane behind it is down.
                 attempts=_FEW_ATTEMPTS if "connection failed: 4" in why else inf,
                 was_sent=False,
@@ -153,65 +151,21 @@ def blocks(response: BaseHTTPResponse) -> Iterator[bytes]:
         raise Lost(_why(error), _AGAIN) from error
 
 
-def proxy_for(url: str, env: Mapping[str, str]) -> str | None:
-    """Return the proxy's URL for `url`, as curl reads the environment; loopback is never sent through a proxy."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(host) or _bypassed(host, parts.port, env.get("no_proxy") or env.get("NO_PROXY") or ""):
-        return None
-    # HTTP_PROXY in capitals is left out on purpose: in a CGI program a client could set it (httpoxy).
-    names = ("https_proxy", "HTTPS_PROXY") if parts.scheme == "https" else ("http_proxy",)
-    found = next((env[name] for name in (*names, "all_proxy", "ALL_PROXY") if env.get(name)), None)
-    return found if found is None or "://" in found else f"http://{found}"
-
-
-def _bypassed(host: str, port: int | None, listed: str) -> bool:
-    for raw in listed.split(","):
-        entry = raw.strip().lower()
-        name, _, entry_port = entry.partition(":") if entry.count(":") == 1 else (entry, "", "")
-        if entry_port and entry_port != str(port):
-            continue
-        if entry == "*" or _in_network(host, entry):
-            return True
-        suffix = name.removeprefix("*").removeprefix(".")
-        if suffix and (host == suffix or host.endswith(f".{suffix}")):
-            return True
-    return False
-
-
-def _in_network(host: str, entry: str) -> bool:
-    try:
-        return "/" in entry and ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        return False
-
-
 def _manager(address: Address, proxy: str | None, countdown: Countdown) -> urllib3.PoolManager:
     options: dict[str, Any] = {"num_pools": 2, "maxsize": 2}
     if address.url.startswith("https:"):
-        options["ssl_context"] = trust(address)
-    manager = _proxy_manager(proxy, options) if proxy else urllib3.PoolManager(**options)
+        options["ssl_context"] = trust_for(address)
+    manager = _proxy_manager(proxy, address, options) if proxy else urllib3.PoolManager(**options)
     manager.pool_classes_by_scheme = _pool_classes(countdown)
     return manager
 
 
-def _proxy_manager(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
-    parts = urlsplit(proxy)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigInvalidError(
-            f"the proxy {shown(proxy)} is neither http:// nor https://",
-            hint="correct HTTPS_PROXY, or name the host in NO_PROXY",
-        )
-    headers = None
-    if parts.username:
-        headers = urllib3.make_headers(proxy_basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")
+def _proxy_manager(proxy: str, address: Address, options: dict[str, Any]) -> urllib3.PoolManager:
+    login = proxy_login(proxy)
+    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+    if proxy.startswith("https:"):
+        options["proxy_ssl_context"] = trust(address.env)
     return urllib3.ProxyManager(shown(proxy), proxy_headers=headers, **options)
-
-
-def shown(url: str) -> str:
-    """Return a URL without the user and password in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _pool_classes(countdown: Countdown) -> dict[str, type[HTTPConnectionPool]]:

@@ -36,13 +36,17 @@ PUSH_FIRST = (
 class Registry:
     """One conversation with one registry about one repository."""
 
-    def __init__(self, name: str, login: Login | None, tried: str, pause: Callable[[float], None]) -> None:
+    def __init__(
+        self, name: str, login: Login | None, tried: str, pause: Callable[[float], None], env: Mapping[str, str]
+    ) -> None:
+        """`tried` says which logins there were; `env` holds the proxy and the authorities of the network."""
         self.name = name
         self.host = name.partition("/")[0]
         self.scheme = "http" if is_local(self.host) else "https"
         self._login = login
         self._tried = tried
         self._pause = pause
+        self._env = env
         self._ends = time.monotonic() + PATIENCE_SECONDS
         self._authorization: str | None = None
 
@@ -73,16 +77,24 @@ class Registry:
     @cached_property
     def _client(self) -> Any:
         """Return oras' client, whose requests all come back to `_converse`."""
-        import ssl
-
         from oras.provider import Registry
         from requests.adapters import HTTPAdapter
 
-        converse = self._converse
+        from chainloop_ci.network import trust, trust_too
 
-        class SystemTrust(HTTPAdapter):
+        converse, context = self._converse, trust(self._env)
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # as requests reads them
+            if bundle := self._env.get(name):
+                trust_too(context, bundle, name)
+
+        class NetworkTrust(HTTPAdapter):
+            """The machine's and the network's own authorities count as well, also behind and at a proxy."""
+
             def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-                super().init_poolmanager(*arguments, ssl_context=ssl.create_default_context(), **options)
+                super().init_poolmanager(*arguments, ssl_context=context, **options)
+
+            def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+                return super().proxy_manager_for(proxy, ssl_context=context, proxy_ssl_context=context, **options)
 
         class Bounded(Registry):  # type: ignore[misc]  # oras has no types
             """oras retries everything for two minutes, without a timeout; this one does neither."""
@@ -91,10 +103,10 @@ class Registry:
                 return converse(method, url, options.get("headers") or {}, options.get("stream", False))
 
         client = Bounded(hostname=self.host, insecure=self.scheme == "http")
-        client.session.mount("https://", SystemTrust())  # the machine's own authorities count as well
-        # Any authenticator of our own keeps requests from reading ~/.netrc.
-        client.session.auth = lambda request: request
-        client.session.trust_env = not is_local(self.host)
+        client.session.mount("https://", NetworkTrust())
+        client.session.mount("http://", NetworkTrust())
+        # Neither ~/.netrc nor another reading of the proxy's variables: `_send` says what counts.
+        client.session.trust_env = False
         return client
 
     def _converse(self, method: str, url: str, headers: dict[str, str], stream: bool) -> Any:
@@ -120,14 +132,17 @@ class Registry:
     def _send(self, method: str, url: str, headers: dict[str, str], **options: Any) -> Any:
         from requests import exceptions
 
-        why = ""
+        from chainloop_ci.network import proxy_for, shown
+
+        proxy, why = proxy_for(url, self._env), ""
+        proxies = {"http": proxy, "https": proxy} if proxy else {}
         for attempt in range(MAX_ATTEMPTS):
             left = max(self._ends - time.monotonic(), 0.05)
             timeout = (min(_CONNECT_SECONDS, left / 2), left)
             wait = 0.3 * 2**attempt * (0.5 + random.random())  # noqa: S311 - only spreads the retries of many jobs
             try:
                 answer = self._client.session.request(
-                    method, url, headers=headers, timeout=timeout, allow_redirects=False, **options
+                    method, url, headers=headers, timeout=timeout, allow_redirects=False, proxies=proxies, **options
                 )
                 if answer.status_code < 500 and answer.status_code != 429:
                     return answer
@@ -135,7 +150,7 @@ class Registry:
                 wait = max(wait, float(asked) if asked.isascii() and asked.isdigit() else 0.0)
                 why = f"it answers with {answer.status_code}"
             except exceptions.RequestException as error:
-                why = _why_no_answer(error)
+                why = _why_no_answer(error, shown(proxy or ""))
                 if isinstance(error, exceptions.SSLError):
                     break  # a certificate does not get better
             except ValueError:  # requests looks at where a redirect leads even when it does not follow
@@ -194,7 +209,8 @@ class Registry:
     def _unreachable(self, url: str, reason: str) -> errors.UnreachableError:
         error = errors.UnreachableError(
             f"the registry {urlsplit(url).netloc} gave no answer for {self.name}: {reason}",
-            hint="check the registry's name, its certificate, and HTTPS_PROXY; an image that is given as "
+            hint="check the registry's name, its certificate (CHAINLOOP_CA_BUNDLE), and HTTPS_PROXY with its user and "
+            "password; an image that is given as "
             "name@sha256:<digest> needs no registry, nor does an OCI layout (`docker buildx build --output type=oci`)",
         )
         error.of_registry = True
@@ -211,12 +227,15 @@ def _join(url: str, location: str) -> str:
     return target if parts.scheme == "https" or is_local(parts.netloc) else ""
 
 
-def _why_no_answer(error: Exception) -> str:
+def _why_no_answer(error: Exception, proxy: str) -> str:
     """Return in plain words why there was no connection."""
     from requests import exceptions
 
     kinds: tuple[tuple[type[Exception], str], ...] = (
-        (exceptions.ProxyError, "the proxy does not let the connection through"),
+        (
+            exceptions.ProxyError,
+            f"{f'the proxy {proxy}'.rstrip()} does not let the connection through{_status_of(error)}",
+        ),
         (exceptions.SSLError, "no trusted TLS connection could be made"),
         (exceptions.Timeout, "no answer in time"),
     )
@@ -226,6 +245,12 @@ def _why_no_answer(error: Exception) -> str:
     if not told and "NameResolutionError" in repr(error):
         return "its host name is not known"
     return told or "no connection could be made"
+
+
+def _status_of(error: Exception) -> str:
+    """Return what a proxy answered instead of a connection, in its own words."""
+    found = re.search(r"Tunnel connection failed: (\d{3} [\w -]{1,60})", str(error), re.ASCII)
+    return f" ({found[1]})" if found else ""
 
 
 def _read(answer: Any, limit: int) -> bytes:

@@ -85,7 +85,7 @@ def _ask_registry(
     notes: list[str] = []
     login = find_login(name, env, credentials, open_file, notes)
     tried = "; ".join([*notes, f"user {login.username} from {login.origin}" if login else "no login"])
-    registry = Registry(name, login, tried, pause)
+    registry = Registry(name, login, tried, pause, env)
     digest = registry.digest_of(tag)
     return ImageReference(name, digest, tag, has_latest_tag=tag == "latest" or registry.find_digest("latest") == digest)
 

@@ -13,7 +13,8 @@ from chainloop_ci.cli import exit_codes
 from chainloop_ci.cli.command import TableOption
 from chainloop_ci.cli.main import chainloop
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE, SIGNING_PASSWORD_VARIABLE
-from chainloop_ci.cli.plugin_inputs import OUTPUTS
+from chainloop_ci.cli.plugin_inputs import INSTALL, OUTPUTS
+from chainloop_ci.network import CA_BUNDLE_VARIABLE, NO_PROXY_VARIABLE, PROXY_VARIABLE
 from chainloop_ci.workspace.project_file import load_project_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,8 @@ PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(CHAINLOOP_\w+)` \| ([^|]*) \|", re.MULTILINE)
 CODE = re.compile(r"^\| (\d+) \|", re.MULTILINE)
 PROJECT_FILE = re.compile(r"^```yaml\n(projectVersion.*?)^```$", re.MULTILINE | re.DOTALL)
-WITHOUT_OPTION = {SIGNING_PASSWORD_VARIABLE, SIGNING_PASSWORD_FILE_VARIABLE, "CHAINLOOP_CUE"}
+NETWORK = {PROXY_VARIABLE, NO_PROXY_VARIABLE, CA_BUNDLE_VARIABLE}
+WITHOUT_OPTION = {SIGNING_PASSWORD_VARIABLE, SIGNING_PASSWORD_FILE_VARIABLE, "CHAINLOOP_CUE"} | NETWORK
 
 
 def options_of(command: click.Command) -> Iterator[TableOption]:
@@ -50,6 +52,10 @@ def test_every_variable_stands_beside_its_option() -> None:
     assert set(rows) == set(variables()) | WITHOUT_OPTION
     wrong = {name for name, flags in variables().items() if not all(f"{flag}`" in rows[name] for flag in flags)}
     assert wrong == set()
+
+
+def test_the_network_s_variables_are_those_that_the_plugins_hand_over() -> None:
+    assert {entry.env for entry in INSTALL} >= NETWORK
 
 
 def test_every_output_of_a_step_stands_there_with_its_variable() -> None:

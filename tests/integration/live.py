@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from examples.demo.control_plane import ControlPlane
 from tests.canaries import PLANTED, plant, require_silence, require_silent_files
 
 PROJECT = Path(__file__).resolve().parents[2]
+
+Within = Callable[[Sequence[str]], list[str]]
 
 IMPATIENT = {"CHAINLOOP_PATIENCE_SECONDS": "2"}
 """For a control plane that will not come back: the usual patience is that of a person, not of a test."""
@@ -66,10 +68,12 @@ class CommandLine:
         own = {"XDG_CONFIG_HOME": str(self.folder / ".config"), "XDG_STATE_HOME": str(self.folder / ".state")}
         return {**kept, **own, "PYTHONPATH": str(PROJECT), **self.env, **(extra or {})}
 
-    def start(self, *words: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command."""
+    def start(
+        self, *words: str | Path, env: Mapping[str, str] | None = None, within: Within = list
+    ) -> subprocess.Popen[str]:
+        """Start a command; `within` makes of it one that runs it somewhere else."""
         return subprocess.Popen(
-            [sys.executable, "-m", "chainloop_ci", *map(str, words)],
+            within([sys.executable, "-m", "chainloop_ci", *map(str, words)]),
             cwd=self.folder,
             env=self.environment(env),
             stdin=subprocess.DEVNULL,
@@ -78,10 +82,16 @@ class CommandLine:
             text=True,
         )
 
-    def __call__(self, *words: str | Path, env: Mapping[str, str] | None = None, timeout_seconds: int = 120) -> Answer:
+    def __call__(
+        self,
+        *words: str | Path,
+        env: Mapping[str, str] | None = None,
+        timeout_seconds: int = 120,
+        within: Within = list,
+    ) -> Answer:
         """Run a command to its end."""
         begun = time.time()
-        process = self.start(*words, env=env)
+        process = self.start(*words, env=env, within=within)
         stdout, stderr = process.communicate(timeout=timeout_seconds)
         canaries = plant(self.environment(env))
         require_silence("stdout", stdout, canaries)

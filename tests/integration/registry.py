@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import urllib3
 
 from examples.demo.control_plane import free_port
 
@@ -72,19 +71,22 @@ def make_layout(folder: Path) -> None:
 
 
 @contextmanager
-def start_registry(folder: Path, *, protected: bool = False) -> Iterator[Registry]:
-    """Run a registry for the length of a block."""
+def start_registry(
+    folder: Path, *, protected: bool = False, tls: tuple[Path, Path] | None = None
+) -> Iterator[Registry]:
+    """Run a registry for the length of a block; `tls`: its certificate and key."""
     host = f"127.0.0.1:{free_port()}"
     login = ""
     if protected:
         htpasswd = folder / "htpasswd"
         subprocess.run(["htpasswd", "-Bbc", str(htpasswd), USER, PASSWORD], check=True, capture_output=True)
         login = f"auth:\n  htpasswd:\n    realm: chainloop-test\n    path: {htpasswd}\n"
+    secured = f"  tls:\n    certificate: {tls[0]}\n    key: {tls[1]}\n" if tls else ""
     config = folder / "config.yml"
     config.write_text(
         "version: 0.1\nlog:\n  level: error\n"
         f"storage:\n  filesystem:\n    rootdirectory: {folder / 'storage'}\n  delete:\n    enabled: true\n"
-        f"http:\n  addr: {host}\n{login}"
+        f"http:\n  addr: {host}\n{secured}{login}"
     )
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen(
@@ -99,12 +101,13 @@ def start_registry(folder: Path, *, protected: bool = False) -> Iterator[Registr
 
 
 def _wait(host: str, log: Path) -> None:
-    http = urllib3.PoolManager(retries=False)
+    name, _, port = host.rpartition(":")
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         try:
-            if http.request("GET", f"http://{host}/v2/", timeout=1).status in (200, 401):
-                return
-        except urllib3.exceptions.HTTPError:
+            socket.create_connection((name, int(port)), timeout=1).close()
+        except OSError:
             time.sleep(0.05)
+        else:
+            return
     raise RuntimeError("docker-registry did not start:\n" + log.read_text(errors="replace"))

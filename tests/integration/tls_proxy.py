@@ -57,12 +57,12 @@ class Authority:
         self.pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def issue(self, certificate: Path, key: Path, *, names: tuple[str, ...] = ("localhost",), days: int = 1) -> None:
-        """Write certificate and key of a server on loopback; negative `days`: it has expired."""
+        """Write certificate and key of a server, names and addresses; negative `days`: it has expired."""
         own = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-        alternatives: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
+        alternatives = [_alternative(name) for name in names]
         if "localhost" in names:
-            alternatives.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+            alternatives.append(_alternative("127.0.0.1"))
         signed = (
             self._draft(subject, own, days)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
@@ -88,6 +88,13 @@ class Authority:
             .not_valid_before(now - datetime.timedelta(days=3))
             .not_valid_after(now + datetime.timedelta(days=days))
         )
+
+
+def _alternative(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 _USAGES = (

@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chainloop_ci.client.certificates import MAX_CA_BYTES
 from chainloop_ci.client.http import Address, HttpClient
 from chainloop_ci.errors import ConfigInvalidError, UnreachableError
+from chainloop_ci.network import MAX_CA_BYTES
 
 DAY = datetime.timedelta(days=1)
 

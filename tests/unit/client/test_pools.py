@@ -11,65 +11,8 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.client.http import PATIENCE_SECONDS, Address, HttpClient, Patience
-from chainloop_ci.client.pools import proxy_for, shown
 from chainloop_ci.errors import ConfigInvalidError, UnreachableError
 from tests.unit.stub_server import Reply, stub_server
-
-CP = "https://cp.example:8443/x"
-
-
-@pytest.mark.parametrize(
-    ("url", "env", "proxy"),
-    [
-        (CP, {}, None),
-        (CP, {"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
-        (CP, {"https_proxy": "p:1"}, "http://p:1"),
-        (CP, {"http_proxy": "http://p:1"}, None),
-        (CP, {"ALL_PROXY": "http://all:1"}, "http://all:1"),
-        (CP, {"HTTPS_PROXY": ""}, None),
-        ("http://cp.example", {"http_proxy": "http://p:1"}, "http://p:1"),
-        ("http://cp.example", {"HTTP_PROXY": "http://p:1"}, None),
-        ("http://127.0.0.1:1", {"http_proxy": "http://p:1"}, None),
-        ("https://[::1]:1", {"https_proxy": "http://p:1"}, None),
-        ("https://localhost", {"https_proxy": "http://p:1"}, None),
-    ],
-)
-def test_the_proxy_comes_from_the_environment_and_loopback_has_none(
-    url: str, env: dict[str, str], proxy: str | None
-) -> None:
-    assert proxy_for(url, env) == proxy
-
-
-@pytest.mark.parametrize(
-    ("listed", "direct"),
-    [
-        ("*", True),
-        ("cp.example", True),
-        (".example", True),
-        ("example", True),
-        ("*.example", True),
-        ("other, cp.example", True),
-        ("cp.example:8443", True),
-        ("cp.example:443", False),
-        ("p.example", False),
-        ("", False),
-        ("10.0.0.0/8", False),
-    ],
-)
-def test_no_proxy_names_hosts_domains_and_ports(listed: str, direct: bool) -> None:
-    proxy = proxy_for(CP, {"https_proxy": "http://p:1", "NO_PROXY": listed})
-
-    assert (proxy is None) is direct
-
-
-def test_no_proxy_names_networks() -> None:
-    env = {"https_proxy": "http://p:1", "no_proxy": "10.0.0.0/8"}
-
-    assert proxy_for("https://10.1.2.3", env) is None
-
-
-def test_a_url_is_shown_without_its_password() -> None:
-    assert shown("http://user:secret@proxy:3128/") == "http://proxy:3128/"
 
 
 def test_a_proxy_of_another_protocol_is_refused_without_its_password() -> None:
