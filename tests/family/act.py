@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +102,8 @@ class Repository:
     secrets: dict[str, str] = field(default_factory=dict)
     local: dict[str, Path] = field(default_factory=dict)
     """Actions by `owner/repo@ref`, in place of the remote ones."""
+    within: Callable[[Sequence[str]], list[str]] = list
+    """Makes of a command one that runs it in another network."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +150,7 @@ class Repository:
         for name, path in self.local.items():
             command += ["--local-repository", f"{name}={path}"]
         return subprocess.Popen(
-            [*command, *options],
+            self.within([*command, *options]),
             cwd=self.folder,
             env=self._environment(),
             stdin=subprocess.DEVNULL,

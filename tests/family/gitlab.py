@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ class Project:
     """Folders of programs that the image of each job has, before the system's."""
     system: str = "/usr/local/bin:/usr/bin:/bin"
     origin: str = ORIGIN
+    within: Callable[[Sequence[str]], list[str]] = list
+    """Makes of a command one that runs it in another network."""
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the repository."""
@@ -108,14 +110,16 @@ class Project:
         env = self.environment()
         runner = Path(shutil.which("gitlab-ci-local") or "gitlab-ci-local").resolve()
         done = subprocess.run(
-            [
-                env["NODE"],
-                runner,
-                "--force-shell-executor",
-                "--no-shell-isolation",
-                "--no-json-schema-validation",
-                *words,
-            ],
+            self.within(
+                [
+                    env["NODE"],
+                    str(runner),
+                    "--force-shell-executor",
+                    "--no-shell-isolation",
+                    "--no-json-schema-validation",
+                    *words,
+                ]
+            ),
             cwd=self.folder,
             env=env,
             stdin=subprocess.DEVNULL,

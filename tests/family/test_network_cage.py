@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from examples.demo.control_plane import ControlPlane, free_port
+from tests.conftest import PROJECT
+from tests.family.act import Repository, copy_action, workflow
+from tests.family.gitlab import Project
 from tests.family.network_cage import INSIDE, PASSWORD, PASSWORD_IN_URL, PROXY, USER, Cage, network_cage
 from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
 from tests.integration.registry import start_registry
@@ -206,3 +210,78 @@ def test_t02_the_proxy_s_password_is_shown_nowhere(network: Network, job: Job, t
     for text in (answer.stdout, answer.stderr, *written):
         for secret in (PASSWORD, PASSWORD_IN_URL, f"{USER}:"):
             assert secret not in text
+
+
+# --- the plugins, which install the command first ---------------------------------------------------------------------
+
+MATERIALS = f"binary=out/app\nversion=1\nimage={IMAGE}\n"
+
+
+@pytest.mark.real("act")
+def test_on_github_a_job_installs_attests_and_resolves_an_image(
+    network: Network, job: Job, tmp_path: Path, wheels: Path
+) -> None:
+    machine = tmp_path / "machine"
+    machine.mkdir()
+    repository = Repository(tmp_path / "repository", machine, within=network.cage.command)
+    repository.local["acme/chainloop@v1"] = copy_action(tmp_path / "action")
+    repository.secrets |= {"TOKEN": job.token, "PROXY": network.cage.proxy, "KEY": str(job.key)}
+    inputs = {
+        "control-plane": f"https://{CONTROL_PLANE}",
+        "token": "${{ secrets.TOKEN }}",
+        "key": "${{ secrets.KEY }}",
+        "proxy": "${{ secrets.PROXY }}",
+        "ca-bundle": str(network.authority),
+        "wheels": str(wheels),
+        "python": sys.executable,
+        "materials": MATERIALS,
+    }
+    build = {"run": "mkdir out && echo built > out/app"}
+    repository.commit(build=workflow(build, {"uses": "acme/chainloop@v1", "with": inputs}))
+
+    run = repository.run()
+
+    assert run.status == 0, run.everything
+    assert_attested(network, job)
+    assert_quiet(run.everything)
+
+
+@pytest.mark.real("gitlab-ci-local")
+def test_on_gitlab_a_job_installs_attests_and_resolves_an_image(
+    network: Network, job: Job, tmp_path: Path, wheels: Path
+) -> None:
+    variables = {
+        "CHAINLOOP_CONTROL_PLANE_API": f"https://{CONTROL_PLANE}",
+        "CHAINLOOP_TOKEN": job.token,
+        "CHAINLOOP_SIGNING_KEY": str(job.key),
+        "CHAINLOOP_PROXY": network.cage.proxy,
+    }
+    project = Project(tmp_path / "project", variables, within=network.cage.command)
+    inputs = {
+        "source": str(PROJECT),
+        "wheels": str(wheels),
+        "python": sys.executable,
+        "ca-bundle": str(network.authority),
+        "materials": MATERIALS,
+    }
+    build = {"stage": "build", "script": ["mkdir out", "echo built > out/app"], "artifacts": {"paths": ["out/"]}}
+    project.include(inputs, {"build": build})
+
+    pipeline = project.run()
+
+    assert pipeline.status == 0, pipeline.log
+    assert_attested(network, job)
+    assert_quiet(pipeline.log)
+
+
+def assert_attested(network: Network, job: Job) -> None:
+    """Check that the image was resolved and the attestation stored, through the proxy and in no other way."""
+    assert [run["state"] for run in job.runs()] == ["success"]
+    assert network.cage.reached() == {f"{CONTROL_PLANE}:443", f"{REGISTRY}:443"}
+    assert {status for _, status in network.cage.asked} == {200}
+    assert network.cage.direct == 0
+
+
+def assert_quiet(log: str) -> None:
+    """Check that the proxy's password is not in a log."""
+    assert [secret for secret in (PASSWORD, PASSWORD_IN_URL) if secret in log] == []
