@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import pytest
 
 from examples.demo.control_plane import ControlPlane
 from tests.family.hostile import CANARY_FILE, HOSTILE
-from tests.family.jenkins_builds import ROOT, Build, Controller, Ending, libraries
+from tests.family.jenkins_builds import ROOT, Build, Controller, Ending, require_libraries
 from tests.family.jenkins_render import CREDENTIALS, arguments, camel, group
 from tests.integration.live import Job, Tenant
 
@@ -118,9 +117,7 @@ class Played:
 @pytest.fixture(scope="module")
 def played(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> Played:
     """Play every pipeline once."""
-    if not libraries().is_dir():
-        reason = f"needs the libraries of tests/family/jenkins/pom.xml in {libraries()} (`make tools` fetches them)"
-        (pytest.fail if os.environ.get("CHAINLOOP_TEST_REQUIRE") == "all" else pytest.skip)(reason)
+    require_libraries()
     controller = Controller(tmp_path_factory.mktemp("jenkins"))
     jobs = {}
     for name, body in {**BODIES, "example": _example()}.items():

@@ -15,6 +15,7 @@ from examples.demo.control_plane import ControlPlane, free_port
 from tests.conftest import PROJECT
 from tests.family.act import Repository, copy_action, workflow
 from tests.family.gitlab import Project
+from tests.family.jenkins_builds import Build, Controller, require_libraries
 from tests.family.network_cage import INSIDE, PASSWORD, PASSWORD_IN_URL, PROXY, USER, Cage, network_cage
 from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
 from tests.integration.registry import start_registry
@@ -272,6 +273,40 @@ def test_on_gitlab_a_job_installs_attests_and_resolves_an_image(
     assert pipeline.status == 0, pipeline.log
     assert_attested(network, job)
     assert_quiet(pipeline.log)
+
+
+@pytest.mark.real("mvn", "java")
+def test_on_jenkins_a_job_installs_attests_and_resolves_an_image(
+    network: Network, job: Job, tmp_path: Path, wheels: Path
+) -> None:
+    require_libraries()
+    controller = Controller(tmp_path, within=network.cage.command)
+    arguments = {
+        "controlPlane": f"https://{CONTROL_PLANE}",
+        "tokenCredentialsId": "token",
+        "keyCredentialsId": "key",
+        "proxyCredentialsId": "proxy",
+        "caBundle": str(network.authority),
+        "source": str(PROJECT),
+        "wheels": str(wheels),
+        "python": sys.executable,
+    }
+    given = ", ".join(f"{name}: '{value}'" for name, value in arguments.items())
+    materials = f"materials: [binary: 'out/app', version: '1', image: '{IMAGE}']"
+    build = Build(f"node {{\nsh 'mkdir out && echo built > out/app'\nchainloopAttest({given}, {materials})\n}}")
+    build.env["PATH"] = controller.system
+    build.credentials = {
+        "token": {"kind": "string", "value": job.token},
+        "key": {"kind": "file", "value": str(job.key)},
+        "proxy": {"kind": "string", "value": network.cage.proxy},
+    }
+    controller.add("cage", build)
+
+    ending = controller.play()["cage"]
+
+    assert ending.result == "SUCCESS", ending
+    assert_attested(network, job)
+    assert_quiet(ending.log)
 
 
 def assert_attested(network: Network, job: Job) -> None:
