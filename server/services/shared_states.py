@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.api.runs import KeptState, RunState
+from chainloop_ci.api.runs import KeptState, RunState, StateLocation
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import NotFoundError, PreconditionFailedError, RequestInvalidError
 from server.errors import QuotaExceededError
@@ -92,13 +92,7 @@ class SharedStates:
             newest = runs.find_newest(connection, get_held_run(connection, principal, run_id, handle))
             found = run_states.find_newest(connection, newest)
         if found is None:
-            newest.require_shared()
-            newest.require_open(now)
-            raise NotFoundError(
-                f"workflow run {newest.id} has no shared state yet",
-                hint="`chainloop attestation init --remote-state` makes it; the job that began the run has not ended "
-                "well",
-            )
+            raise _no_state(newest, now)
         return SealedState(found.raw, found.digest, found.run_id, newest.id, newest.state_at(now), newest.expires_at)
 
 
@@ -110,6 +104,19 @@ def require_unchanged(connection: Connection, run: Run, expected: Digest | None)
     """
     if expected is not None:
         _require_expected(run, run_states.find_digest(connection, run.organization_id, run.id), expected)
+
+
+def _no_state(run: Run, now: datetime) -> NotFoundError:
+    """Return why there is nothing to go on with."""
+    init = f"chainloop attestation init --workflow {run.names.workflow} --project {run.names.project} --remote-state"
+    if run.state_location is not StateLocation.SHARED:
+        why, hint = "it was begun with a state file of its job", f"begin one whose state is shared: `{init}`"
+    elif run.is_open_at(now):
+        why, hint = "the job that began it has not ended well", f"begin another one: `{init}`"
+    else:
+        ended = f"it ended as {run.state_at(now).value}"
+        why, hint = f"{ended}, and what its jobs shared was forgotten since", f"begin a new run: `{init}`"
+    return NotFoundError(f"workflow run {run.id} has no shared state: {why}", hint=hint)
 
 
 def _require_expected(run: Run, known: Digest | None, expected: Digest | None) -> None:

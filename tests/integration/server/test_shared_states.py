@@ -147,11 +147,13 @@ def test_a_run_with_a_state_file_keeps_none_here(shared):
     local.begin()
 
     assert code(local.keep(FIRST)) == (409, "conflict")
-    assert code(local.kept()) == (409, "conflict")
+    assert code(local.kept()) == (404, "not-found")
+    assert "a state file of its job" in local.kept().json["detail"]
 
 
 def test_a_run_whose_state_never_came_says_so(shared):
     assert code(shared.kept()) == (404, "not-found")
+    assert "has not ended well" in shared.kept().json["detail"]
 
 
 @pytest.mark.parametrize(("size", "expected"), [(MAX_STATE_BYTES, 201), (MAX_STATE_BYTES + 1, 413), (0, 422)])
@@ -219,7 +221,8 @@ def test_states_are_forgotten_when_uploads_of_their_run_are(services, shared, cl
     assert sweep() == 1
     clock.advance(hours=2)
     assert sweep() == 0
-    assert code(shared.kept()) == (409, "run-ended")
+    assert code(shared.kept()) == (404, "not-found")
+    assert "ended as error, and what its jobs shared was forgotten since" in shared.kept().json["detail"]
 
 
 def test_no_look_up_of_a_state_or_a_successor_walks_the_runs(services, shared, clock):
