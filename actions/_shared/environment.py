@@ -76,8 +76,8 @@ def _fill(environment: Path, *, lock: Path, env: Mapping[str, str]) -> None:
     clean |= extra
     uv = which("uv", path=env.get("PATH"))
     if uv:
-        # Without uv's cache of interpreters; the one that was found is the one.
-        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(environment)], environment, clean)
+        # The interpreter that was found, and none that uv would choose.
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], environment, clean)
         install = [uv, "pip", "install", "--python", str(python_of(environment)), "--only-binary", ":all:"]
     else:
         _run([sys.executable, "-I", "-m", "venv", "--without-pip", str(environment)], environment, clean)

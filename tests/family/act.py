@@ -24,6 +24,9 @@ ACTION_FILES = ("action.yml", "actions", "chainloop_ci", "requirements/client.tx
 TIMEOUT_SECONDS = 300
 ORIGIN = "https://github.com/acme/widget.git"
 WORKFLOW = ".github/workflows/build.yml"
+STORED = "The attestation is stored and verified, and everything that its contract requires is there."
+"""How the summary of a step begins that has stored one."""
+LEVELS = ("error", "warning", "notice")
 CHECKOUT = {"uses": "actions/checkout@v4"}
 """act has a checkout of its own: it copies the work tree."""
 
@@ -84,6 +87,18 @@ class Run:
     def commands(self, name: str) -> list[dict[str, Any]]:
         """Return the workflow commands of a kind that act obeyed: error, warning, add-mask, summary, …"""
         return [line for line in self.lines if line.get("command") == name]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Return the first sentence of each summary, in order; act shows one again when a composite action ends."""
+        found = [str(line["content"]) for line in self.commands("summary")]
+        return [text.split("**")[1] for text in dict.fromkeys(found)]
+
+    @property
+    def annotations(self) -> list[tuple[str, str]]:
+        """Return level and first line of the annotations."""
+        every = [(line["command"], str(line["arg"])) for line in self.lines if line.get("command") in LEVELS]
+        return [(level, text.splitlines()[0]) for level, text in every]
 
     @property
     def everything(self) -> str:

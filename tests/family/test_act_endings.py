@@ -13,6 +13,7 @@ from tests.integration.live import Job
 
 pytestmark = pytest.mark.real("act")
 
+BEGUN = "The attestation is begun; 2 things are missing or wrong."
 INIT = {"uses": "./actions/init", "with": {"project": "hello", "workflow": "build"}}
 BUILD = {"run": "echo built > app"}
 PUSH: dict[str, Any] = {"uses": "./actions/push", "if": "always()"}
@@ -33,6 +34,8 @@ def test_a_job_that_fails_before_the_push_ends_its_run_as_failed(repository: Rep
     assert run.result_of("push") == "success", run.everything
     [stored] = job.runs()
     assert (stored["state"], stored.get("attestationDigest")) == ("error", None)
+    assert run.verdicts == [BEGUN, "The attestation was ended without being stored: error."]
+    assert run.annotations == []
 
 
 def test_a_job_that_is_cancelled_ends_its_run_as_canceled(repository: Repository, job: Job) -> None:
@@ -52,6 +55,8 @@ def test_a_job_that_is_cancelled_ends_its_run_as_canceled(repository: Repository
     assert run.status == 1
     [stored] = job.runs()
     assert stored["state"] == "canceled", run.everything
+    assert run.verdicts == [BEGUN, "The attestation was ended without being stored: canceled."]
+    assert run.annotations == []
 
 
 def test_one_step_that_always_runs_records_that_the_job_has_failed(repository: Repository, job: Job) -> None:
@@ -66,6 +71,7 @@ def test_one_step_that_always_runs_records_that_the_job_has_failed(repository: R
 
     assert run.status == 1
     assert [stored["state"] for stored in job.runs()] == ["error"], run.everything
+    assert (run.verdicts, run.annotations) == (["The attestation was ended without being stored: error."], [])
 
 
 def test_a_push_without_an_init_says_so(repository: Repository, job: Job) -> None:
@@ -74,5 +80,6 @@ def test_a_push_without_an_init_says_so(repository: Repository, job: Job) -> Non
     run = repository.run()
 
     assert run.result_of("push") == "failure"
-    assert "no attestation is being crafted here" in run.log
+    assert [level for level, _ in run.annotations] == ["error"]
+    assert run.annotations[0][1].startswith("no attestation is being crafted here")
     assert job.runs() == []

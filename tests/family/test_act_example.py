@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PROJECT
-from tests.family.act import WORKFLOW, Repository, copy_action
+from tests.family.act import STORED, WORKFLOW, Repository, copy_action
 from tests.integration.live import Job, Tenant
 
 pytestmark = pytest.mark.real("act")
@@ -46,6 +46,7 @@ def test_the_example_attests_and_hands_the_digest_to_the_deployment(repository: 
     assert done.status == 0, done.everything
     [stored] = job.runs()
     assert stored["state"] == "success"
+    assert (done.verdicts, done.annotations) == ([STORED], [])
     assert f"deploying what {stored['attestationDigest']} attests" in done.log
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.family.act import Repository, Run
+from tests.family.act import STORED, Repository, Run
 from tests.integration.live import Job, Tenant
 
 pytestmark = pytest.mark.real("act")
 
+BEGUN = "The attestation is begun; 3 things are missing or wrong."
 PLATFORMS = ("amd64", "arm64", "riscv64")
 CONTRACT = "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: build}\nspec:\n  materials:\n" + "".join(
     f"    - {{name: binary-{platform}, type: ARTIFACT}}\n" for platform in PLATFORMS
@@ -100,6 +101,7 @@ def test_a_three_way_matrix_adds_and_a_last_job_pushes(stranger: Repository, job
     assert run.status == 0, run.everything
     [stored] = job.runs()
     assert (stored["state"], stored["stateLocation"], stored["ci"]["headSha"]) == ("success", "shared", commit)
+    assert (run.verdicts, run.annotations) == ([BEGUN, STORED], [])
     materials = job.chainloop("workflow", "run", "describe", "--id", stored["id"], "-o", "json", env=reading(job))
     assert all(f"binary-{platform}" in materials.stdout for platform in PLATFORMS), materials.stdout
 
@@ -118,7 +120,11 @@ def test_r16_one_leg_and_the_push_run_again_as_attempt_2(stranger: Repository, j
     second = stranger.run()
 
     assert (first.status, ended["state"]) == (1, "error"), first.everything
+    assert first.verdicts == [BEGUN, "The attestation was ended without being stored: error."]
     assert second.status == 0, second.everything
+    assert second.verdicts == [STORED]
+    [(level, said)] = second.annotations
+    assert (level, said.partition(";")[0]) == ("warning", "the run of an earlier attempt has ended")
     successor, predecessor = job.runs()
     assert (successor["state"], predecessor["state"], predecessor["id"]) == ("success", "error", ended["id"])
     assert successor["ci"]["runAttempt"] == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.family.act import Repository, workflow
+from tests.family.act import STORED, Repository, workflow
 from tests.integration.live import Job
 
 pytestmark = pytest.mark.real("act")
@@ -29,6 +29,7 @@ def test_one_step_attests(repository: Repository, job: Job) -> None:
     run = repository.run()
 
     assert run.status == 0, run.everything
+    assert (run.verdicts, run.annotations) == ([STORED], [])
     [stored] = job.runs()
     assert (stored["state"], stored["runnerType"]) == ("success", "GITHUB_ACTION")
     facts = {name: stored["ci"].get(name) for name in ("provider", "repository", "job", "event", "headSha")}
@@ -58,6 +59,12 @@ def test_the_steps_apart_attest_from_a_repository_that_is_not_ours(stranger: Rep
 
     assert run.status == 0, run.everything
     assert states(job) == ["success"]
+    assert run.annotations == []
+    assert run.verdicts == [
+        "The attestation is begun; 2 things are missing or wrong.",
+        "The attestation is not stored yet; everything that its contract requires is there.",
+        STORED,
+    ]
 
 
 def test_one_step_attests_from_a_repository_that_is_not_ours(stranger: Repository, job: Job) -> None:
@@ -77,7 +84,8 @@ def test_a_missing_material_fails_the_step_and_ends_the_run(repository: Reposito
 
     assert run.status == 1
     assert run.result_of("./") == "failure"
-    assert "the material version (STRING) is required and was not added" in run.log
+    assert run.verdicts == ["The contract build is not met: 1 thing is missing or wrong."]
+    assert run.annotations == [("error", "the material version (STRING) is required and was not added")]
     assert states(job) == ["error"]
 
 
@@ -87,7 +95,8 @@ def test_a_step_without_a_token_names_the_variable_that_is_empty(repository: Rep
     run = repository.run()
 
     assert run.status == 1
-    assert "the variable CHAINLOOP_TOKEN is set but empty" in run.log
+    assert run.verdicts == ["The token, the key or a login was not accepted."]
+    assert run.annotations == [("error", "the variable CHAINLOOP_TOKEN is set but empty")]
     assert states(job) == []
 
 
