@@ -38,15 +38,6 @@ printf '{\n"integrity": "%s"\n}' "$INTEGRITY" > "$folder/node_modules/.package-l
 echo "$last" >> "$(dirname "$0")/npm-calls"
 """
 
-# Says its version, and as pip makes the folder that it is told to download into.
-FAKE_PYTHON = """\
-#!/bin/sh
-if [ "$1" = -c ]; then echo 3.99; exit; fi
-for last; do :; done
-mkdir -p "$last"
-echo "$@" > "$last/asked"
-"""
-
 
 def asked_for(project: Path) -> set[str]:
     """Return what tests need, by their `real` marks."""
@@ -183,18 +174,3 @@ def test_an_npm_program_with_another_integrity_is_not_installed(tools: Path) -> 
     assert answer.returncode == 1
     assert f"{name} {version} has another integrity than {integrity}: not installed" in answer.stderr
     assert not (tools / "bin" / name).exists()
-
-
-def test_the_wheels_of_the_lock_are_fetched_once_and_by_their_hashes(tools: Path) -> None:
-    python = tools.parent / "path" / "python3"
-    python.write_text(FAKE_PYTHON)
-    python.chmod(0o755)
-    for name, _, module, version, sum_ in PROGRAMS:
-        put(tools, name, module, version, sum_)
-
-    first, second = (install(tools, INTEGRITY=NPM_PROGRAMS[0][3]) for _ in range(2))
-
-    [folder] = (tools / "wheels").glob("*-3.99")
-    assert "--require-hashes --no-deps --only-binary :all: -r requirements/client.txt" in (folder / "asked").read_text()
-    assert "downloading the wheels" in first.stdout, first.stderr
-    assert "downloading" not in second.stdout
