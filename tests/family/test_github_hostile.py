@@ -1,11 +1,13 @@
 """Texts that want to be obeyed, in every input of every GitHub action, as branch name and as pull request's title.
 
 The command itself is run in this process, where all texts in all inputs take minutes and not days; what stands before
-it (bash, the install) sees few of them, and is run as the runner does. `CHAINLOOP_TEST_REQUIRE=all` plays all of both.
+it (bash, the install) sees few of the inputs, and is run as the runner does with a sample. `CHAINLOOP_TEST_REQUIRE=all`
+plays every text where a text costs little.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -18,6 +20,7 @@ import pytest
 from chainloop_ci.cli.main import run
 from chainloop_ci.cli.plugin_inputs import INSTALL, OUTPUTS, Plugin
 from chainloop_ci.cli.wiring import World
+from tests.conftest import PROJECT
 from tests.family.composite import Composite
 from tests.family.github_files import read_commands, read_file
 from tests.family.github_render import ACTIONS, inputs_of
@@ -185,17 +188,40 @@ def check_step(machine: Composite, log: str, secret: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(entry.name for entry in INSTALL if Plugin.GITHUB in entry.plugins))
 def test_t01_t02_t03_no_text_in_an_input_of_the_install_is_obeyed(machine: Composite, name: str) -> None:
-    for text in texts(90):
+    # The name of a Python is looked at by bash, before anything else is started.
+    for text in texts(9) if name == "python" else HOSTILE[::90]:
         done = machine.run("status", {name: text})
 
         check_step(machine, done.log, text)
+
+
+@pytest.mark.parametrize("variable", sorted(INSTALL_VARIABLES - {"CHAINLOOP_INSTALL_PYTHON"}))
+def test_t01_t02_t03_the_install_takes_every_text_or_refuses_it_in_one_line(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT / "actions" / "_shared"))
+    environment, log, network = map(importlib.import_module, ("environment", "log", "network"))
+
+    for text in HOSTILE:
+        env = {variable: text, "RUNNER_TEMP": str(tmp_path), "PATH": os.environ["PATH"]}
+        for secret in network.secrets_of(env):
+            log.mask(secret)
+        try:
+            network.network_variables(env)
+            options, _ = environment._source(env)
+            assert all(option.startswith("--") for option in options)
+        except log.InstallError as error:
+            log.announce(error)
+        for command in read_commands(capsys.readouterr().out):
+            assert command.name in ("add-mask", "error"), command
+            assert CANARY_NAME not in str(command.properties), command
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.command)
 def test_t01_t02_t03_no_text_is_obeyed_on_its_way_through_a_step(machine: Composite, action: object) -> None:
     [known] = [entry for entry in ACTIONS if entry is action]
     names = [entry.name for entry in inputs_of(known) if entry.env not in INSTALL_VARIABLES]
-    for number, text in enumerate(texts(120)):
+    for number, text in enumerate(HOSTILE[::60]):
         # Each text in several inputs at once; which ones, moves on.
         given = dict.fromkeys(names[number % 5 :: 5], text)
 
