@@ -7,6 +7,7 @@ decision 18). Source of the files: PyPA, "Recording installed projects", "Core m
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
@@ -26,34 +27,38 @@ def provide_payload(checkout: Path, env: Mapping[str, str]) -> Path:
     Raises:
         InstallError: it cannot be made.
     """
-    files = sorted(_files(checkout / PACKAGE))
-    info = f"{PACKAGE}-{_version(checkout)}.dist-info"
-    texts = {f"{info}/INSTALLER": b"chainloop-action\n", f"{info}/METADATA": _metadata(checkout)}
-    record = _record(checkout, files, texts, f"{info}/RECORD")
-    fill = partial(_fill, checkout=checkout, files=files, texts={**texts, f"{info}/RECORD": record})
-    return provide(kept_folder(env) / f"code-{hashlib.sha256(record).hexdigest()[:24]}", lambda folder: True, fill)
+    content = dict(_read(checkout))
+    version = _version(content)
+    info = f"{PACKAGE}-{version}.dist-info"
+    content[f"{info}/INSTALLER"] = b"chainloop-action\n"
+    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: chainloop-ci\nVersion: {version}\n".encode()
+    record = _record(content, f"{info}/RECORD")
+    content[f"{info}/RECORD"] = record
+    folder = kept_folder(env) / f"code-{hashlib.sha256(record).hexdigest()[:24]}"
+    return provide(folder, lambda folder: True, partial(_fill, content=content))
 
 
-def _files(package: Path) -> Iterator[Path]:
-    for path in package.rglob("*"):
-        if path.is_file() and not path.is_symlink() and "__pycache__" not in path.parts:
-            yield path
+def _read(checkout: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file of the package; links and what Python has compiled are none of it."""
+    for folder, folders, names in os.walk(checkout / PACKAGE):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        place = Path(folder).relative_to(checkout).as_posix()
+        for name in names:
+            path = os.path.join(folder, name)  # noqa: PTH118 - hundreds of files in every step
+            if not os.path.islink(path):  # noqa: PTH114
+                with open(path, "rb") as file:  # noqa: PTH123
+                    yield f"{place}/{name}", file.read()
 
 
-def _version(checkout: Path) -> str:
-    found = _VERSION.search((checkout / PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+def _version(content: Mapping[str, bytes]) -> str:
+    found = _VERSION.search(content.get(f"{PACKAGE}/__init__.py", b"").decode("utf-8", "replace"))
     if found is None:
         raise InstallError(f"the checkout of the action is not whole: {PACKAGE}/__init__.py names no version")
     return found[1]
 
 
-def _metadata(checkout: Path) -> bytes:
-    return f"Metadata-Version: 2.1\nName: chainloop-ci\nVersion: {_version(checkout)}\n".encode()
-
-
-def _record(checkout: Path, files: list[Path], texts: Mapping[str, bytes], own: str) -> bytes:
-    rows = {path.relative_to(checkout).as_posix(): path.read_bytes() for path in files} | dict(texts)
-    lines = [f"{name},sha256={_digest(content)},{len(content)}" for name, content in sorted(rows.items())]
+def _record(content: Mapping[str, bytes], own: str) -> bytes:
+    lines = [f"{name},sha256={_digest(raw)},{len(raw)}" for name, raw in sorted(content.items())]
     return ("\n".join([*lines, f"{own},,"]) + "\n").encode()
 
 
@@ -61,14 +66,8 @@ def _digest(content: bytes) -> str:
     return urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 
-def _fill(folder: Path, *, checkout: Path, files: list[Path], texts: Mapping[str, bytes]) -> None:
-    import shutil  # here, not above: most steps find the copy made
-
-    for path in files:
-        target = folder / path.relative_to(checkout)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-    for name, content in texts.items():
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+def _fill(folder: Path, *, content: Mapping[str, bytes]) -> None:
+    for place in {name.rpartition("/")[0] for name in content}:
+        (folder / place).mkdir(parents=True, exist_ok=True)
+    for name, raw in content.items():
+        (folder / name).write_bytes(raw)
