@@ -8,7 +8,7 @@ DATA ?= $(or $(CHAINLOOP_DATA),.data)
 TOOLS := $(or $(CHAINLOOP_TOOLS),$(HOME)/.cache/chainloop-tools)
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help demo serve test lint format bench crashes soak fuzz tools lock clean
+.PHONY: help demo serve test lint format bench crashes soak fuzz hostile tools lock clean
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
 
@@ -68,6 +68,9 @@ soak: $(VENV)/.installed-dev $(SERVER_VENV)/.installed ## Run what takes hours: 
 SECONDS ?= 60
 fuzz: $(VENV)/.installed-dev $(VENV)/.installed-fuzz ## Fuzz every parser that reads foreign bytes (SECONDS=60 for each)
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+hostile: $(VENV)/.installed-dev ## Play every hostile text in every input of every plugin (`make test` plays a sample)
+	@CHAINLOOP_TEST_HOSTILE=all $(BIN)/python -m pytest -n auto --dist loadgroup $(wildcard tests/family/test_*hostile.py) tests/family/test_jenkins.py $(ARGS)
 
 tools: ## Install the programs and wheels that some tests need (cue, cosign, act, actionlint) into TOOLS
 	@PYTHON=$(PYTHON) CHAINLOOP_TOOLS=$(TOOLS) .ci/install-tools

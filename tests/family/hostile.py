@@ -9,6 +9,7 @@ made by this module and kept in `tests/data/hostile/strings.json` for readers in
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,6 +270,15 @@ def _every() -> Iterator[str]:
 
 
 HOSTILE: tuple[str, ...] = tuple(dict.fromkeys(_every()))
+PLAYS_ALL = os.environ.get("CHAINLOOP_TEST_HOSTILE") == "all"
+"""Set by `make hostile`: every text in every input, which takes a quarter of an hour. Else tests take a sample."""
+
+
+def sample(step: int) -> tuple[str, ...]:
+    """Return the texts to play: all of them, or each `step`th."""
+    return HOSTILE if PLAYS_ALL else HOSTILE[::step]
+
+
 """The list, each text once: no NUL, which neither an argument nor a variable can hold, and nothing but Unicode text."""
 
 

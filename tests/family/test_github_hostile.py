@@ -1,8 +1,8 @@
 """Texts that want to be obeyed, in every input of every GitHub action, as branch name and as pull request's title.
 
 The command itself is run in this process, where all texts in all inputs take minutes and not days; what stands before
-it (bash, the install) sees few of the inputs, and is run as the runner does with a sample. `CHAINLOOP_TEST_REQUIRE=all`
-plays every text where a text costs little.
+it (bash, the install) sees few of the inputs, and is run as the runner does with a sample. `make hostile` plays every
+text where a text costs little.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from tests.conftest import PROJECT
 from tests.family.composite import Composite
 from tests.family.github_files import read_commands, read_file
 from tests.family.github_render import ACTIONS, inputs_of
-from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE
+from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE, sample
 
-EVERYTHING = os.environ.get("CHAINLOOP_TEST_REQUIRE") == "all"
 CONTRACT = (
     "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: build}\n"
     "spec: {materials: [{name: binary, type: ARTIFACT}, {name: version, type: STRING}]}\n"
@@ -49,11 +48,6 @@ VARIABLES = {
 }
 """Every variable with the first command that has it; `craft` has most."""
 SECRETS = {entry.env for action in ACTIONS for entry in inputs_of(action) if entry.secret}
-
-
-def texts(step: int) -> list[str]:
-    """Return the hostile texts: all where everything is played, else each `step`th."""
-    return list(HOSTILE) if EVERYTHING else list(HOSTILE)[::step]
 
 
 class Job:
@@ -139,7 +133,7 @@ def test_t01_t02_t03_no_text_in_an_input_is_obeyed(job: Job, variable: str) -> N
     if command not in ("craft", "init"):
         job.prepare()
 
-    for text in texts(9):
+    for text in sample(9):
         job.check(job.run(command, {variable: text}), text if variable in SECRETS else "")
 
 
@@ -147,18 +141,18 @@ def test_t01_t02_t03_no_text_in_an_input_is_obeyed(job: Job, variable: str) -> N
     "form", ["version={}", "{}=app", "binary={}", "extra={}"], ids=["text", "name", "path", "of no entry"]
 )
 def test_t01_t02_t03_no_text_in_a_material_is_obeyed(job: Job, form: str) -> None:
-    for text in texts(9):
+    for text in sample(9):
         job.check(job.run("craft", {"CHAINLOOP_MATERIALS": f"binary=app\n{form.format(text)}"}))
 
 
 def test_t01_t02_t03_no_text_in_an_annotation_is_obeyed(job: Job) -> None:
-    for text in texts(9):
+    for text in sample(9):
         job.check(job.run("craft", {"CHAINLOOP_ANNOTATIONS": f"note={text}"}))
 
 
 @pytest.mark.parametrize("variable", ["GITHUB_REF", "GITHUB_HEAD_REF", "GITHUB_REF_NAME", "GITHUB_ACTOR"])
 def test_t01_t02_t03_no_name_of_a_branch_is_obeyed(job: Job, variable: str) -> None:
-    for text in texts(9):
+    for text in sample(9):
         job.check(job.run("craft", {variable: text}))
 
 
@@ -166,7 +160,7 @@ def test_t01_t02_t03_no_title_of_a_pull_request_is_obeyed(job: Job) -> None:
     event = job.folder / "event.json"
     own = {"sha": "1" * 40, "repo": {"full_name": "acme/widget"}}
 
-    for text in texts(5):
+    for text in sample(5):
         document = {"pull_request": {"number": 7, "title": text, "body": text, "head": {**own, "ref": text}}}
         event.write_text(json.dumps(document))
         env = {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_EVENT_PATH": str(event), "GITHUB_HEAD_REF": text}
@@ -189,7 +183,7 @@ def check_step(machine: Composite, log: str, secret: str) -> None:
 @pytest.mark.parametrize("name", sorted(entry.name for entry in INSTALL if Plugin.GITHUB in entry.plugins))
 def test_t01_t02_t03_no_text_in_an_input_of_the_install_is_obeyed(machine: Composite, name: str) -> None:
     # The name of a Python is looked at by bash, before anything else is started.
-    for text in texts(9) if name == "python" else HOSTILE[::90]:
+    for text in sample(9) if name == "python" else HOSTILE[::90]:
         done = machine.run("status", {name: text})
 
         check_step(machine, done.log, text)

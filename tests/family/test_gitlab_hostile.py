@@ -17,14 +17,15 @@ from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from tests.family.gitlab import ROOT, Project, install_command, programs_without
 from tests.family.gitlab_render import inputs
-from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE, LEAST
+from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE, LEAST, sample
 
 TEXTS = [
     row for row in inputs() if row.kind in (Kind.TEXT, Kind.PATH, Kind.LIST, Kind.PAIRS) and row.name != "report-dir"
 ]
 STRANGERS = ("CI_COMMIT_REF_NAME", "CI_MERGE_REQUEST_TITLE", "CI_MERGE_REQUEST_DESCRIPTION", "CI_COMMIT_MESSAGE")
 JOBS_OF_A_PIPELINE = 100
-CHUNKS = [HOSTILE[start : start + JOBS_OF_A_PIPELINE] for start in range(0, len(HOSTILE), JOBS_OF_A_PIPELINE)]
+PLAYED = sample(6)
+CHUNKS = [PLAYED[start : start + JOBS_OF_A_PIPELINE] for start in range(0, len(PLAYED), JOBS_OF_A_PIPELINE)]
 
 RECORDER = """\
 #!/bin/sh
@@ -77,7 +78,7 @@ def test_t01_a_text_in_an_input_reaches_the_command_as_it_is_and_nothing_else(tm
 
 def test_t01_the_family_has_enough_texts_and_the_template_enough_inputs() -> None:
     assert len(HOSTILE) >= LEAST
-    assert sum(map(len, CHUNKS)) == len(HOSTILE)
+    assert sum(map(len, CHUNKS)) == len(PLAYED)
     assert {row.kind for row in TEXTS} >= {Kind.TEXT, Kind.PATH, Kind.LIST}
 
 
