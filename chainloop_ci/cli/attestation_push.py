@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from chainloop_ci.cli.attestation_reset import JobEnd, end_with_job, parse_job_status
+from chainloop_ci.cli.attestation_reset import JobEnd, end_unmet, end_with_job, parse_job_status
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
 from chainloop_ci.cli.status_view import status_document
@@ -15,7 +15,7 @@ from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
 from chainloop_ci.crafting.status import get_status, require_compliant
-from chainloop_ci.errors import SigningKeyMissingError
+from chainloop_ci.errors import ContractNotMetError, SigningKeyMissingError
 
 
 def run_push(
@@ -29,7 +29,9 @@ def run_push(
 ) -> None:
     """Push the attestation, or on a dry run print the statement that would be signed.
 
-    After a job that did not succeed the run is ended instead: the job is red already, so that this is no error.
+    After a job that did not succeed the run is ended instead: the job is red already, so that this is no error. A job
+    that says how it ended has no further step that could mend an attestation which its contract does not accept: the
+    run ends with it.
     """
     if resume:
         _run_resume(world, resume, key)
@@ -43,8 +45,14 @@ def run_push(
     if world.state().load().dry_run:
         warn_of_bundle(world, bundle)
         show_dry(world, push.dry(given))
-    else:
-        show_pushed(world, push, push(given))
+        return
+    try:
+        pushed = push(given)
+    except ContractNotMetError as error:
+        if job_status:
+            end_unmet(world, error)
+        raise
+    show_pushed(world, push, pushed)
 
 
 def _run_resume(world: World, path: str, key: str | None) -> None:

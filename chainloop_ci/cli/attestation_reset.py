@@ -8,7 +8,7 @@ from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.cli.unreachable import pending_contents
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.reset import Forgotten, Reset
-from chainloop_ci.errors import StateBrokenError, UsageError
+from chainloop_ci.errors import ChainloopError, ContractNotMetError, StateBrokenError, UsageError
 
 
 def run_reset(world: World, *, trigger: str, reason: str | None, force: bool) -> None:
@@ -48,10 +48,10 @@ class JobEnd(StrEnum):
 _TRIGGERS = {JobEnd.FAILURE: CancelTrigger.FAILURE, JobEnd.CANCELLATION: CancelTrigger.CANCELLATION}
 JOB_STATUSES = {
     # GitHub (`job.status`), GitLab (`CI_JOB_STATUS`: `running` until its script has ended), Jenkins
-    # (`currentBuild.currentResult`), Azure (`Agent.JobStatus`).
+    # (`currentBuild.currentResult`), Azure (`Agent.JobStatus`); `skipped` is of GitHub's `needs.<job>.result`.
     JobEnd.SUCCESS: ("success", "succeeded", "succeededwithissues", "running"),
     JobEnd.FAILURE: ("failure", "failed", "unstable"),
-    JobEnd.CANCELLATION: ("cancelled", "canceled", "aborted", "not_built"),
+    JobEnd.CANCELLATION: ("cancelled", "canceled", "aborted", "not_built", "skipped"),
 }
 """The words of the CI systems, in lower case; their case does not matter."""
 
@@ -78,6 +78,16 @@ def end_with_job(world: World, end: JobEnd) -> None:
         return
     trigger = _TRIGGERS[end]
     _show(world, end_run(world, trigger, f"the job {end}"), trigger)
+
+
+def end_unmet(world: World, error: ContractNotMetError) -> None:
+    """End the run of a job in its last step, whose attestation is not what the contract asks for."""
+    error.hint = "mend what is listed and run the job again; it begins a new attestation"
+    try:
+        end_run(world, CancelTrigger.FAILURE, error.message)
+    except ChainloopError as untold:
+        # The reason why the job fails is told, whatever becomes of the run.
+        world.output.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
 
 
 def has_attestation(world: World) -> bool:

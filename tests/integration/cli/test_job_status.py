@@ -31,6 +31,28 @@ def test_push_after_a_job_that_did_not_succeed_ends_the_run(job: Job, word: str,
     assert job.chainloop("attestation", "status").status == 1
 
 
+def test_push_in_the_last_step_of_a_job_ends_a_run_whose_contract_is_not_met(built: Job) -> None:
+    built.chainloop("attestation", "init", *NAMES)
+    built.chainloop("attestation", "add", "--name", "binary", "--value", "app")
+
+    pushed = built.chainloop("attestation", "push", "--job-status", "success")
+
+    assert pushed.status == 3, pushed.stderr
+    assert "the material version (STRING) is required" in pushed.stderr
+    assert "run the job again" in pushed.stderr
+    assert [run["state"] for run in built.runs()] == ["error"]
+
+
+def test_push_that_nobody_calls_the_last_step_leaves_a_run_to_go_on_with(built: Job) -> None:
+    built.chainloop("attestation", "init", *NAMES)
+    built.chainloop("attestation", "add", "--name", "binary", "--value", "app")
+
+    pushed = built.chainloop("attestation", "push")
+
+    assert pushed.status == 3, pushed.stderr
+    assert [run["state"] for run in built.runs()] == ["initialized"]
+
+
 @pytest.mark.parametrize("word", [*JOB_STATUSES[JobEnd.SUCCESS], ""])
 def test_craft_in_a_job_that_goes_well_pushes(built: Job, word: str) -> None:
     crafted = built.chainloop("attestation", "craft", *NAMES, *BOTH, env={"CHAINLOOP_JOB_STATUS": word})
