@@ -74,7 +74,7 @@ def parse_job_status(word: str | None) -> JobEnd:
 def end_with_job(world: World, end: JobEnd) -> None:
     """End this job's attestation as the job has ended; where there is none, nothing is to be done."""
     if not has_attestation(world):
-        world.output.info(f"the job {end}, and no attestation of it was begun: there is nothing to end")
+        world.output.info(f"the job {end}, and no attestation of it is open: there is nothing to end")
         return
     trigger = _TRIGGERS[end]
     _show(world, end_run(world, trigger, f"the job {end}"), trigger)

@@ -161,6 +161,11 @@ def _findings(name: str, error: ChainloopError, path: str | None) -> list[Findin
     """Return what is wrong with one material; `path` is its entry in the contract."""
     if not error.findings:
         return [Finding(error.code, f"the material {name}: {error.message}", path=path, hint=error.hint)]
+    if len(error.findings) == 1:
+        # The error's own sentence names the file and what it was taken for; alone, «line 1:1: Expecting value» does not.
+        (found,) = error.findings
+        told = error.message if found.message in error.message else f"{error.message}; {found}"
+        return [Finding(found.code, f"the material {name}: {told}", path=path, hint=found.hint or error.hint)]
     return [
         Finding(found.code, f"the material {name}: {found}", path=path, hint=found.hint or error.hint)
         for found in error.findings

@@ -77,6 +77,22 @@ def test_a_missing_material_ends_the_run_too(built: Job) -> None:
     assert_nothing_is_left(built)
 
 
+def test_a_file_of_another_kind_is_named_with_what_it_was_taken_for(job: Job) -> None:
+    folder = job.chainloop.folder
+    contract = "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {name: sboms}\nspec:\n  materials:\n"
+    (folder / "sboms.yaml").write_text(f"{contract}    - {{name: sbom, type: SBOM_CYCLONEDX_JSON}}\n")
+    (folder / "notes.txt").write_text("not JSON")
+    (folder / "spdx.json").write_text('{"spdxVersion": "SPDX-2.3"}')
+    crafting = ("attestation", "craft", "--dry-run", "--contract", "sboms.yaml", "--replace")
+
+    text = job.chainloop(*crafting, "--material", "sbom=notes.txt")
+    other = job.chainloop(*crafting, "--material", "sbom=spdx.json")
+
+    expected = "expected a CycloneDX SBOM (JSON), found"
+    assert f"the material sbom: notes.txt: {expected} text that is not JSON (line 1, column 1:" in text.stderr
+    assert f'the material sbom: spdx.json: {expected} an SPDX document ("SPDX-2.3"); /bomFormat: expected' in other.stderr
+
+
 def test_r5_without_a_key_nothing_is_begun(built: Job) -> None:
     refused = built.chainloop(*CRAFT, *BOTH, env={"CHAINLOOP_SIGNING_KEY": ""})
 

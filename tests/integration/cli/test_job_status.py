@@ -87,6 +87,15 @@ def test_where_nothing_was_begun_there_is_nothing_to_end(job: Job) -> None:
     assert "WRN" not in pushed.stderr
 
 
+def test_after_a_craft_that_has_ended_its_run_nothing_is_open(job: Job) -> None:
+    job.chainloop("attestation", "craft", *NAMES)
+
+    pushed = job.chainloop("attestation", "push", "--job-status", "failed")
+
+    assert "no attestation of it is open" in pushed.stderr
+    assert [run["state"] for run in job.runs()] == ["error"]
+
+
 def test_the_run_of_an_earlier_job_is_not_ended_by_the_failure_of_this_one(job: Job) -> None:
     github = {"GITHUB_REPOSITORY": "acme/app", "GITHUB_ACTOR": "octocat", "GITHUB_REPOSITORY_OWNER": "acme"}
     github |= {"GITHUB_SHA": "a" * 40, "RUNNER_OS": "Linux"}
