@@ -41,10 +41,11 @@ TEKTON_RESULT = "attestation-report"
 _BEGINNING = ("craft", "init")
 """Commands that know no attestation before they have begun one: what lies there of another one is not theirs."""
 _HOW_TO_ADD = {
-    RunnerType.GITHUB_ACTION: "add the line `{}` under `materials:` of this step",
-    RunnerType.GITLAB_PIPELINE: "add the line `{}` to the input `materials`",
-    RunnerType.JENKINS_JOB: "add `{}` to the argument `materials`",
+    RunnerType.GITHUB_ACTION: "add the line `{name}={value}` under `materials:` of this step",
+    RunnerType.GITLAB_PIPELINE: "add the line `{name}={value}` to the input `materials`",
+    RunnerType.JENKINS_JOB: "add `{name}={value}` to the argument `materials`",
 }
+_STEP_TO_ADD = "add a step before that uses `actions/add`, with `{{name: {name}, value: {value}}}`"
 _WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE")
 
 
@@ -178,6 +179,7 @@ class CiReport:
             bundle=self._bundle_path(),
             place=self._places(),
             how_to_add=self._how_to_add(),
+            step_to_add=self._step_to_add(),
             warnings=tuple(self._warnings),
             outputs=self.outputs,
         )
@@ -230,8 +232,12 @@ class CiReport:
     def _how_to_add(self) -> str:
         # Plugins set the variable also when the input is empty.
         if "CHAINLOOP_MATERIALS" not in self._world.env:
-            return "add `--material {}` to the command"
-        return _HOW_TO_ADD.get(self._runner, "add the line `{}` to the variable CHAINLOOP_MATERIALS")
+            return "add `--material {name}={value}` to the command"
+        return _HOW_TO_ADD.get(self._runner, "add the line `{name}={value}` to the variable CHAINLOOP_MATERIALS")
+
+    def _step_to_add(self) -> str:
+        # Our actions set the variable, and put no command onto the PATH of the job's other steps.
+        return _STEP_TO_ADD if self.is_github and "CHAINLOOP_INSTALL_PYTHON" in self._world.env else ""
 
     def _places(self) -> dict[str, tuple[str, int | None]]:
         """Return where people look: the lines of a contract that lies in the checkout, else the workflow's file."""

@@ -42,8 +42,10 @@ class Told:
     """Where the bundle was asked for."""
     place: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
     """File and line of what a finding's path names; the empty path: where to look otherwise."""
-    how_to_add: str = "add `--material {}` to the command"
+    how_to_add: str = "add `--material {name}={value}` to the command"
     """What to type for a material that `craft` misses."""
+    step_to_add: str = ""
+    """The same where each command is a step of its own; empty: there the finding's command can be typed."""
     warnings: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Outputs that a command knows better than what is made of the above."""
@@ -232,8 +234,9 @@ def _problem(told: Told, status: AttestationStatus | None, finding: Finding) -> 
         line = finding.line
     entry = _entry_of(finding, contract)
     fix = finding.hint or ""
-    if told.command == "craft" and entry and finding.code in ("missing-material", "missing-group"):
-        fix = _how_to_add(told, entry, contract, is_group=finding.code == "missing-group")
+    if entry and finding.code in ("missing-material", "missing-group"):
+        how = told.how_to_add if told.command == "craft" else told.step_to_add
+        fix = _how_to_add(how, entry, contract, is_group=finding.code == "missing-group") if how else fix
     return Problem(_title(finding.code), _message(told, finding), fix, _subject_of(finding, contract), file, line)
 
 
@@ -245,11 +248,11 @@ def _message(told: Told, finding: Finding) -> str:
     return str(finding) if code == "material-rejected" else finding.message
 
 
-def _how_to_add(told: Told, entry: ContractMaterial, contract: Contract | None, *, is_group: bool) -> str:
+def _how_to_add(how: str, entry: ContractMaterial, contract: Contract | None, *, is_group: bool) -> str:
     members: Sequence[ContractMaterial] = (entry,)
     if is_group and contract and entry.group:
         members = contract.groups[entry.group]
-    return " or ".join(told.how_to_add.format(f"{member.name}={placeholder(member)}") for member in members)
+    return " or ".join(how.format(name=member.name, value=placeholder(member)) for member in members)
 
 
 def _title(code: str) -> str:

@@ -162,7 +162,7 @@ def _findings(name: str, error: ChainloopError, path: str | None) -> list[Findin
     if not error.findings:
         return [Finding(error.code, f"the material {name}: {error.message}", path=path, hint=error.hint)]
     if len(error.findings) == 1:
-        # The error's own sentence names the file and what it was taken for; alone, «line 1:1: Expecting value» does not.
+        # The error's sentence names the file and what it was taken for; «line 1:1: Expecting value» does not.
         (found,) = error.findings
         told = error.message if found.message in error.message else f"{error.message}; {found}"
         return [Finding(found.code, f"the material {name}: {told}", path=path, hint=found.hint or error.hint)]

@@ -231,3 +231,13 @@ def test_t03_hostile_values_are_stored_and_none_is_obeyed(github: GitHubJob) -> 
     assert set(github.outputs()) == {output.name for output in OUTPUTS}
     assert not list(folder.rglob(CANARY_FILE))
     assert read_pairs((folder / "out" / "outputs.env").read_text()).keys() == {output.variable for output in OUTPUTS}
+
+
+def test_an_action_of_its_own_says_the_step_to_add_and_no_command_that_the_job_has_not(github: GitHubJob) -> None:
+    github("attestation", "init", "--project", "hello", "--workflow", "build")
+
+    pushed = github("attestation", "push", step="two", CHAINLOOP_INSTALL_PYTHON="")
+
+    assert pushed.status == 3, pushed.stderr
+    assert "uses `actions/add`, with `{name: version, value: <text>}`" in github.summary("two")
+    assert "attestation add" not in github.summary("two")

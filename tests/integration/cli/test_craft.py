@@ -90,7 +90,7 @@ def test_a_file_of_another_kind_is_named_with_what_it_was_taken_for(job: Job) ->
 
     expected = "expected a CycloneDX SBOM (JSON), found"
     assert f"the material sbom: notes.txt: {expected} text that is not JSON (line 1, column 1:" in text.stderr
-    assert f'the material sbom: spdx.json: {expected} an SPDX document ("SPDX-2.3"); /bomFormat: expected' in other.stderr
+    assert f'the material sbom: spdx.json: {expected} an SPDX document ("SPDX-2.3"); /bomFormat:' in other.stderr
 
 
 def test_r5_without_a_key_nothing_is_begun(built: Job) -> None:

@@ -188,7 +188,7 @@ def test_what_an_attestation_lacked_that_was_ended_is_nothing_to_do(state) -> No
 
 
 def test_craft_is_told_what_to_write_where_its_materials_stand(state) -> None:
-    told = replace(unmet(state, "craft"), how_to_add="add the line `{}`")
+    told = replace(unmet(state, "craft"), how_to_add="add the line `{name}={value}`")
 
     fixes = {problem.title: problem.fix for problem in make_report(told).problems}
 
@@ -201,6 +201,13 @@ def test_separate_steps_are_told_the_command(state) -> None:
     [fix] = [problem.fix for problem in make_report(unmet(state)).problems if problem.title == "Missing material"]
 
     assert fix == "chainloop attestation add --name binary --value <file>"
+
+
+def test_separate_steps_are_told_the_step_where_there_is_no_command(state) -> None:
+    report = make_report(replace(unmet(state), step_to_add="add a step with `{name}` and `{value}`"))
+
+    fixes = [problem.fix for problem in report.problems if problem.title == "Missing material"]
+    assert fixes == ["add a step with `binary` and `<file>`"]
 
 
 def test_a_finding_about_a_document_has_its_place_in_the_message(state) -> None:
