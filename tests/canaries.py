@@ -27,6 +27,9 @@ _FRAME = "-----"
 # What `config save` is for: the token stays in the user's own file, which nobody else can read.
 _CONFIG = "config.toml"
 
+Stamp = tuple[int, int, int]
+"""Of a file: its inode, when it was written, and its size."""
+
 
 def plant(env: Mapping[str, str]) -> set[str]:
     """Return the secrets of an environment, and remember them."""
@@ -47,26 +50,27 @@ def require_silence(where: str, text: str, canaries: Iterable[str]) -> None:
     assert not found, f"a secret stands in {where}: {', '.join(found)}"
 
 
-def require_silent_files(folder: Path, since: float, canaries: Iterable[str]) -> None:
-    """Fail when a file that was written in `folder` since then holds a secret."""
+def stamp(folder: Path) -> dict[Path, Stamp]:
+    """Return what tells of each file whether it is written again; times alone are too coarse for that."""
+    return {path: (facts.st_ino, facts.st_mtime_ns, facts.st_size) for path, facts in _files(folder)}
+
+
+def require_silent_files(folder: Path, before: Mapping[Path, Stamp], canaries: Iterable[str]) -> None:
+    """Fail when a file that was written in `folder` since it was stamped holds a secret."""
     wanted = [canary.encode() for canary in canaries]
-    for path in _written(folder, since):
+    for path, found in stamp(folder).items():
+        if found == before.get(path):
+            continue
         raw = path.read_bytes()
         assert not any(canary in raw for canary in wanted), f"a secret stands in {path}"
 
 
-def _written(folder: Path, since: float) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in (".git", "data", "node_modules", "cas")]
         for path in (Path(place, name) for name in names if name != _CONFIG):
-            if path.is_file() and not path.is_symlink() and _is_new(path, since):
-                yield path
-
-
-def _is_new(path: Path, since: float) -> bool:
-    facts = path.stat()
-    # File systems keep time more coarsely than the clock does.
-    return facts.st_mtime >= since - 0.01 and facts.st_size <= MAX_FILE_BYTES
+            if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_FILE_BYTES:
+                yield path, path.stat()
 
 
 def _secrets_in(name: str, value: str) -> set[str]:

@@ -45,7 +45,7 @@ _HOW_TO_ADD = {
     RunnerType.GITLAB_PIPELINE: "add the line `{name}={value}` to the input `materials`",
     RunnerType.JENKINS_JOB: "add `{name}={value}` to the argument `materials`",
 }
-_STEP_TO_ADD = "add a step before that uses `actions/add`, with `{{name: {name}, value: {value}}}`"
+_STEP_TO_ADD = "add a step that uses `actions/add`, with `{{name: {name}, value: {value}}}`"
 _WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE")
 
 

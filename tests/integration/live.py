@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import urllib3
 
 from chainloop_ci.signing.generate import generate_key
 from examples.demo.control_plane import ControlPlane
-from tests.canaries import PLANTED, plant, require_silence, require_silent_files
+from tests.canaries import PLANTED, plant, require_silence, require_silent_files, stamp
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -90,13 +89,13 @@ class CommandLine:
         within: Within = list,
     ) -> Answer:
         """Run a command to its end."""
-        begun = time.time()
+        before = stamp(self.folder)
         process = self.start(*words, env=env, within=within)
         stdout, stderr = process.communicate(timeout=timeout_seconds)
         canaries = plant(self.environment(env))
         require_silence("stdout", stdout, canaries)
         require_silence("stderr", stderr, canaries)
-        require_silent_files(self.folder, begun, canaries)
+        require_silent_files(self.folder, before, canaries)
         return Answer(process.returncode, stdout, stderr)
 
 
