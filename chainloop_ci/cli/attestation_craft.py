@@ -9,7 +9,14 @@ from typing import Any
 from chainloop_ci.cli.attestation_add import make_add, registry_credentials
 from chainloop_ci.cli.attestation_init import Project, begin, find_project, init_request
 from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, show_pushed, warn_of_bundle
-from chainloop_ci.cli.attestation_reset import JobEnd, end_run, end_with_job, has_attestation, parse_job_status
+from chainloop_ci.cli.attestation_reset import (
+    JobEnd,
+    end_run,
+    end_unmet,
+    end_with_job,
+    has_attestation,
+    parse_job_status,
+)
 from chainloop_ci.cli.craft_files import NamedFiles, make_gather, typed_materials, wanted_files
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.cli.workspace_files import WorkspaceFiles
@@ -19,6 +26,7 @@ from chainloop_ci.crafting.content import ContentReader
 from chainloop_ci.crafting.craft import Craft, CraftRequest
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.push import DryPush
+from chainloop_ci.errors import AttestationRefusedError
 
 
 def run_craft(
@@ -56,7 +64,13 @@ def run_craft(
         _begin_and_end(world, asked, job_index, end)
         return
     wanted = wanted_files(world, project, typed, named, template)
-    _craft(world, CraftRequest(asked, wanted, parse_annotations(annotations)), project, key, bundle, job_index)
+    request = CraftRequest(asked, wanted, parse_annotations(annotations))
+    try:
+        _craft(world, request, project, key, bundle, job_index)
+    except AttestationRefusedError as error:
+        if job_status:
+            end_unmet(world, error)
+        raise
 
 
 def _craft(

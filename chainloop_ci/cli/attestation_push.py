@@ -15,7 +15,7 @@ from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
 from chainloop_ci.crafting.status import get_status, require_compliant
-from chainloop_ci.errors import ContractNotMetError, SigningKeyMissingError
+from chainloop_ci.errors import AttestationRefusedError, ContractNotMetError, SigningKeyMissingError
 
 
 def run_push(
@@ -48,7 +48,7 @@ def run_push(
         return
     try:
         pushed = push(given)
-    except ContractNotMetError as error:
+    except (ContractNotMetError, AttestationRefusedError) as error:
         if job_status:
             end_unmet(world, error)
         raise

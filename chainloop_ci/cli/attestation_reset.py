@@ -8,7 +8,13 @@ from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.cli.unreachable import pending_contents
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.reset import Forgotten, Reset
-from chainloop_ci.errors import ChainloopError, ContractNotMetError, StateBrokenError, UsageError
+from chainloop_ci.errors import (
+    AttestationRefusedError,
+    ChainloopError,
+    ContractNotMetError,
+    StateBrokenError,
+    UsageError,
+)
 
 
 def run_reset(world: World, *, trigger: str, reason: str | None, force: bool) -> None:
@@ -80,8 +86,8 @@ def end_with_job(world: World, end: JobEnd) -> None:
     _show(world, end_run(world, trigger, f"the job {end}"), trigger)
 
 
-def end_unmet(world: World, error: ContractNotMetError) -> None:
-    """End the run of a job in its last step, whose attestation is not what the contract asks for."""
+def end_unmet(world: World, error: ContractNotMetError | AttestationRefusedError) -> None:
+    """End the run of a job in its last step, whose attestation the contract or the control plane does not take."""
     error.hint = "mend what is listed and run the job again; it begins a new attestation"
     try:
         end_run(world, CancelTrigger.FAILURE, error.message)

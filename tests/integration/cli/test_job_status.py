@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chainloop_ci.cli.attestation_reset import JOB_STATUSES, JobEnd
+from chainloop_ci.signing.generate import generate_key
 from tests.integration.live import Job
 
 NAMES = ("--project", "hello", "--workflow", "build")
@@ -40,6 +41,21 @@ def test_push_in_the_last_step_of_a_job_ends_a_run_whose_contract_is_not_met(bui
     assert pushed.status == 3, pushed.stderr
     assert "the material version (STRING) is required" in pushed.stderr
     assert "run the job again" in pushed.stderr
+    assert [run["state"] for run in built.runs()] == ["error"]
+
+
+@pytest.mark.parametrize("steps", [("craft", *NAMES, *BOTH), ("push",)], ids=["craft", "push"])
+def test_a_refused_attestation_ends_the_run_of_a_job_s_last_step(built: Job, steps: tuple[str, ...]) -> None:
+    stranger, _ = generate_key()
+    if steps == ("push",):
+        built.chainloop("attestation", "init", *NAMES)
+        built.chainloop("attestation", "add", "--name", "binary", "--value", "app")
+        built.chainloop("attestation", "add", "--name", "version", "--value", "1")
+
+    refused = built.chainloop("attestation", *steps, "--job-status", "success", env={"CHAINLOOP_SIGNING_KEY": stranger})
+
+    assert refused.status == 5, refused.stderr
+    assert "run the job again" in refused.stderr
     assert [run["state"] for run in built.runs()] == ["error"]
 
 
