@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 import shutil
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,30 @@ def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of the property tests, unless it was given; parallel workers get the one that was chosen."""
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(secrets.randbelow(2**32))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send the tests of an `xdist_group` to one worker.
+
+    xdist 3.8 writes the group into a field that pytest 9.2 does not read any more, so that each worker would start a
+    group's servers, and two would meet at one port. The group is read from the file instead: a file has one at most.
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _group_of(nodeid.partition("::")[0]) or nodeid
+
+    return Groups(config, log)
+
+
+@cache
+def _group_of(file: str) -> str:
+    found = re.search(r'xdist_group\("([\w-]+)"\)', (PROJECT / file).read_text(encoding="utf-8"))
+    return found[1] if found else ""
 
 
 def pytest_report_header(config: pytest.Config) -> str:
