@@ -12,7 +12,7 @@ import binascii
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from io import BytesIO
@@ -35,6 +35,10 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 """Largest file that is read."""
 _BLOCK_BYTES = 1024 * 1024
 _PRIVATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+OpenInside = Callable[[Path, str], BinaryIO]
+"""Opens a file of a folder for reading, and nothing that lies elsewhere (R22)."""
 
 
 @record
@@ -146,29 +150,35 @@ class QueueFile:
             raise self._unusable(str(error)) from error
 
     @contextmanager
-    def open_content(self, content: QueuedContent) -> Iterator[BinaryIO]:
+    def open_content(self, content: QueuedContent, open_inside: OpenInside) -> Iterator[BinaryIO]:
         """Give a content of what was read, from its start.
 
+        The file may come from another job: what leads elsewhere, or is not what the digest says, is never sent (R22).
+
         Raises:
-            FileUnreadableError: it is neither in the file nor in the folder beside it.
+            FileUnreadableError: it is neither in the file nor in the folder beside it, or has another digest.
+            PathRefusedError: it is a link to somewhere else, or no ordinary file.
         """
+        with self._open(content, open_inside) as file:
+            hashed = sha256()
+            while block := file.read(_BLOCK_BYTES):
+                hashed.update(block)
+            if digest_of_hex(hashed.hexdigest()) != content.digest:
+                raise self._unusable(f"the content of {content.filename} is another one than {content.digest}")
+            file.seek(0)
+            yield file
+
+    def _open(self, content: QueuedContent, open_inside: OpenInside) -> BinaryIO:
         if content.digest in self._embedded:
             try:
-                raw = base64.b64decode(self._embedded[content.digest], validate=True)
+                return BytesIO(base64.b64decode(self._embedded[content.digest], validate=True))
             except binascii.Error as error:
                 raise self._unusable(str(error)) from error
-            yield BytesIO(raw)
-            return
-        place = self.folder / _hex(content.digest)
         try:
-            file = place.open("rb")
-        except OSError as error:
-            raise FileUnreadableError(
-                f"the content of {content.filename} is not at {place}: {error.strerror or error}",
-                hint=f"keep {self.folder.name} beside {self.path.name}: it holds what was too large for that file",
-            ) from error
-        with file:
-            yield file
+            return open_inside(self.folder, _hex(content.digest))
+        except FileUnreadableError as error:
+            error.hint = f"keep {self.folder.name} beside {self.path.name}: it holds what was too large for that file"
+            raise
 
     def _place(self, contents: Iterable[QueuedContent], folder: Path) -> Iterator[dict[str, object]]:
         """Yield what the file says of each content, with the content itself where there is room for it."""

@@ -15,6 +15,7 @@ from chainloop_ci.queued import Queued, QueuedContent, QueueFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from chainloop_ci.attestation.state import CraftingState
     from chainloop_ci.crafting.ports import Signer
@@ -50,7 +51,7 @@ def resume_push(world: World, path: str, load_signer: Callable[[], Signer]) -> P
         file.replace(Queued(state, bundle, queued.contents))
 
     def open_content(content: KeptContent) -> AbstractContextManager[BinaryIO]:
-        return file.open_content(cast("QueuedContent", content))
+        return file.open_content(cast("QueuedContent", content), _open_inside)
 
     resume = Resume(
         # Not that of the file: whoever may write it would be sent the token.
@@ -62,3 +63,9 @@ def resume_push(world: World, path: str, load_signer: Callable[[], Signer]) -> P
         report=world.reporter,
     )
     return resume(Kept(queued.state, queued.bundle, queued.contents, open_content, save))
+
+
+def _open_inside(folder: Path, name: str) -> BinaryIO:
+    from chainloop_ci.workspace.paths import open_material
+
+    return open_material(name, root=folder)

@@ -289,6 +289,10 @@ class Signer(Protocol):
         """Return a signature over the DSSE pre-authentication encoding."""
         ...
 
+    def has_signed(self, signature: bytes, pae: bytes) -> bool:
+        """Tell whether this key made a signature."""
+        ...
+
 
 class UploadMeter(Protocol):
     """Shows how far one upload is."""

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from chainloop_ci.attestation.bundle import render_bundle
+from chainloop_ci.attestation.bundle import pae, read_bundle, render_bundle
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
+from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, Signer
 from chainloop_ci.crafting.push import Pushed
 from chainloop_ci.digests import Digest, sha256_digest
+from chainloop_ci.errors import SignatureInvalidError
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
@@ -91,6 +94,7 @@ class Resume:
         Raises:
             UnreachableError: still no answer; what is kept stays, and the same command can be repeated.
             SigningKeyMissingError: the run has ended meanwhile, so that the attestation has to be signed again.
+            SignatureInvalidError: it has to be signed again, and is not what this key has signed.
             AttestationRefusedError: it does not meet the contract's newest revision, or its signer is not accepted.
             FileUnreadableError: a content is not there any more.
         """
@@ -153,15 +157,14 @@ class Resume:
             run=run.id,
             state=run.state,
         )
+        signer = self._load_signer()
+        finished_at = _require_signed(kept, signer)
         state = replace(
             kept.state,
             pin=replace(kept.state.pin, run_id=self._chance.new_id()),
             session=replace(kept.state.session, run_handle=self._chance.new_handle()),
         )
-        if state.finished_at is None:
-            raise ValueError("what was signed has ended")
-        statement = render_statement(state, finished_at=state.finished_at, builder_id=self._builder_id())
-        signer = self._load_signer()
+        statement = render_statement(state, finished_at=finished_at, builder_id=self._builder_id())
         bundle = render_bundle(statement, signer.sign(encode_pae(PAYLOAD_TYPE, statement)), signer.hint)
         kept.save(state, bundle)
         return replace(kept, state=state, bundle=bundle)
@@ -169,3 +172,25 @@ class Resume:
 
 def _has_ended_without(run: WorkflowRun, bundle: bytes) -> bool:
     return run.state.value != "initialized" and run.attestation_digest != sha256_digest(bundle)
+
+
+def _require_signed(kept: Kept, signer: Signer) -> datetime:
+    """Return when the attestation ended that `signer` has signed; whoever may write the file gets no signature (T19).
+
+    Raises:
+        SignatureInvalidError: another key signed it, or the state is not what was signed.
+    """
+    bundle = read_bundle(kept.bundle)
+    said, finished_at = read_statement(bundle.payload), kept.state.finished_at
+    is_ours = any(signer.has_signed(signature.value, pae(bundle)) for signature in bundle.signatures)
+    if (
+        finished_at
+        and is_ours
+        and bundle.payload_type == PAYLOAD_TYPE
+        and bundle.payload == render_statement(kept.state, finished_at=finished_at, builder_id=said.builder_id)
+    ):
+        return finished_at
+    raise SignatureInvalidError(
+        "what was kept is not what this key has signed: it is not signed again, and nothing was sent",
+        hint="give the key and the version of chainloop of the job that kept it, or attest again in a new job",
+    )

@@ -71,6 +71,10 @@ class Signer:
             return self._key.sign(pae)
         return self._key.sign(pae, ECDSA(SHA256()))
 
+    def has_signed(self, signature: bytes, pae: bytes) -> bool:
+        """Tell whether this key made a signature."""
+        return self.public_key.verify(signature, pae)
+
 
 def load_signing_key(reference: str, *, read_password: ReadPassword, env: Mapping[str, str]) -> Signer:
     """Return the signer that a reference names; the password is asked for only when the key is encrypted.

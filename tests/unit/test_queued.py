@@ -9,19 +9,25 @@ import stat
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import sha256_digest
-from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, StateUnwritableError
+from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, PathRefusedError, StateUnwritableError
 from chainloop_ci.queued import MAX_EMBEDDED_BYTES, PendingContents, Queued, QueueFile
+from chainloop_ci.workspace.paths import open_material
 from tests.unit.crafting.conftest import begun as begun
 from tests.unit.crafting.memory import NOW
 
 BUNDLE = b'{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}'
 SMALL, LARGE = b"small", b"x" * (MAX_EMBEDDED_BYTES + 1)
+
+
+def open_inside(folder: Path, name: str) -> BinaryIO:
+    return open_material(name, root=folder)
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def test_what_is_kept_can_be_read_again(file: QueueFile, state: CraftingState, p
     assert (kept.state, kept.bundle) == (state, BUNDLE)
     contents = {}
     for content in kept.contents:
-        with found.open_content(content) as source:
+        with found.open_content(content, open_inside) as source:
             contents[content.filename] = source.read()
     assert contents == {"small.bin": SMALL, "large.bin": LARGE}
     assert [path.name for path in file.folder.iterdir()] == [sha256_digest(LARGE).removeprefix("sha256:")]
@@ -137,3 +143,43 @@ def test_another_file_is_refused(file: QueueFile, text: str) -> None:
 def test_a_missing_file_is_named(file: QueueFile) -> None:
     with pytest.raises(FileUnreadableError, match=r"chainloop-queued-1\.json cannot be read"):
         file.read()
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+def test_a_content_that_is_not_what_its_digest_says_is_not_given(
+    file: QueueFile, state: CraftingState, pending: PendingContents, content: bytes
+) -> None:
+    file.write(state, BUNDLE, pending)
+    document = json.loads(file.path.read_text())
+    for entry in document["contents"]:
+        if "content" in entry:
+            entry["content"] = "b3RoZXI="
+    file.path.write_text(json.dumps(document))
+    [beside] = file.folder.iterdir()
+    beside.write_bytes(b"x" * (len(LARGE) - 1) + b"y")
+    [wanted] = [entry for entry in file.read().contents if entry.digest == sha256_digest(content)]
+
+    with (
+        pytest.raises(FileUnreadableError, match="is another one than sha256:"),
+        file.open_content(wanted, open_inside),
+    ):
+        pytest.fail("it was given")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+@pytest.mark.parametrize("target", ["../../outside", "/proc/self/environ", None])
+def test_r22_a_content_beside_the_file_may_not_lead_elsewhere(
+    file: QueueFile, state: CraftingState, pending: PendingContents, tmp_path: Path, target: str | None
+) -> None:
+    file.write(state, BUNDLE, pending)
+    (tmp_path.parent / "outside").write_bytes(LARGE)
+    [beside] = file.folder.iterdir()
+    beside.unlink()
+    if target is None:
+        os.mkfifo(beside)
+    else:
+        beside.symlink_to(target)
+    [wanted] = [entry for entry in file.read().contents if entry.digest == sha256_digest(LARGE)]
+
+    with pytest.raises(PathRefusedError), file.open_content(wanted, open_inside):
+        pytest.fail("it was given")

@@ -370,3 +370,6 @@ class FakeSigner:
 
     def sign(self, pae: bytes) -> bytes:
         return hashlib.sha256(self.hint.encode() + pae).digest()
+
+    def has_signed(self, signature: bytes, pae: bytes) -> bool:
+        return signature == self.sign(pae)

@@ -11,16 +11,18 @@ import pytest
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.bundle import read_bundle, render_bundle
+from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.crafting.resume import Chance, Kept, Resume
 from chainloop_ci.digests import sha256_digest
-from chainloop_ci.errors import UnreachableError
+from chainloop_ci.errors import SignatureInvalidError, UnreachableError
 from chainloop_ci.queued import QueuedContent
 from tests.unit.crafting.memory import NOW, RUN_ID, FakeSigner, MemoryPlane, Notes
 
 BUILD = b"the build"
 CONTENT = QueuedContent(sha256_digest(BUILD), "app", len(BUILD))
+SIGNER = FakeSigner(hint="b3RoZXI=")
 NEW_ID = "00000000-0000-4000-8000-000000000001"
 
 
@@ -51,7 +53,7 @@ def kept(begun) -> Kept:
 
     return Kept(
         state,
-        render_bundle(statement, b"signature", FakeSigner().hint),
+        render_bundle(statement, SIGNER.sign(encode_pae(PAYLOAD_TYPE, statement)), SIGNER.hint),
         (CONTENT,),
         open_content,
         lambda state, bundle: saved.append(bundle),
@@ -61,7 +63,7 @@ def kept(begun) -> Kept:
 def resume(plane: Plane, notes: Notes, kept: Kept):
     use_case = Resume(
         control_plane=lambda: plane,
-        load_signer=lambda: FakeSigner(hint="b3RoZXI="),
+        load_signer=lambda: SIGNER,
         builder_id=lambda: "chainloop.dev/cli/1",
         chance=Chance(lambda: NEW_ID, lambda: "another handle"),
         client_version="1",
@@ -121,6 +123,30 @@ def test_what_is_signed_again_is_kept_before_it_is_sent(plane, notes, kept) -> N
     [(run_id, bundle)] = saved
     assert run_id == NEW_ID
     assert read_statement(read_bundle(bundle).payload).run_id == NEW_ID
+
+
+def edit_state(kept: Kept) -> Kept:
+    return replace(kept, state=replace(kept.state, annotations={"reviewed-by": "somebody"}))
+
+
+def sign_as_another(kept: Kept) -> Kept:
+    """Return the edited attestation with a bundle to it, as who has no key makes it."""
+    edited = edit_state(kept)
+    statement = render_statement(edited.state, finished_at=NOW, builder_id="chainloop.dev/cli/1")
+    signature = FakeSigner(hint="other").sign(encode_pae(PAYLOAD_TYPE, statement))
+    return replace(edited, bundle=render_bundle(statement, signature, SIGNER.hint))
+
+
+@pytest.mark.parametrize("forge", [edit_state, sign_as_another])
+def test_t19_what_this_key_has_not_signed_is_never_signed_again(plane, notes, kept, forge) -> None:
+    begin(plane, kept, notes)
+    plane.state = RunState.CANCELED
+
+    with pytest.raises(SignatureInvalidError, match="not what this key has signed"):
+        resume(plane, notes, forge(kept))
+
+    assert [name for name in plane.names if name != "put_run"] == ["find_run"]
+    assert plane.bundles == []
 
 
 def test_another_contract_than_the_job_was_held_to_is_a_warning(plane, notes, kept) -> None:
