@@ -39,7 +39,7 @@ def run_add(
         annotations=parse_annotations(annotations),
         strict=not no_strict_validation,
         replace=replace,
-        credentials=registry_credentials(registry_server, registry_username, registry_password),
+        credentials=registry_credentials(world, registry_server, registry_username, registry_password),
     )
     add = make_add(world, ContentReader(world, world))
     return add(_find_files(world, request) if world.is_pattern(value) else request)
@@ -82,8 +82,12 @@ def _type(name: str | None) -> MaterialType | None:
         raise UsageError(f"{name[:80]!r} is no material type", hint=hint) from error
 
 
-def registry_credentials(server: str | None, username: str | None, password: str | None) -> RegistryCredentials | None:
-    """Return the login that was typed, all of it or nothing."""
+def registry_credentials(
+    world: World, server: str | None, username: str | None, password: str | None
+) -> RegistryCredentials | None:
+    """Return the login that was typed, all of it or nothing; a job without secrets uses none that it has (R35)."""
+    from chainloop_ci.cli.standing import is_without_secrets
+
     given = {"--registry-server": server, "--registry-username": username, "--registry-password": password}
     if not any(given.values()):
         return None
@@ -93,4 +97,4 @@ def registry_credentials(server: str | None, username: str | None, password: str
             f"credentials of a registry are given in part: {', '.join(missing)} missing",
             hint="give all three, or none to use the docker configuration",
         )
-    return RegistryCredentials(server or "", username or "", password or "")
+    return None if is_without_secrets(world) else RegistryCredentials(server or "", username or "", password or "")

@@ -53,7 +53,7 @@ def run_craft(
     """
     end = parse_job_status(job_status)
     project = find_project(world, attestation_name)
-    login = registry_credentials(registry_server, registry_username, registry_password)
+    login = registry_credentials(world, registry_server, registry_username, registry_password)
     template = AddRequest("", strict=not no_strict_validation, replace=True, credentials=login)
     named = NamedFiles(tuple(materials), checksums, artifact_list)
     typed = typed_materials(project, named, template)

@@ -266,3 +266,19 @@ def test_r23_the_public_contract_is_asked_for_without_the_token(built: Job) -> N
         assert [(request.path, request.headers.get("Authorization")) for request in stub.seen] == [
             (f"/api/v1/public/contracts/{PUBLIC}", None)
         ]
+
+
+def test_r35_a_login_that_a_fork_s_job_has_after_all_is_not_sent(forked: Job) -> None:
+    image = "spec: {materials: [{name: image, type: CONTAINER_IMAGE}]}"
+    text = f"apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {{name: build}}\n{image}\n"
+    (forked.chainloop.folder / "contract.yaml").write_text(text)
+    with stub_server() as stub:
+        stub.replies = [Reply(401, b"", {"WWW-Authenticate": 'Basic realm="registry"'})]
+        host = stub.url.removeprefix("http://")
+        login = ("--registry-server", host, "--registry-username", "robot", "--registry-password", "planted-password")
+
+        crafted = forked.chainloop("attestation", "craft", *CONTRACT_FILE, "--material", f"image={host}/app:1", *login)
+
+    assert crafted.status == 0, crafted.stderr
+    assert stub.seen
+    assert not any("Authorization" in request.headers for request in stub.seen)
