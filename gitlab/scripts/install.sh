@@ -42,14 +42,16 @@ chainloop_network() {
   fi
 }
 
-# The job's own token may read a project of the same server. It goes by the environment: others can read command lines.
+# The job's own token may read a project of the same server: git asks for it when that server wants a login, and for no
+# other one that it is led to. No helper of the image is asked, or told to keep it.
 chainloop_git_login() {
   GIT_TERMINAL_PROMPT=0
   export GIT_TERMINAL_PROMPT
   case $CHAINLOOP_INSTALL_SOURCE in "${CI_SERVER_URL:-no server}"/*) ;; *) return ;; esac
-  GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=http.extraHeader
-  GIT_CONFIG_VALUE_0="Authorization: Basic $(printf 'gitlab-ci-token:%s' "${CI_JOB_TOKEN:-}" | base64 | tr -d '\n')"
-  export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0
+  GIT_CONFIG_COUNT=2 GIT_CONFIG_KEY_0=credential.helper GIT_CONFIG_VALUE_0= GIT_CONFIG_KEY_1=credential.$CI_SERVER_URL.helper
+  # shellcheck disable=SC2016  # expanded when git asks
+  GIT_CONFIG_VALUE_1='!f() { printf "username=gitlab-ci-token\npassword=%s\n" "$CI_JOB_TOKEN"; }; f'
+  export GIT_CONFIG_COUNT GIT_CONFIG_KEY_0 GIT_CONFIG_VALUE_0 GIT_CONFIG_KEY_1 GIT_CONFIG_VALUE_1
 }
 
 chainloop_fetch() {

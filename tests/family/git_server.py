@@ -14,9 +14,26 @@ from pathlib import Path
 class _Handler(BaseHTTPRequestHandler):
     folder: Path
     credentials: list[str]
+    is_private = False
+    moved_to = ""
 
     def _answer(self) -> None:
-        self.credentials.append(self.headers.get("Authorization", ""))
+        login = self.headers.get("Authorization", "")
+        self.credentials.append(login)
+        if self.is_private and not login:
+            self._say(401, "WWW-Authenticate", 'Basic realm="GitLab"')
+        elif self.moved_to:
+            self._say(301, "Location", f"{self.moved_to}{self.path}")
+        else:
+            self._serve()
+
+    def _say(self, status: int, name: str, value: str) -> None:
+        self.send_response(status)
+        self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _serve(self) -> None:
         path, _, query = self.path.partition("?")
         length = int(self.headers.get("Content-Length") or 0)
         env = {
@@ -56,13 +73,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class GitServer:
-    """Bare repositories below a folder."""
+    """Bare repositories below a folder; a private server wants a login, one that has moved leads to another."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_private: bool = False, moved_to: str = "") -> None:
         self.folder = folder
         self.credentials: list[str] = []
         """The Authorization header of each request; empty where there was none."""
-        handler = type("Handler", (_Handler,), {"folder": folder, "credentials": self.credentials})
+        facts = {"folder": folder, "credentials": self.credentials, "is_private": is_private, "moved_to": moved_to}
+        handler = type("Handler", (_Handler,), facts)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         self.url = f"http://{self.host}"
@@ -90,9 +108,9 @@ class GitServer:
 
 
 @contextmanager
-def git_server(folder: Path) -> Iterator[GitServer]:
+def git_server(folder: Path, *, is_private: bool = False, moved_to: str = "") -> Iterator[GitServer]:
     """Serve as long as the block lasts."""
-    server = GitServer(folder)
+    server = GitServer(folder, is_private=is_private, moved_to=moved_to)
     try:
         yield server
     finally:

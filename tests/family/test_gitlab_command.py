@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,23 +180,41 @@ def python_without_packages(tmp_path: Path) -> str:
     return str(python)
 
 
-@pytest.mark.parametrize(("ours", "credentials"), [(True, "Basic "), (False, "")], ids=["same server", "another"])
-def test_only_the_jobs_own_server_gets_its_token(
-    tmp_path: Path, bare: str, server: GitServer, python_without_packages: str, ours: bool, credentials: str
-) -> None:
+def fetch_from(server: GitServer, folder: Path, path: str, python: str, *, own_server: str) -> bool:
+    """Fetch the source as a job of `own_server` does; tell whether it is there."""
     env = {
-        "CI_SERVER_URL": server.url if ours else "https://gitlab.test",
+        "CI_SERVER_URL": own_server,
         "CI_JOB_TOKEN": JOB_TOKEN,
         "CHAINLOOP_INSTALL_SOURCE": f"{server.url}/acme/chainloop.git",
         "CHAINLOOP_INSTALL_REF": "v0.1.0",
-        "CHAINLOOP_INSTALL_PYTHON": python_without_packages,
+        "CHAINLOOP_INSTALL_PYTHON": python,
     }
+    Image(folder, path).run(env=env)
+    return (folder / "chainloop-91" / "source" / "chainloop_ci" / "__main__.py").is_file()
 
-    done = Image(tmp_path, bare).run(env=env)
 
-    assert "the packages of requirements/client.txt could not be installed" in done.stderr
-    assert (tmp_path / "chainloop-91" / "source" / "chainloop_ci" / "__main__.py").is_file()
-    assert {header[:6] for header in server.credentials} == {credentials}
+@pytest.mark.parametrize("ours", [True, False], ids=["same server", "another"])
+def test_only_the_jobs_own_server_gets_its_token(
+    tmp_path: Path, bare: str, server: GitServer, python_without_packages: str, ours: bool
+) -> None:
+    with git_server(server.folder, is_private=True) as private:
+        own = private.url if ours else "https://gitlab.test"
+
+        fetched = fetch_from(private, tmp_path, bare, python_without_packages, own_server=own)
+
+    assert fetched is ours
+    given = {b64decode(header.removeprefix("Basic ")).decode() for header in private.credentials if header}
+    assert given == ({f"gitlab-ci-token:{JOB_TOKEN}"} if ours else set())
+
+
+def test_r23_a_server_that_the_jobs_own_one_leads_to_does_not_get_the_token(
+    tmp_path: Path, bare: str, server: GitServer, python_without_packages: str
+) -> None:
+    with git_server(tmp_path / "empty", moved_to=server.url.replace("127.0.0.1", "localhost")) as own:
+        fetched = fetch_from(own, tmp_path, bare, python_without_packages, own_server=own.url)
+
+    assert fetched
+    assert not any(server.credentials)
 
 
 def test_t06_a_package_with_another_hash_is_not_installed(
