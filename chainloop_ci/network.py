@@ -47,14 +47,18 @@ def _first(env: Mapping[str, str], *names: str) -> str:
 
 
 def _require_proxy(proxy: str) -> str:
+    # Readers of addresses leave a line break or a tab out, or fail at it.
+    is_plain = proxy.isprintable() and " " not in proxy
     try:
         parts = urlsplit(proxy)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = is_plain and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is none, or a bracket
         usable = False
     if not usable:
+        # With a blank in it nobody knows where its password ends.
+        named = f"the proxy {shown(proxy)}" if is_plain else "the proxy, whose text has a blank or a line break in it,"
         raise ConfigInvalidError(
-            f"the proxy {shown(proxy)} is no address that begins with http:// or https://",
+            f"{named} is no address that begins with http:// or https://",
             hint=f"correct HTTPS_PROXY or {PROXY_VARIABLE} (a password with /, @, : or # in it is written with "
             "percent signs), or name the host in NO_PROXY",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 from chainloop_ci.cli.attestation_init import Project
 from chainloop_ci.cli.wiring import World
@@ -23,6 +24,7 @@ from chainloop_ci.crafting.gather import Gather, WantedFiles
 from chainloop_ci.crafting.listed_files import ListedFiles
 from chainloop_ci.errors import UsageError
 from chainloop_ci.records import record
+from chainloop_ci.workspace.paths import open_material
 
 _Parse = Callable[[bytes, str], tuple[ListedFile, ...]]
 
@@ -123,7 +125,10 @@ def _read_lists(world: World, named: NamedFiles) -> tuple[FileList, ...]:
 
 
 def _read(world: World, path: str, parse: _Parse) -> FileList:
-    with closing(world.open_file(path)) as file:
+    # Its lines stand in messages: a link in the checkout, which a pull request controls, may not lead to another file.
+    # Who names a file elsewhere types all of its path.
+    is_elsewhere = Path(path).is_absolute()
+    with closing(world.open_file(path) if is_elsewhere else open_material(path, root=world.cwd)) as file:
         files = parse(file.read(MAX_LIST_BYTES + 1), path)
     # Who lists `dist/*` from the folder above writes paths as seen from there, wherever the list itself is put.
     folders = dict.fromkeys((str((world.cwd / path).parent), str(world.cwd)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from chainloop_ci.errors import PathRefusedError
-from chainloop_ci.workspace.globs import Search, is_pattern
+from chainloop_ci.workspace.globs import GIT_FOLDER, Search, is_pattern
 from chainloop_ci.workspace.paths import open_material, resolve_inside
 
 if TYPE_CHECKING:
@@ -32,8 +32,14 @@ class WorkspaceFiles:
 
         Raises:
             FileUnreadableError: missing, a folder, or not readable.
-            PathRefusedError: it leads out of the workspace.
+            PathRefusedError: it leads out of the workspace, or to git's own files, where a checkout may keep a token.
         """
+        inside = resolve_inside(self._folder, path).relative_to(self._folder.resolve())
+        if GIT_FOLDER in inside.parts:
+            raise PathRefusedError(
+                f"{path} is a file of git's own, which .chainloop.yml may not name",
+                hint="attest what the build made; the commit is recorded by itself",
+            )
         return open_material(path, root=self._folder)
 
     def file_exists(self, path: str) -> bool:

@@ -91,6 +91,11 @@ class CiIdentity:
             return False
         return self._run_key == earlier._run_key and self.run_attempt > earlier.run_attempt
 
+    def is_attempt_since(self, begun: CiIdentity) -> bool:
+        """Tell whether this is of the attempt that began something, or of a later one of the same CI run (R16)."""
+        same = self._run_key == begun._run_key and self.run_attempt == begun.run_attempt
+        return same or self.is_later_attempt_of(begun)
+
     @property
     def _run_key(self) -> tuple[str | None, ...]:
         return (self.provider, self.server_url, self.repository, self.run_id)

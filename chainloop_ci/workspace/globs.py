@@ -32,7 +32,8 @@ _SUGGESTED = 3
 _SUGGESTION_ENTRIES = 5_000
 _SUGGESTION_SECONDS = 2.0
 _LIKENESS = 0.5
-_GIT = ".git"
+GIT_FOLDER = ".git"
+"""Never looked into: `config` in it may hold the token that the checkout was made with."""
 _ANY_FOLDERS = "**"
 _CLOCK_EVERY = 256
 
@@ -114,7 +115,7 @@ class Search:
         while waiting:
             real, shown, states = waiting.popleft()
             for entry in self._list(real, unlisted):
-                if entry.name == _GIT:
+                if entry.name == GIT_FOLDER:
                     continue
                 after = parts.advance(states, entry.name)
                 if entry.is_dir(follow_symlinks=False):
@@ -170,8 +171,8 @@ class _Pattern:
             raise PathRefusedError(
                 f"{self.text}: `..` stands behind a wildcard", hint="write the folder out, from its beginning"
             )
-        if self.wild and _GIT in (*self.fixed, *self.wild):
-            raise PathRefusedError(f"{self.text}: nothing is searched in {_GIT}", hint="name the file itself")
+        if self.wild and GIT_FOLDER in (*self.fixed, *self.wild):
+            raise PathRefusedError(f"{self.text}: nothing is searched in {GIT_FOLDER}", hint="name the file itself")
         path = folder / self.base if self.wild else folder / self.text
         if root is None:
             return resolve_typed(path, self.text)

@@ -163,6 +163,15 @@ class Run:
         if not ci.is_later_attempt_of(self.ci):
             self.require_open(now)
 
+    def require_joiner(self, ended: Run, ci: CiIdentity, now: datetime) -> None:
+        """Refuse to go on with this successor of `ended` unless its own attempt asks, or a later one (R16).
+
+        Raises:
+            RunEndedError: of the run that was asked for.
+        """
+        if not ci.is_attempt_since(self.ci):
+            ended.require_open(now)
+
     def accepted(self, now: datetime) -> Run:
         """Return the open run prolonged: its life begins anew with every accepted request (R15)."""
         return replace(self, last_accepted_at=now, expires_at=now + self._life)

@@ -46,9 +46,12 @@ class Successors:
         with self._database.write() as connection:
             now = self._now()
             require_living_token(connection, principal, now)
-            newest = runs.find_newest(connection, get_held_run(connection, principal, run_id, handle))
+            asked = get_held_run(connection, principal, run_id, handle)
+            newest = runs.find_newest(connection, asked)
             newest.require_shared()
             is_new = not newest.is_open_at(now)
+            if not is_new and newest.id != asked.id:
+                newest.require_joiner(asked, request.ci, now)
             if is_new:
                 newest.require_rerun(request.ci, now)
                 require_open_place(connection, principal, now, self._max_open_runs)

@@ -85,6 +85,8 @@ def test_a_url_is_shown_without_its_password() -> None:
         "http://user:s3cret@[p:1",
         "http://user:s3cret@",
         "user:s3cret@p:0",
+        "http://user:s3cret@p:1\nhttp://q:2",
+        "http://user:s3cret@p p:1",
     ],
 )
 def test_t02_a_proxy_that_is_no_address_is_refused_without_its_password(proxy: str) -> None:

@@ -111,6 +111,31 @@ def test_materials_come_from_the_repository_s_own_file(built: Job) -> None:
     assert (materials["version"], set(materials)) == ("2.0.0", {"binary", "version"})
 
 
+def test_r22_the_repository_s_file_may_not_name_git_s_own_files(built: Job) -> None:
+    config = built.chainloop.folder / ".git" / "config"
+    config.parent.mkdir()
+    config.write_text("[http]\n\textraheader = AUTHORIZATION: basic c2VjcmV0\n")
+    write_project_file(built, "      - {name: binary, path: .git/config}\n      - {name: version, value: v}\n")
+
+    refused = built.chainloop("attestation", "craft")
+
+    assert refused.status == 3, refused.stderr
+    assert ".git/config is a file of git's own" in refused.stderr
+
+
+def test_r22_a_link_in_the_checkout_is_no_list_of_checksums(built: Job) -> None:
+    outside = built.chainloop.folder.parent / "secret"
+    outside.write_text("aws_secret: AKIACANARY123\n")
+    (built.chainloop.folder / "sums").symlink_to(outside)
+
+    refused = built.chainloop(*CRAFT, "--checksums", "sums")
+
+    assert refused.status == 1, refused.stderr
+    assert "sums leads out of the workspace" in refused.stderr
+    assert "AKIACANARY123" not in refused.stderr + refused.stdout
+    assert built.runs() == []
+
+
 @pytest.mark.parametrize("value", ["path: ../secret", "path: link", "path: /proc/self/environ", "value: ../secret"])
 def test_r22_the_repository_s_file_leads_nowhere_else(built: Job, value: str) -> None:
     outside = built.chainloop.folder.parent / "secret"

@@ -128,6 +128,26 @@ def test_r16_only_a_later_attempt_of_the_same_ci_run_opens_one(api, acme, first,
     assert len(api(acme.token("read")).get("/workflow-runs").json["items"]) == 1
 
 
+@pytest.mark.parametrize("changes", [{"runAttempt": 1}, {"runId": "78"}, {"repository": "x/y"}, {"runAttempt": None}])
+def test_r16_nobody_else_joins_the_successor_that_an_attempt_has_opened(first, changes):
+    first.end()
+    assert first.succeed(2).status_code == 201
+    ci = {name: value for name, value in {**first.ci_of_attempt(2), **changes}.items() if value is not None}
+
+    refused = first.api.post(f"{first.path}/successor", json={"ci": ci}, headers=first.headers)
+
+    assert code(refused) == (409, "run-ended")
+
+
+def test_r16_a_still_later_attempt_joins_the_open_successor(first):
+    first.end()
+    opened = first.succeed(2).json
+
+    joined = first.succeed(3)
+
+    assert (joined.status_code, joined.json["id"]) == (200, opened["id"])
+
+
 def test_r16_an_open_run_needs_no_successor(first):
     answer = first.succeed(2)
 
