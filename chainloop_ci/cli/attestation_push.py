@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from chainloop_ci.cli.attestation_reset import JobEnd, end_unmet, end_with_job, parse_job_status
+from chainloop_ci.cli.builder import builder_id
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
 from chainloop_ci.cli.status_view import status_document, status_tables
 from chainloop_ci.cli.unreachable import may_queue
-from chainloop_ci.cli.wiring import World, builder_id
+from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush

@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from chainloop_ci import __version__
+from chainloop_ci.cli.builder import builder_id
 from chainloop_ci.cli.status_view import status_document
 from chainloop_ci.cli.unreachable import pending_contents
-from chainloop_ci.cli.wiring import World, builder_id
+from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.resume import Chance, Kept, KeptContent, Resume
 from chainloop_ci.crafting.status import get_status
 from chainloop_ci.queued import Queued, QueuedContent, QueueFile

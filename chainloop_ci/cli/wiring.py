@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from chainloop_ci.cli.options import Kind, find_option
 from chainloop_ci.cli.output import Output
 from chainloop_ci.cli.shared_options import Sharing
-from chainloop_ci.errors import ChainloopError, NotAllowedError, NotAuthenticatedError, UsageError
+from chainloop_ci.cli.typed_files import TypedFiles
+from chainloop_ci.errors import ChainloopError, NotAllowedError, UsageError
 
 if TYPE_CHECKING:
-    from chainloop_ci.attestation.state import CraftingState, GitHead, ImageReference
+    from chainloop_ci.attestation.state import CraftingState, GitHead
     from chainloop_ci.cli.ci_report import CiReport
     from chainloop_ci.cli.progress import ConsoleReporter
     from chainloop_ci.cli.standing import Standing
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
     from chainloop_ci.client.shared_state import SharedState
     from chainloop_ci.config import Settings
     from chainloop_ci.contract.load import EvaluateCue
-    from chainloop_ci.crafting.ports import RegistryCredentials
     from chainloop_ci.runners.types import CiIdentity, HostFacts
     from chainloop_ci.state import LocalState
-    from chainloop_ci.workspace.globs import Matches, Search
 
 _TRUE = frozenset(("true", "1", "yes", "on"))
 _FALSE = frozenset(("false", "0", "no", "off", ""))
@@ -41,7 +40,7 @@ _TEKTON_RESULTS = "/tekton/results"
 """As `runners.systems.tekton` has it, which is not loaded for the question whether there is any CI system."""
 
 
-class World:
+class World(TypedFiles):
     """One invocation of the program: what came from outside, and the adapters that are made of it when asked for."""
 
     def __init__(
@@ -210,8 +209,10 @@ class World:
 
     def has_token(self) -> bool:
         """Tell whether there is a token to use: an empty option or variable is none, whatever else is kept (R35)."""
+        from chainloop_ci.cli.used_token import require_token
+
         try:
-            return bool(_require_token(self.settings(quiet=True), typed=self.given.get("token")))
+            return bool(require_token(self.settings(quiet=True), typed=self.given.get("token")))
         except ChainloopError:
             return False
 
@@ -243,6 +244,7 @@ class World:
             NotAuthenticatedError: there is no token, or its variable is empty (R35).
         """
         from chainloop_ci import __version__
+        from chainloop_ci.cli.used_token import require_token
         from chainloop_ci.client.http import Address, HttpClient, Patience
 
         settings = self.settings()
@@ -261,7 +263,7 @@ class World:
         return HttpClient(
             Address(
                 url=url,
-                token=_require_token(settings, typed=self.given.get("token")),
+                token=require_token(settings, typed=self.given.get("token")),
                 organization=settings.organization.value if settings.organization else "",
                 ca=settings.ca.value if settings.ca else "",
                 insecure=settings.insecure.value,
@@ -374,115 +376,9 @@ class World:
 
         return read_head(self.cwd, sha=sha, env=self.env)
 
-    def open_file(self, path: str) -> BinaryIO:
-        """Open a file that a person typed (R22)."""
-        from chainloop_ci.workspace.paths import open_material
-
-        return open_material(self.cwd / path)
-
-    def file_exists(self, path: str) -> bool:
-        """Tell whether `path` names something on this machine; a literal may be too long to be a path."""
-        try:
-            return (self.cwd / path).exists()
-        except (OSError, ValueError):
-            return False
-
-    def is_file(self, path: str) -> bool:
-        """Tell whether `path` names an ordinary file on this machine."""
-        try:
-            return (self.cwd / path).is_file()
-        except (OSError, ValueError):
-            return False
-
-    def is_pattern(self, value: str) -> bool:
-        """Tell whether a value has a wildcard in it."""
-        from chainloop_ci.workspace.globs import is_pattern
-
-        return is_pattern(value)
-
-    @cached_property
-    def _search(self) -> Search:
-        from chainloop_ci.workspace.globs import Search
-
-        return Search()
-
-    def find(self, pattern: str) -> Matches:
-        """Return the files that a pattern which a person typed matches (R22)."""
-        return self._search.find(pattern, self.cwd)
-
-    def suggest(self, pattern: str) -> tuple[str, ...]:
-        """Return files of the current folder that a pattern which matches none looks like."""
-        return self._search.suggest(pattern, self.cwd)
-
-    def locate(self, path: str) -> str:
-        """Return the real path of a file that a person typed (R22)."""
-        from chainloop_ci.workspace.paths import resolve_typed
-
-        return str(resolve_typed(self.cwd / path, path))
-
     def evaluate_cue(self) -> EvaluateCue | None:
         """Return what turns full CUE into JSON; None when the `cue` program is not here."""
         from chainloop_ci.cue import export_json, find_cue
 
         program = find_cue(self.env, self.cwd)
         return None if program is None else lambda raw: export_json(raw, program)
-
-    def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
-        """Return an image with its digest: from its registry, or from what lies on this machine."""
-        from chainloop_ci.oci.resolve import resolve_image
-        from chainloop_ci.workspace.paths import open_material
-
-        return resolve_image(value, env=self.env, credentials=credentials, cwd=self.cwd, open_file=open_material)
-
-    def is_layout(self, value: str) -> bool:
-        """Tell whether a value is the folder of an OCI layout."""
-        from chainloop_ci.oci.place import is_layout
-
-        return is_layout(value, self.cwd)
-
-
-def _require_token(settings: Settings, *, typed: str | None) -> str:
-    token_variable = find_option("token").env
-    if typed is not None and not typed.strip():
-        # A kept token in its place would let the job act as somebody else.
-        raise NotAuthenticatedError(
-            "the option --token is given but empty",
-            hint="the variable or secret that it comes from does not exist, or may not be read by this job",
-        )
-    if token_variable in settings.empty_variables and (settings.token is None or settings.token.source != "flag"):
-        raise NotAuthenticatedError(
-            f"the variable {token_variable} is set but empty",
-            hint="the secret that it comes from does not exist, or may not be read by this job",
-        )
-    if settings.token is None:
-        raise NotAuthenticatedError(
-            "there is no API token",
-            hint=f"set {token_variable}, or keep one with `chainloop config save`; an operator makes one with "
-            "`chainloop organization api-token create`",
-        )
-    return settings.token.value.reveal()
-
-
-def builder_id() -> str:
-    """Return who crafts: this version and the digest of its installed files (design decision 18).
-
-    A checkout that was not installed has no RECORD and no digest.
-    """
-    from chainloop_ci import __version__
-    from chainloop_ci.attestation.predicate import builder_id as render
-    from chainloop_ci.digests import sha256_digest
-
-    record = _installed_record()
-    return render(__version__, sha256_digest(record) if record else None)
-
-
-def _installed_record() -> bytes | None:
-    """Return the RECORD of the wheel that this very code was installed from.
-
-    An installer puts it beside the package (PyPA, "Recording installed projects"). One that lies elsewhere on the
-    search path names other code than what runs.
-    """
-    import chainloop_ci
-
-    records = list(Path(chainloop_ci.__file__).parent.parent.glob("chainloop_ci-*.dist-info/RECORD"))
-    return records[0].read_bytes() if len(records) == 1 else None

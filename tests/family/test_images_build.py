@@ -154,7 +154,7 @@ def test_a_whole_dry_run_in_a_job(cli: Image, workspace: Path) -> None:
 
 
 def test_the_builder_of_an_attestation_has_the_digest_of_what_is_installed(cli: Image) -> None:
-    script = "import chainloop_ci.cli.wiring as w; print(w.builder_id())"
+    script = "import chainloop_ci.cli.builder as b; print(b.builder_id())"
 
     answer = cli.run("/opt/chainloop/bin/python", "-I", "-c", script)
 

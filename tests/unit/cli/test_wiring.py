@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chainloop_ci.cli.wiring import World, builder_id
+from chainloop_ci.cli.builder import builder_id
+from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.http import PATIENCE_SECONDS
 from chainloop_ci.errors import NotAuthenticatedError, UsageError
 from tests.unit.cli.conftest import Screen
