@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from chainloop_ci.cli.attestation_reset import JobEnd, end_unmet, end_with_job, parse_job_status
 from chainloop_ci.cli.builder import builder_id
@@ -35,7 +36,7 @@ def run_push(
     run ends with it.
     """
     if resume:
-        _run_resume(world, resume, key)
+        _run_resume(world, resume, key, bundle)
         return
     end = parse_job_status(job_status)
     if end is not JobEnd.SUCCESS:
@@ -56,10 +57,17 @@ def run_push(
     show_pushed(world, push, pushed)
 
 
-def _run_resume(world: World, path: str, key: str | None) -> None:
+def _run_resume(world: World, path: str, key: str | None, bundle: str | None) -> None:
     from chainloop_ci.cli.attestation_queue import resume_push
 
+    file = _bundle_file(world, bundle, world.local_state().owns)
+    if file:
+        file.check()
     pushed = resume_push(world, path, lambda: load_signer(world, key))
+    if world.report:
+        world.report.note_pushed(pushed)
+    if file:
+        file.write(pushed.bundle)
     _show_result(world, pushed)
     _tell(world, pushed)
     world.output.info("what was kept is stored: its file is not needed any more", path=path)
@@ -68,9 +76,6 @@ def _run_resume(world: World, path: str, key: str | None) -> None:
 def make_push(world: World, *, load_signer: Callable[[], Signer], bundle: str | None) -> Push:
     """Return the use case with this machine's adapters; `bundle` is where the stored bundle goes."""
     store = world.state()
-    if world.report:
-        world.report.bundle = bundle or ""
-    file = BundleFile(bundle, cwd=world.cwd, belongs_to_state=store.owns, output=world.output) if bundle else None
     return Push(
         store=store,
         control_plane=world.control_plane_of,
@@ -78,9 +83,18 @@ def make_push(world: World, *, load_signer: Callable[[], Signer], bundle: str | 
         builder_id=builder_id,
         now=world.now,
         report=world.reporter,
-        bundle_file=file,
+        bundle_file=_bundle_file(world, bundle, store.owns),
         may_queue=may_queue(world),
     )
+
+
+def _bundle_file(world: World, bundle: str | None, belongs_to_state: Callable[[Path], bool]) -> BundleFile | None:
+    """Return where the stored bundle goes, and let the CI system hear of it; None when nobody asked for it."""
+    if world.report:
+        world.report.bundle = bundle or ""
+    if not bundle:
+        return None
+    return BundleFile(bundle, cwd=world.cwd, belongs_to_state=belongs_to_state, output=world.output)
 
 
 def warn_of_bundle(world: World, bundle: str | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from chainloop_ci.digests import sha256_digest
 from chainloop_ci.queued import MAX_EMBEDDED_BYTES
 from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
 
@@ -293,3 +294,20 @@ def test_a_state_that_jobs_share_cannot_be_kept_where_nobody_answers(built: Job)
     failed = built.chainloop("attestation", "init", *NAMES, "--contract", "contract.yaml", "--remote-state", env=DOWN)
 
     assert failed.status == 6
+
+
+def test_the_ci_system_hears_what_was_completed(built: Job, tmp_path: Path) -> None:
+    kept = craft_offline(built)
+
+    resumed = resume(
+        built, kept, CHAINLOOP_REPORT_DIR=str(tmp_path / "told"), CHAINLOOP_BUNDLE_PATH=str(tmp_path / "bundle.json")
+    )
+
+    [run] = built.runs()
+    told = dict(line.split("=", 1) for line in (tmp_path / "told" / "outputs.env").read_text().splitlines())
+    assert resumed.status == 0, resumed.stderr
+    assert (told["CHAINLOOP_OUTPUT_RUN_ID"], told["CHAINLOOP_OUTPUT_STATE"]) == (run["id"], "success")
+    assert told["CHAINLOOP_OUTPUT_ATTESTATION_DIGEST"] == run["attestationDigest"]
+    assert told["CHAINLOOP_OUTPUT_BUNDLE_PATH"] == str(tmp_path / "bundle.json")
+    assert sha256_digest((tmp_path / "bundle.json").read_bytes()) == run["attestationDigest"]
+    assert run["id"] in (tmp_path / "told" / "report.md").read_text()
