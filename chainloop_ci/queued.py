@@ -103,7 +103,7 @@ class QueueFile:
         self._embedded: dict[str, str] = {}
 
     def write(self, state: CraftingState, bundle: bytes, pending: PendingContents) -> None:
-        """Write the file, whole or not at all; contents are moved or copied out of `pending`.
+        """Write the file, whole or not at all; contents are copied out of `pending`, which stays as it is.
 
         Raises:
             FileUnwritableError: there is no room or no right.

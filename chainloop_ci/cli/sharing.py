@@ -6,13 +6,12 @@ import re
 from dataclasses import replace
 
 from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.api.runs import RunState
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.sealing import seal_handle, unseal_handle
 from chainloop_ci.client.shared_state import SharedState
 from chainloop_ci.errors import UsageError
-from chainloop_ci.runners.registry import discover
-from chainloop_ci.runners.types import CiIdentity
 
 _UUID = re.compile(UUID_PATTERN)
 
@@ -36,16 +35,12 @@ def open_shared_state(world: World) -> SharedState:
     def token() -> str:
         return world.control_plane().http.address.token
 
-    def ci() -> CiIdentity:
-        facts = world.facts()
-        return discover(facts).ci(facts)
-
     return SharedState(
         world.control_plane,
         token,
         run_id=sharing.attestation_id,
         handle=lambda: unseal_handle(sharing.sealed_handle, token()) if sharing.sealed_handle else "",
-        ci=ci if sharing.succeeds else None,
+        ci=world.ci if sharing.succeeds else None,
         say=world.output.warning,
         on_state=world.report.note_state if world.report else lambda state: None,
     )
@@ -61,9 +56,9 @@ def give_out(world: World, state: CraftingState) -> None:
 
 def tell_of_end(world: World) -> None:
     """Say when the run of a shared state has ended: it is shown as it was then."""
-    run_state = world.shared_state().run_state.value
-    if run_state != "initialized":
-        world.output.warning("the run of this attestation has ended", state=run_state)
+    run_state = world.shared_state().run_state
+    if run_state is not RunState.INITIALIZED:
+        world.output.warning("the run of this attestation has ended", state=run_state.value)
 
 
 def _require_both(attestation_id: str, sealed_handle: str) -> None:
