@@ -97,6 +97,9 @@ JOBS = {
     "Dependabot's run, repeated by somebody": on_github(
         "push", ATTEST, DRY_RUN, **BOTS, GITHUB_TRIGGERING_ACTOR="octocat"
     ),
+    "somebody's run, repeated by Dependabot": on_github(
+        "push", ATTEST, DRY_RUN, GITHUB_ACTOR="octocat", GITHUB_TRIGGERING_ACTOR="dependabot[bot]"
+    ),
     "push": on_github("push", ATTEST, REFUSE),
     "push in a fork": on_github("push", ATTEST, DRY_RUN, {**event("push"), "repository": FORK}),
     "merge_group": on_github("merge_group", ATTEST, REFUSE),

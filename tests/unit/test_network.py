@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.errors import ConfigInvalidError
-from chainloop_ci.network import proxy_for, proxy_login, shown, trust
+from chainloop_ci.network import MAX_CA_BYTES, proxy_for, proxy_login, shown, trust
 from tests.integration.tls_proxy import Authority
 
 CP = "https://cp.example:8443/x"
@@ -119,3 +119,10 @@ def test_a_bundle_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigInvalidError, match="CHAINLOOP_CA_BUNDLE holds no certificates"):
         trust({"CHAINLOOP_CA_BUNDLE": str(tmp_path / "empty.pem")})
+
+
+def test_a_bundle_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "large.pem").write_bytes(b"-----BEGIN CERTIFICATE-----".ljust(MAX_CA_BYTES + 1))
+
+    with pytest.raises(ConfigInvalidError, match=f"larger than {MAX_CA_BYTES} bytes"):
+        trust({"CHAINLOOP_CA_BUNDLE": str(tmp_path / "large.pem")})

@@ -92,8 +92,9 @@ def test_a_material_without_a_content_of_its_own_is_not_among_them(
 ) -> None:
     text = CraftedMaterial("text", MaterialType.STRING, sha256_digest(b"v"), NOW, value="v")
     gone = CraftedMaterial("gone", MaterialType.ARTIFACT, sha256_digest(b"sent before"), NOW, uploaded=True)
+    skipped = CraftedMaterial("skipped", MaterialType.ARTIFACT, pending.keep(io.BytesIO(SMALL)), NOW, uploaded=False)
 
-    file.write(begun().with_material(text).with_material(gone), BUNDLE, pending)
+    file.write(begun().with_material(text).with_material(gone).with_material(skipped), BUNDLE, pending)
 
     assert file.read().contents == ()
 
@@ -183,3 +184,15 @@ def test_r22_a_content_beside_the_file_may_not_lead_elsewhere(
 
     with pytest.raises(PathRefusedError), file.open_content(wanted, open_inside):
         pytest.fail("it was given")
+
+
+def test_contents_share_the_room_that_the_file_has_for_them(tmp_path: Path, begun, pending: PendingContents) -> None:
+    state = begun().gone_offline()
+    for name in ("first", "other"):
+        digest = pending.keep(io.BytesIO(name.encode()))
+        state = state.with_material(CraftedMaterial(name, MaterialType.ARTIFACT, digest, NOW, uploaded=True))
+    file = QueueFile(tmp_path / "chainloop-queued-1.json", max_embedded_bytes=len("first") + 1)
+
+    file.write(state, BUNDLE, pending)
+
+    assert ["content" in entry for entry in json.loads(file.path.read_text())["contents"]] == [True, False]

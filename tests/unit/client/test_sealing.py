@@ -58,3 +58,7 @@ def test_r14_what_is_no_sealed_handle_is_refused(text: str) -> None:
 def test_r14_a_sealed_handle_that_was_cut_off_is_refused() -> None:
     with pytest.raises(NotAllowedError):
         unseal_handle(seal_handle(HANDLE, TOKEN)[:-8], TOKEN)
+
+
+def test_a_line_end_around_a_sealed_handle_does_not_matter() -> None:
+    assert unseal_handle(f" {seal_handle(HANDLE, TOKEN)}\n", TOKEN) == HANDLE

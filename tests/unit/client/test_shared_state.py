@@ -326,3 +326,28 @@ def test_r16_within_the_attempt_that_ended_the_run_nothing_goes_on(bench) -> Non
 
     assert bench.job(ci=SECOND_TRY).load().pin.run_id == RUN
     assert "successor" not in bench.plane.calls
+
+
+def test_r16_who_begins_the_state_of_an_open_successor_replaces_nothing(bench) -> None:
+    bench.plane.ended[RUN] = RunState.ERROR
+    bench.plane.successors[RUN] = NEXT
+    looking = bench.job()
+
+    assert looking.load().pin.run_id == RUN
+    assert looking.shared_digest() is None
+
+
+def test_r16_who_finds_that_another_job_has_opened_the_successor_and_added_goes_on_with_that(bench) -> None:
+    bench.add("binary")
+    bench.plane.ended[RUN] = RunState.ERROR
+    opened, slow = bench.plane.open_successor, bench.job(ci=SECOND_TRY)
+
+    def be_late(run_id: str, handle: str, ci: CiIdentity) -> WorkflowRun:
+        bench.plane.open_successor = opened
+        bench.job(ci=SECOND_TRY).update(lambda state: state.with_material(material("quick")))
+        return opened(run_id, handle, ci)
+
+    bench.plane.open_successor = be_late
+
+    assert set(slow.load().materials) == {"binary", "quick"}
+    assert len(bench.said) == 1

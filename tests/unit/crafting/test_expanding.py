@@ -185,3 +185,42 @@ def test_a_path_of_the_repository_s_file_is_never_a_text(workspace, contract) ->
         expanded(workspace, contract, "unknown", "gone.txt", is_file=True)
 
     assert "STRING" not in (caught.value.hint or "")
+
+
+def test_with_multiple_one_file_beside_those_that_are_entries_of_the_contract_may_be_an_output(
+    workspace, contract
+) -> None:
+    for name in ("app-linux", "app-other"):
+        (workspace / "dist" / name).touch()
+
+    adds = expanded(workspace, contract, "binary", "dist/app*", multiple=True)
+
+    assert [(add.name, add.value) for add in adds] == [("app-linux", "dist/app-linux"), ("binary", "dist/app-other")]
+
+
+def test_with_multiple_a_file_that_is_named_like_its_own_entry_takes_no_name_twice(workspace, contract) -> None:
+    for name in ("wheel-0.whl", "wheel.whl"):
+        (workspace / "dist" / name).touch()
+
+    adds = expanded(workspace, contract, "wheel", "dist/wheel*", multiple=True)
+
+    assert [add.name for add in adds] == ["wheel", "wheel-1"]
+
+
+def test_with_multiple_a_file_is_not_the_entry_of_the_contract_that_somebody_else_gave(workspace, contract) -> None:
+    (workspace / "dist" / "app-linux").touch()
+    (workspace / "dist" / "app-other").touch()
+
+    adds = expanded(workspace, contract, "apps", "dist/app*", ("app-linux",), type=MaterialType.ARTIFACT, multiple=True)
+
+    assert [add.name for add in adds] == ["apps", "apps-1"]
+
+
+def test_with_multiple_what_the_contract_fixes_wins_over_what_was_typed(workspace, contract) -> None:
+    request = MaterialRequest(
+        AddRequest("dist/*.whl", "wheel", annotations={"team": "mine", "by": "me"}), multiple=True
+    )
+
+    _, further, _ = expand(request, contract, WorkspaceFiles(workspace, {}), (), Notes())
+
+    assert dict(further.annotations) == {"team": "core", "by": "me"}

@@ -47,6 +47,20 @@ def test_a_number_never_gives_a_name_that_another_entry_has(workspace) -> None:
     assert [add.name for add in (*found.listed, *found.typed)] == ["wheel", "wheel-2", "wheel-1"]
 
 
+def test_a_name_of_the_contract_that_one_entry_has_taken_is_not_taken_by_another(workspace) -> None:
+    (workspace / "deep").mkdir()
+    for name in ("nothing", "deep/notes", "deep/other"):
+        (workspace / name).touch()
+    first, other = (
+        MaterialRequest(AddRequest(value, name, type=MaterialType.ARTIFACT), multiple=True)
+        for name, value in (("first", "no*"), ("other", "deep/*"))
+    )
+
+    found = gather(workspace, listed=(first, other))
+
+    assert [add.name for add in found.listed] == ["notes", "first", "other", "other-1"]
+
+
 def test_what_is_wrong_with_one_entry_stops_no_other(workspace) -> None:
     found = gather(workspace, listed=(wanted("wheel", "*.whl"), wanted("gone", "*.gone"), wanted("notes", "n*")))
 

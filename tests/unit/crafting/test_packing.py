@@ -101,5 +101,6 @@ def test_more_than_is_read_out_again_is_not_packed() -> None:
 
 
 def test_more_files_than_are_read_out_again_are_not_packed() -> None:
+    assert archive({"a.xml": REPORT, "b.xml": REPORT}, max_files=2)
     with pytest.raises(LimitExceededError, match="3 files are to be packed, at most 2 are"):
         archive({"a.xml": REPORT, "b.xml": REPORT, "c.xml": REPORT}, max_files=2)

@@ -156,3 +156,15 @@ def test_another_contract_than_the_job_was_held_to_is_a_warning(plane, notes, ke
 
     assert any("judged by the newest revision" in warning for warning in notes.warnings)
     assert CancelTrigger.FAILURE not in plane.names
+
+
+def test_what_was_stored_before_is_sent_again_without_its_contents(plane, notes, kept) -> None:
+    begin(plane, kept, notes)
+    plane.find_run = lambda run_id: replace(
+        Plane.find_run(plane, run_id), state=RunState.SUCCESS, attestation_digest=sha256_digest(kept.bundle)
+    )
+
+    pushed = resume(plane, notes, kept)
+
+    assert (pushed.state.pin.run_id, pushed.digest) == (RUN_ID, sha256_digest(kept.bundle))
+    assert not [name for name, _ in plane.calls if name.startswith("upload")]

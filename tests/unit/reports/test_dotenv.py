@@ -48,6 +48,14 @@ def test_a_value_that_just_fits_is_kept() -> None:
     made = render_dotenv({"A": "x" * (MAX_BYTES - len("A=\n"))})
 
     assert (len(made.text.encode()), made.left_empty) == (MAX_BYTES, ())
+    assert read_as_gitlab_does(made.text)
+
+
+def test_values_share_the_room() -> None:
+    made = render_dotenv({"A": "x" * 3000, "B": "y" * 3001})
+
+    assert made.left_empty == ("B",)
+    assert read_as_gitlab_does(made.text) == {"A": "x" * 3000, "B": ""}
 
 
 def test_t02_a_value_never_makes_another_variable() -> None:

@@ -90,6 +90,14 @@ def test_what_github_would_drop_is_counted() -> None:
     assert errors[-1].startswith("::error title=Chainloop::and 16 more of this kind")
 
 
+def test_as_many_as_github_keeps_are_all_told() -> None:
+    problems = tuple(Problem("Missing material", f"m{number} is missing") for number in range(MAX_ANNOTATIONS))
+
+    errors = render_annotations(Report("attestation push", "No.", True, problems=problems))
+
+    assert [f"m{number} is missing" in error for number, error in enumerate(errors)] == [True] * MAX_ANNOTATIONS
+
+
 def test_a_line_without_a_file_says_nothing() -> None:
     report = Report("attestation push", "No.", True, problems=(Problem("Bad", "x", line=4),))
 

@@ -6,7 +6,7 @@ from defusedxml.ElementTree import fromstring
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainloop_ci.reports.junit import render_junit
+from chainloop_ci.reports.junit import MAX_CASES, render_junit
 from chainloop_ci.reports.report import Mark, Problem, Report, Requirement
 from tests.family.hostile import HOSTILE
 from tests.unit.reports.samples import report_of
@@ -89,3 +89,9 @@ def tags_of(report: Report) -> list[str]:
 @given(st.text())
 def test_any_text_at_all_makes_xml(text: str) -> None:
     assert fromstring(render_junit(report_of(text)), forbid_dtd=True).tag == "testsuites"
+
+
+def test_a_report_has_no_more_cases_than_its_limit_and_that_of_the_step() -> None:
+    many = tuple(Requirement(f"material m{number}", Mark.MET) for number in range(MAX_CASES + 1))
+
+    assert len(cases_of(replace(REPORT, problems=(), requirements=many, failed=False))) == MAX_CASES + 1
