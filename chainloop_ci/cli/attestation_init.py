@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chainloop_ci import __version__
 from chainloop_ci.cli.contract_source import find_contract
 from chainloop_ci.cli.standing import begin_without_secrets, tell_that_nothing_is_checked
-from chainloop_ci.cli.unreachable import forget, may_queue, pending_contents
+from chainloop_ci.cli.unreachable import clear_pending, forget, may_queue
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.init import Init, InitRequest, Machine
 from chainloop_ci.crafting.terms import ContractFile, TermsFinder, Wanted
@@ -59,7 +59,7 @@ def begin(world: World, request: InitRequest, job_index: str | None) -> Crafting
     """Begin an attestation and return its state."""
     state = make_init(world, job_index)(request)
     forget(world)
-    pending_contents(world).clear()
+    clear_pending(world)
     tell_of_commit(world, state)
     if world.sharing.begins:
         from chainloop_ci.cli.sharing import give_out

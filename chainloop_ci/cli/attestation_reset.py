@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from chainloop_ci.api.words import CancelTrigger
-from chainloop_ci.cli.unreachable import pending_contents
+from chainloop_ci.cli.unreachable import clear_pending
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.reset import Forgotten, Reset
 from chainloop_ci.errors import (
@@ -26,7 +26,7 @@ def end_run(world: World, trigger: CancelTrigger, reason: str, *, force: bool = 
     """End this job's attestation; None: there is none."""
     reset = Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter)
     ended = reset(trigger, reason, force=force)
-    pending_contents(world).clear()
+    clear_pending(world)
     if world.report:
         world.report.note_ended(ended)
     return ended

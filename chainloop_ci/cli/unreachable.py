@@ -44,6 +44,12 @@ def pending_contents(world: World) -> PendingContents:
     return PendingContents(world.local_state().path)
 
 
+def clear_pending(world: World) -> None:
+    """Forget those contents; they belong to the attestation in this job's file, and stay when another one is meant."""
+    if not world.sharing.is_shared:
+        pending_contents(world).clear()
+
+
 def forget(world: World) -> None:
     """Forget that the control plane did not answer: it has now, and what is wrong from here on has other reasons."""
     with suppress(OSError, ChainloopError):

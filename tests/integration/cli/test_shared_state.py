@@ -8,7 +8,7 @@ import pytest
 
 from chainloop_ci.client.sealing import unseal_handle
 from tests.integration.cutting_proxy import cutting_proxy
-from tests.integration.live import CONTRACT
+from tests.integration.live import CONTRACT, IMPATIENT
 from tests.integration.pipeline import MATERIALS, TWENTY, Pipeline
 
 
@@ -352,6 +352,24 @@ def test_two_attestations_in_one_job_never_meet(pipeline):
     for number, answer in enumerate(pushed):
         materials = pipeline.detail(answer.document["attestationID"])["materials"]
         assert [item["value"] for item in materials if item["name"] == "version"] == [f"1.{number}"]
+
+
+def test_who_begins_and_ends_a_shared_attestation_leaves_what_the_job_has_kept_of_its_own(pipeline):
+    machine = pipeline.machine()
+    local = {"CHAINLOOP_LOCAL_STATE_PATH": str(machine.folder / "one.json")}
+    down = {"CHAINLOOP_CONTROL_PLANE_API": "http://127.0.0.1:9", "CHAINLOOP_ON_UNREACHABLE": "queue", **IMPATIENT}
+    (machine.folder / "app").write_text("a program")
+    begun = machine("attestation", "init", env=local)
+    kept = machine("attestation", "add", "--name", "binary", "--value", "app", env={**local, **down})
+    contents = list(machine.folder.glob("one.json.contents/*"))
+    shared = machine("attestation", "init", "--remote-state", "-o", "json", env=local).document
+    names = {"CHAINLOOP_ATTESTATION_ID": shared["attestationID"], "CHAINLOOP_SEALED_HANDLE": shared["sealedHandle"]}
+
+    ended = machine("attestation", "reset", env={**local, **names})
+
+    assert (begun.status, kept.status, ended.status) == (0, 0, 0), kept.stderr + ended.stderr
+    assert len(contents) == 1
+    assert list(machine.folder.glob("one.json.contents/*")) == contents
 
 
 def test_the_stale_state_of_an_earlier_job_is_replaced_with_a_notice(pipeline, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,12 +20,18 @@ from chainloop_ci.api.limits import (
 )
 from chainloop_ci.attestation.times import parse_time
 from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import NotAuthenticatedError
+from server.app import create_app
+from server.cas.registry import open_back_ends
 from server.dispatcher.dispatcher import make_dispatcher
 from server.dispatcher.sweeps import Cleaners
+from server.services.attestations import Attestations
 from server.store import run_states, runs
 from server.store.run_state_tables import run_states as table
+from tests.integration.server.conftest import Api
 from tests.integration.server.jobs import EMPTY_CONTRACT, Job, Key, put_contract, register_key
 from tests.integration.server.plans import Plans
+from tests.integration.server.test_runs import BetweenReadAndWrite
 
 FIRST, SECOND = b"sealed, the first", b"sealed, the second"
 
@@ -242,3 +249,30 @@ def test_no_look_up_of_a_state_or_a_successor_walks_the_runs(services, shared, c
 
     walked = [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN run_states")]
     assert walked == []
+
+
+def test_t41_a_token_that_ended_while_the_state_came_changes_nothing(shared, services, api, acme):
+    principal = services.authenticator.authenticate(f"Bearer {acme.token('attest', 'workflow')}", None, "")
+    holder = api(acme.token("attest"))
+    shared.keep(FIRST)
+    api(acme.token("admin")).post(f"/api-tokens/{principal.token_id}/revoke")
+
+    with pytest.raises(NotAuthenticatedError, match="nothing was kept"):
+        services.shared_states.save(principal, shared.run_id, SECOND, shared.handle, expected=sha256_digest(FIRST))
+
+    assert holder.get(f"{shared.path}/state", headers=shared.headers).data == FIRST
+
+
+def test_a_state_that_changes_while_the_attestation_is_checked_ends_no_run(shared, services, acme, content_checker):
+    shared.keep(FIRST)
+    between = BetweenReadAndWrite(services.database.engine, lambda: shared.keep(SECOND, sha256_digest(FIRST)))
+    back_ends = open_back_ends(services.config.blobs_path)
+    world = services.world
+    attestations = Attestations(between, world.now, world.new_id, back_ends=back_ends, checker=content_checker)
+    client = create_app(replace(services, attestations=attestations)).test_client()
+    pushing = replace(shared, api=Api(client, acme.token("attest", "workflow")))
+
+    late = pushing.push(headers={**shared.headers, STATE_DIGEST_HEADER: sha256_digest(FIRST)})
+
+    assert code(late) == (412, "precondition-failed")
+    assert shared.api.get(shared.path).json["run"]["state"] == "initialized"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chainloop_ci.api.limits import RUN_HEADER, RUN_STATE_HEADER, SEALED_FOR_HEADER
+from chainloop_ci.api.runs import SuccessorRequest
 from chainloop_ci.digests import sha256_digest
+from chainloop_ci.errors import LimitExceededError, NotAuthenticatedError
+from server.services.successors import Successors
 from tests.integration.server.jobs import CONTRACT, Job, Key, put_contract, register_key
 
 STATE = b"sealed, of the first attempt"
@@ -202,3 +206,43 @@ def test_r16_what_was_replaced_is_uploaded_anew_and_the_rest_is_kept(first):
     pushed = second.push()
 
     assert pushed.status_code == 201, pushed.text
+
+
+def test_t41_a_token_that_ended_meanwhile_opens_no_successor(first, services, api, acme):
+    principal = services.authenticator.authenticate(f"Bearer {acme.token('attest', 'workflow')}", None, "")
+    first.end()
+    api(acme.token("admin")).post(f"/api-tokens/{principal.token_id}/revoke")
+
+    with pytest.raises(NotAuthenticatedError, match="nothing was kept"):
+        services.successors.open(
+            principal, first.run_id, SuccessorRequest(replace(first.ci, run_attempt=2)), first.handle
+        )
+
+    assert "successor" not in api(acme.token("read")).get(first.path).json
+
+
+def test_t30_a_successor_counts_among_the_runs_that_a_token_may_have_open(first, services, clock, acme):
+    principal = services.authenticator.authenticate(f"Bearer {acme.token('attest', 'workflow')}", None, "")
+    successors = Successors(services.database, clock, services.world.new_id, max_open_runs=1)
+    request = SuccessorRequest(replace(first.ci, run_attempt=2))
+    first.end()
+    other = replace(first, run_id=str(uuid.uuid4()))
+    other.begin(stateLocation="shared")
+
+    with pytest.raises(LimitExceededError, match="1 open runs"):
+        successors.open(principal, first.run_id, request, first.handle)
+    other.end()
+    run, is_new = successors.open(principal, first.run_id, request, first.handle)
+
+    assert (is_new, run.successor_of) == (True, first.run_id)
+
+
+def test_a_successor_says_where_the_request_came_from_that_opened_it(first, services, api, acme):
+    principal = services.authenticator.authenticate(f"Bearer {acme.token('attest', 'workflow')}", None, "192.0.2.7")
+    first.end()
+
+    run, _ = services.successors.open(
+        principal, first.run_id, SuccessorRequest(replace(first.ci, run_attempt=2)), first.handle
+    )
+
+    assert api(acme.token("read")).get(f"/workflow-runs/{run.id}").json["address"] == "192.0.2.7"

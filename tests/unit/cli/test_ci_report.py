@@ -597,3 +597,12 @@ def test_without_a_ci_system_nothing_of_it_is_loaded(tmp_path: Path) -> None:
     loaded = done.stderr.splitlines()[-1].split()
     assert "chainloop_ci.cli.attestation" in loaded
     assert [name for name in loaded if "report" in name] == []
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b""], ids=["no text", "empty"])
+def test_what_is_wrong_with_a_whole_contract_is_told_at_its_file(github: Runner, tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "contract.yaml").write_bytes(text)
+
+    step = github("init", "--contract", "contract.yaml", "--dry-run")
+
+    assert {error.properties["file"] for error in step.commands("error")} == {"contract.yaml"}
