@@ -17,7 +17,10 @@ chainloop_find_python() {
   chainloop_found=
   for chainloop_python in "${CHAINLOOP_INSTALL_PYTHON:-}" python3 python python3.14 python3.13 python3.12 python3.11; do
     command -v "${chainloop_python:-no-such-command}" >/dev/null 2>&1 || continue
-    "$chainloop_python" -I -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && return
+    # It has to answer: a program that is no Python may well end with 0.
+    chainloop_answer=$("$chainloop_python" -I -c 'import sys, venv, ensurepip; print(sys.version_info >= (3, 11))' \
+      2>/dev/null </dev/null) || :
+    [ "$chainloop_answer" != True ] || return 0
     chainloop_found="$chainloop_found $chainloop_python is $("$chainloop_python" -V 2>&1 | head -n 1);"
   done
   chainloop_explain "no Python 3.11 or newer with its module venv is in the image of this job; found:${chainloop_found:- none}"

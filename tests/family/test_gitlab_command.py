@@ -122,6 +122,13 @@ def test_a_python_that_is_too_old_is_named(image: Image, checkout: Path) -> None
     assert "found: python3 is Python 3.9.2;" in done.stderr
 
 
+def test_a_program_that_is_no_python_is_not_taken_for_one(image: Image, checkout: Path) -> None:
+    done = image.run(env={"CHAINLOOP_INSTALL_SOURCE": str(checkout), "CHAINLOOP_INSTALL_PYTHON": "true"})
+
+    assert done.returncode == 1
+    assert "found: true is" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -175,7 +182,7 @@ def test_the_command_is_installed_from_a_folder_without_an_index(image: Image, c
 def python_without_packages(tmp_path: Path) -> str:
     """Return a Python that seems to be one, and makes no environment: what comes before it is looked at."""
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\n[ "$2" = -c ]\n')
+    python.write_text('#!/bin/sh\n[ "$2" = -c ] && echo True\n')
     python.chmod(0o755)
     return str(python)
 
