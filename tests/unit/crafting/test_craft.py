@@ -1,0 +1,109 @@
+"""Craft: what is wrong is told all at once and ends the run; a dry run ends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from chainloop_ci.api.words import CancelTrigger
+from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.crafting.craft import Craft, CraftRequest
+from chainloop_ci.crafting.gather import Gathered
+from chainloop_ci.crafting.init import InitRequest
+from chainloop_ci.crafting.push import Push
+from chainloop_ci.crafting.terms import Wanted
+from chainloop_ci.errors import ContractNotMetError, FileUnreadableError, SigningKeyMissingError, UnreachableError
+from tests.unit.crafting.memory import NOW, FakeSigner, MemoryPlane, MemoryStore, Notes
+
+
+class Bench:
+    """Everything that `craft` needs, with nothing to add unless it is `found`; `ended` has how the run was ended."""
+
+    def __init__(self, state: CraftingState, plane: MemoryPlane, notes: Notes) -> None:
+        self.state = state
+        self.plane = plane
+        self.notes = notes
+        self.begun = 0
+        self.found = Gathered()
+        self.ended: list[tuple[CancelTrigger, str]] = []
+        self.load_signer: Callable[[], FakeSigner] = FakeSigner
+
+    def craft(self) -> object:
+        push = Push(
+            store=MemoryStore(self.state),
+            control_plane=lambda state: self.plane,
+            load_signer=lambda: self.load_signer(),
+            builder_id=lambda: "chainloop.dev/cli/1.0.0",
+            now=lambda: NOW,
+            report=self.notes,
+        )
+        nothing = lambda *asked: None  # noqa: E731
+        use_case = Craft(
+            init=self.begin,
+            gather=lambda contract, files: self.found,  # type: ignore[arg-type]  # a function does for it
+            add=nothing,  # type: ignore[arg-type]
+            add_listed=nothing,  # type: ignore[arg-type]
+            push=push,
+            end=self.end,
+            load_signer=lambda: self.load_signer(),
+            report=self.notes,
+        )
+        return use_case(CraftRequest(InitRequest(Wanted(), dry_run=self.state.dry_run)))
+
+    def begin(self, request: InitRequest) -> CraftingState:
+        self.begun += 1
+        return self.state
+
+    def end(self, trigger: CancelTrigger, reason: str) -> None:
+        self.ended.append((trigger, reason))
+
+
+@pytest.fixture
+def bench(begun, plane, notes) -> Bench:
+    return Bench(begun(), plane, notes)
+
+
+def test_a_contract_that_is_not_met_ends_the_run_with_the_reason(bench) -> None:
+    with pytest.raises(ContractNotMetError) as caught:
+        bench.craft()
+
+    assert bench.ended == [(CancelTrigger.FAILURE, caught.value.message)]
+    assert caught.value.hint == "mend what is listed and run the job again; it begins a new attestation"
+
+
+def test_a_dry_run_with_a_material_that_was_refused_ends_nothing(begun, plane, notes) -> None:
+    bench = Bench(begun(dry_run=True), plane, notes)
+    bench.found = Gathered(refused={"binary": FileUnreadableError("there is no file app")})
+
+    with pytest.raises(ContractNotMetError) as caught:
+        bench.craft()
+
+    refused, missing = caught.value.findings
+    assert refused.message == "the material binary: there is no file app"
+    assert missing.message.startswith("the material commit (STRING) is required")
+    assert (bench.ended, plane.calls) == ([], [])
+
+
+def test_a_run_that_cannot_be_ended_hides_no_reason(bench) -> None:
+    def fail(trigger: CancelTrigger, reason: str) -> None:
+        raise UnreachableError("no answer")
+
+    bench.end = fail
+
+    with pytest.raises(ContractNotMetError):
+        bench.craft()
+
+    assert "the run could not be ended" in bench.notes.warnings[0]
+
+
+def test_r5_without_a_key_nothing_is_begun(bench) -> None:
+    def fail() -> FakeSigner:
+        raise SigningKeyMissingError("no key")
+
+    bench.load_signer = fail
+
+    with pytest.raises(SigningKeyMissingError):
+        bench.craft()
+
+    assert bench.begun == 0
