@@ -101,6 +101,25 @@ def test_the_scripts_are_of_any_shell(script: Path, shell: str) -> None:
     assert script.read_text().startswith("#!/bin/sh\n"), "without it Jenkins would show each command with its values"
 
 
+def test_the_command_of_an_image_reads_the_network_s_variables_itself(tmp_path: Path) -> None:
+    (tmp_path / "chainloop").write_text("#!/bin/sh\nenv\n")
+    (tmp_path / "chainloop").chmod(0o755)
+    given = {"CHAINLOOP_PROXY": "http://proxy:3128", "CHAINLOOP_NO_PROXY": "a.test", "CHAINLOOP_CA_BUNDLE": "/ca.pem"}
+
+    done = subprocess.run(
+        ["sh", "-c", (RESOURCES / "command.sh").read_text() + "exec chainloop attestation status\n"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert {
+        name: value for name, value in found.items() if name not in ("PATH", "PWD", "OLDPWD", "SHLVL", "_")
+    } == given
+
+
 def test_no_script_of_cmd_expands_what_was_given() -> None:
     for script in RESOURCES.glob("*.bat"):
         assert set(re.findall(r"%(\w+)%", script.read_text())) <= {"WORKSPACE_TMP"}, script
