@@ -10,7 +10,7 @@ from chainloop_ci.cli.attestation_reset import JobEnd, end_unmet, end_with_job, 
 from chainloop_ci.cli.builder import builder_id
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
-from chainloop_ci.cli.status_view import status_document, status_tables
+from chainloop_ci.cli.status_view import status_document
 from chainloop_ci.cli.unreachable import may_queue
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.annotations import parse_annotations
@@ -189,16 +189,10 @@ def show_pushed(world: World, push: Push, pushed: Pushed | QueuedPush) -> None:
 
 
 def _show_result(world: World, pushed: Pushed) -> None:
-    """Print what was stored: as JSON its status, for people the envelope.
-
-    The log of a CI job gets the tables of `status` instead: one line of an envelope has thousands of characters there.
-    """
     stored = pushed.stored
-    status = get_status(pushed.state, digest=pushed.digest, pushed=True, view_url=stored.view_url)
     if world.format == "json":
+        status = get_status(pushed.state, digest=pushed.digest, pushed=True, view_url=stored.view_url)
         world.output.document({**status_document(status), "state": stored.state.value, "verified": stored.verified})
-    elif world.report:
-        world.output.table(*status_tables(status, full=False))
     else:
         world.output.document(_envelope(pushed.bundle))
 

@@ -88,6 +88,8 @@ INSTALL = [row.env for row in inputs() if row.env.startswith("CHAINLOOP_INSTALL_
 NETWORK = ["CHAINLOOP_PROXY", "CHAINLOOP_NO_PROXY", "CHAINLOOP_CA_BUNDLE"]
 STRANGER_PYTHON = """\
 #!/bin/sh
+# What is asked is whether it is a Python that serves.
+[ "$2" != -c ] || echo True
 case "$2 $3" in
   "-m venv") mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
   "-m pip") printf '%s\\n' "$@" >>"$RECORD" ;;

@@ -18,7 +18,7 @@ from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.runners.registry import get_runner
 from chainloop_ci.runners.types import CiIdentity
 from tests.integration.cluster import Cluster
-from tests.integration.live import Answer, CommandLine, Job, Tenant
+from tests.integration.live import Answer, CommandLine, Job, Tenant, Within
 from tests.unit.runners.environments import HEAD, MERGE, SURROUNDINGS
 
 STEP = Path(__file__).with_name("tekton_step.sh")
@@ -176,14 +176,16 @@ class TektonStep(CommandLine):
     after: str = "true"
     """What the step's shell runs when `chainloop` has ended well."""
 
-    def start(self, *words: str | Path, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command."""
+    def start(
+        self, *words: str | Path, env: Mapping[str, str] | None = None, within: Within = list
+    ) -> subprocess.Popen[str]:
+        """Start a command in the container."""
         root = self.folder / "root"
         root.mkdir(exist_ok=True)
         inside = ["unshare", "--map-root-user", "--mount", STEP, root, self.account]
         shell = ["sh", "-c", f'"$0" -m chainloop_ci "$@" && {self.after}', sys.executable]
         return subprocess.Popen(
-            [*inside, *shell, *map(str, words)],
+            within([*inside, *shell, *map(str, words)]),
             cwd=self.folder,
             env=self.environment(env),
             stdin=subprocess.DEVNULL,

@@ -168,12 +168,12 @@ def test_a_content_that_is_not_what_its_digest_says_is_not_given(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
-@pytest.mark.parametrize("target", ["../../outside", "/proc/self/environ", None])
+@pytest.mark.parametrize("target", ["../../outside-of-the-queue", "/proc/self/environ", None])
 def test_r22_a_content_beside_the_file_may_not_lead_elsewhere(
     file: QueueFile, state: CraftingState, pending: PendingContents, tmp_path: Path, target: str | None
 ) -> None:
     file.write(state, BUNDLE, pending)
-    (tmp_path.parent / "outside").write_bytes(LARGE)
+    (tmp_path.parent / "outside-of-the-queue").write_bytes(LARGE)
     [beside] = file.folder.iterdir()
     beside.unlink()
     if target is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import select
 import socket
+import time
 import urllib.request
 from collections import deque
 from collections.abc import Iterator
@@ -50,6 +51,9 @@ def connect(control_plane: Any, held: ExitStack) -> Any:
 def small_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Run a control plane whose workers may open few files, so that there is room for 512 connections each."""
     plane = start_with_few_files(tmp_path_factory.mktemp("few-files"), FEW_FILES, CHAINLOOP_WORKERS="2")
+    # The dispatcher comes after the workers.
+    while len(workers_of(plane).split()) < 3:
+        time.sleep(0.05)
     yield plane
     plane.stop()
 
