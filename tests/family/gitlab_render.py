@@ -6,13 +6,13 @@ Files are written by hand but for what stands between a line «begin NAME» and 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
+from tests.family.marked import fill
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "gitlab"
@@ -48,7 +48,6 @@ DEFAULTS = {"report-dir": REPORTS}
 """Where a default of the command line is not what a template needs."""
 
 _ONE_PER_LINE = (Kind.PAIRS, Kind.LIST)
-_LINE = re.compile(r"^(?P<indent> *)(?P<mark>#|<!--) (?P<edge>begin|end) (?P<name>[\w-]+)( -->)?$")
 
 
 def inputs(*commands: str, without: Iterable[str] = SAID_BY_THE_TEMPLATE) -> tuple[Input, ...]:
@@ -148,22 +147,6 @@ def template_parts() -> Mapping[str, list[str]]:
         "share": script_lines("share"),
         "keep": script_lines("keep"),
     }
-
-
-def fill(text: str, parts: Mapping[str, list[str]]) -> str:
-    """Put each part between its two marks, indented as they are."""
-    made: list[str] = []
-    inside = ""
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match and match["edge"] == "end":
-            inside = ""
-        if not inside:
-            made.append(line)
-        if match and match["edge"] == "begin":
-            inside = match["name"]
-            made += [f"{match['indent']}{part}".rstrip() for part in parts[inside]]
-    return "\n".join(made) + "\n"
 
 
 def rendered() -> dict[Path, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
+from tests.family.marked import fill
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "jenkins"
@@ -46,7 +47,6 @@ CREDENTIALS_OF = {
 }
 
 _MANY = (Kind.PAIRS, Kind.LIST)
-_LINE = re.compile(r"^(?P<indent> *)(?P<mark>//|<!--) (?P<edge>begin|end) (?P<name>[\w-]+)( -->)?$")
 
 
 def camel(name: str) -> str:
@@ -152,22 +152,6 @@ def help_parts(step: str) -> Mapping[str, list[str]]:
 def _html(text: str) -> str:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"`([^`]*)`", r"<code>\1</code>", escaped)
-
-
-def fill(text: str, parts: Mapping[str, list[str]]) -> str:
-    """Put each part between its two marks, indented as they are."""
-    made: list[str] = []
-    inside = ""
-    for line in text.splitlines():
-        match = _LINE.match(line)
-        if match and match["edge"] == "end":
-            inside = ""
-        if not inside:
-            made.append(line)
-        if match and match["edge"] == "begin":
-            inside = match["name"]
-            made += [f"{match['indent']}{part}".rstrip() for part in parts[inside]]
-    return "\n".join(made) + "\n"
 
 
 def rendered() -> dict[Path, str]:

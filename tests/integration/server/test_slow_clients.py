@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import select
 import socket
-import time
 import urllib.request
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from chainloop_ci.digests import sha256_digest
 from examples.demo.control_plane import ControlPlane
 from tests.integration.few_files import start_with_few_files
 from tests.integration.live import CONTRACT, Tenant
+from tests.soak.plane import wait_for
 
 HALF_A_HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-A: "
 HALF_A_BODY = (
@@ -52,8 +52,7 @@ def small_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPla
     """Run a control plane whose workers may open few files, so that there is room for 512 connections each."""
     plane = start_with_few_files(tmp_path_factory.mktemp("few-files"), FEW_FILES, CHAINLOOP_WORKERS="2")
     # The dispatcher comes after the workers.
-    while len(workers_of(plane).split()) < 3:
-        time.sleep(0.05)
+    wait_for(lambda: len(workers_of(plane).split()) >= 3, "two workers and the dispatcher")
     yield plane
     plane.stop()
 
