@@ -6,7 +6,7 @@ import gc
 import sys
 from typing import NoReturn
 
-from chainloop_ci.late import postpone
+from chainloop_ci.deferred import postpone
 
 _OBJECTS_BEFORE_COLLECTION = 50_000
 _FOR_RARE_CASES = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NewType
 
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import DigestInvalidError
-from chainloop_ci.late import late_pattern
 
 Digest = NewType("Digest", str)
 """A checked digest, `sha256:<64 lower-case hex>`: made by the functions below, or of what was checked before it was
@@ -14,7 +14,7 @@ stored. An empty one stands where a digest is not known yet."""
 DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
 
 # \Z, not $: "$" also matches before a trailing newline.
-_DIGEST = late_pattern(r"sha256:[0-9a-f]{64}\Z")
+_DIGEST = deferred_pattern(r"sha256:[0-9a-f]{64}\Z")
 
 
 def parse_digest(text: str) -> Digest:

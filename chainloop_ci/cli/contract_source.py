@@ -8,13 +8,13 @@ from chainloop_ci.api.limits import UUID_PATTERN
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.crafting.terms import ContractFile
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import FileUnreadableError, UsageError
-from chainloop_ci.late import late_pattern
 
 if TYPE_CHECKING:
     from chainloop_ci.client.http import HttpClient
 
-_PUBLIC = late_pattern(rf"(?P<base>https?://.+)/api/v1/public/contracts/(?P<id>{UUID_PATTERN.strip('^$')})")
+_PUBLIC = deferred_pattern(rf"(?P<base>https?://.+)/api/v1/public/contracts/(?P<id>{UUID_PATTERN.strip('^$')})")
 
 
 def find_contract(world: World, given: str | None, *, dry_run: bool) -> ContractFile | str | None:

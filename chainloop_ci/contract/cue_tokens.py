@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
 from chainloop_ci.contract.nodes import MAX_NODES, Lines, Place, broken, check_text
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import ContractInvalidError
-from chainloop_ci.late import late_pattern
 
 _PATTERNS = (
     ("comment", r"//[^\n]*"),
@@ -19,14 +19,14 @@ _PATTERNS = (
     ("name", r"[A-Za-z_$][A-Za-z0-9_$]*"),
     ("mark", r"[{}\[\]:,\-+]"),
 )
-_TOKEN = late_pattern("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS))
+_TOKEN = deferred_pattern("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS))
 _MAX_TOKENS = 6 * MAX_NODES
 _FULL_CUE = (
     "full CUE is read by the `cue` program: install it (or name it with CHAINLOOP_CUE), or export the contract: "
     "cue export --out json FILE > contract.json"
 )
 _ENDS_A_LINE = frozenset(("text", "number", "name"))
-_ESCAPE = late_pattern(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\s\S])")
+_ESCAPE = deferred_pattern(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\s\S])")
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "/": "/", "\\": "\\", '"': '"'}
 
 

@@ -20,11 +20,11 @@ from chainloop_ci.contract.nodes import (
     parse_float,
     parse_integer,
 )
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import ContractInvalidError, Finding
-from chainloop_ci.late import late_pattern
 
-_SPACE = late_pattern(r"[ \t\r\n]*")
-_NUMBER = late_pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_SPACE = deferred_pattern(r"[ \t\r\n]*")
+_NUMBER = deferred_pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 _STRINGS = json.JSONDecoder()
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 
-_DIGEST = late_pattern(r"@sha256:[0-9a-f]{64}\Z")
+_DIGEST = deferred_pattern(r"@sha256:[0-9a-f]{64}\Z")
 _LABEL = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
-_NAMED = late_pattern(rf"(?:{_LABEL}:)?(?:{_LABEL}/)?{_LABEL}\Z")
+_NAMED = deferred_pattern(rf"(?:{_LABEL}:)?(?:{_LABEL}/)?{_LABEL}\Z")
 
 
 def find_reference_problem(reference: str) -> str | None:

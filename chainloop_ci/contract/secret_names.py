@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import Finding
-from chainloop_ci.late import late_pattern
 
 MIN_SECRET_LENGTH = 8
 """Shorter values are not compared: `true`, `main` or `1` are equal by accident, and a secret that short protects
@@ -19,7 +19,7 @@ MIN_CONTAINED_LENGTH = 16
 the job token inside."""
 
 _PUBLIC = frozenset(("CHAINLOOP_DAGGER_CLIENT",))
-_SECRET_NAME = late_pattern(
+_SECRET_NAME = deferred_pattern(
     r"""
       TOKENS?\Z | (?:\A|_)SECRETS?(?:_|\Z)
     | PASSWORD | PASSWD | PASSPHRASE | _PASS\Z | _PWD\Z
@@ -33,7 +33,7 @@ _SECRET_NAME = late_pattern(
 )
 # CHAINLOOP_ variables whose names end so carry names and addresses, which other variables may well repeat
 # (GITHUB_WORKFLOW and CHAINLOOP_WORKFLOW_NAME): they are refused by name, but their values are not compared.
-_PUBLIC_VALUE = late_pattern(
+_PUBLIC_VALUE = deferred_pattern(
     r"_(?:NAME|WORKFLOW|PROJECT|ORG|ORGANIZATION|TEAM|VERSION|REVISION|API|URL|SERVER|CONTROL_PLANE|CA|ID|PATH|FILE|"
     r"CONTRACT|USERNAME|REASON|OUTPUT|INDEX|PUBLIC_KEY|MATERIALS|ANNOTATIONS|STATUS|UNREACHABLE)\Z"
 )

@@ -26,8 +26,8 @@ from chainloop_ci.contract.nodes import (
     parse_integer,
     pointer,
 )
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import ContractInvalidError, Finding
-from chainloop_ci.late import late_pattern
 
 MAX_ALIASES = 100
 """Most aliases (`*name`) in one contract."""
@@ -37,11 +37,11 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
-_INTEGER = late_pattern(r"[-+]?(?:0|[1-9][0-9]*)\Z")
-_OCTAL = late_pattern(r"0o[0-7]+\Z")
-_HEXADECIMAL = late_pattern(r"0x[0-9a-fA-F]+\Z")
-_FLOAT = late_pattern(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_NOT_FINITE = late_pattern(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
+_INTEGER = deferred_pattern(r"[-+]?(?:0|[1-9][0-9]*)\Z")
+_OCTAL = deferred_pattern(r"0o[0-7]+\Z")
+_HEXADECIMAL = deferred_pattern(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = deferred_pattern(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_NOT_FINITE = deferred_pattern(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 
 def read_yaml(raw: bytes, *, pure: bool = False) -> Tree:

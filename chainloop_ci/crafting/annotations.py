@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from chainloop_ci.contract.annotations import RESERVED_PREFIX, is_reserved_annotation
 from chainloop_ci.contract.types import Annotation
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import ContractNotMetError, Finding, UsageError
-from chainloop_ci.late import late_pattern
 
-_PAIR = late_pattern(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_./-]{0,127})=(?P<value>.*)\Z", re.DOTALL)
-_NEXT_PAIR = late_pattern(r",(?=[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}=)")
+_PAIR = deferred_pattern(r"(?P<name>[A-Za-z0-9_][A-Za-z0-9_./-]{0,127})=(?P<value>.*)\Z", re.DOTALL)
+_NEXT_PAIR = deferred_pattern(r",(?=[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}=)")
 
 
 def parse_annotations(texts: Iterable[str]) -> dict[str, str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.digests import Digest, digest_of_hex
 from chainloop_ci.errors import ConfigInvalidError, Finding, Findings, JsonInvalidError, LimitExceededError
-from chainloop_ci.late import late_pattern
 from chainloop_ci.records import record
 
 MAX_LIST_BYTES = 4 * 1024 * 1024
@@ -22,9 +22,9 @@ MAX_LISTED_FILES = 10_000
 
 _HEX = r"(?P<hex>[0-9A-Fa-f]{64})"
 _PREFIX = "(?:(?:sha256|SHA256):)?"
-_SUM = late_pattern(rf"(?P<escaped>\\)?{_PREFIX}{_HEX}(?: [ *]|[ \t])(?P<name>.+)\Z", re.DOTALL)
-_TAG = late_pattern(rf"(?P<escaped>\\)?SHA256 ?\((?P<name>.+)\) ?= {_HEX}\Z", re.DOTALL)
-_ESCAPE = late_pattern(r"\\(.?)", re.DOTALL)
+_SUM = deferred_pattern(rf"(?P<escaped>\\)?{_PREFIX}{_HEX}(?: [ *]|[ \t])(?P<name>.+)\Z", re.DOTALL)
+_TAG = deferred_pattern(rf"(?P<escaped>\\)?SHA256 ?\((?P<name>.+)\) ?= {_HEX}\Z", re.DOTALL)
+_ESCAPE = deferred_pattern(r"\\(.?)", re.DOTALL)
 _ESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
 _STDIN = "-"
 _SHOWN = 80

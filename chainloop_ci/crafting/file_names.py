@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 
-_NOT_OF_A_NAME = late_pattern("[^a-z0-9]+", re.ASCII)
+_NOT_OF_A_NAME = deferred_pattern("[^a-z0-9]+", re.ASCII)
 _LIKENESS = 0.4
 
 

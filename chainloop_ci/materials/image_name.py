@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.records import record
 
 _DEFAULT_REGISTRY = "index.docker.io"
@@ -16,10 +16,10 @@ _DEFAULT_REGISTRY_NAMES = ("", "docker.io", "registry-1.docker.io", _DEFAULT_REG
 
 _LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
-_HOST = late_pattern(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?")
-_PATH = late_pattern(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = late_pattern("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = late_pattern("sha256:[0-9a-f]{64}")
+_HOST = deferred_pattern(rf"{_LABEL}(?:\.{_LABEL})*(?::[0-9]{{1,5}})?")
+_PATH = deferred_pattern(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = deferred_pattern("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_DIGEST = deferred_pattern("sha256:[0-9a-f]{64}")
 _MAX_LENGTH = 512
 
 

@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.errors import Finding, MaterialRejectedError
-from chainloop_ci.late import late_pattern
 from chainloop_ci.materials.content_form import form_of, is_binary, is_blank, name_form, wide_encoding_of
 from chainloop_ci.materials.rejection import rejected
 from chainloop_ci.materials.types import Form
@@ -19,8 +19,8 @@ JsonObject = Mapping[str, object]
 
 _JSON_FORMS = (Form.JSON_OBJECT, Form.JSON_ARRAY)
 _MAX_NAME = 40
-_SURROGATE = late_pattern(r"\\u[dD][89a-fA-F]")
-_TOKENS = late_pattern(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
+_SURROGATE = deferred_pattern(r"\\u[dD][89a-fA-F]")
+_TOKENS = deferred_pattern(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 
 
 class _ConstantFoundError(ValueError):

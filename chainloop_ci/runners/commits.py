@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.runners.types import Env, EnvVar, HostFacts
 from chainloop_ci.runners.values import commit, digits
 
@@ -26,7 +26,7 @@ GITLAB_MERGE_REQUEST_VARIABLES = (
     EnvVar("CI_MERGE_REQUEST_PROJECT_PATH", required=False),
 )
 """What is recorded of a merge request, and of what started the pipeline (reference 4.1)."""
-_PULL_REQUEST_REF = late_pattern(r"refs/pull/([0-9]{1,9})/")
+_PULL_REQUEST_REF = deferred_pattern(r"refs/pull/([0-9]{1,9})/")
 _MERGED_RESULTS = frozenset({"merged_result", "merge_train"})
 
 

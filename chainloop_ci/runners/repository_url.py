@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 
-_WITH_SCHEME = late_pattern(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^/?#]*)@)?(?P<rest>.*)\Z", re.DOTALL)
+_WITH_SCHEME = deferred_pattern(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^/?#]*)@)?(?P<rest>.*)\Z", re.DOTALL
+)
 _SSH_SCHEMES = frozenset({"ssh", "git+ssh", "ssh+git"})
 
 

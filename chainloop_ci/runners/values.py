@@ -6,7 +6,7 @@ stop a job, and none of it may become a fact: what is not told is `None` (R30, d
 
 from __future__ import annotations
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.runners.repository_url import without_credentials
 from chainloop_ci.runners.types import Env
 
@@ -15,12 +15,12 @@ MAX_CHARACTERS = 1024
 MAX_SHORT_CHARACTERS = 128
 """Of what identifies: ids, numbers, events. A longer one is not cut: half an id names something else."""
 
-_CONTROL = late_pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_UNRESOLVED = late_pattern(r"\$\([\w.-]+\)|%[\w.-]+%")
+_CONTROL = deferred_pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNRESOLVED = deferred_pattern(r"\$\([\w.-]+\)|%[\w.-]+%")
 """Azure and Tekton pass `$(Name)` on as it is when there is no such variable, TeamCity `%name%`."""
-_COMMIT = late_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_COMMIT = deferred_pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _NEVER = r"\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff"
-_LINK = late_pattern(
+_LINK = deferred_pattern(
     rf"(?P<scheme>https?://)(?:[^{_NEVER}/?#]*@)?(?P<host>[^{_NEVER}/?#@]+)(?P<rest>(?:[/?#][^{_NEVER}]*)?)"
 )
 _MAX_LINK_CHARACTERS = 2048

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chainloop_ci.attestation.state import GitHead
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 
-_HASH = late_pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
-_AUTHOR = late_pattern(r"(?P<name>.*?) ?<(?P<email>[^>]*)> (?P<seconds>-?[0-9]+) [-+][0-9]{4}\Z")
-_REMOTE_SECTION = late_pattern(r'\s*\[\s*remote\s+"(?P<name>(?:[^"\\]|\\.)*)"\s*\]\s*\Z', re.IGNORECASE)
-_URL = late_pattern(r"\s*url\s*=\s*(?P<url>.*?)\s*\Z", re.IGNORECASE)
+_HASH = deferred_pattern(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+_AUTHOR = deferred_pattern(r"(?P<name>.*?) ?<(?P<email>[^>]*)> (?P<seconds>-?[0-9]+) [-+][0-9]{4}\Z")
+_REMOTE_SECTION = deferred_pattern(r'\s*\[\s*remote\s+"(?P<name>(?:[^"\\]|\\.)*)"\s*\]\s*\Z', re.IGNORECASE)
+_URL = deferred_pattern(r"\s*url\s*=\s*(?P<url>.*?)\s*\Z", re.IGNORECASE)
 _MAX_SMALL_BYTES = 4096
 _MAX_CONFIG_BYTES = 1024 * 1024
 _MAX_PACKED_REFS_BYTES = 64 * 1024 * 1024

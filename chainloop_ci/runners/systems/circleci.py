@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
 from chainloop_ci.runners.values import commit, digits, identifier, link, number, origin, repository, text
 
-_PULL_REQUEST_URL = late_pattern(r"/(?:pull|pull-requests|merge_requests)/([0-9]{1,9})/?\Z")
+_PULL_REQUEST_URL = deferred_pattern(r"/(?:pull|pull-requests|merge_requests)/([0-9]{1,9})/?\Z")
 
 
 def _detect(facts: HostFacts) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
 from chainloop_ci.runners.values import commit, identifier, link, text
 
-_BUILD_URL = late_pattern(
+_BUILD_URL = deferred_pattern(
     r"(?P<server>https?://.+?)/(?:(?:buildConfiguration/[^/?#]+|build)/(?P<path>[0-9]{1,18})|viewLog\.html\?"
     r"(?:[^#]*&)?buildId=(?P<query>[0-9]{1,18}))(?:[/?#&].*)?"
 )

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chainloop_ci.contract.types import RunnerType
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 from chainloop_ci.runners.types import CiIdentity, Env, EnvVar, HostFacts, Runner
 from chainloop_ci.runners.values import clean, commit, digits, identifier, link, server
 
 RESULTS_FOLDER = "/tekton/results"
 """Tekton mounts it into every step (`pipeline.DefaultResultPath`)."""
 
-_POD_NAME = late_pattern(r"(?P<task_run>.+?)-pod(?:-retry(?P<retry>[0-9]{1,6}))?")
+_POD_NAME = deferred_pattern(r"(?P<task_run>.+?)-pod(?:-retry(?P<retry>[0-9]{1,6}))?")
 _LABELS = {
     "TEKTON_TASKRUN_NAME": "tekton.dev/taskRun",
     "TEKTON_TASK_NAME": "tekton.dev/task",

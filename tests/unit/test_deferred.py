@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from chainloop_ci.late import late_pattern
+from chainloop_ci.deferred import deferred_pattern
 
 HEAD = """
 import sys
-from chainloop_ci.late import postpone
+from chainloop_ci.deferred import postpone
 def is_loaded(name): return hasattr(sys.modules[name], "__file__")
 """
 
@@ -21,8 +21,8 @@ def in_new_process(script: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_late_pattern_does_what_a_compiled_one_does() -> None:
-    pattern, compiled = late_pattern("(?P<a>x+)Y", re.IGNORECASE), re.compile("(?P<a>x+)Y", re.IGNORECASE)
+def test_a_deferred_pattern_does_what_a_compiled_one_does() -> None:
+    pattern, compiled = deferred_pattern("(?P<a>x+)Y", re.IGNORECASE), re.compile("(?P<a>x+)Y", re.IGNORECASE)
 
     assert pattern.pattern == compiled.pattern
     assert pattern.flags == compiled.flags
@@ -30,15 +30,15 @@ def test_a_late_pattern_does_what_a_compiled_one_does() -> None:
     assert (match := pattern.fullmatch("XXy")) and match["a"] == "XX"
 
 
-def test_a_late_pattern_is_compiled_when_it_is_used() -> None:
-    broken = late_pattern("(")
+def test_a_deferred_pattern_is_compiled_when_it_is_used() -> None:
+    broken = deferred_pattern("(")
 
     with pytest.raises(re.error):
         broken.match("")
 
 
-def test_a_late_pattern_is_asked_once_for_what_it_can_do() -> None:
-    pattern = late_pattern("x")
+def test_a_deferred_pattern_is_asked_once_for_what_it_can_do() -> None:
+    pattern = deferred_pattern("x")
 
     assert pattern.match is pattern.match
 

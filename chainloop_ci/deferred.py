@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any, cast
 
 
-def late_pattern(text: str, flags: int = 0) -> re.Pattern[str]:
+def deferred_pattern(text: str, flags: int = 0) -> re.Pattern[str]:
     """Return a pattern that is compiled when it is first asked for something."""
-    return cast("re.Pattern[str]", _LatePattern(text, flags))
+    return cast("re.Pattern[str]", _DeferredPattern(text, flags))
 
 
 def postpone(*names: str) -> None:
@@ -29,7 +29,7 @@ def postpone(*names: str) -> None:
             sys.modules[name] = _PostponedModule(name)
 
 
-class _LatePattern:
+class _DeferredPattern:
     """Stands for a compiled pattern; what it was asked for stays, so that nobody asks twice."""
 
     def __init__(self, text: str, flags: int) -> None:
