@@ -1,4 +1,4 @@
-"""Jobs without secrets: what the table of `runners.heads` means for the commands of `attestation` (R35).
+"""Jobs without secrets: what the table of `runners.situations` means for the commands of `attestation` (R35).
 
 Such a job checks what it can and is never red: whatever is found is a warning, and nothing is sent.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chainloop_ci.cli.options import find_option
 from chainloop_ci.errors import ChainloopError, NotAuthenticatedError
 from chainloop_ci.records import record
-from chainloop_ci.runners.heads import Course, Situation, judge
+from chainloop_ci.runners.situations import Course, Situation, judge
 
 if TYPE_CHECKING:
     from chainloop_ci.cli.wiring import World

@@ -75,7 +75,7 @@ class RunnerType(StrEnum):
 class PrivilegedEvent(StrEnum):
     """Events of GitHub whose jobs have the secrets of a repository while the commit in question may be a stranger's.
 
-    A contract names those in which its workflow may attest. `runners.heads` has a row for each.
+    A contract names those in which its workflow may attest. `runners.situations` has a row for each.
     """
 
     PULL_REQUEST_TARGET = "pull_request_target"

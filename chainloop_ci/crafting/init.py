@@ -30,8 +30,8 @@ from chainloop_ci.errors import (
 )
 from chainloop_ci.records import record
 from chainloop_ci.runners.commits import head_source
-from chainloop_ci.runners.heads import judge
 from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_variables
+from chainloop_ci.runners.situations import judge
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from chainloop_ci.contract.types import PrivilegedEvent, RunnerType
-from chainloop_ci.runners.heads import SITUATIONS, Course, judge
 from chainloop_ci.runners.registry import discover
+from chainloop_ci.runners.situations import SITUATIONS, Course, judge
 from tests.unit.runners.environments import azure, circleci, github, gitlab, jenkins
 
 ROOT = Path(__file__).resolve().parents[2]
