@@ -25,8 +25,8 @@ _MEDIA_TYPES = {
 
 
 @record
-class ContractFile:
-    """A valid contract in a file."""
+class CheckedContract:
+    """A contract of a file, found valid."""
 
     raw: bytes
     media_type: str
@@ -50,14 +50,14 @@ class ContractFile:
         return require_name("contract", named, MAX_CONTRACT_NAME)
 
 
-def read_contract(world: World, path: str) -> ContractFile:
+def read_contract(world: World, path: str) -> CheckedContract:
     """Read and check a contract's file.
 
     Raises:
         ContractInvalidError: with every error.
     """
     loaded = _load(world, path)
-    return ContractFile(loaded.raw, _MEDIA_TYPES[loaded.format], loaded.contract.name)
+    return CheckedContract(loaded.raw, _MEDIA_TYPES[loaded.format], loaded.contract.name)
 
 
 def lint(world: World, path: str) -> int:
