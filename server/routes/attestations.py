@@ -13,7 +13,7 @@ from server.model.principal import ATTESTERS, READERS
 from server.routes.endpoints import Answer, Call, Endpoint, Header
 from server.routes.register import read_body
 from server.routes.runs import REQUIRED_HANDLE
-from server.services.attestations import BundleFile
+from server.services.attestations import StoredBundle
 
 
 def _store(call: Call) -> Any:
@@ -36,7 +36,7 @@ def _get(call: Call) -> Any:
     return _file(call.services.attestations.get(call.principal, call.path["digest"]))
 
 
-def _file(bundle: BundleFile) -> Response:
+def _file(bundle: StoredBundle) -> Response:
     headers = {"ETag": f'"{bundle.digest}"', "X-Content-Type-Options": "nosniff"}
     return Response(bundle.raw, headers=headers, content_type=BUNDLE_MEDIA_TYPE)
 

@@ -44,7 +44,7 @@ _MAX_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class BundleFile:
+class StoredBundle:
     """The exact bytes of a stored attestation."""
 
     digest: Digest
@@ -110,7 +110,7 @@ class Attestations:
             raise _refusal(run, outcome)
         return outcome
 
-    def get_of_run(self, principal: Principal, run_id: str) -> BundleFile:
+    def get_of_run(self, principal: Principal, run_id: str) -> StoredBundle:
         """Return the attestation of a run.
 
         Raises:
@@ -122,9 +122,9 @@ class Attestations:
             found = attestations.find_of_run(connection, principal.organization_id, run.id)
         if found is None:
             raise NotFoundError(f"workflow run {run_id} has no attestation; it is {run.state_at(self._now()).value}")
-        return BundleFile(found.digest, found.bundle)
+        return StoredBundle(found.digest, found.bundle)
 
-    def get(self, principal: Principal, digest: str) -> BundleFile:
+    def get(self, principal: Principal, digest: str) -> StoredBundle:
         """Return an attestation by its digest.
 
         Raises:
@@ -137,7 +137,7 @@ class Attestations:
             raise NotFoundError(f"there is no attestation {digest}", hint="`chainloop workflow run list` shows digests")
         attestation, holder = found
         principal.require_reach(project_id=holder.project_id, workflow_id=holder.workflow_id)
-        return BundleFile(attestation.digest, attestation.bundle)
+        return StoredBundle(attestation.digest, attestation.bundle)
 
     def _write(
         self, principal: Principal, run_id: str, checked: Accepted, state_digest: Digest | None
