@@ -23,7 +23,7 @@ from server.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class SealedState:
+class StateDownload:
     """A state on its way out."""
 
     raw: bytes
@@ -78,7 +78,7 @@ class SharedStates:
             runs.save(connection, kept)
         return KeptState(run.id, digest, len(raw), kept.expires_at), known is None
 
-    def get(self, principal: Principal, run_id: str, handle: str | None) -> SealedState:
+    def get(self, principal: Principal, run_id: str, handle: str | None) -> StateDownload:
         """Return the state of a run, or of the newest run that goes on with it (R16).
 
         An ended run has it still, for a while: its successor begins with it.
@@ -93,7 +93,7 @@ class SharedStates:
             found = run_states.find_newest(connection, newest)
         if found is None:
             raise _no_state(newest, now)
-        return SealedState(found.raw, found.digest, found.run_id, newest.id, newest.state_at(now), newest.expires_at)
+        return StateDownload(found.raw, found.digest, found.run_id, newest.id, newest.state_at(now), newest.expires_at)
 
 
 def require_unchanged(connection: Connection, run: Run, expected: Digest | None) -> None:
