@@ -2,7 +2,8 @@
 
 Beside the state lie the contents that could not be sent, each in a file that is called by its digest. What was signed
 becomes one file that may be carried to another machine: state, bundle and small contents; large ones lie in a folder
-beside it. All of it is for its user only. The file holds the run handle (R14) and no token.
+beside it. All of it is for its user only. The file holds no token, and the run handle (R14) only sealed: CI systems
+keep such files as artifacts, which more people read than may speak for the run.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.attestation.state_document import from_document, to_document
@@ -25,8 +27,10 @@ from chainloop_ci.digests import Digest, digest_of_hex, parse_digest
 from chainloop_ci.errors import ChainloopError, FileUnreadableError, FileUnwritableError, StateUnwritableError
 from chainloop_ci.records import record
 
-MEDIA_TYPE = "application/vnd.chainloop.queued-attestation.v1+json"
+MEDIA_TYPE = "application/vnd.chainloop.queued-attestation.v2+json"
 """Of the file."""
+CLEAR_MEDIA_TYPE = "application/vnd.chainloop.queued-attestation.v1+json"
+"""Of files that hold the run handle in clear, as first versions wrote them; still read, never written."""
 MAX_EMBEDDED_BYTES = 1024 * 1024
 """Larger contents lie in the folder beside the file."""
 MAX_ALL_EMBEDDED_BYTES = 64 * 1024 * 1024
@@ -39,6 +43,18 @@ _PRIVATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) |
 
 OpenInside = Callable[[Path, str], BinaryIO]
 """Opens a file of a folder for reading, and nothing that lies elsewhere (R22)."""
+
+
+class HandleSeal(Protocol):
+    """Keeps the run handle from who reads the file."""
+
+    def seal(self, handle: str, run_id: str) -> str:
+        """Return the handle of a run as text that is worth nothing by itself."""
+        ...
+
+    def unseal(self, sealed: str, run_id: str) -> str | None:
+        """Return the handle, None when it cannot be opened here."""
+        ...
 
 
 @record
@@ -55,6 +71,7 @@ class Queued:
     """What is kept of one attestation."""
 
     state: CraftingState
+    """Without a run handle when it was sealed under another token."""
     bundle: bytes
     contents: tuple[QueuedContent, ...]
 
@@ -96,7 +113,8 @@ class PendingContents:
 class QueueFile:
     """The file that `push --resume` reads, with the folder of its large contents."""
 
-    def __init__(self, path: Path, *, max_embedded_bytes: int = MAX_ALL_EMBEDDED_BYTES) -> None:
+    def __init__(self, path: Path, seal: HandleSeal, *, max_embedded_bytes: int = MAX_ALL_EMBEDDED_BYTES) -> None:
+        self._seal = seal
         self._max_embedded_bytes = max_embedded_bytes
         self.path = path
         self.folder = path.with_name(path.name.removesuffix(".json") + ".files")
@@ -110,7 +128,7 @@ class QueueFile:
         """
         try:
             contents = list(self._place(_contents(state, pending.folder), pending.folder))
-            self._write({"mediaType": MEDIA_TYPE, **_document(state, bundle), "contents": contents})
+            self._write({**self._document(state, bundle), "contents": contents})
         except OSError as error:
             raise FileUnwritableError(
                 f"the attestation cannot be kept in {self.path}: {error.strerror or error}",
@@ -118,14 +136,14 @@ class QueueFile:
             ) from error
 
     def replace(self, queued: Queued) -> None:
-        """Write another state and bundle; the contents stay.
+        """Write another state and bundle; the contents stay. The handle is sealed under the token of now.
 
         Raises:
             FileUnreadableError, FileUnwritableError: the file cannot be read, or written.
         """
         document = self._read()
         try:
-            self._write({**document, **_document(queued.state, queued.bundle)})
+            self._write({**document, **self._document(queued.state, queued.bundle)})
         except OSError as error:
             raise FileUnwritableError(f"{self.path} cannot be written: {error.strerror or error}") from error
 
@@ -145,9 +163,25 @@ class QueueFile:
                 entry["digest"]: str(entry["content"]) for entry in document["contents"] if "content" in entry
             }
             bundle = base64.b64decode(document["bundle"], validate=True)
-            return Queued(from_document(document["state"]), bundle, contents)
+            return Queued(self._state(document), bundle, contents)
         except (ChainloopError, LookupError, TypeError, ValueError) as error:
             raise self._unusable(str(error)) from error
+
+    def _document(self, state: CraftingState, bundle: bytes) -> dict[str, object]:
+        session = state.session
+        return {
+            "mediaType": MEDIA_TYPE,
+            "state": to_document(replace(state, session=replace(session, run_handle=""))),
+            "sealedHandle": self._seal.seal(session.run_handle, state.pin.run_id),
+            "bundle": base64.b64encode(bundle).decode("ascii"),
+        }
+
+    def _state(self, document: Mapping[str, Any]) -> CraftingState:
+        state = from_document(document["state"])
+        if document["mediaType"] == CLEAR_MEDIA_TYPE:
+            return state
+        handle = self._seal.unseal(str(document["sealedHandle"]), state.pin.run_id)
+        return replace(state, session=replace(state.session, run_handle=handle or ""))
 
     @contextmanager
     def open_content(self, content: QueuedContent, open_inside: OpenInside) -> Iterator[BinaryIO]:
@@ -219,7 +253,7 @@ class QueueFile:
             ) from error
         except (ValueError, RecursionError) as error:
             raise self._unusable("it is no JSON") from error
-        if not isinstance(document, dict) or document.get("mediaType") != MEDIA_TYPE:
+        if not isinstance(document, dict) or document.get("mediaType") not in (MEDIA_TYPE, CLEAR_MEDIA_TYPE):
             raise self._unusable(f"expected the media type {MEDIA_TYPE}")
         return document
 
@@ -228,10 +262,6 @@ class QueueFile:
             f"{self.path} is no attestation that `--on-unreachable queue` has kept: {reason}",
             hint="give the file chainloop-queued-<run id>.json as the job has written it",
         )
-
-
-def _document(state: CraftingState, bundle: bytes) -> dict[str, object]:
-    return {"state": to_document(state), "bundle": base64.b64encode(bundle).decode("ascii")}
 
 
 def _contents(state: CraftingState, folder: Path) -> Iterator[QueuedContent]:

@@ -9,7 +9,9 @@ from chainloop_ci import __version__
 from chainloop_ci.cli.builder import builder_id
 from chainloop_ci.cli.status_view import status_document
 from chainloop_ci.cli.unreachable import pending_contents
+from chainloop_ci.cli.used_token import require_token
 from chainloop_ci.cli.wiring import World
+from chainloop_ci.client.sealing import QueuedHandles
 from chainloop_ci.crafting.resume import Chance, Kept, KeptContent, Resume
 from chainloop_ci.crafting.status import get_status
 from chainloop_ci.queued import Queued, QueuedContent, QueueFile
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 def keep_for_later(world: World, queued: QueuedPush) -> None:
     """Write the file that `push --resume` reads, say where it is, and forget the attestation here."""
     name = f"chainloop-queued-{queued.state.pin.run_id}.json"
-    file, pending = QueueFile(world.cwd / name), pending_contents(world)
+    file, pending = _queue_file(world, name), pending_contents(world)
     file.write(queued.state, queued.bundle, pending)
     if world.report:
         world.report.note_queued(name)
@@ -45,7 +47,7 @@ def keep_for_later(world: World, queued: QueuedPush) -> None:
 
 def resume_push(world: World, path: str, load_signer: Callable[[], Signer]) -> Pushed:
     """Complete what is kept in a file, and return it."""
-    file = QueueFile(world.cwd / path)
+    file = _queue_file(world, path)
     queued = file.read()
 
     def save(state: CraftingState, bundle: bytes) -> None:
@@ -64,6 +66,11 @@ def resume_push(world: World, path: str, load_signer: Callable[[], Signer]) -> P
         report=world.reporter,
     )
     return resume(Kept(queued.state, queued.bundle, queued.contents, open_content, save))
+
+
+def _queue_file(world: World, path: str) -> QueueFile:
+    token = require_token(world.settings(quiet=True), typed=world.given.get("token"))
+    return QueueFile(world.cwd / path, QueuedHandles(token))
 
 
 def _open_inside(folder: Path, name: str) -> BinaryIO:

@@ -75,10 +75,10 @@ class ControlPlane:
         """Create the run; a repeated request gets the same answer, so a lost one makes one run."""
         return read_record(WorkflowRun, self.http.json("PUT", f"workflow-runs/{run_id}", to_dict(request)))
 
-    def find_run(self, run_id: str) -> WorkflowRun | None:
+    def find_run(self, run_id: str) -> RunDetail | None:
         """Return a run, None when the control plane does not know it."""
         try:
-            return read_record(RunDetail, self.http.json("GET", f"workflow-runs/{run_id}")).run
+            return read_record(RunDetail, self.http.json("GET", f"workflow-runs/{run_id}"))
         except NotFoundError:
             return None
 

@@ -1,4 +1,4 @@
-"""What travels between jobs sealed under their token: the shared state and the run handle (R14).
+"""What leaves a job sealed under its token: the shared state and the run handle (R14).
 
 AES-256-GCM with a random nonce; the key comes from the token by HKDF-SHA256 (RFC 5869), one for each purpose, and what
 the bytes belong to is authenticated with them. A token has 256 random bits: nothing needs to make guessing slow. The
@@ -22,6 +22,7 @@ class Purpose(StrEnum):
 
     STATE = "chainloop.dev/shared-state/v1"
     HANDLE = "chainloop.dev/run-handle/v1"
+    QUEUED_HANDLE = "chainloop.dev/queued-run-handle/v1"
 
 
 def seal(raw: bytes, token: str, purpose: Purpose, belongs_to: str = "") -> bytes:
@@ -61,9 +62,27 @@ def unseal(sealed: bytes, token: str, purpose: Purpose, belongs_to: str = "") ->
         ) from error
 
 
+class QueuedHandles:
+    """The adapter for `queued.HandleSeal`: a handle in a file opens with the token that the job had which kept it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def seal(self, handle: str, run_id: str) -> str:
+        """Return the handle of a run as only who has the token can read it."""
+        return _to_text(seal(handle.encode(), self._token, Purpose.QUEUED_HANDLE, run_id))
+
+    def unseal(self, sealed: str, run_id: str) -> str | None:
+        """Return the handle; None when it was sealed under another token, for another run, or is damaged."""
+        try:
+            return unseal(_from_text(sealed), self._token, Purpose.QUEUED_HANDLE, run_id).decode()
+        except NotAllowedError:
+            return None
+
+
 def seal_handle(handle: str, token: str) -> str:
     """Return a run handle for the outputs of a job: text without line ends, and without a secret in it."""
-    return urlsafe_b64encode(seal(handle.encode(), token, Purpose.HANDLE)).decode("ascii")
+    return _to_text(seal(handle.encode(), token, Purpose.HANDLE))
 
 
 def unseal_handle(text: str, token: str) -> str:
@@ -72,11 +91,19 @@ def unseal_handle(text: str, token: str) -> str:
     Raises:
         NotAllowedError: it is none, or was sealed under another token.
     """
+    return unseal(_from_text(text), token, Purpose.HANDLE).decode()
+
+
+def _to_text(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).decode("ascii")
+
+
+def _from_text(text: str) -> bytes:
+    """Return the bytes; none of what is no text of `_to_text`, which then does not open."""
     try:
-        sealed = urlsafe_b64decode(text.strip().encode("ascii"))
+        return urlsafe_b64decode(text.strip().encode("ascii"))
     except ValueError:
-        sealed = b""
-    return unseal(sealed, token, Purpose.HANDLE).decode()
+        return b""
 
 
 def _key(token: str, purpose: Purpose) -> bytes:

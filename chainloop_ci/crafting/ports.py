@@ -13,7 +13,15 @@ from chainloop_ci.records import record
 if TYPE_CHECKING:
     # Only the signatures need the wire records: `status` must not load them.
     from chainloop_ci.api.access import WhoAmI
-    from chainloop_ci.api.runs import Artifact, CancelRequest, CraftingContext, RunRequest, Stored, WorkflowRun
+    from chainloop_ci.api.runs import (
+        Artifact,
+        CancelRequest,
+        CraftingContext,
+        RunDetail,
+        RunRequest,
+        Stored,
+        WorkflowRun,
+    )
     from chainloop_ci.api.workflows import ContractRevision, Workflow, WorkflowRequest
 
 
@@ -48,7 +56,7 @@ class ControlPlane(Protocol):
         """Create the run; repeated with the same body it gives the same answer."""
         ...
 
-    def find_run(self, run_id: str) -> WorkflowRun | None:
+    def find_run(self, run_id: str) -> RunDetail | None:
         """Return a run, None when the control plane does not know it."""
         ...
 

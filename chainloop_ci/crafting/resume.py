@@ -1,8 +1,8 @@
 """The use case `push --resume`: give the control plane what was signed while it did not answer (R20).
 
 Where the run was begun and is still open, it is completed. Else a *late* run is begun, which the control plane judges
-by its newest contract revision. A run that ended meanwhile takes nothing more (R15): the attestation is then signed
-again, about a late run of its own.
+by its newest contract revision. A run that ended meanwhile takes nothing more (R15), and one whose handle was sealed
+under another token takes nothing from here (R14): the attestation is then signed again, about a late run of its own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chainloop_ci.errors import SignatureInvalidError
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
-    from chainloop_ci.api.runs import WorkflowRun
+    from chainloop_ci.api.runs import RunDetail, Stored, Verification, WorkflowRun
 
 
 class KeptContent(Protocol):
@@ -53,6 +53,7 @@ class Kept:
     """An attestation that was kept."""
 
     state: CraftingState
+    """Without a run handle when it cannot be opened with the token of now."""
     bundle: bytes
     contents: tuple[KeptContent, ...]
     open_content: Callable[[KeptContent], AbstractContextManager[BinaryIO]]
@@ -93,22 +94,33 @@ class Resume:
 
         Raises:
             UnreachableError: still no answer; what is kept stays, and the same command can be repeated.
-            SigningKeyMissingError: the run has ended meanwhile, so that the attestation has to be signed again.
+            FileUnwritableError: a new handle, or what was signed again, cannot be kept; nothing was sent.
+            SigningKeyMissingError: the run takes nothing more, so that the attestation has to be signed again.
             SignatureInvalidError: it has to be signed again, and is not what this key has signed.
             AttestationRefusedError: it does not meet the contract's newest revision, or its signer is not accepted.
             FileUnreadableError: a content is not there any more.
         """
-        plane = self._control_plane()
-        run = plane.find_run(kept.state.pin.run_id)
-        if run is not None and _has_ended_without(run, kept.bundle):
-            kept = self._sign_again(kept, run)
-            run = plane.find_run(kept.state.pin.run_id)
-        if run is None:
+        plane, digest = self._control_plane(), sha256_digest(kept.bundle)
+        found = plane.find_run(kept.state.pin.run_id)
+        if found is not None and found.run.attestation_digest == digest and found.verification is not None:
+            # Asking needs no handle: the answer is the same whichever token repeats the command.
+            return Pushed(kept.state, kept.bundle, digest, _stored(found, digest, found.verification))
+        if found is not None and (why := _why_another_run(found.run, kept.state)):
+            kept, found = self._sign_again(kept, found.run, why), None
+        elif found is None and not kept.state.session.run_handle:
+            kept = self._with_new_handle(kept)
+        if found is None:
             self._begin_late(plane, kept.state)
-        if run is None or run.attestation_digest is None:
-            self._send_contents(plane, kept)
+        self._send_contents(plane, kept)
         stored = plane.store_attestation(kept.state.pin.run_id, kept.state.session.run_handle, kept.bundle)
         return Pushed(kept.state, kept.bundle, sha256_digest(kept.bundle), stored)
+
+    def _with_new_handle(self, kept: Kept) -> Kept:
+        """Return what is kept with a handle of its own, kept before it is sent; no run was begun with the old one."""
+        session = replace(kept.state.session, run_handle=self._chance.new_handle())
+        state = replace(kept.state, session=session)
+        kept.save(state, kept.bundle)
+        return replace(kept, state=state)
 
     def _begin_late(self, plane: ControlPlane, state: CraftingState) -> None:
         from chainloop_ci.api.runs import RunRequest
@@ -150,10 +162,10 @@ class Resume:
                 )
             meter.done(content.digest)
 
-    def _sign_again(self, kept: Kept, run: WorkflowRun) -> Kept:
+    def _sign_again(self, kept: Kept, run: WorkflowRun, why: str) -> Kept:
         """Return the attestation, signed anew about a run that does not exist yet; it is kept before it is sent."""
         self._report.warning(
-            "the run has ended meanwhile: the attestation is signed again, about a late run",
+            f"{why}: the attestation is signed again, about a late run",
             run=run.id,
             state=run.state,
         )
@@ -170,8 +182,24 @@ class Resume:
         return replace(kept, state=state, bundle=bundle)
 
 
-def _has_ended_without(run: WorkflowRun, bundle: bytes) -> bool:
-    return run.state.value != "initialized" and run.attestation_digest != sha256_digest(bundle)
+def _why_another_run(run: WorkflowRun, state: CraftingState) -> str:
+    """Say why a run does not take the attestation; empty: it does."""
+    if run.state.value != "initialized":
+        return "the run has ended meanwhile"
+    if not state.session.run_handle:
+        return (
+            "the handle of the open run was sealed under another token, with which that run could be completed without "
+            "a key; it is left to expire"
+        )
+    return ""
+
+
+def _stored(found: RunDetail, digest: Digest, verification: Verification) -> Stored:
+    """Return what the control plane answered when it stored the attestation of a run."""
+    from chainloop_ci.api.runs import Stored
+
+    run = found.run
+    return Stored(digest, run.id, run.state, found.verified, verification, run.view_url)
 
 
 def _require_signed(kept: Kept, signer: Signer) -> datetime:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pytest
 
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
+from chainloop_ci.attestation.state_document import to_document
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import FileUnreadableError, FileUnwritableError, PathRefusedError, StateUnwritableError
@@ -24,6 +25,23 @@ from tests.unit.crafting.memory import NOW
 
 BUNDLE = b'{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}'
 SMALL, LARGE = b"small", b"x" * (MAX_EMBEDDED_BYTES + 1)
+
+
+class FakeSeal:
+    """Seals for who holds the same token, as the real one does, and shows what it was given."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def seal(self, handle: str, run_id: str) -> str:
+        return f"{self.token}/{run_id}/{handle[::-1]}"
+
+    def unseal(self, sealed: str, run_id: str) -> str | None:
+        token, of, handle = sealed.split("/")
+        return handle[::-1] if (token, of) == (self.token, run_id) else None
+
+
+SEAL = FakeSeal("token")
 
 
 def open_inside(folder: Path, name: str) -> BinaryIO:
@@ -37,7 +55,7 @@ def pending(tmp_path: Path) -> PendingContents:
 
 @pytest.fixture
 def file(tmp_path: Path) -> QueueFile:
-    return QueueFile(tmp_path / "chainloop-queued-1.json")
+    return QueueFile(tmp_path / "chainloop-queued-1.json", SEAL)
 
 
 @pytest.fixture
@@ -64,7 +82,7 @@ def test_a_content_is_called_by_its_digest_and_is_for_its_user_only(pending: Pen
 def test_what_is_kept_can_be_read_again(file: QueueFile, state: CraftingState, pending: PendingContents) -> None:
     file.write(state, BUNDLE, pending)
 
-    found = QueueFile(file.path)
+    found = QueueFile(file.path, SEAL)
     kept = found.read()
 
     assert (kept.state, kept.bundle) == (state, BUNDLE)
@@ -76,10 +94,63 @@ def test_what_is_kept_can_be_read_again(file: QueueFile, state: CraftingState, p
     assert [path.name for path in file.folder.iterdir()] == [sha256_digest(LARGE).removeprefix("sha256:")]
 
 
+def test_r14_the_handle_is_in_the_file_only_sealed(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.write(state, BUNDLE, pending)
+
+    document = json.loads(file.path.read_text())
+    assert state.session.run_handle
+    assert state.session.run_handle not in file.path.read_text()
+    assert document["sealedHandle"] == SEAL.seal(state.session.run_handle, state.pin.run_id)
+    assert document["mediaType"] == "application/vnd.chainloop.queued-attestation.v2+json"
+
+
+def test_r14_another_token_reads_everything_but_the_handle(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.write(state, BUNDLE, pending)
+
+    kept = QueueFile(file.path, FakeSeal("another")).read()
+
+    assert kept.state == replace(state, session=replace(state.session, run_handle=""))
+    assert kept.bundle == BUNDLE
+
+
+def test_a_file_of_the_first_form_is_read_with_its_clear_handle(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.write(state, BUNDLE, pending)
+    document = json.loads(file.path.read_text())
+    del document["sealedHandle"]
+    first = {"mediaType": "application/vnd.chainloop.queued-attestation.v1+json", "state": to_document(state)}
+    file.path.write_text(json.dumps({**document, **first}))
+
+    kept = file.read()
+    file.replace(kept)
+
+    assert kept.state == state
+    # What is written again is sealed, and the contents are still there.
+    assert state.session.run_handle not in file.path.read_text()
+    assert file.read() == kept
+
+
+def test_a_file_without_a_sealed_handle_is_refused(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.write(state, BUNDLE, pending)
+    document = json.loads(file.path.read_text())
+    del document["sealedHandle"]
+    file.path.write_text(json.dumps(document))
+
+    with pytest.raises(FileUnreadableError, match="is no attestation"):
+        file.read()
+
+
 def test_what_would_make_the_file_too_large_lies_beside_it(
     tmp_path: Path, state: CraftingState, pending: PendingContents
 ) -> None:
-    file = QueueFile(tmp_path / "chainloop-queued-1.json", max_embedded_bytes=len(SMALL) - 1)
+    file = QueueFile(tmp_path / "chainloop-queued-1.json", SEAL, max_embedded_bytes=len(SMALL) - 1)
 
     file.write(state, BUNDLE, pending)
 
@@ -124,7 +195,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
     tmp_path: Path, state: CraftingState, pending: PendingContents
 ) -> None:
     (tmp_path / "taken").mkdir()
-    file = QueueFile(tmp_path / "taken")
+    file = QueueFile(tmp_path / "taken", SEAL)
 
     with pytest.raises(FileUnwritableError):
         file.write(state, BUNDLE, pending)
@@ -191,7 +262,7 @@ def test_contents_share_the_room_that_the_file_has_for_them(tmp_path: Path, begu
     for name in ("first", "other"):
         digest = pending.keep(io.BytesIO(name.encode()))
         state = state.with_material(CraftedMaterial(name, MaterialType.ARTIFACT, digest, NOW, uploaded=True))
-    file = QueueFile(tmp_path / "chainloop-queued-1.json", max_embedded_bytes=len("first") + 1)
+    file = QueueFile(tmp_path / "chainloop-queued-1.json", SEAL, max_embedded_bytes=len("first") + 1)
 
     file.write(state, BUNDLE, pending)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from chainloop_ci.client.sealing import QueuedHandles
 from chainloop_ci.digests import sha256_digest
-from chainloop_ci.queued import MAX_EMBEDDED_BYTES
+from chainloop_ci.queued import CLEAR_MEDIA_TYPE, MAX_EMBEDDED_BYTES
 from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
 
 NOBODY = "http://127.0.0.1:1"
@@ -96,11 +97,12 @@ def test_resuming_twice_gives_the_same_answer(built: Job) -> None:
     assert len(built.runs()) == 1
 
 
-def test_the_file_is_for_its_user_only_and_holds_no_token_and_no_key(built: Job) -> None:
+def test_the_file_is_for_its_user_only_and_holds_no_token_no_handle_and_no_key(built: Job) -> None:
     kept = craft_offline(built)
 
     text = kept.read_text()
 
+    assert "runHandle" not in text
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert built.token not in text
     assert "PRIVATE KEY" not in text
@@ -192,6 +194,77 @@ def test_r15_a_run_that_ended_meanwhile_is_followed_by_a_late_one_that_is_signed
     assert built.runs()[1]["id"] == ended
 
 
+def other_token(job: Job) -> str:
+    """Return another token for the same workflow, as after a rotation."""
+    return job.tenant.token("attest", project="hello", workflow="build")
+
+
+def queue_begun(job: Job) -> Path:
+    """Begin a run, lose the control plane, and return what was kept."""
+    assert job.chainloop("attestation", "init", *NAMES).status == 0
+    for step in (
+        ("add", "--name", "binary", "--value", "app"),
+        ("add", "--name", "version", "--value", "1"),
+        ("push",),
+    ):
+        assert job.chainloop("attestation", *step, env=DOWN).status == 0
+    return queued_file(job)
+
+
+def test_r14_what_the_file_says_of_the_handle_does_not_speak_for_the_run(built: Job) -> None:
+    kept = queue_begun(built)
+    sealed = json.loads(kept.read_text())["sealedHandle"]
+    run_id = built.runs()[0]["id"]
+
+    refused = built.tenant.request(
+        "POST",
+        f"/workflow-runs/{run_id}/cancel",
+        {"trigger": "cancellation"},
+        token=built.token,
+        headers={"Chainloop-Run-Handle": sealed},
+    )
+
+    assert refused.status == 403
+    assert [run["state"] for run in built.runs()] == ["initialized"]
+
+
+def test_r20_what_was_crafted_without_a_control_plane_is_completed_with_another_token(built: Job) -> None:
+    kept = craft_offline(built)
+
+    resumed = resume(built, kept, CHAINLOOP_TOKEN=other_token(built))
+    again = resume(built, kept)
+
+    assert resumed.status == 0, resumed.stderr
+    assert again.status == 0, again.stderr
+    assert [(run["state"], run["late"]) for run in built.runs()] == [("success", True)]
+
+
+def test_r14_with_another_token_an_open_run_is_not_completed_but_followed_by_a_late_one(built: Job) -> None:
+    kept, other = queue_begun(built), other_token(built)
+
+    without_key = resume(built, kept, CHAINLOOP_TOKEN=other)
+    with_key = resume(built, kept, CHAINLOOP_TOKEN=other, CHAINLOOP_SIGNING_KEY=str(built.key))
+
+    assert without_key.status == 5
+    assert "sealed under another token" in without_key.stderr
+    assert with_key.status == 0, with_key.stderr
+    assert [(run["state"], run["late"]) for run in built.runs()] == [("success", True), ("initialized", False)]
+
+
+def test_r14_a_file_with_a_clear_handle_is_still_completed(built: Job) -> None:
+    kept = queue_begun(built)
+    document = json.loads(kept.read_text())
+    handle = QueuedHandles(built.token).unseal(document.pop("sealedHandle"), built.runs()[0]["id"])
+    document["state"]["chainloopCi"]["runHandle"] = handle
+    document["mediaType"] = CLEAR_MEDIA_TYPE
+    kept.write_text(json.dumps(document))
+
+    resumed = resume(built, kept)
+
+    assert resumed.status == 0, resumed.stderr
+    assert [(run["state"], run["late"]) for run in built.runs()] == [("success", False)]
+
+
 def test_without_the_contract_s_file_queue_fails_and_says_what_it_needs(built: Job) -> None:
     failed = built.chainloop(*CRAFT, env=DOWN)
 
@@ -233,6 +306,7 @@ def test_r23_the_file_does_not_say_where_the_token_is_sent(built: Job) -> None:
         lambda document: document.update(bundle="%"),
         lambda document: document["state"].pop("attestation"),
         lambda document: document.pop("contents"),
+        lambda document: document.pop("sealedHandle"),
         lambda document: document["contents"][0].update(digest="sha256:../../../etc/passwd"),
     ],
 )

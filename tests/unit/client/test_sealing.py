@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from chainloop_ci.client.sealing import Purpose, seal, seal_handle, unseal, unseal_handle
+from chainloop_ci.client.sealing import Purpose, QueuedHandles, seal, seal_handle, unseal, unseal_handle
 from chainloop_ci.errors import NotAllowedError
 
 TOKEN, OTHER = "clp_the-token", "clp_another"
@@ -62,3 +62,17 @@ def test_r14_a_sealed_handle_that_was_cut_off_is_refused() -> None:
 
 def test_a_line_end_around_a_sealed_handle_does_not_matter() -> None:
     assert unseal_handle(f" {seal_handle(HANDLE, TOKEN)}\n", TOKEN) == HANDLE
+
+
+def test_r14_a_handle_in_a_file_opens_with_the_same_token_for_the_same_run() -> None:
+    sealed = QueuedHandles(TOKEN).seal(HANDLE, "run-1")
+
+    assert HANDLE not in sealed
+    assert QueuedHandles(TOKEN).unseal(sealed, "run-1") == HANDLE
+    assert QueuedHandles(OTHER).unseal(sealed, "run-1") is None
+    assert QueuedHandles(TOKEN).unseal(sealed, "run-2") is None
+
+
+@pytest.mark.parametrize("text", ["", "ümlaut", HANDLE, seal_handle(HANDLE, TOKEN)])
+def test_r14_what_is_no_handle_of_a_file_does_not_open(text: str) -> None:
+    assert QueuedHandles(TOKEN).unseal(text, "run-1") is None

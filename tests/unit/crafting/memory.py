@@ -18,6 +18,7 @@ from chainloop_ci.api.runs import (
     Check,
     CraftingContext,
     Proof,
+    RunDetail,
     RunRequest,
     RunState,
     Stored,
@@ -163,21 +164,25 @@ class MemoryPlane:
             raise NotFoundError("there is no such workflow")
         return CraftingContext(
             organization="acme",
-            workflow=Workflow(
-                id=WORKFLOW_ID,
-                name=workflow or "release",
-                project=project or "bedrock",
-                organization="acme",
-                contract=self.revision.name,
-                contract_revision=self.revision.latest_revision,
-                created_at=NOW,
-                team="core",
-            ),
+            workflow=self._workflow(workflow or "release", project or "bedrock"),
             contract=self.revision,
             cas=self.cas,
             token_id="token-1",
             role=self.role,
             run_expiry_seconds=21600,
+        )
+
+    def _workflow(self, name: str, project: str) -> Workflow:
+        assert self.revision is not None
+        return Workflow(
+            id=WORKFLOW_ID,
+            name=name,
+            project=project,
+            organization="acme",
+            contract=self.revision.name,
+            contract_revision=self.revision.latest_revision,
+            created_at=NOW,
+            team="core",
         )
 
     def put_run(self, run_id: str, request: RunRequest) -> WorkflowRun:
@@ -205,9 +210,11 @@ class MemoryPlane:
             expires_at=NOW + timedelta(hours=6),
         )
 
-    def find_run(self, run_id: str) -> WorkflowRun | None:
+    def find_run(self, run_id: str) -> RunDetail | None:
         self._called("find_run", run_id)
-        return self.put_run(run_id, self.runs[run_id]) if run_id in self.runs else None
+        if run_id not in self.runs:
+            return None
+        return RunDetail(self.put_run(run_id, self.runs[run_id]), self._workflow("release", "bedrock"))
 
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         self._called("cancel_run", (run_id, request.trigger))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
-from chainloop_ci.api.runs import RunState
+from chainloop_ci.api.runs import RunState, Stored
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.bundle import read_bundle, render_bundle
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
@@ -32,8 +33,9 @@ class Plane(MemoryPlane):
     state = RunState.INITIALIZED
 
     def find_run(self, run_id):
-        run = super().find_run(run_id)
-        return run and replace(run, state=self.state if run_id == RUN_ID else RunState.INITIALIZED)
+        found = super().find_run(run_id)
+        state = self.state if run_id == RUN_ID else RunState.INITIALIZED
+        return found and replace(found, run=replace(found.run, state=state))
 
 
 @pytest.fixture
@@ -158,13 +160,57 @@ def test_another_contract_than_the_job_was_held_to_is_a_warning(plane, notes, ke
     assert CancelTrigger.FAILURE not in plane.names
 
 
-def test_what_was_stored_before_is_sent_again_without_its_contents(plane, notes, kept) -> None:
-    begin(plane, kept, notes)
-    plane.find_run = lambda run_id: replace(
-        Plane.find_run(plane, run_id), state=RunState.SUCCESS, attestation_digest=sha256_digest(kept.bundle)
+def store(plane: Plane, bundle: bytes, stored: Stored) -> None:
+    """Let the control plane have the bundle of the run already."""
+    digest = sha256_digest(bundle)
+
+    def find_run(run_id):
+        found = Plane.find_run(plane, run_id)
+        run = replace(found.run, state=stored.state, attestation_digest=digest)
+        return replace(found, run=run, verified=stored.verified, verification=stored.verification)
+
+    plane.find_run = find_run
+
+
+@pytest.mark.parametrize("handle", ["a handle", ""])
+def test_what_was_stored_before_gets_the_same_answer_and_nothing_is_sent(plane, notes, kept, handle) -> None:
+    first = resume(plane, notes, kept)
+    plane.calls.clear()
+    store(plane, kept.bundle, first.stored)
+
+    again = resume(plane, notes, with_handle(kept, handle))
+
+    assert (again.stored, again.digest) == (first.stored, first.digest)
+    assert [name for name in plane.names if name != "put_run"] == ["find_run"]
+
+
+def with_handle(kept: Kept, handle: str) -> Kept:
+    """Return what was kept as a token reads it under which the handle opens, or does not."""
+    return replace(kept, state=replace(kept.state, session=replace(kept.state.session, run_handle=handle)))
+
+
+def test_r14_without_its_handle_an_unknown_run_gets_another_one_which_is_kept_first(plane, notes, kept) -> None:
+    saved: list[tuple[str, bytes]] = []
+    plane.failures["get_crafting_context"] = [UnreachableError("down")]
+    unopened = replace(
+        with_handle(kept, ""), save=lambda state, bundle: saved.append((state.session.run_handle, bundle))
     )
 
-    pushed = resume(plane, notes, kept)
+    with pytest.raises(UnreachableError):
+        resume(plane, notes, unopened)
+    pushed = resume(plane, notes, unopened)
 
-    assert (pushed.state.pin.run_id, pushed.digest) == (RUN_ID, sha256_digest(kept.bundle))
-    assert not [name for name, _ in plane.calls if name.startswith("upload")]
+    assert saved[0] == ("another handle", kept.bundle)
+    assert (pushed.state.pin.run_id, pushed.bundle) == (RUN_ID, kept.bundle)
+    assert plane.runs[RUN_ID].handle_sha256 == sha256(b"another handle").hexdigest()
+
+
+def test_r14_without_its_handle_an_open_run_is_left_alone_and_a_late_one_is_signed(plane, notes, kept) -> None:
+    begin(plane, kept, notes)
+
+    pushed = resume(plane, notes, with_handle(kept, ""))
+
+    assert pushed.state.pin.run_id == NEW_ID
+    assert (plane.runs[NEW_ID].late, plane.runs[RUN_ID].late) == (True, None)
+    assert plane.cancellations == []
+    assert any("sealed under another token" in warning for warning in notes.warnings)
