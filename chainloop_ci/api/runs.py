@@ -236,6 +236,11 @@ class RunDetail:
     limits_of_trust: Annotated[tuple[str, ...], about("What green does not prove (R12).")] = ()
     address: Annotated[str, about("Where the request came from that began the run; empty: not kept.")] = ""
     successor: Annotated[str | None, about("R16: the run that goes on with this one.")] = None
+    crafted_at: Annotated[
+        datetime | None,
+        about("When the attestation was finished, by the job's clock; claimed, and any time is possible."),
+    ] = None
+    stored_at: Annotated[datetime | None, about("When the server stored the attestation, by its own clock.")] = None
 
 
 @record

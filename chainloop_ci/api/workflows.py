@@ -84,6 +84,9 @@ class Workflow:
     runs_count: int = 0
     last_run_id: str | None = None
     last_run_state: str | None = None
+    last_run_late: Annotated[
+        bool, about("R20: whether the last run was begun after its job; `success` is then not corroborated.")
+    ] = False
     last_run_at: datetime | None = None
     last_runner_type: str | None = None
     run_expiry_seconds: int | None = None

@@ -123,6 +123,7 @@ def _summary(view: RunView) -> list[Row]:
         *_given(
             ("Finished At", date(run.finished_at)),
             ("State", state_text(run)),
+            *(_late_rows(view.detail) if run.late else ()),
             ("Reason", run.reason),
             ("Expires At", date(run.expires_at) if run.state == "initialized" else ""),
             ("Contract", f"{run.contract} (revision {run.contract_revision}){newest}"),
@@ -149,6 +150,16 @@ def _summary(view: RunView) -> list[Row]:
             ("View URL", run.view_url),
         ),
     ]
+
+
+def _late_rows(detail: RunDetail) -> list[Row]:
+    """Return what a late run is told apart by (R20): what its job says of the time, and what is known."""
+    rows: list[Row] = []
+    if detail.crafted_at:
+        rows.append(("Crafted At", f"{date(detail.crafted_at)}, by the job's clock"))
+    if detail.stored_at:
+        rows.append(("Stored At", f"{date(detail.stored_at)}, by the control plane's clock"))
+    return rows
 
 
 def _ci_rows(ci: CiIdentity | None) -> list[Row]:
@@ -214,7 +225,7 @@ def describe_document(view: RunView, contract: ContractRevision) -> dict[str, An
         "verified": view.detail.verified,
         **{
             name: own[name]
-            for name in ("verification", "refusals", "policies", "limitsOfTrust", "address")
+            for name in ("verification", "refusals", "policies", "limitsOfTrust", "address", "craftedAt", "storedAt")
             if name in own
         },
     }

@@ -112,7 +112,7 @@ def list_(world: World, project: str | None, contract: str | None, limit: int | 
     header = ("ID", "Name", "Project", "Team", "Created at", "# runs", "Last run status")
     show_page(world, page, header, lambda item: (
         item.id, item.name, item.project, item.team, date(item.created_at), str(item.runs_count),
-        item.last_run_state or "",
+        _last_state(item),
     ), right=frozenset({5}), nothing=nothing)  # fmt: skip
 
 
@@ -192,6 +192,11 @@ def _public_address(item: Workflow, operator: Operator) -> str:
     return operator.http.url_of(f"public/contracts/{public_id}") if public_id else ""
 
 
+def _last_state(item: Workflow) -> str:
+    """Return the state of the last run; a late one (R20) is called so in whatever state."""
+    return f"{item.last_run_state} (late)" if item.last_run_late else item.last_run_state or ""
+
+
 def _rows(item: Workflow, operator: Operator) -> list[Row]:
     return [
         ("ID", item.id),
@@ -207,7 +212,7 @@ def _rows(item: Workflow, operator: Operator) -> list[Row]:
         ("Created At", date(item.created_at)),
         ("# Runs", str(item.runs_count)),
         ("Last Run", item.last_run_id or ""),
-        ("Last Run Status", item.last_run_state or ""),
+        ("Last Run Status", _last_state(item)),
         ("Last Run At", date(item.last_run_at)),
         ("Last Runner Type", runner_text(item.last_runner_type) if item.last_runner_type else ""),
     ]

@@ -33,6 +33,8 @@ class LastRun:
     created_at: datetime
     expires_at: datetime
     runner_type: str
+    late: bool = False
+    """R20."""
 
     def state_at(self, now: datetime) -> RunState:
         """Return the state that counts (`shown_state`)."""
@@ -116,6 +118,7 @@ class StoredWorkflow:
             runs_count=self.runs_count,
             last_run_id=last.id if last else None,
             last_run_state=last.state_at(now).value if last else None,
+            last_run_late=last is not None and last.late,
             last_run_at=last.created_at if last else None,
             last_runner_type=last.runner_type if last else None,
             run_expiry_seconds=self.run_expiry_seconds,

@@ -27,6 +27,7 @@ class _Said:
     materials: tuple[RunMaterial, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
+    finished_at: datetime | None = None
 
 
 def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
@@ -55,6 +56,8 @@ def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
         limits_of_trust=limits_of_trust(found, signer) if found else (),
         address=run.created_address,
         successor=runs.find_successor_id(connection, run),
+        crafted_at=said.finished_at,
+        stored_at=attestation.stored_at if attestation else None,
     )
 
 
@@ -81,4 +84,4 @@ def _read(attestation: StoredAttestation, stored: Mapping[str, StoredMaterial]) 
                 content_check=found.content_check if found else ContentPlace.NOT_STORED.value,
             )
         )
-    return _Said(tuple(materials), dict(view.env), dict(view.annotations))
+    return _Said(tuple(materials), dict(view.env), dict(view.annotations), view.finished_at)

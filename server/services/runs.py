@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
-from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, WorkflowRun
+from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, StateLocation, WorkflowRun
 from chainloop_ci.contract.compliance import check_event
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.digests import Digest, sha256_digest
@@ -76,7 +76,8 @@ class Runs:
         Raises:
             ConflictError: the run exists and was begun by another request; or a late one pins an older revision.
             NotFoundError: no such workflow or contract revision; or the id is taken by another organization.
-            RequestInvalidError: the contract revision has another digest, or the runner type is none.
+            RequestInvalidError: the contract revision has another digest, the runner type is none, or a late run asks
+                for a shared state.
             RunnerMismatchError: the contract asks for another runner; written down as a refused init.
             ContractNotMetError: the revision is older than the workflow takes (R19), or does not allow the job's event.
             LimitExceededError: the token has as many open runs as it may have.
@@ -295,6 +296,10 @@ def _require_pinned(pin: Pin, request: RunRequest) -> StoredRevision:
     if request.runner_type not in _RUNNER_TYPES:
         message = f"expected one of {', '.join(_RUNNER_TYPES)}, found {request.runner_type!r}"
         findings.append(Finding("invalid-field", message, path="/runnerType"))
+    if request.late and request.state_location is StateLocation.SHARED:
+        # R20: it is completed from one file; jobs that share a state could go on with it in later attempts (R16).
+        message = f"a late run has its state in a file: expected {StateLocation.LOCAL}, found {StateLocation.SHARED}"
+        findings.append(Finding("invalid-field", message, path="/stateLocation"))
     if findings:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
     _require_newest(pin, request)

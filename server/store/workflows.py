@@ -143,6 +143,7 @@ def select_workflows(organization_id: str | BindParameter[str]) -> Select[Any]:
             workflow_runs.c.created_at.label("last_created_at"),
             workflow_runs.c.expires_at.label("last_expires_at"),
             workflow_runs.c.runner_type.label("last_runner_type"),
+            workflow_runs.c.late.label("last_late"),
         )
         .join(organizations, organizations.c.id == workflows.c.organization_id)
         .join(projects, projects.c.id == workflows.c.project_id)
@@ -196,4 +197,5 @@ def _last_run(row: Row[Any]) -> LastRun | None:
         created_at=from_text(row.last_created_at),
         expires_at=from_text(row.last_expires_at),
         runner_type=row.last_runner_type,
+        late=row.last_late,
     )

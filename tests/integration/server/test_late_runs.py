@@ -102,3 +102,59 @@ def test_a_run_that_is_not_late_is_still_compared_whole(job: Job) -> None:
 
     assert refused.status_code == 422
     assert {"contractVersion", "organization"} <= set(refusals(refused))
+
+
+def test_r20_a_late_run_that_nothing_was_queued_for_is_known_by_its_times(api: Any, acme: Tenant, late: Job) -> None:
+    """Whoever has an attest token may begin one, with whatever time: what is claimed and what is known stand apart."""
+
+    def backdate(document: dict[str, Any]) -> None:
+        document["predicate"]["metadata"].update(
+            initializedAt="2020-02-02T01:00:00Z", finishedAt="2020-02-02T02:00:00Z"
+        )
+
+    stored = late.push(late.key.bundle(late.payload(backdate)))
+
+    shown = api(acme.token("read")).get(late.path).json
+    assert stored.status_code == 201, stored.text
+    assert shown["craftedAt"] == "2020-02-02T02:00:00Z"
+    assert shown["storedAt"] == shown["run"]["finishedAt"]
+    assert not shown["storedAt"].startswith("2020")
+    assert shown["verification"]["commit"]["result"] == "claimed"
+
+
+def test_r20_a_backdated_late_run_takes_no_place_before_the_runs_that_were_begun_earlier(
+    api: Any, acme: Tenant, job: Job
+) -> None:
+    job.begin()
+    late = replace(job, run_id="5f0c2f6e-2f0b-4c56-9a0e-6f1f3c0e7a11", materials={})
+    late.begin(late=True)
+
+    listed = api(acme.token("read")).get("/workflow-runs").json["items"]
+
+    assert [(run["id"], run["late"]) for run in listed] == [(late.run_id, True), (job.run_id, False)]
+
+
+def test_r20_a_workflow_says_that_its_last_run_is_late(api: Any, acme: Tenant, job: Job) -> None:
+    reader = api(acme.token("read"))
+    path = f"/workflows/{acme.workflows['app/build']}"
+    job.begin()
+    before = reader.get(path).json["lastRunLate"]
+    replace(job, run_id="5f0c2f6e-2f0b-4c56-9a0e-6f1f3c0e7a11").begin(late=True)
+
+    assert (before, reader.get(path).json["lastRunLate"]) == (False, True)
+    listed = reader.get("/workflows?name=build&project=app").json["items"]
+    assert [item["lastRunLate"] for item in listed] == [True]
+
+
+def test_r20_a_late_run_has_no_state_that_later_attempts_could_go_on_with(job: Job) -> None:
+    shared = job.begin(late=True, stateLocation="shared")
+
+    assert shared.status_code == 422
+    assert refusals(shared) == ["stateLocation"]
+    assert job.api.get(job.path).status_code == 404
+
+
+def test_a_run_without_an_attestation_says_no_times_of_one(late: Job) -> None:
+    shown = late.api.get(late.path).json
+
+    assert not {"craftedAt", "storedAt"} & set(shown)

@@ -220,6 +220,20 @@ def test_describe_shows_the_labels_of_the_transcript(operate, stub) -> None:
     assert "Runner and commit are claimed." in out
 
 
+def test_r20_describe_shows_when_a_late_run_was_crafted_by_its_word_and_when_it_was_stored(operate, stub) -> None:
+    late = run(attestationDigest=DIGEST, late=True)
+    times = {"craftedAt": "2022-11-01T10:00:00Z", "storedAt": "2022-11-07T15:13:06Z"}
+    stub.replies = [detail(run=late, **times), RAW]
+
+    out = operate("workflow", "run", "describe", "--id", RUN).out
+
+    rows = [cells(line) for line in out.splitlines() if line.startswith("│")]
+    pairs = {row[0]: row[1] for row in rows if len(row) == 2}
+    assert pairs["State"] == "success (late)"
+    assert pairs["Crafted At"] == "01 Nov 22 10:00 UTC, by the job's clock"
+    assert pairs["Stored At"] == "07 Nov 22 15:13 UTC, by the control plane's clock"
+
+
 def test_describe_shows_the_attested_commit_and_where_the_run_was_begun_from(operate, stub) -> None:
     begun = run(attestationDigest=DIGEST, ci={"provider": "tekton"}, commit="6417e226" * 5)
     stub.replies = [detail(run=begun, address="192.0.2.9"), RAW]

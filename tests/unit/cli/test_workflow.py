@@ -24,6 +24,17 @@ def test_list_has_the_columns_of_the_transcript(operate, stub) -> None:
     assert "│    133 │" in lines[4]
 
 
+def test_r20_a_last_run_that_is_late_is_called_so(operate, stub) -> None:
+    late = workflow(lastRunLate=True)
+    stub.replies = [page(late), page(late)]
+
+    listed = operate("workflow", "list").out
+    shown = operate("workflow", "describe", "release").out
+
+    assert "│ success (late)" in listed.splitlines()[3]
+    assert "│ success (late)" in shown
+
+
 def test_a_page_that_is_not_the_last_says_how_to_go_on(operate, stub) -> None:
     stub.replies = [page(workflow(), cursor="c-2")]
 
