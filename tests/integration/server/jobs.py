@@ -275,6 +275,14 @@ class Job:
         self.materials[name] = replace(self.materials[name], **changes)
 
 
+def detail(job: Job) -> dict[str, Any]:
+    """Return what the server shows of the run."""
+    answer = job.api.get(job.path)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json
+    return result
+
+
 def digest(content: bytes) -> Digest:
     """Return the digest of content."""
     return sha256_digest(content)

@@ -23,9 +23,9 @@ from server.cas.filesystem import FilesystemBlobs
 from server.config import ServerConfig
 from server.store import schema
 from server.store.database import open_engine, sqlite_url
+from tests.integration.server.between import BetweenReadAndWrite
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.jobs import BINARY, Job, Key, put_contract, register_key
-from tests.integration.server.test_runs import BetweenReadAndWrite
 
 SILENT = Progress(lambda _: None, lambda: 0.0)
 

@@ -1,49 +1,25 @@
-"""Workflow runs: begun once, listed in the server's order, ended one way (R14, R15, R17, R18)."""
+"""The life of a run: attested once, shown as it is, ended one way (R14, R15, R17)."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, Engine
 from werkzeug.test import TestResponse
 
-from chainloop_ci.attestation.state import GitHead
-from chainloop_ci.runners.types import CiIdentity
-from server.app import create_app
-from server.services.disk_reserve import DiskReserve
-from server.services.runs import Runs
-from server.store import refusals
-from server.store.database import Database
-from server.store.refusals import InitRefusal
-from server.wiring import Services
-from tests.integration.server.conftest import EPOCH, Api, Clock, Tenant
-from tests.integration.server.jobs import CI, COMMIT, CONTRACT, EMPTY_CONTRACT, Job, Key, put_contract, register_key
-
-
-class BetweenReadAndWrite(Database):
-    """A database where somebody else is faster: `act` happens before the write that follows a read."""
-
-    def __init__(self, engine: Engine, act: Callable[[], object]) -> None:
-        super().__init__(engine)
-        self._act = act
-
-    def write(self, patience_seconds: float | None = None) -> AbstractContextManager[Connection]:
-        self._act()
-        return super().write(patience_seconds)
-
-
-def detail(job: Job) -> dict[str, Any]:
-    answer = job.api.get(job.path)
-    assert answer.status_code == 200, answer.text
-    result: dict[str, Any] = answer.json
-    return result
+from tests.integration.server.conftest import Api, Clock, Tenant
+from tests.integration.server.jobs import (
+    EMPTY_CONTRACT,
+    Job,
+    Key,
+    detail,
+    put_contract,
+    register_key,
+)
 
 
 def test_the_honest_life_of_a_run_ends_as_success(job: Job) -> None:
@@ -141,159 +117,6 @@ def test_other_bytes_for_a_run_that_has_its_attestation_are_a_conflict(job: Job)
     assert detail(job)["refusals"] == []
 
 
-def test_a_repeated_begin_gets_the_same_run(job: Job) -> None:
-    first = job.begin()
-
-    second = job.begin()
-
-    assert (first.status_code, second.status_code) == (201, 200)
-    assert second.json == first.json
-
-
-def test_another_request_under_the_same_id_is_a_conflict(job: Job) -> None:
-    job.begin()
-
-    second = job.begin(projectVersion="9.9.9")
-
-    assert second.status_code == 409
-    assert detail(job)["run"]["projectVersion"] == "1.2.3"
-
-
-def test_an_id_that_another_organization_uses_is_not_found(job: Job, api: Any, rival: Tenant) -> None:
-    job.begin()
-    put_contract(api, rival)
-    stranger = Job(api(rival.token("attest")), rival, Key(), run_id=job.run_id)
-
-    answer = stranger.begin()
-
-    assert answer.status_code == 404
-    assert stranger.api.get(stranger.path).status_code == 404
-
-
-def test_another_runner_than_the_contract_asks_for_makes_no_run(job: Job, api: Any, acme: Tenant) -> None:
-    answer = job.begin(runnerType="JENKINS_JOB")
-
-    again = job.begin(runnerType="JENKINS_JOB")
-    listed = api(acme.token("read")).get(f"/workflows/{acme.workflows['app/build']}/refused-inits").json["items"]
-    assert (answer.status_code, again.status_code) == (422, 422)
-    assert answer.json["code"] == "runner-mismatch"
-    assert "GITHUB_ACTION" in answer.json["detail"]
-    assert job.api.get(job.path).status_code == 404
-    assert [(entry["runId"], entry["requiredRunner"], entry["runnerType"]) for entry in listed] == [
-        (job.run_id, "GITHUB_ACTION", "JENKINS_JOB")
-    ]
-    assert listed[0]["ci"]["repository"] == "acme/app"
-
-
-def test_t30_only_the_newest_refused_inits_of_a_workflow_are_kept(
-    services: Services, api: Any, acme: Tenant, clock: Clock
-) -> None:
-    def refuse(run_id: str, workflow: str) -> None:
-        clock.advance(seconds=1)
-        refusal = InitRefusal(
-            id=run_id,
-            organization_id=acme.id,
-            workflow_id=acme.workflows[workflow],
-            run_id=run_id,
-            at=clock(),
-            required_runner="GITHUB_ACTION",
-            runner_type="JENKINS_JOB",
-            ci=CiIdentity("jenkins"),
-            token_id="t",
-            address="127.0.0.1",
-        )
-        with services.database.write() as connection:
-            refusals.add_init_refusal(connection, refusal, keep=3)
-
-    def listed(workflow: str) -> list[str]:
-        path = f"/workflows/{acme.workflows[workflow]}/refused-inits"
-        return [entry["runId"] for entry in api(acme.token("read")).get(path).json["items"]]
-
-    refuse("other", "app/deploy")
-    for number in range(5):
-        refuse(str(number), "app/build")
-
-    assert listed("app/build") == ["4", "3", "2"]
-    assert listed("app/deploy") == ["other"]
-
-
-def test_refused_inits_come_in_pages(job: Job, api: Any, acme: Tenant, clock: Clock) -> None:
-    for _ in range(3):
-        replace(job, run_id=str(uuid.uuid4())).begin(runnerType="JENKINS_JOB")
-        clock.advance(seconds=1)
-    reader, path = api(acme.token("read")), f"/workflows/{acme.workflows['app/build']}/refused-inits"
-
-    first = reader.get(f"{path}?limit=2").json
-    rest = reader.get(f"{path}?limit=2&cursor={first['nextCursor']}").json
-
-    assert [len(first["items"]), len(rest["items"])] == [2, 1]
-    assert "nextCursor" not in rest
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "words"),
-    [
-        ({"contractRevision": 9}, 404, "newest is 2"),
-        ({"contractDigest": "sha256:" + "0" * 64}, 422, "/contractDigest"),
-        ({"runnerType": "LAPTOP"}, 422, "/runnerType"),
-        ({"handleSha256": "abc"}, 422, "/handleSha256"),
-        ({"workflowId": "00000000-0000-4000-8000-000000000000"}, 404, "no workflow"),
-    ],
-)
-def test_a_begin_that_does_not_fit_is_refused(job: Job, changes: dict[str, Any], status: int, words: str) -> None:
-    answer = job.begin(**changes)
-
-    assert answer.status_code == status
-    assert words in answer.text
-    assert job.api.get(job.path).status_code == 404
-
-
-def test_a_workflow_of_another_organization_is_not_found(job: Job, rival: Tenant) -> None:
-    answer = job.begin(workflowId=rival.workflows["app/build"])
-
-    assert answer.status_code == 404
-
-
-@pytest.mark.parametrize("runner", ["GITHUB_ACTION", "JENKINS_JOB"])
-def test_a_workflow_that_is_deleted_while_a_run_begins_is_not_found(
-    services: Services, api: Any, acme: Tenant, key: Key, runner: str
-) -> None:
-    operator = api(acme.token("operate"))
-    workflow = f"/workflows/{acme.workflows['app/deploy']}"
-    put_contract(api, acme, CONTRACT.replace(b"app-build", b"app-deploy"), "app-deploy")
-    between = BetweenReadAndWrite(services.database.engine, lambda: operator.delete(workflow))
-    runs = Runs(between, services.world.now, services.world.new_id, reserve=DiskReserve(services.config.data))
-    client = create_app(replace(services, runs=runs)).test_client()
-    contract = CONTRACT.replace(b"app-build", b"app-deploy")
-    job = Job(Api(client, acme.token("operate")), acme, key, contract=contract, workflow="app/deploy")
-
-    answer = job.begin(runnerType=runner)
-
-    assert operator.get(workflow).status_code == 404
-    assert (answer.status_code, answer.json["code"]) == (404, "not-found")
-
-
-def test_r6_a_token_that_is_revoked_while_a_run_begins_leaves_none_open(
-    services: Services, api: Any, acme: Tenant, job: Job
-) -> None:
-    admin = api(acme.token("admin"))
-    token_id = job.api.get("/whoami").json["tokenId"]
-    between = BetweenReadAndWrite(services.database.engine, lambda: admin.post(f"/api-tokens/{token_id}/revoke"))
-    runs = Runs(between, services.world.now, services.world.new_id, reserve=DiskReserve(services.config.data))
-    client = create_app(replace(services, runs=runs)).test_client()
-
-    answer = replace(job, api=Api(client, acme.token("attest", "workflow"))).begin()
-
-    assert (answer.status_code, answer.json["code"]) == (401, "not-authenticated")
-    assert admin.get(job.path).status_code == 404
-
-
-def test_a_service_account_begins_no_run_of_another_workflow(job: Job, acme: Tenant) -> None:
-    answer = job.begin(workflowId=acme.workflows["app/deploy"])
-
-    assert answer.status_code == 403
-
-
 @pytest.mark.parametrize("handle", ["wrong", None])
 def test_r14_a_wrong_or_missing_handle_changes_nothing(job: Job, handle: str | None) -> None:
     job.begin()
@@ -384,47 +207,12 @@ def test_r15_a_refused_push_does_not_prolong_a_run(job: Job, clock: Clock) -> No
     assert detail(job)["run"]["expiresAt"] == before
 
 
-def test_t30_a_token_may_have_so_many_runs_open_at_once(
-    job: Job, services: Services, api: Any, acme: Tenant, clock: Clock
-) -> None:
-    limited = Runs(
-        services.database, clock, services.world.new_id, reserve=DiskReserve(services.config.data), max_open_runs=2
-    )
-    client = create_app(replace(services, runs=limited)).test_client()
-    jobs = [replace(job, run_id=str(uuid.uuid4()), api=Api(client, acme.token("attest", "workflow"))) for _ in range(4)]
-
-    begun = [one.begin().status_code for one in jobs[:2]]
-    over = jobs[2].begin()
-    repeated = jobs[0].begin()
-    other_token = replace(jobs[2], api=Api(client, acme.token("attest"))).begin()
-    jobs[0].api.post(f"{jobs[0].path}/cancel", json={"trigger": "failure"}, headers=jobs[0].headers)
-    after_an_end = jobs[3].begin()
-
-    assert [*begun, repeated.status_code] == [201, 201, 200]
-    assert (other_token.status_code, after_an_end.status_code) == (201, 201)
-    assert (over.status_code, over.json["code"]) == (422, "limit-exceeded")
-    assert "CHAINLOOP_MAX_OPEN_RUNS" in over.json["hint"]
-
-
 def test_a_workflow_may_have_an_expiry_of_its_own(job: Job, api: Any, acme: Tenant) -> None:
     api(acme.token("operate")).patch(f"/workflows/{acme.workflows['app/build']}", json={"runExpirySeconds": 60})
 
     begun = job.begin()
 
     assert begun.json["expiresAt"] == "2026-11-20T12:01:00Z"
-
-
-def test_r18_runs_are_listed_in_the_servers_order_whatever_attempt_they_claim(job: Job) -> None:
-    ids = []
-    for attempt in (3, 1, 2):
-        one = replace(job, run_id=str(uuid.uuid4()))
-        one.begin(ci={"provider": "github", "runAttempt": attempt})
-        ids.append(one.run_id)
-
-    listed = job.api.get("/workflow-runs").json["items"]
-
-    assert [run["id"] for run in listed] == ids[::-1]
-    assert [run["sequence"] for run in listed] == sorted((run["sequence"] for run in listed), reverse=True)
 
 
 def test_r37_a_run_whose_contract_asks_for_nothing_has_no_requirements(api: Any, acme: Tenant, key: Key) -> None:
@@ -440,35 +228,6 @@ def test_r37_a_run_whose_contract_asks_for_nothing_has_no_requirements(api: Any,
     assert "no requirements" in pushed.json["verification"]["contract"]["reason"]
 
 
-OF_CI, ATTESTED = "c" * 40, "a" * 40
-
-
-@pytest.mark.parametrize(
-    ("told", "signed", "is_about", "found"),
-    [
-        (None, ATTESTED, ATTESTED, {ATTESTED: 1, ATTESTED[:8]: 1}),
-        (OF_CI, None, OF_CI, {OF_CI: 1, OF_CI[:8]: 1}),
-        (OF_CI, ATTESTED, ATTESTED, {OF_CI: 1, ATTESTED: 1}),
-        (ATTESTED, ATTESTED, ATTESTED, {ATTESTED: 1, ATTESTED[:8]: 1}),
-        (None, None, None, {ATTESTED: 0}),
-    ],
-)
-def test_a_run_is_found_by_the_commit_that_the_ci_system_named_and_by_the_one_that_was_attested(
-    job: Job, api: Any, acme: Tenant, told: str | None, signed: str | None, is_about: str | None, found: dict[str, int]
-) -> None:
-    job.begin(ci={"provider": "github"} | ({"headSha": told} if told else {}))
-    job.ci = CiIdentity("github", head_sha=told)
-    job.head = GitHead(signed, "A. Author", "author@example.com", "a change", EPOCH) if signed else None
-    job.add_everything()
-    assert job.push().status_code == 201
-
-    reader = api(acme.token("read"))
-    counts = {digits: len(reader.get(f"/workflow-runs?commit={digits}").json["items"]) for digits in found}
-
-    assert counts == found
-    assert detail(job)["run"].get("commit") == is_about
-
-
 def test_a_workflow_with_runs_is_kept_and_says_what_to_do_instead(job: Job, api: Any, acme: Tenant) -> None:
     job.begin()
 
@@ -477,154 +236,6 @@ def test_a_workflow_with_runs_is_kept_and_says_what_to_do_instead(job: Job, api:
     assert refused.status_code == 409
     assert "has 1 run, which is kept" in refused.json["detail"]
     assert "api-token revoke" in refused.json["hint"]
-
-
-def test_a_run_says_where_it_was_begun_from(job: Job) -> None:
-    job.begin()
-
-    assert detail(job)["address"] == "127.0.0.1"
-
-
-@pytest.fixture
-def three_runs(job: Job, clock: Clock) -> list[Job]:
-    """Three runs: a success, one that was canceled an hour later, one that is open two hours later."""
-    found = []
-    for _ in range(3):
-        one = replace(job, run_id=str(uuid.uuid4()), materials={})
-        one.begin()
-        found.append(one)
-        clock.advance(hours=1)
-    found[0].add_everything()
-    assert found[0].push().status_code == 201
-    found[1].api.post(f"{found[1].path}/cancel", json={"trigger": "cancellation"}, headers=found[1].headers)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("", [2, 1, 0]),
-        ("state=success", [0]),
-        ("state=SUCCEEDED", [0]),
-        ("state=CANCELLED", [1]),
-        ("state=INITIALIZED", [2]),
-        ("state=expired", []),
-        ("workflow=build", [2, 1, 0]),
-        ("workflow=build&project=app&state=canceled", [1]),
-        ("project=app", [2, 1, 0]),
-        (f"commit={COMMIT}", [2, 1, 0]),
-        (f"commit={COMMIT[:8]}", [2, 1, 0]),
-        ("commit=fffffff", []),
-        ("runner=GITHUB_ACTION", [2, 1, 0]),
-        ("runner=JENKINS_JOB", []),
-        ("token=attest-workflow", [2, 1, 0]),
-        ("token=read-organization", []),
-        ("since=2026-11-20T12:30:00Z", [2, 1]),
-        ("until=2026-11-20T12:30:00Z", [0]),
-        ("since=2026-11-20T12:30:00Z&until=2026-11-20T13:30:00Z", [1]),
-    ],
-)
-def test_runs_are_filtered(api: Any, acme: Tenant, three_runs: list[Job], query: str, expected: list[int]) -> None:
-    answer = api(acme.token("read")).get(f"/workflow-runs?{query}")
-
-    assert answer.status_code == 200, answer.text
-    assert [run["id"] for run in answer.json["items"]] == [three_runs[number].run_id for number in expected]
-
-
-def test_a_token_bound_to_a_project_is_not_told_which_tokens_there_are(api: Any, acme: Tenant) -> None:
-    answer = api(acme.token("attest", scope="workflow")).get("/workflow-runs?token=nobody")
-
-    assert (answer.status_code, answer.json["items"]) == (200, [])
-
-
-def test_a_filter_by_expired_finds_overdue_runs(api: Any, acme: Tenant, three_runs: list[Job], clock: Clock) -> None:
-    clock.advance(days=1)
-
-    expired = api(acme.token("read")).get("/workflow-runs?state=EXPIRED").json["items"]
-    opened = api(acme.token("read")).get("/workflow-runs?state=initialized").json["items"]
-
-    assert [run["id"] for run in expired] == [three_runs[2].run_id]
-    assert opened == []
-
-
-@pytest.mark.parametrize("of", ["attestation", "material"])
-def test_runs_are_found_by_digest(api: Any, acme: Tenant, three_runs: list[Job], of: str) -> None:
-    digest = three_runs[0].materials["sbom"].digest
-    if of == "attestation":
-        digest = detail(three_runs[0])["run"]["attestationDigest"]
-
-    found = api(acme.token("read")).get(f"/workflow-runs?digest={digest}").json["items"]
-
-    assert [run["id"] for run in found] == [three_runs[0].run_id]
-
-
-@pytest.mark.parametrize(
-    ("query", "status", "words"),
-    [
-        ("state=done", 422, "canceled"),
-        ("commit=xyz", 422, "7 hexadecimal"),
-        ("since=yesterday", 422, "2026-01-31"),
-        ("until=2026-11-20", 422, "?until"),
-        ("workflow=nothing", 404, "no workflow nothing"),
-        ("project=nothing", 404, "no project nothing"),
-        ("token=nobody", 404, "no token nobody"),
-        ("cursor=abc", 422, "cursor"),
-    ],
-)
-def test_a_filter_that_cannot_be_used_is_refused(api: Any, acme: Tenant, query: str, status: int, words: str) -> None:
-    answer = api(acme.token("read")).get(f"/workflow-runs?{query}")
-
-    assert answer.status_code == status
-    assert words in answer.text
-
-
-def test_pages_of_runs_follow_each_other_without_gap(api: Any, acme: Tenant, three_runs: list[Job]) -> None:
-    reader = api(acme.token("read"))
-
-    first = reader.get("/workflow-runs?limit=2").json
-    second = reader.get(f"/workflow-runs?limit=2&cursor={first['nextCursor']}").json
-
-    ids = [run["id"] for run in first["items"] + second["items"]]
-    assert ids == [one.run_id for one in three_runs[::-1]]
-    assert "nextCursor" not in second
-
-
-def test_a_cursor_of_other_filters_is_refused(api: Any, acme: Tenant, three_runs: list[Job]) -> None:
-    reader = api(acme.token("read"))
-    cursor = reader.get("/workflow-runs?limit=1").json["nextCursor"]
-
-    answer = reader.get(f"/workflow-runs?limit=1&state=success&cursor={cursor}")
-
-    assert answer.status_code == 422
-
-
-def test_a_job_lists_the_runs_of_its_scope_only(api: Any, acme: Tenant, job: Job) -> None:
-    job.begin()
-    elsewhere = Job(api(acme.token("attest")), acme, job.key, workflow="other/build", contract=b"", revision=1)
-    revision = api(acme.token("read")).get("/contracts/other-build/revisions/1").json
-    begun = elsewhere.begin(contractDigest=revision["digest"])
-
-    listed = job.api.get("/workflow-runs").json["items"]
-    named = job.api.get("/workflow-runs?workflow=build").json["items"]
-    other = job.api.get("/workflow-runs?project=other")
-
-    assert begun.status_code == 201, begun.text
-    assert [run["id"] for run in listed] == [job.run_id]
-    assert [run["id"] for run in named] == [job.run_id]
-    assert other.status_code == 403
-    assert job.api.get(elsewhere.path).status_code == 403
-
-
-def test_another_organization_sees_no_run(job: Job, api: Any, rival: Tenant) -> None:
-    job.begin()
-    job.add_everything()
-    digest = job.push().json["digest"]
-    stranger = api(rival.token("admin"))
-
-    assert stranger.get("/workflow-runs").json["items"] == []
-    for path in (job.path, f"{job.path}/attestation", f"/attestations/{digest}"):
-        assert stranger.get(path).status_code == 404
-    assert stranger.post(f"{job.path}/cancel", json={"trigger": "failure"}).status_code == 404
 
 
 def test_a_run_without_attestation_has_none_to_return(job: Job, api: Any, acme: Tenant) -> None:
@@ -680,19 +291,3 @@ def test_different_pushes_at_once_leave_one_attestation(job: Job, app: Flask, ac
 
     assert statuses == [201, 409, 409, 409]
     assert detail(job)["run"]["state"] == "success"
-
-
-def test_the_ci_facts_of_a_run_are_kept(job: Job) -> None:
-    job.begin()
-
-    assert detail(job)["run"]["ci"] == {
-        "provider": "github",
-        "serverUrl": CI.server_url,
-        "repository": "acme/app",
-        "runId": "77",
-        "runAttempt": 1,
-        "job": "build",
-        "event": "push",
-        "ref": "refs/heads/main",
-        "headSha": COMMIT,
-    }

@@ -28,10 +28,10 @@ from server.dispatcher.sweeps import Cleaners
 from server.services.attestations import Attestations
 from server.store import run_states, runs
 from server.store.run_state_tables import run_states as table
+from tests.integration.server.between import BetweenReadAndWrite
 from tests.integration.server.conftest import Api
 from tests.integration.server.jobs import EMPTY_CONTRACT, Job, Key, put_contract, register_key
 from tests.integration.server.plans import Plans
-from tests.integration.server.test_runs import BetweenReadAndWrite
 
 FIRST, SECOND = b"sealed, the first", b"sealed, the second"
 

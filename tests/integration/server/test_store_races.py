@@ -13,9 +13,9 @@ from server.cas.registry import open_back_ends
 from server.content_check.checker import ContentChecker
 from server.services.attestations import Attestations
 from server.wiring import Services
+from tests.integration.server.between import BetweenReadAndWrite
 from tests.integration.server.conftest import Api, Clock, Tenant
 from tests.integration.server.jobs import Job
-from tests.integration.server.test_runs import BetweenReadAndWrite
 
 
 @pytest.fixture

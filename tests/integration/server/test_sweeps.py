@@ -23,10 +23,10 @@ from server.services.run_expiry import RunExpiry
 from server.services.upload_sweep import UploadSweep
 from server.store import artifacts, checks, counter_checks, tables
 from server.wiring import Services, World, build_dispatcher
+from tests.integration.server.between import BetweenReadAndWrite
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import BINARY, JUNIT, SBOM, Job, digest
 from tests.integration.server.sweeping import OCTETS, another, blob, counted, kept, last, used_bytes
-from tests.integration.server.test_runs import BetweenReadAndWrite
 
 GRACE = timedelta(hours=24)
 
