@@ -12,13 +12,7 @@ from chainloop_ci.contract.types import MaterialType
 from server.wiring import Services
 from tests.integration.server.conftest import EPOCH, Tenant
 from tests.integration.server.jobs import Job, digest
-from tests.integration.server.lies import (
-    MATERIALS,
-    SBOM,
-    Document,
-    assert_refused,
-    put,
-)
+from tests.integration.server.lies import MATERIALS, SBOM, Document, assert_refused, put
 from tests.integration.server.lies import honest as honest
 
 

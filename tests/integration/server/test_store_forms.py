@@ -12,14 +12,7 @@ from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
 from server.wiring import Services
 from tests.integration.server.jobs import Job
-from tests.integration.server.lies import (
-    Document,
-    Lie,
-    assert_refused,
-    count_rows,
-    edited,
-    put,
-)
+from tests.integration.server.lies import Document, Lie, assert_refused, count_rows, edited, put
 from tests.integration.server.lies import honest as honest
 
 

@@ -10,12 +10,7 @@ import pytest
 from server.wiring import Services
 from tests.integration.server.conftest import Tenant
 from tests.integration.server.jobs import Job, Key, register_key
-from tests.integration.server.lies import (
-    META,
-    assert_refused,
-    edited,
-    put,
-)
+from tests.integration.server.lies import META, assert_refused, edited, put
 from tests.integration.server.lies import honest as honest
 
 
