@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from examples.demo.control_plane import free_port
 from tests.conftest import PROJECT
 from tests.family.containers import USER, Builder, Container, Image, missing_parts
 from tests.integration.live import CONTRACT, Tenant
+from tests.soak.plane import wait_for
 
 pytestmark = [pytest.mark.real("buildah", "debootstrap"), pytest.mark.xdist_group("images")]
 
@@ -89,13 +89,14 @@ class Served:
 
     def start(self) -> Container:
         """Start it and wait until the health check passes."""
-        self.container = self.image.start(env=self.env, mounts={self.volume: DATA})
-        end = time.monotonic() + START_SECONDS
-        while not self.is_healthy():
-            assert self.container.process.poll() is None, self.container.process.communicate()
-            assert time.monotonic() < end, "it did not become healthy"
-            time.sleep(0.5)
-        return self.container
+        container = self.container = self.image.start(env=self.env, mounts={self.volume: DATA})
+
+        def is_healthy() -> bool:
+            assert container.process.poll() is None, container.process.communicate()
+            return self.is_healthy()
+
+        wait_for(is_healthy, "a healthy control plane", seconds=START_SECONDS)
+        return container
 
     def is_healthy(self) -> bool:
         """Run the image's own health check in it."""
