@@ -111,6 +111,8 @@ class Resume:
             kept = self._with_new_handle(kept)
         if found is None:
             self._begin_late(plane, kept.state)
+        if found is None or found.run.late:
+            self._refer_to_sent(plane, kept)
         self._send_contents(plane, kept)
         stored = plane.store_attestation(kept.state.pin.run_id, kept.state.session.run_handle, kept.bundle)
         return Pushed(kept.state, kept.bundle, sha256_digest(kept.bundle), stored)
@@ -146,6 +148,21 @@ class Resume:
         )
         plane.put_run(state.pin.run_id, request)
         self._report.info("a late run was begun", run=state.pin.run_id)
+
+    def _refer_to_sent(self, plane: ControlPlane, kept: Kept) -> None:
+        """Refer a late run to what was sent for the run before it (R7), and is nowhere else any more."""
+        run_id, handle = kept.state.pin.run_id, kept.state.session.run_handle
+        here = {content.digest for content in kept.contents}
+        for material in kept.state.materials.values():
+            if not material.uploaded or material.digest in here:
+                continue
+            filename = material.filename or material.name
+            if not plane.reference_artifact(run_id, handle, material.digest, filename):
+                self._report.warning(
+                    "a content that was sent for the earlier run is not there any more",
+                    material=material.name,
+                    digest=material.digest,
+                )
 
     def _send_contents(self, plane: ControlPlane, kept: Kept) -> None:
         run_id, handle = kept.state.pin.run_id, kept.state.session.run_handle

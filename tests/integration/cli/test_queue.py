@@ -265,6 +265,19 @@ def test_r14_a_file_with_a_clear_handle_is_still_completed(built: Job) -> None:
     assert [(run["state"], run["late"]) for run in built.runs()] == [("success", False)]
 
 
+def test_r15_a_late_run_after_another_one_refers_to_what_was_sent_for_that(built: Job) -> None:
+    adds = (("add", "--name", "binary", "--value", "app"), ("add", "--name", "version", "--value", "1"))
+    for step in (("init", *NAMES), *adds):
+        assert built.chainloop("attestation", *step).status == 0
+    assert built.chainloop("attestation", "push", env=DOWN).status == 0
+    built.tenant.call("POST", f"/workflow-runs/{built.runs()[0]['id']}/cancel", {"trigger": "cancellation"})
+
+    resumed = resume(built, queued_file(built), CHAINLOOP_SIGNING_KEY=str(built.key))
+
+    assert resumed.status == 0, resumed.stderr
+    assert [(run["state"], run["late"]) for run in built.runs()] == [("success", True), ("canceled", False)]
+
+
 def test_without_the_contract_s_file_queue_fails_and_says_what_it_needs(built: Job) -> None:
     failed = built.chainloop(*CRAFT, env=DOWN)
 

@@ -14,7 +14,9 @@ from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.bundle import read_bundle, render_bundle
 from chainloop_ci.attestation.dsse import PAYLOAD_TYPE, encode_pae
 from chainloop_ci.attestation.reader import read_statement
+from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.attestation.statement import render_statement
+from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.resume import Chance, Kept, Resume
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import SignatureInvalidError, UnreachableError
@@ -45,7 +47,12 @@ def plane() -> Plane:
 
 @pytest.fixture
 def kept(begun) -> Kept:
-    state = replace(begun().gone_offline(), finished_at=NOW)
+    return keep(begun().gone_offline())
+
+
+def keep(state: CraftingState) -> Kept:
+    """Return what is kept of an attestation that was signed while nobody answered."""
+    state = replace(state, finished_at=NOW)
     statement = render_statement(state, finished_at=NOW, builder_id="chainloop.dev/cli/1")
     saved: list[bytes] = []
 
@@ -111,6 +118,21 @@ def test_r15_a_run_that_has_ended_takes_nothing_more(plane, notes, kept, state) 
     assert said.run_id == pushed.state.pin.run_id == NEW_ID
     assert plane.runs[NEW_ID].late is True
     assert plane.runs[NEW_ID].handle_sha256 != plane.runs[RUN_ID].handle_sha256
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_late_run_refers_to_what_was_sent_for_the_run_before_it(plane, notes, begun, is_there) -> None:
+    sent = CraftedMaterial("log", MaterialType.ARTIFACT, sha256_digest(b"sent"), NOW, filename="log", uploaded=True)
+    text = CraftedMaterial("text", MaterialType.STRING, sha256_digest(b"text"), NOW, value="text")
+    kept = keep(begun().with_material(sent).with_material(text))
+    plane.blobs |= {sent.digest: b"sent"} if is_there else {}
+    begin(plane, kept, notes)
+    plane.state = RunState.EXPIRED
+
+    resume(plane, notes, kept)
+
+    assert [what for name, what in plane.calls if name == "reference_artifact"] == [sent.digest]
+    assert any("not there any more" in warning for warning in notes.warnings) is not is_there
 
 
 def test_what_is_signed_again_is_kept_before_it_is_sent(plane, notes, kept) -> None:
