@@ -76,18 +76,18 @@ def make_archive(
 
     _require_reports(wanted, max_files)
     refused = Findings()
-    room = max_bytes
+    left = max_bytes
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for file in sorted(wanted.files, key=lambda file: file.name):
             try:
-                raw = _read(file, open_file, room)
+                raw = _read(file, open_file, left, max_bytes)
             except LimitExceededError:
                 raise
             except ChainloopError as error:
                 refused.append(Finding(error.code, error.message, hint=error.hint))
                 continue
-            room -= len(raw)
+            left -= len(raw)
             archive.writestr(_entry(file.name), raw)
     if refused:
         raise _not_packed(refused)
@@ -107,12 +107,15 @@ def require_expected(found: Digest, expected: Digest | None, path: str) -> None:
         )
 
 
-def _read(file: PackedFile, open_file: Callable[[str], BinaryIO], room: int) -> bytes:
+def _read(file: PackedFile, open_file: Callable[[str], BinaryIO], left: int, max_bytes: int) -> bytes:
+    """Read a file of which `left` bytes at most still go into an archive of `max_bytes`."""
     with closing(open_file(file.path)) as opened:
-        raw = opened.read(room + 1)
-    if len(raw) > room:
+        raw = opened.read(left + 1)
+    if len(raw) > left:
+        whole = f"larger than one archive may be ({max_bytes} bytes)"
+        found = f"is {whole}" if left == max_bytes else f"and the reports before it are {whole}: {left} bytes were left"
         raise LimitExceededError(
-            f"{file.path} and the reports before it are larger than one archive may be ({MAX_PACKED_BYTES} bytes)",
+            f"{file.path} {found}",
             hint="write a pattern that matches fewer, or `multiple: true` in .chainloop.yml to attest each by itself",
         )
     require_expected(sha256_digest(raw), file.expected, file.path)

@@ -100,6 +100,24 @@ def test_more_than_is_read_out_again_is_not_packed() -> None:
         archive({"a.xml": REPORT, "b.xml": REPORT, "c.xml": b"<"}, max_bytes=room)
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"a.xml": b"<" * 11}, "a.xml is larger than one archive may be (10 bytes)"),
+        (
+            {"a.xml": b"<" * 7, "b.xml": b"<" * 4},
+            "b.xml and the reports before it are larger than one archive may be (10 bytes): 3 bytes were left",
+        ),
+    ],
+    ids=["alone", "with others"],
+)
+def test_a_refusal_says_the_limit_that_was_reached(files: dict[str, bytes], said: str) -> None:
+    with pytest.raises(LimitExceededError) as caught:
+        archive(files, max_bytes=10)
+
+    assert caught.value.message == said
+
+
 def test_more_files_than_are_read_out_again_are_not_packed() -> None:
     assert archive({"a.xml": REPORT, "b.xml": REPORT}, max_files=2)
     with pytest.raises(LimitExceededError, match="3 files are to be packed, at most 2 are"):
