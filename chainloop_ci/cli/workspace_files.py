@@ -78,7 +78,11 @@ class WorkspaceFiles:
         return str(resolve_inside(self._folder, path))
 
     def resolve(self, value: str, credentials: RegistryCredentials | None) -> ImageReference:
-        """Return an image with its digest: from its registry, or from a layout in the workspace."""
+        """Return an image with its digest: from its registry, or from a layout in the workspace.
+
+        The login is the machine's, as for an image that a person typed: which files may hold one is said by the
+        environment, and never by `.chainloop.yml`. Each login goes to its own registry alone (T34).
+        """
         from chainloop_ci.oci.resolve import resolve_image
 
         return resolve_image(
@@ -87,6 +91,7 @@ class WorkspaceFiles:
             credentials=credentials,
             cwd=self._folder,
             open_file=lambda path: open_material(path, root=self._folder),
+            open_login=open_material,
         )
 
     def is_layout(self, value: str) -> bool:

@@ -48,12 +48,14 @@ def resolve_image(
     pause: Callable[[float], None] = time.sleep,
     cwd: Path = Path(),
     open_file: OpenFile = _open,
+    open_login: OpenFile | None = None,
 ) -> ImageReference:
     """Return the image that `value` names, with its digest.
 
     What lies on this machine and is an image's layout, archive or metadata file is that; anything else is a reference.
     A reference with a digest is taken as it is, without any network; its tag is then the word of whoever wrote it.
-    Without `credentials` those of podman's and docker's configuration are looked for.
+    Without `credentials` those of podman's and docker's configuration are looked for. `open_login` opens those files,
+    which are the machine's whoever names the image; without it `open_file` does.
 
     Raises:
         MaterialRejectedError: certainly no image: no image's name, or a file of another kind.
@@ -63,7 +65,7 @@ def resolve_image(
         FileUnreadableError, PathRefusedError: a file cannot be read (R22).
     """
     found = _find_local(value, cwd, open_file)
-    return found if found is not None else _ask_registry(value, env, credentials, pause, open_file)
+    return found if found is not None else _ask_registry(value, env, credentials, pause, open_login or open_file)
 
 
 def _ask_registry(
@@ -71,7 +73,7 @@ def _ask_registry(
     env: Mapping[str, str],
     credentials: Credentials | None,
     pause: Callable[[float], None],
-    open_file: OpenFile,
+    open_login: OpenFile,
 ) -> ImageReference:
     parts = parse_image_name(value)
     if parts is None:
@@ -83,7 +85,7 @@ def _ask_registry(
         return ImageReference(name, parse_digest(parts.digest), tag, has_latest_tag=tag == "latest")
     tag = tag or "latest"
     notes: list[str] = []
-    login = find_login(name, env, credentials, open_file, notes)
+    login = find_login(name, env, credentials, open_login, notes)
     tried = "; ".join([*notes, f"user {login.username} from {login.origin}" if login else "no login"])
     registry = Registry(name, login, tried, pause, env)
     digest = registry.digest_of(tag)

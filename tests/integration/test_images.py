@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from chainloop_ci.errors import ImageUnresolvedError, RegistryLoginError
 from chainloop_ci.oci.resolve import resolve_image
-from tests.integration.live import CommandLine
+from tests.integration.live import Answer, CommandLine
 from tests.integration.registry import PASSWORD, USER, Registry, make_layout, start_registry
 
 CONTRACT = """\
@@ -184,3 +185,59 @@ def test_r22_a_layout_below_proc_is_refused(tmp_path: Path):
 
     assert answer.status == 1
     assert "system folder" in answer.stderr
+
+
+PROJECT_FILE = """\
+attestations:
+  - name: build
+    workflow: build
+    project: hello
+    materials:
+      - {{name: image, type: CONTAINER_IMAGE, value: "{value}"}}
+"""
+
+
+def craft_as_the_project_file_says(folder: Path, value: str, env: dict[str, str]) -> Answer:
+    """Try the contract with the image that a `.chainloop.yml` names."""
+    folder.mkdir(exist_ok=True)
+    (folder / "contract.yaml").write_text(CONTRACT)
+    (folder / ".chainloop.yml").write_text(PROJECT_FILE.format(value=value))
+    return CommandLine(folder)("attestation", "craft", "--dry-run", "--contract", "contract.yaml", env=env)
+
+
+@pytest.mark.real("docker-registry", "skopeo", "htpasswd")
+@pytest.mark.parametrize(
+    ("variable", "file"),
+    [
+        ("REGISTRY_AUTH_FILE", "auth.json"),
+        ("XDG_RUNTIME_DIR", "containers/auth.json"),
+        ("DOCKER_CONFIG", "config.json"),
+        ("HOME", ".docker/config.json"),
+    ],
+)
+def test_an_image_that_the_project_file_names_gets_the_machine_s_login(
+    protected: Registry, tmp_path: Path, variable: str, file: str
+):
+    reference = protected.push_image("team/app", "1.2")
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    place = tmp_path / "machine" / file
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps({"auths": {protected.host: {"auth": auth}}}))
+    named = place if variable == "REGISTRY_AUTH_FILE" else tmp_path / "machine"
+
+    answer = craft_as_the_project_file_says(tmp_path / "workspace", reference, {variable: str(named)})
+
+    assert answer.status == 0, answer.stderr
+
+
+@pytest.mark.parametrize("value", ["../outside", "{folder}/outside", "../machine/config.json", "/proc/self/environ"])
+def test_r22_the_machine_s_login_lets_the_project_file_name_nothing_outside(tmp_path: Path, value: str):
+    make_layout(tmp_path / "outside")
+    (tmp_path / "machine").mkdir()
+    (tmp_path / "machine" / "config.json").write_text("{}")
+    env = {"DOCKER_CONFIG": str(tmp_path / "machine")}
+
+    answer = craft_as_the_project_file_says(tmp_path / "workspace", value.format(folder=tmp_path), env)
+
+    assert answer.status in (1, 3), answer.stderr
+    assert "leads out of the workspace" in answer.stderr
