@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import PROJECT
 from tests.family.github_render import ACTIONS
@@ -109,6 +110,35 @@ def test_t05_every_action_that_is_used_is_pinned_by_its_commit() -> None:
     assert others, "nothing is used"
     assert [match[0] for match in others if not PINNED.fullmatch(match["action"])] == []
     assert [match[0] for match in others if not re.match(r" # v\d+\.\d+\.\d+", match["rest"])] == []
+
+
+def test_all_tests_are_run_as_root_and_those_of_other_users_by_another() -> None:
+    jobs = yaml.safe_load((PROJECT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    commands = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+
+    # sudo alone would take the system's Python.
+    assert [line.split() for line in commands["test"] if ".ci/run" in line] == [
+        ["sudo", "--set-home", "env", '"PATH=$PATH"', '"LD_LIBRARY_PATH=$LD_LIBRARY_PATH"', ".ci/run"]
+    ]
+    assert commands["unprivileged"] == ["make test ARGS=tests/unit"]
+
+
+def test_a_run_of_all_tests_without_root_ends_at_once_and_says_what_to_type(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("#!/bin/sh\necho 1000\n")
+    (tmp_path / "id").chmod(0o755)
+
+    done = subprocess.run(
+        [PROJECT / ".ci" / "run"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "CHAINLOOP_TOOLS": str(tmp_path / "tools")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert 'sudo --set-home env "PATH=$PATH" .ci/run' in done.stderr
+    assert not (tmp_path / "tools").exists()
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
