@@ -1,5 +1,6 @@
 # Two images from one checkout: `cli`, in which jobs run, and `server`, the control plane. docs/our-images.md has the commands.
 # BASE is any Debian or Ubuntu with Python 3.11 or newer (with its module venv), a shell and the public CA certificates.
+# The default is a tag, which moves, and not what the tests build upon: docs/our-images.md says what was run.
 ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
