@@ -2,6 +2,8 @@
 
 One answer for every connection, to the control plane and to registries. `CHAINLOOP_PROXY`, `CHAINLOOP_NO_PROXY` and
 `CHAINLOOP_CA_BUNDLE` are for this program alone; without them counts what curl reads. Imported with the first request.
+What installs this program in a job reads them in the same way (`actions/_shared/network.py`): one table of tests holds
+both.
 """
 
 from __future__ import annotations
@@ -123,7 +125,8 @@ def trust_too(context: ssl.SSLContext, authorities: str, named: str) -> None:
     # CI systems keep a text of several lines with its line ends written as a backslash and an n.
     try:
         pem = authorities.replace("\\n", "\n") if _BEGIN in authorities else _read(Path(authorities))
-        context.load_verify_locations(cadata=pem)
+        # What people write between the blocks is theirs; the reader takes ASCII only.
+        context.load_verify_locations(cadata=pem.encode("ascii", "replace").decode("ascii"))
     except (OSError, ValueError, FileUnreadableError, PathRefusedError) as error:
         raise _unusable(named, error, _PEM_HINT) from error
 
@@ -135,8 +138,7 @@ def _read(path: Path) -> str:
     text = raw.decode("utf-8", "replace")
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise ValueError(f"there is no certificate (BEGIN CERTIFICATE) in {str(path)!r}")
-    # What people write between the blocks is theirs; the reader takes ASCII only.
-    return text.encode("ascii", "replace").decode("ascii")
+    return text
 
 
 def _unusable(named: str, error: Any, hint: str) -> ConfigInvalidError:

@@ -8,16 +8,18 @@ parts = str(Path(__file__).resolve().parent)
 sys.path.insert(0, parts)  # Python is started with -I, which leaves the script's folder out
 
 from log import InstallError  # noqa: E402
+from names import named  # noqa: E402
 from network import network_variables  # noqa: E402
 
 payload = sys.argv.pop(1)
 try:
-    os.environ.update(network_variables({**os.environ, "RUNNER_TEMP": os.environ.get("WORKSPACE_TMP", "")}))
+    places = {"RUNNER_TEMP": os.environ.get("WORKSPACE_TMP", "")}
+    os.environ.update(network_variables({**os.environ, **places}, named))
 except InstallError as error:
     print(f"chainloop: {error}", file=sys.stderr)
     sys.exit(error.status)
 sys.path.remove(parts)
-for name in ("log", "network", "places"):  # names that others may have too
+for name in ("log", "names", "network", "places"):  # names that others may have too
     sys.modules.pop(name, None)
 sys.path.insert(0, payload)
 

@@ -17,10 +17,12 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SHARED = CHECKOUT / "actions" / "_shared"
-sys.path.insert(0, str(SHARED))  # Python is started with -I, which leaves the script's folder out
+# Python is started with -I, which leaves the script's folder out.
+sys.path[:0] = [str(SHARED), str(Path(__file__).resolve().parent)]
 
 from environment import provide_environment  # noqa: E402
 from log import InstallError  # noqa: E402
+from names import named  # noqa: E402
 from network import network_variables  # noqa: E402
 from payload import provide_payload  # noqa: E402
 from places import kept_folder, provide  # noqa: E402
@@ -47,10 +49,11 @@ def install() -> Path:
         InstallError: it cannot be made.
     """
     env = {**os.environ, **places()}
-    env |= network_variables(env)
-    python = provide_environment(CHECKOUT / "requirements" / "client.txt", env)
+    env |= network_variables(env, named)
+    python = provide_environment(CHECKOUT / "requirements" / "client.txt", env, named)
     payload = provide_payload(CHECKOUT, env)
-    sources = [Path(__file__).with_name("command.py"), *(SHARED / name for name in _PARTS)]
+    own = [Path(__file__).with_name(name) for name in ("command.py", "names.py")]
+    sources = [*own, *(SHARED / name for name in _PARTS)]
     facts = [str(python), str(payload), *(path.read_text(encoding="utf-8") for path in sources)]
     digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
     fill = partial(_fill, sources=sources, python=python, payload=payload)

@@ -10,14 +10,15 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from log import InstallError, is_verbose, show
+from log import InstallError, input_named, is_verbose, show
 from places import kept_folder, provide
 
+Named = Callable[[str], str]
 INSTALL_TIMEOUT_SECONDS = 900
 UNREACHABLE = 6
 """As the command's own exit code when a machine of the network does not answer."""
@@ -41,14 +42,14 @@ _NO_ANSWER = re.compile(
 _OTHER_FILE = re.compile(r"HASHES|hash mismatch|Bad CRC|Failed to extract", re.IGNORECASE)
 
 
-def provide_environment(lock: Path, env: Mapping[str, str]) -> Path:
-    """Return the Python of an environment with the packages of `lock`.
+def provide_environment(lock: Path, env: Mapping[str, str], named: Named = input_named) -> Path:
+    """Return the Python of an environment with the packages of `lock`; `named` returns what an input is called.
 
     Raises:
         InstallError: it cannot be made.
     """
     folder = kept_folder(env) / f"env-{_key(lock)}"
-    return python_of(provide(folder, _works, partial(_fill, lock=lock, env=env)))
+    return python_of(provide(folder, _works, partial(_fill, lock=lock, env=env, named=named)))
 
 
 def python_of(environment: Path) -> Path:
@@ -68,26 +69,26 @@ def _key(lock: Path) -> str:
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
 
 
-def _fill(environment: Path, *, lock: Path, env: Mapping[str, str]) -> None:
+def _fill(environment: Path, *, lock: Path, env: Mapping[str, str], named: Named) -> None:
     from shutil import which  # here, not above, as all that only an install needs
 
-    source, extra = _source(env)
+    source, extra = _source(env, named)
     clean = {name: value for name, value in env.items() if _KEPT.fullmatch(name)}
     clean |= {"PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"} if "--no-index" in source else {}
     clean |= extra
     uv = which("uv", path=env.get("PATH"))
     if uv:
         # The interpreter that was found, and none that uv would choose.
-        _run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], environment, clean)
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(environment)], environment, clean, named)
         install = [uv, "pip", "install", "--python", str(python_of(environment)), "--only-binary", ":all:"]
     else:
-        _run([sys.executable, "-I", "-m", "venv", "--without-pip", str(environment)], environment, clean)
-        install = [*_pip(environment, clean), "install", "--only-binary=:all:", "--no-compile", "--no-input"]
+        _run([sys.executable, "-I", "-m", "venv", "--without-pip", str(environment)], environment, clean, named)
+        install = [*_pip(environment, clean, named), "install", "--only-binary=:all:", "--no-compile", "--no-input"]
         install += ["--disable-pip-version-check", "--no-warn-script-location"]
-    _run([*install, "--require-hashes", "--no-deps", *source, "-r", str(lock)], environment, clean)
+    _run([*install, "--require-hashes", "--no-deps", *source, "-r", str(lock)], environment, clean, named)
 
 
-def _source(env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+def _source(env: Mapping[str, str], named: Named = input_named) -> tuple[list[str], dict[str, str]]:
     """Return options and variables for where the packages come from.
 
     Raises:
@@ -97,17 +98,17 @@ def _source(env: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
     if wheels:
         folder = Path(wheels).absolute()
         if not _is_folder(folder):
-            raise InstallError(f"input wheels: expected a folder, found none at {wheels[:200]!r}")
+            raise InstallError(f"{named('wheels')}: expected a folder, found none at {wheels[:200]!r}")
         return ["--no-index", f"--find-links={folder}"], {}
     if index:
         if not _is_address(index):
             # Not the value: it may hold a password. Nor is it given as an option: others can read command lines.
-            raise InstallError("input package-index: expected an address that begins with https:// or http://")
+            raise InstallError(f"{named('package-index')}: expected an address that begins with https:// or http://")
         return [], {"PIP_INDEX_URL": index, "UV_DEFAULT_INDEX": index}
     return [], {}
 
 
-def _pip(environment: Path, env: Mapping[str, str]) -> list[str]:
+def _pip(environment: Path, env: Mapping[str, str], named: Named) -> list[str]:
     """Return the command for pip in `environment`, run from the wheel that Python carries: it is not installed."""
     import ensurepip
     import sysconfig
@@ -118,11 +119,11 @@ def _pip(environment: Path, env: Mapping[str, str]) -> list[str]:
     if wheels:
         start = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('pip', run_name='__main__')"
         return [python, "-I", "-c", start, str(wheels[-1])]
-    _run([python, "-I", "-m", "ensurepip", "--default-pip"], environment, env)
+    _run([python, "-I", "-m", "ensurepip", "--default-pip"], environment, env, named)
     return [python, "-I", "-m", "pip"]
 
 
-def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> None:
+def _run(command: list[str], folder: Path, env: Mapping[str, str], named: Named) -> None:
     import subprocess
 
     # In a folder of ours: uv would read the settings of the project that is being built, which a pull request changes.
@@ -145,12 +146,12 @@ def _run(command: list[str], folder: Path, env: Mapping[str, str]) -> None:
         ) from error
     printed = done.stdout.decode("utf-8", "replace")
     if done.returncode != 0:
-        raise _failed(command, printed)
+        raise _failed(command, printed, named)
     if is_verbose() and printed.strip():
         show("Install", printed)
 
 
-def _failed(command: list[str], printed: str) -> InstallError:
+def _failed(command: list[str], printed: str, named: Named) -> InstallError:
     program = Path(command[0]).stem
     if _OTHER_FILE.search(printed):
         return InstallError(
@@ -159,9 +160,10 @@ def _failed(command: list[str], printed: str) -> InstallError:
             output=printed,
         )
     if "--no-index" not in command and _NO_ANSWER.search(printed):
+        looked = ", ".join(named(name) for name in ("package-index", "proxy", "no-proxy", "ca-bundle"))
         return InstallError(
-            "the package index did not answer (see above): check the inputs package-index, proxy, no-proxy and "
-            "ca-bundle, or give the wheels of requirements/client.txt in the input wheels",
+            f"the package index did not answer (see above): check {looked}; or give the wheels of "
+            f"requirements/client.txt in {named('wheels')}",
             status=UNREACHABLE,
             output=printed,
         )

@@ -1,11 +1,16 @@
 # Sourced by run.sh. `find_python` sets `python` to an interpreter of at least 3.11 that an environment can be made
 # with, or ends the step with one error that has everything that was found. Nothing of the job is changed.
+# What stands between «begin search» and «end search» is the search of the other plugins too, and copied to them
+# (tests/family/gitlab_render.py and jenkins_render.py): it is for any POSIX shell, with or without `set -eu`.
 
-readonly oldest_minor=11
-readonly newest_minor=15
+# begin search
+# Sets chainloop_python to a Python that serves; what does not is told in chainloop_found. Where chainloop_maker is a
+# program that makes environments (uv), ensurepip is not needed.
+chainloop_python=
+chainloop_found=
 # Python 2 and 3 can both read it. Answers: version, whether an environment can be made, and the program itself, which
 # for the shim of a version manager or the launcher of Windows is another file.
-readonly question='
+chainloop_question='
 import sys
 sys.stdout.write("%d.%d.%d " % sys.version_info[:3])
 try:
@@ -15,61 +20,74 @@ except ImportError:
     sys.stdout.write("no ")
 sys.stdout.write(sys.executable)
 '
-python=
-uv=
-found=()
+
+# Set chainloop_path to the program of a name, or to nothing; `command -v` would find words of the shell too.
+chainloop_where() {
+  chainloop_path=
+  case $1 in
+    */* | *\\*)
+      if [ -f "$1" ] && [ -x "$1" ]; then chainloop_path=$1; fi
+      return 0
+      ;;
+  esac
+  chainloop_rest=$PATH:
+  while [ -n "$chainloop_rest" ]; do
+    chainloop_path=${chainloop_rest%%:*}/$1
+    chainloop_rest=${chainloop_rest#*:}
+    if [ -f "$chainloop_path" ] && [ -x "$chainloop_path" ]; then return 0; fi
+  done
+  chainloop_path=
+}
+
+# Take a program if it serves. Arguments: what to call it; its path, empty when there is none.
+chainloop_try() {
+  chainloop_why="is not there"
+  if [ -n "$2" ]; then
+    # It has to answer: a program that is no Python may well end with 0, and some of Windows only open its store.
+    chainloop_answer=$("$2" -I -c "$chainloop_question" 2>/dev/null </dev/null) || :
+    chainloop_version=${chainloop_answer%% *}
+    chainloop_answer=${chainloop_answer#* }
+    case $chainloop_version in
+      *[!0-9.]* | *..*) chainloop_why="does not answer as Python 3 does" ;;
+      [012].*.* | 3.[0-9].* | 3.10.*) chainloop_why="is $chainloop_version" ;;
+      [0-9]*.*.*)
+        if [ "${chainloop_answer%% *}" = yes ] || [ -n "${chainloop_maker:-}" ]; then
+          chainloop_python=${chainloop_answer#* }
+          chainloop_python=${chainloop_python:-$2}
+          return 0
+        fi
+        chainloop_why="is $chainloop_version, without ensurepip or venv"
+        ;;
+      *) chainloop_why="does not answer as Python 3 does" ;;
+    esac
+  fi
+  chainloop_found="$chainloop_found${chainloop_found:+; }$1 $chainloop_why"
+  return 1
+}
+
+# Look at the program that was named, and at no other: one in its place would be a surprise. Else on PATH.
+chainloop_search() {
+  if [ -n "$1" ]; then
+    chainloop_where "$1"
+    chainloop_try "$1" "$chainloop_path"
+    return
+  fi
+  for chainloop_name in python3 python python3.15 python3.14 python3.13 python3.12 python3.11 py; do
+    chainloop_where "$chainloop_name"
+    if [ -n "$chainloop_path" ] && chainloop_try "$chainloop_name ($chainloop_path)" "$chainloop_path"; then return 0; fi
+  done
+  return 1
+}
+# end search
 
 find_python() {
-  uv=$(type -P uv || true)
-  if [ -n "${CHAINLOOP_INSTALL_PYTHON:-}" ]; then
-    # Who names one means that one: another in its place would be a surprise.
-    try_python "$(type -P -- "$CHAINLOOP_INSTALL_PYTHON" || true)" "$CHAINLOOP_INSTALL_PYTHON" && return 0
-  else
-    try_path || try_tool_cache || try_uv && return 0
+  chainloop_where uv
+  chainloop_maker=$chainloop_path
+  if ! chainloop_search "${CHAINLOOP_INSTALL_PYTHON:-}"; then
+    [ -z "${CHAINLOOP_INSTALL_PYTHON:-}" ] || fail_without_python
+    try_tool_cache || try_uv || fail_without_python
   fi
-  fail_without_python
-}
-
-# Take the program if it serves. Arguments: its path, empty when there is none; what to call it.
-try_python() {
-  local path=$1 name=$2 answer version can_make
-  if [ -z "$path" ]; then
-    found+=("$name is not there")
-    return 1
-  fi
-  # Windows has programs called python that only open its store.
-  answer=$("$path" -I -c "$question" 2>/dev/null </dev/null || true)
-  read -r version can_make answer <<<"$answer" || true
-  if ! [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
-    found+=("$name does not answer as Python 3 does")
-  elif ! is_new_enough "$version"; then
-    found+=("$name is $version")
-  elif [ "$can_make" != yes ] && [ -z "$uv" ]; then
-    found+=("$name is $version, without ensurepip or venv")
-  else
-    python=${answer:-$path}
-    return 0
-  fi
-  return 1
-}
-
-is_new_enough() {
-  local major=${1%%.*} rest=${1#*.}
-  [ "$major" -gt 3 ] || { [ "$major" -eq 3 ] && [ "${rest%%.*}" -ge "$oldest_minor" ]; }
-}
-
-try_path() {
-  local name path minor names=(python3 python)
-  for ((minor = newest_minor; minor >= oldest_minor; minor--)); do
-    names+=("python3.$minor")
-  done
-  for name in "${names[@]}" py; do
-    path=$(type -P "$name" || true)
-    if [ -n "$path" ]; then
-      try_python "$path" "$name ($path)" && return 0
-    fi
-  done
-  return 1
+  python=$chainloop_python
 }
 
 # What actions/setup-python keeps: Python/VERSION/ARCHITECTURE.
@@ -82,29 +100,24 @@ try_tool_cache() {
     *) architecture=x64 ;;
   esac
   while IFS= read -r folder; do
-    try_python "$(type -P "$folder/bin/python3" || type -P "$folder/python.exe" || true)" "$folder" && return 0
+    chainloop_where "$folder/bin/python3"
+    [ -n "$chainloop_path" ] || chainloop_where "$folder/python.exe"
+    chainloop_try "$folder" "$chainloop_path" && return 0
   done < <(compgen -G "$root/Python/*/$architecture" | sort -rV || true)
   return 1
 }
 
 try_uv() {
   local path
-  [ -n "$uv" ] || return 1
+  [ -n "$chainloop_maker" ] || return 1
   # Not the environment of the project that is being built, and nothing is downloaded.
-  path=$(UV_PYTHON_DOWNLOADS=never "$uv" python find --no-project --no-config --system --quiet ">=3.$oldest_minor" \
+  path=$(UV_PYTHON_DOWNLOADS=never "$chainloop_maker" python find --no-project --no-config --system --quiet ">=3.11" \
     2>/dev/null </dev/null || true)
-  try_python "$path" "a Python of uv"
+  chainloop_try "a Python of uv" "$path"
 }
 
 fail_without_python() {
-  local list="nothing is called python" entry
-  if [ ${#found[@]} -gt 0 ]; then
-    list=
-    for entry in "${found[@]}"; do
-      list+="${list:+; }$entry"
-    done
-  fi
-  escape "expected Python 3.$oldest_minor or newer that can make an environment (ensurepip, venv, or uv beside it), found: $list. Add a step before this one: «uses: actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405» with «python-version: '3.12'»; on a machine of your own install python3-venv or uv, or name a Python with the input python."
+  escape "expected Python 3.11 or newer that can make an environment (ensurepip, venv, or uv beside it), found: ${chainloop_found:-nothing is called python}. Add a step before this one: «uses: actions/setup-python@a309ff8b426b58ec0e2a45f0f869d46889d02405» with «python-version: '3.12'»; on a machine of your own install python3-venv or uv, or name a Python with the input python."
   echo "::error title=Chainloop has no Python::$escaped"
   exit 1
 }

@@ -28,6 +28,11 @@ class InstallError(Exception):
         super().__init__(message)
 
 
+def input_named(name: str) -> str:
+    """Return what an input is called in a message of the actions; the other plugins have names of their own."""
+    return f"input {name}"
+
+
 def announce(error: InstallError) -> None:
     """Write an error as an annotation of the job, below what the failed program printed."""
     if error.output:

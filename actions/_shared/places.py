@@ -1,9 +1,16 @@
-"""Where the install keeps things, and how a folder that two jobs make at once becomes whole."""
+"""Where the install keeps things, and how a folder that two jobs make at once becomes whole.
+
+What was made once is run by later jobs without being read again. So it has to be our own user's, and nobody else's to
+change: what is not is left alone, and another folder is used.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from log import InstallError
@@ -20,7 +27,7 @@ def scratch_folder(env: Mapping[str, str]) -> Path:
         from tempfile import gettempdir  # on machines that are no runner's
 
         temp = gettempdir()
-    return _make(Path(temp) / "chainloop")
+    return _own_folder(Path(temp))
 
 
 def kept_folder(env: Mapping[str, str]) -> Path:
@@ -28,7 +35,7 @@ def kept_folder(env: Mapping[str, str]) -> Path:
     cache = env.get("RUNNER_TOOL_CACHE")
     if cache:
         try:
-            folder = _make(Path(cache) / "chainloop")
+            folder = _own_folder(Path(cache))
         except InstallError:
             return scratch_folder(env)
         if os.access(folder, os.W_OK):
@@ -41,17 +48,43 @@ def provide(folder: Path, works: Callable[[Path], bool], fill: Callable[[Path], 
 
     It is filled beside its place and then renamed: of two jobs that do so at the same time the first one wins, and
     nobody sees half of it. One that does not work any more stays, as a job may be running in it; the next name is used.
+    So it is with one that another user owns or may change.
 
     Raises:
         InstallError: it cannot be written, or what `fill` says.
     """
-    for number in range(_MOST_BROKEN):
-        place = folder.with_name(f"{folder.name}-{number}") if number else folder
-        if not place.exists():
+    for place in _names(folder):
+        if not os.path.lexists(place):
             _fill(place, fill)
-        if (place / _COMPLETE).is_file() and works(place):
+        if is_ours(place) and is_ours(place / _COMPLETE) and works(place):
             return place
     raise InstallError(f"{folder} and its {_MOST_BROKEN - 1} successors do not work: remove them from this machine")
+
+
+# Copied into Jenkins' install.py by tests/family/jenkins_render.py.
+# begin ours
+def is_ours(path: Path) -> bool:
+    """Tell whether a file or folder is our own user's, and no other user but root may write to it; no link is.
+
+    Windows says neither by a mode: there everything that exists is.
+    """
+    try:
+        facts = path.lstat()
+    except OSError:
+        return False
+    if sys.platform == "win32":
+        return True
+    else:  # noqa: RET505 - mypy leaves the other system's branch out, and would find lines after it unreachable
+        others = stat.S_IWGRP | stat.S_IWOTH
+        return not stat.S_ISLNK(facts.st_mode) and facts.st_uid == os.geteuid() and not facts.st_mode & others
+
+
+# end ours
+
+
+def _names(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in range(1, _MOST_BROKEN))
 
 
 def _fill(place: Path, fill: Callable[[Path], None]) -> None:
@@ -59,9 +92,10 @@ def _fill(place: Path, fill: Callable[[Path], None]) -> None:
 
     made = place.with_name(f".{place.name}-{os.urandom(4).hex()}")
     try:
-        made.mkdir()
-        fill(made)
-        (made / _COMPLETE).touch()
+        with _nobody_else_writes():
+            made.mkdir()
+            fill(made)
+            (made / _COMPLETE).touch()
         made.rename(place)
     except OSError as error:
         if not (place / _COMPLETE).is_file():  # else another job was first
@@ -70,9 +104,25 @@ def _fill(place: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _make(folder: Path) -> Path:
+@contextmanager
+def _nobody_else_writes() -> Iterator[None]:
+    """Take the right to write from the group and others in all that is made, as some machines give it."""
+    before = os.umask(0o077)
+    os.umask(before | 0o022)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        os.umask(before)
+
+
+def _own_folder(parent: Path) -> Path:
+    """Return our folder in `parent`: the first that is ours of `chainloop`, `chainloop-1` and so on."""
+    try:
+        for folder in _names(parent / "chainloop"):
+            with _nobody_else_writes():
+                folder.mkdir(parents=True, exist_ok=True)
+            if is_ours(folder):
+                return folder
     except OSError as error:
         raise InstallError(f"the folder {folder} cannot be made: {error.strerror or error}") from error
-    return folder
+    raise InstallError(f"{folder} and those before it belong to another user, or others may write to them: remove them")

@@ -126,9 +126,25 @@ INSTALL: tuple[Input, ...] = (
         default=f"v{__version__}",
         plugins=(Plugin.GITLAB, Plugin.JENKINS),
     ),
-    Input("ca-bundle", "CHAINLOOP_CA_BUNDLE", "CA certificates of the network (PEM file), for every connection."),
-    Input("proxy", "CHAINLOOP_PROXY", "Proxy for every connection; empty: the job's HTTPS_PROXY.", secret=True),
-    Input("no-proxy", "CHAINLOOP_NO_PROXY", "Hosts that are reached without it; empty: the job's NO_PROXY."),
+    Input(
+        "ca-bundle",
+        "CHAINLOOP_CA_BUNDLE",
+        "CA certificates of the network, trusted besides the machine's, for every connection: a PEM file, or the PEM "
+        "text.",
+    ),
+    Input(
+        "proxy",
+        "CHAINLOOP_PROXY",
+        "Proxy for every connection, like http://proxy.example.com:3128 (http:// may be left out); empty: the job's "
+        "HTTPS_PROXY.",
+        secret=True,
+    ),
+    Input(
+        "no-proxy",
+        "CHAINLOOP_NO_PROXY",
+        "Hosts that are reached without it, separated by commas: names, domains, host:port, networks; empty: the job's "
+        "NO_PROXY.",
+    ),
 )
 """How the command gets into the job, and through which network."""
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
-from tests.family.marked import fill
+from tests.family.marked import fill, part, without_marks
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "gitlab"
+SCRIPTS = FOLDER / "scripts"
+SHARED = ROOT / "actions" / "_shared"
 REPORTS = "chainloop-report"
 """Where the reports lie in the job's folder: artifacts are named by relative paths."""
 
@@ -109,8 +111,22 @@ def variable_lines(rows: Iterable[Input]) -> list[str]:
 
 def script_lines(name: str) -> list[str]:
     """Render one of our scripts as an entry of `script:`."""
-    text = (FOLDER / "scripts" / f"{name}.sh").read_text(encoding="utf-8")
+    text = without_marks(script(SCRIPTS / f"{name}.sh"))
     return ["- |", *(f"  {line}" if line else "" for line in text.splitlines())]
+
+
+def script(path: Path) -> str:
+    """Return one of our scripts with what it has in common with the other plugins."""
+    shared = {"search": part(SHARED / "find_python.sh", "search"), "network": part(SHARED / "network.py", "network")}
+    return fill(path.read_text(encoding="utf-8"), shared)
+
+
+def functions() -> str:
+    """Return the installer's functions, without the end of the script that calls them."""
+    text, found, _ = script(SCRIPTS / "install.sh").partition("if ! command -v chainloop")
+    if not found:
+        raise ValueError("install.sh does not look for the command any more")
+    return text
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -153,7 +169,8 @@ def rendered() -> dict[Path, str]:
     """Return every file with what it should hold."""
     templates = sorted((FOLDER / "templates").glob("*.yml"))
     files = {**dict.fromkeys(templates, template_parts()), FOLDER / "README.md": readme_parts()}
-    return {path: fill(path.read_text(encoding="utf-8"), parts) for path, parts in files.items()}
+    made = {path: script(path) for path in sorted(SCRIPTS.glob("*.sh"))}
+    return made | {path: fill(path.read_text(encoding="utf-8"), parts) for path, parts in files.items()}
 
 
 def main() -> int:

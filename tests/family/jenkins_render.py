@@ -12,10 +12,12 @@ from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
-from tests.family.marked import fill
+from tests.family.marked import fill, part
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "jenkins"
+RESOURCES = FOLDER / "resources" / "chainloop"
+SHARED = ROOT / "actions" / "_shared"
 
 CREDENTIALS = {
     "token": ("tokenCredentialsId", "CHAINLOOP_JENKINS_TOKEN", "Secret text"),
@@ -84,6 +86,19 @@ def groovy_many() -> list[str]:
     """Render the names of arguments that may be lists or maps."""
     rows = [row for step in STEPS for row in arguments(step)]
     return [f"'{camel(name)}'," for name in dict.fromkeys(row.name for row in rows if row.kind in _MANY)]
+
+
+def names() -> list[str]:
+    """Render what the installer's inputs are called here, for messages of the parts that the plugins share."""
+    rows = [row for row in INSTALL if Plugin.JENKINS in row.plugins]
+    called = {row.name: CREDENTIALS[row.name][0] if row.secret else camel(row.name) for row in rows}
+    return ["ARGUMENTS = {", *(f'    "{name}": "{argument}",' for name, argument in called.items()), "}"]
+
+
+def version() -> list[str]:
+    """Render which version is installed when none is named."""
+    [ref] = [row.default for row in INSTALL if row.name == "source-ref"]
+    return [f'DEFAULT_REF = "{ref}"']
 
 
 def meaning(row: Input) -> str:
@@ -159,6 +174,14 @@ def rendered() -> dict[Path, str]:
     files: dict[Path, Mapping[str, list[str]]] = {
         FOLDER / "vars" / "chainloopArguments.groovy": {"tables": groovy_tables(), "many": groovy_many()},
         FOLDER / "README.md": readme_parts(),
+        FOLDER / "names.py": {"names": names()},
+        RESOURCES / "install.py": {
+            "names": names(),
+            "version": version(),
+            "network": [*part(SHARED / "network.py", "network"), "", ""],
+            "ours": [*part(SHARED / "places.py", "ours"), "", ""],
+        },
+        RESOURCES / "python.sh": {"search": part(SHARED / "find_python.sh", "search")},
         **{FOLDER / "vars" / f"{step}.txt": help_parts(step) for step in STEPS},
     }
     return {path: fill(path.read_text(encoding="utf-8"), parts) for path, parts in files.items()}

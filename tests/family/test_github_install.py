@@ -127,7 +127,7 @@ def test_a_missing_wheel_is_said_with_what_the_installer_printed(installer: Comp
     [
         ("wheels", "nowhere", "input wheels: expected a folder, found none at 'nowhere'"),
         ("package-index", "ftp://x", "input package-index: expected an address that begins with https://"),
-        ("proxy", "proxy:3128", "input proxy: expected an address like http://"),
+        ("proxy", "socks5://proxy:3128", "input proxy: expected an address like http://"),
         ("ca-bundle", "nowhere.pem", "input ca-bundle: 'nowhere.pem' cannot be read"),
     ],
 )

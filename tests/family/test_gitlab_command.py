@@ -111,7 +111,7 @@ def test_an_image_without_python_is_told_what_was_looked_for(image: Image, check
 def test_a_python_that_is_too_old_is_named(image: Image, checkout: Path) -> None:
     old = image.folder / "old" / "python3"
     old.parent.mkdir()
-    old.write_text('#!/bin/sh\n[ "$1" != -V ] || { echo "Python 3.9.2"; exit 0; }\nexit 1\n')
+    old.write_text(f'#!/bin/sh\necho "3.9.2 yes {old}"\n')
     old.chmod(0o755)
 
     done = Image(image.folder, f"{old.parent}:{image.path}", image.shell).run(
@@ -119,14 +119,14 @@ def test_a_python_that_is_too_old_is_named(image: Image, checkout: Path) -> None
     )
 
     assert done.returncode == 1
-    assert "found: python3 is Python 3.9.2;" in done.stderr
+    assert f"found: python3 ({old}) is 3.9.2" in done.stderr
 
 
 def test_a_program_that_is_no_python_is_not_taken_for_one(image: Image, checkout: Path) -> None:
     done = image.run(env={"CHAINLOOP_INSTALL_SOURCE": str(checkout), "CHAINLOOP_INSTALL_PYTHON": "true"})
 
     assert done.returncode == 1
-    assert "found: true is" in done.stderr
+    assert "found: true does not answer as Python 3 does" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_command_is_installed_from_a_folder_without_an_index(image: Image, c
 def python_without_packages(tmp_path: Path) -> str:
     """Return a Python that seems to be one, and makes no environment: what comes before it is looked at."""
     python = tmp_path / "python"
-    python.write_text('#!/bin/sh\n[ "$2" = -c ] && echo True\n')
+    python.write_text(f'#!/bin/sh\n[ "$2" = -c ] && echo "3.12.0 yes {python}"\n')
     python.chmod(0o755)
     return str(python)
 

@@ -7,6 +7,7 @@ left out: a runner reads them, no script of ours.
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 from chainloop_ci.cli.options import Kind
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from tests.family.gitlab import ROOT, Project, install_command, programs_without
-from tests.family.gitlab_render import inputs
+from tests.family.gitlab_render import functions, inputs
 from tests.family.hostile import CANARY_FILE, CANARY_NAME, HOSTILE, LEAST, sample
 
 TEXTS = [
@@ -84,12 +85,14 @@ def test_t01_the_family_has_enough_texts_and_the_template_enough_inputs() -> Non
 
 # --- the installation -------------------------------------------------------------------------------------------------
 
-INSTALL = [row.env for row in inputs() if row.env.startswith("CHAINLOOP_INSTALL_")]
+NAMED_PYTHON = "CHAINLOOP_INSTALL_PYTHON"
+INSTALL = [row.env for row in inputs() if row.env.startswith("CHAINLOOP_INSTALL_") and row.env != NAMED_PYTHON]
 NETWORK = ["CHAINLOOP_PROXY", "CHAINLOOP_NO_PROXY", "CHAINLOOP_CA_BUNDLE"]
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
 STRANGER_PYTHON = """\
 #!/bin/sh
 # What is asked is whether it is a Python that serves.
-[ "$2" != -c ] || echo True
+[ "$2" != -c ] || echo "3.12.0 yes $0"
 case "$2 $3" in
   "-m venv") mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
   "-m pip") printf '%s\\n' "$@" >>"$RECORD" ;;
@@ -141,6 +144,40 @@ def test_t01_no_text_is_run_while_the_command_is_installed(
 
     assert canaries(tmp_path) == []
     assert sum(ran) > len(ran) / 2, "most of the texts came as far as the installed command"
+
+
+@pytest.mark.parametrize("shell", [["sh", "-e"], ["bash", "-eo", "pipefail"]], ids=["sh", "bash"])
+def test_t01_no_text_is_run_while_a_python_of_that_name_is_looked_for(
+    tmp_path: Path, machine: Path, shell: list[str]
+) -> None:
+    for text in (text for text in HOSTILE[::6] if text.strip()):
+        env = {"PATH": str(machine), "HOME": str(tmp_path), NAMED_PYTHON: text}
+
+        done = subprocess.run(
+            [*shell, "-c", f"{functions()}\n(chainloop_find_python) || exit 1; echo found"],
+            cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+        assert (done.returncode, done.stdout) == (1, ""), text
+        assert "is not there" in done.stderr
+    assert canaries(tmp_path) == []
+
+
+@pytest.mark.parametrize("variable", NETWORK)
+def test_t01_no_text_in_a_setting_of_the_network_is_run_or_becomes_a_variable(tmp_path: Path, variable: str) -> None:
+    program = f"{functions()}\nchainloop_python=$1 chainloop_home=$2\n(chainloop_network && env -0) || exit 1"
+    usual = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    for text in (text for text in HOSTILE[::6] if text.strip()):
+        done = subprocess.run(
+            ["sh", "-ec", program, "sh", sys.executable, tmp_path],
+            cwd=tmp_path, env={**usual, variable: text},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+
+        made = {entry.partition(b"=")[0].decode() for entry in done.stdout.split(b"\0") if entry}
+        assert made <= {*usual, variable, "PWD", "OLDPWD", "SHLVL", "_", *PROXY_VARIABLES, "NO_PROXY", "no_proxy"}
+        assert done.returncode in (0, 1)
+    assert canaries(tmp_path) == []
 
 
 # --- the real command -------------------------------------------------------------------------------------------------

@@ -212,6 +212,35 @@ def test_a_branch_is_fetched_each_time(tmp_path: Path, origin: tuple[Path, str])
     assert "git could not fetch sourceRef from source" in second.stderr
 
 
+def test_without_a_ref_the_version_of_the_library_is_taken(tmp_path: Path, origin: tuple[Path, str]) -> None:
+    folder, _ = origin
+
+    refused = install(tmp_path, source=f"file://{folder}")
+    subprocess.run(["git", "-C", folder, "tag", f"v{__version__}"], check=True)
+    found = install(tmp_path, source=f"file://{folder}")
+
+    assert (refused.returncode, found.returncode) == (1, 0), refused.stderr + found.stderr
+    assert "git could not fetch sourceRef from source" in refused.stderr
+
+
+@pytest.mark.parametrize("place", ["the answer", "its folder", "the programs"])
+def test_what_others_may_write_to_is_not_taken_for_an_earlier_build_s(
+    tmp_path: Path, origin: tuple[Path, str], place: str
+) -> None:
+    folder, commit = origin
+    install(tmp_path, source=f"file://{folder}", ref=commit)
+    [answer] = (tmp_path / "home" / ".cache" / "chainloop").glob("at-*")
+    changed = {"the answer": answer, "its folder": answer.parent, "the programs": tmp_path / "programs"}[place]
+    changed.chmod(0o777)
+    shutil.rmtree(folder)
+
+    again = install(tmp_path, source=f"file://{folder}", ref=commit)
+
+    # It would have been fetched again.
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "git could not fetch" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -246,7 +275,7 @@ def test_t01_a_hostile_source_or_ref_runs_nothing(tmp_path: Path, origin: tuple[
 def command(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """Run `chainloop version` as the installed command does."""
     for source in (
-        FOLDER / "command.py",
+        *(FOLDER / name for name in ("command.py", "names.py")),
         *((ROOT / "actions" / "_shared" / f"{n}.py") for n in ("network", "log", "places")),
     ):
         shutil.copy(source, folder)
@@ -267,8 +296,8 @@ def test_the_installed_command_is_that_of_its_copy(tmp_path: Path) -> None:
 
 
 def test_the_installed_command_says_what_is_wrong_with_the_network(tmp_path: Path) -> None:
-    done = command(tmp_path, CHAINLOOP_PROXY="user:canary-of-a-password@proxy")
+    done = command(tmp_path, CHAINLOOP_PROXY="socks5://user:canary-of-a-password@proxy")
 
     assert done.returncode == 1
-    assert "proxy: expected an address" in done.stderr
+    assert "argument proxyCredentialsId: expected an address" in done.stderr
     assert "canary" not in done.stdout + done.stderr
