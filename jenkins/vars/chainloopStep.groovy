@@ -14,13 +14,19 @@ void check(String step, Map given) {
 /** Run `body` where the network, the connection and the command are those of the arguments; no secret is bound. */
 Object around(String step, Map given, Closure body) {
     withEnv(chainloopArguments.environment(['connection', 'install', 'credentials'], given)) {
-        // Not again inside of a step that has done it, unless another source is named.
-        boolean wanted = env.CHAINLOOP_INSTALL_SOURCE && (given.source || !env.CHAINLOOP_JENKINS_PROGRAMS)
+        // Not again inside of a step that has done it on this agent, unless another source is named.
+        String node = "${env.NODE_NAME}".toString()
+        boolean there = env.CHAINLOOP_JENKINS_PROGRAMS && env.CHAINLOOP_JENKINS_NODE == node
+        boolean wanted = env.CHAINLOOP_INSTALL_SOURCE && (given.source || !there)
         if (!wanted) {
             return body()
         }
         String programs = install()
-        withEnv(["PATH+CHAINLOOP=${programs}".toString(), "CHAINLOOP_JENKINS_PROGRAMS=${programs}".toString()]) {
+        withEnv([
+            "PATH+CHAINLOOP=${programs}".toString(),
+            "CHAINLOOP_JENKINS_PROGRAMS=${programs}".toString(),
+            "CHAINLOOP_JENKINS_NODE=${node}".toString(),
+        ]) {
             return body()
         }
     }

@@ -71,6 +71,9 @@ class Build:
     """What the build's result is when the steps ask for it."""
     serializable: bool = True
     files: dict[str, bytes] = field(default_factory=dict)
+    """In the workspace from the beginning."""
+    sources: dict[str, bytes] = field(default_factory=dict)
+    """What `checkout scm` brings into a workspace."""
 
 
 class Controller:
@@ -94,10 +97,12 @@ class Controller:
     def add(self, name: str, build: Build) -> None:
         """Write a build down."""
         folder = self.folder_of(name)
-        for path, content in build.files.items():
-            place = folder / "workspace" / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
+        (folder / "sources").mkdir(parents=True)
+        for where, files in (("workspace", build.files), ("sources", build.sources)):
+            for path, content in files.items():
+                place = folder / where / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
         home = folder / "home"
         home.mkdir(parents=True)
         (folder / "pipeline.groovy").write_text(

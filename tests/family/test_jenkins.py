@@ -15,7 +15,7 @@ from examples.demo.control_plane import ControlPlane
 from tests.family.hostile import CANARY_FILE, sample
 from tests.family.jenkins_builds import ROOT, Build, Controller, Ending, require_libraries
 from tests.family.jenkins_render import CREDENTIALS, arguments, camel, group
-from tests.integration.live import Job, Tenant
+from tests.integration.live import CONTRACT, Job, Tenant
 
 # One worker plays all pipelines.
 pytestmark = [pytest.mark.xdist_group("jenkins"), pytest.mark.real("mvn", "java")]
@@ -88,6 +88,18 @@ BODIES = {
         }
     """,
 }
+DOCUMENTED = {
+    "smallest": (ROOT / "jenkins" / "README.md", "## The smallest pipeline"),
+    "several-agents": (ROOT / "docs" / "many-jobs.md", "## Jenkins"),
+}
+"""Pipelines as readers copy them: the first one after a heading."""
+MAKEFILE = b"all:\n\tmkdir -p out && echo built in $$NODE_NAME > out/app\n"
+CONTRACTS = {
+    "smallest": CONTRACT.replace("    - name: version\n      type: STRING\n", ""),
+    "several-agents": CONTRACT.replace(
+        "    - name: version\n      type: STRING\n", "    - name: binary-arm64\n      type: ARTIFACT\n"
+    ).replace("name: binary\n", "name: binary-amd64\n"),
+}
 FACTS: Mapping[str, Mapping[str, Any]] = {
     "with-unstable": {"result": "UNSTABLE"},
     "attest-after-failure": {"result": "FAILURE"},
@@ -120,9 +132,11 @@ def played(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
     require_libraries()
     controller = Controller(tmp_path_factory.mktemp("jenkins"))
     jobs = {}
-    for name, body in {**BODIES, "example": _example()}.items():
+    documented = {name: _documented(*place, control_plane.url) for name, place in DOCUMENTED.items()}
+    for name, body in {**BODIES, "example": _example(), **documented}.items():
         place = tmp_path_factory.mktemp("tenant")
-        jobs[name] = Tenant(control_plane.url, control_plane.token_file.read_text().strip(), place).job()
+        tenant = Tenant(control_plane.url, control_plane.token_file.read_text().strip(), place)
+        jobs[name] = tenant.job(CONTRACTS.get(name, CONTRACT))
         build = Build(body, **FACTS.get(name, {}))
         build.credentials = {
             "chainloop-token": {"kind": "string", "value": jobs[name].token},
@@ -143,10 +157,23 @@ def _example() -> str:
     return text.split("node {\n", 1)[1].rsplit("}", 1)[0]
 
 
+def _documented(page: Path, heading: str, url: str) -> str:
+    """Return a pipeline of a page; replaced is what a reader replaces, the two addresses."""
+    section = page.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
+    text = section.split("```groovy\n", 1)[1].split("```", 1)[0].split("\nnode {", 1)[1].rsplit("}", 1)[0]
+    for address, replaced in (("https://github.com/acme/chainloop.git", ROOT), ("https://chainloop.example.com", url)):
+        assert text.count(f"'{address}'") == 1, page
+        text = text.replace(f"'{address}'", f"'{replaced}'")
+    return text
+
+
 def _equip(name: str, build: Build, controller: Controller, wheels: Path) -> None:
     if name in ("without-command", "without-python", "hostile-install"):
         build.env["PATH"] = controller.system
-    if name == "install":
+    if name in DOCUMENTED:
+        del build.env["CHAINLOOP_CONTROL_PLANE_API"]  # the pipeline says it
+        build.sources["Makefile"] = MAKEFILE
+    if name in ("install", *DOCUMENTED):
         python = {"CHAINLOOP_INSTALL_PYTHON": sys.executable, "CHAINLOOP_INSTALL_WHEELS": str(wheels)}
         build.env |= {"PATH": controller.system, **python}
     if name == "fork":
@@ -192,12 +219,21 @@ def test_a_failed_build_is_not_attested_by_a_step_after_it(played: Played) -> No
     assert played.run("attest-after-failure")["state"] == "error"
 
 
-@pytest.mark.parametrize("name", ["with", "with-remote", "example", "install"])
+@pytest.mark.parametrize("name", ["with", "with-remote", "example", "install", *DOCUMENTED])
 def test_the_end_of_a_pipeline_is_a_stored_attestation(played: Played, name: str) -> None:
     ending = played.endings[name]
 
     assert ending.result == "SUCCESS", ending.trace + ending.log
     assert played.run(name)["state"] == "success"
+
+
+def test_parallel_branches_on_several_agents_add_to_one_attestation(played: Played) -> None:
+    agents = played.endings["several-agents"].workspace.parent / "agents"
+
+    # Each agent has its own copy of the command, and its own file.
+    for name in ("amd64", "arm64"):
+        assert list((agents / name / "home" / ".cache" / "chainloop").glob("programs-*"))
+        assert (agents / name / "workspace" / "out" / "app").read_text() == f"built in {name}\n"
 
 
 @pytest.mark.parametrize(
@@ -364,4 +400,4 @@ def test_what_cannot_be_kept_over_a_restart_is_found(played: Played) -> None:
 
 
 def test_every_pipeline_was_played(played: Played) -> None:
-    assert set(played.endings) == {*BODIES, "example"}
+    assert set(played.endings) == {*BODIES, "example", *DOCUMENTED}

@@ -1,6 +1,7 @@
 package chainloop
 
 import com.lesfurets.jenkins.unit.PipelineTestHelper
+import groovy.io.FileType
 import hudson.AbortException
 import org.jenkinsci.plugins.workflow.steps.FlowInterruptedException
 
@@ -14,24 +15,22 @@ class Agent {
     final StringBuilder log = new StringBuilder()
     private final Map facts
     private final PipelineTestHelper helper
-    private final File workspace
-    private final File temporary
+    private final File folder
+    private File workspace
+    private File temporary
 
     Agent(File folder, Map facts, PipelineTestHelper helper) {
         this.facts = facts
         this.helper = helper
-        workspace = new File(folder, 'workspace')
-        temporary = new File(folder, 'workspace@tmp')
-        workspace.mkdirs()
-        temporary.mkdirs()
+        this.folder = folder
         env.putAll((Map<String, String>) facts.env)
-        env.WORKSPACE = workspace.path
-        env.WORKSPACE_TMP = temporary.path
+        env.putAll(enter(folder))
     }
 
     void registerSteps() {
         helper.registerAllowedMethod('node', [Closure]) { Closure body -> helper.callClosure(body) }
-        helper.registerAllowedMethod('node', [String, Closure]) { String label, Closure body -> helper.callClosure(body) }
+        helper.registerAllowedMethod('node', [String, Closure]) { String label, Closure body -> elsewhere(label, body) }
+        helper.registerAllowedMethod('checkout', [Map]) { Map scm -> checkout() }
         helper.registerAllowedMethod('stage', [String, Closure]) { String name, Closure body -> helper.callClosure(body) }
         helper.registerAllowedMethod('echo', [String]) { String text -> log.append(text).append('\n') }
         helper.registerAllowedMethod('error', [String]) { String text -> throw new AbortException(text) }
@@ -44,6 +43,35 @@ class Agent {
         registerFiles()
         registerScripts()
         registerEnvironment()
+    }
+
+    /** Take a workspace, and return what a build's environment says of it. */
+    private Map<String, String> enter(File place) {
+        workspace = new File(place, 'workspace')
+        temporary = new File(place, 'workspace@tmp')
+        workspace.mkdirs()
+        temporary.mkdirs()
+        return [WORKSPACE: workspace.path, WORKSPACE_TMP: temporary.path]
+    }
+
+    /** Run on another agent: its files are its own, and so is its user's home. */
+    private Object elsewhere(String label, Closure body) {
+        List<File> before = [workspace, temporary]
+        File place = new File(folder, "agents/${label}")
+        try {
+            return within(enter(place) + [NODE_NAME: label, HOME: new File(place, 'home').path], body)
+        } finally {
+            (workspace, temporary) = before
+        }
+    }
+
+    private void checkout() {
+        File sources = new File(folder, 'sources')
+        sources.eachFileRecurse(FileType.FILES) { File source ->
+            File target = new File(workspace, sources.toPath().relativize(source.toPath()).toString())
+            target.parentFile.mkdirs()
+            target.bytes = source.bytes
+        }
     }
 
     private void registerFiles() {

@@ -42,6 +42,7 @@ class PipelinesTest extends BasePipelineTestCPS {
         Agent agent = new Agent(folder, facts, helper)
         binding.setVariable('env', agent.env)
         binding.setVariable('params', facts.params)
+        binding.setVariable('scm', [:])
         binding.setVariable('currentBuild', [currentResult: facts.result ?: 'SUCCESS'])
         agent.registerSteps()
         loadLibrary()
