@@ -223,6 +223,27 @@ def test_without_a_ref_the_version_of_the_library_is_taken(tmp_path: Path, origi
     assert "git could not fetch sourceRef from source" in refused.stderr
 
 
+def test_a_python_that_is_named_on_windows_is_started_once(tmp_path: Path) -> None:
+    # As Windows has it: the launcher is no path of the Python that it starts.
+    launcher = tmp_path / "launcher"
+    launcher.write_text(f'#!/bin/sh\necho "${{CHAINLOOP_INSTALL_PYTHON-none}}" >told\nexec {sys.executable} "$@"\n')
+    launcher.chmod(0o755)
+    program = "import runpy, sys; sys.platform = 'win32'; runpy.run_path(sys.argv[1], run_name='__main__')"
+
+    done, refused = (
+        subprocess.run(
+            [sys.executable, "-I", "-c", program, RESOURCES / "install.py"],
+            cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "CHAINLOOP_INSTALL_PYTHON": str(python)},
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+        for python in (launcher, tmp_path / "nowhere")
+    )  # fmt: skip
+
+    assert (tmp_path / "told").read_text() == "none\n", "it would start the launcher again, and that it"
+    assert (done.returncode, "source is required" in done.stderr) == (1, True), done.stderr
+    assert (refused.returncode, "the argument python names no program" in refused.stderr) == (1, True), refused.stderr
+
+
 @pytest.mark.parametrize("place", ["the answer", "its folder", "the programs"])
 def test_what_others_may_write_to_is_not_taken_for_an_earlier_build_s(
     tmp_path: Path, origin: tuple[Path, str], place: str

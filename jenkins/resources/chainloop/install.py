@@ -41,9 +41,9 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def main() -> None:
     """Print the folder of the command of CHAINLOOP_INSTALL_SOURCE at CHAINLOOP_INSTALL_REF."""
-    wanted = os.environ.get("CHAINLOOP_INSTALL_PYTHON")
-    if os.name == "nt" and wanted and Path(wanted).resolve() != Path(sys.executable).resolve():
-        sys.exit(subprocess.run([wanted, "-I", "-B", "-X", "utf8", __file__], check=False).returncode)
+    wanted = os.environ.pop("CHAINLOOP_INSTALL_PYTHON", "")
+    if sys.platform == "win32" and wanted:
+        become(wanted)
     if sys.version_info < OLDEST:
         fail(f"expected Python 3.11 or newer, found {sys.version.split()[0]}: name one with the argument python")
     source = os.environ.get("CHAINLOOP_INSTALL_SOURCE", "")
@@ -63,6 +63,17 @@ def main() -> None:
     if kept:
         keep(kept, programs)
     print(programs)
+
+
+def become(python: str) -> NoReturn:
+    """Go on with the Python that was named; elsewhere than on Windows the shell has looked for it.
+
+    The variable is gone by then: a launcher starts a Python of another name, which would start the launcher again.
+    """
+    try:
+        sys.exit(subprocess.run([python, "-I", "-B", "-X", "utf8", __file__], check=False).returncode)
+    except (OSError, ValueError):
+        fail(f"the argument python names no program that can be started: {python[:200]!r}")
 
 
 def is_folder(text: str) -> bool:
