@@ -289,7 +289,7 @@ class LocalState:
                 if time.monotonic() >= deadline:
                     raise StateLockedError(
                         f"another process works on {self.path} for more than {self._lock_timeout_seconds:g} s",
-                        hint="wait for the other `chainloop attestation` commands of this job, then try again",
+                        hint="wait until the others that craft in this job have ended, then try again",
                     )
                 time.sleep(_POLL_SECONDS)
         return descriptor

@@ -26,7 +26,7 @@ def main() -> NoReturn:
     for secret in secrets_of(os.environ):
         mask(secret)
     try:
-        env = {**os.environ, **network_variables(os.environ)}
+        env = {**os.environ, **network_variables(os.environ), "CHAINLOOP_PLUGIN": "github"}
         python = provide_environment(checkout / "requirements" / "client.txt", env)
         payload = provide_payload(checkout, env)
     except InstallError as error:

@@ -36,7 +36,8 @@ class AttestationCommand(Command):
     ) -> click.Context:
         """Read the command line, and let the world know what kind of command it is before that can fail."""
         if parent is not None:
-            parent.find_root().obj.crafts = self.name in CRAFTING
+            world: World = parent.find_root().obj
+            world.command, world.crafts = self.name or "", self.name in CRAFTING
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -50,7 +51,7 @@ class AttestationCommand(Command):
         if self.name in REPORTED:
             world.begin_report(self.name, self._typed_secrets(ctx))
         if self.name in CRAFTING:
-            world.require_policy()
+            world.take_policy()
         if self.name in _GRACEFUL:
             world.ends_gracefully = world.switch("graceful_exit")
         elif world.given.get("graceful_exit"):
@@ -146,12 +147,14 @@ def status(world: World, full: bool) -> None:
 
 
 @attestation.command("push", cls=AttestationCommand)
-@click.pass_obj
-def push(world: World, /, **options: Any) -> None:
+@click.pass_context
+def push(ctx: click.Context, /, **options: Any) -> None:
     """Sign the attestation and store it on the control plane."""
     from chainloop_ci.cli.attestation_push import run_push
 
-    run_push(world, **options)
+    if options["resume"]:
+        _require_alone(ctx)
+    run_push(ctx.obj, **options)
 
 
 @attestation.command("reset", cls=AttestationCommand)
@@ -179,6 +182,29 @@ def describe(world: World, bundle: str) -> None:
     from chainloop_ci.cli.attestation_describe import run_describe
 
     run_describe(world, bundle)
+
+
+_NOT_BESIDE_RESUME = ("annotations", "job_status", "attestation_id", "sealed_handle")
+
+
+def _require_alone(ctx: click.Context) -> None:
+    """Check that nothing stands beside `--resume` that could not be obeyed; a variable may be for other attestations.
+
+    Raises:
+        UsageError: with every option that was typed.
+    """
+    typed = [
+        parameter.entry.flags[0]
+        for parameter in ctx.command.params
+        if isinstance(parameter, TableOption)
+        and parameter.entry.name in _NOT_BESIDE_RESUME
+        and ctx.get_parameter_source(parameter.entry.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if typed:
+        raise UsageError(
+            f"{', '.join(typed)}: given beside --resume, whose file is signed already and says which run is meant",
+            hint=f"leave {' and '.join(typed)} out",
+        )
 
 
 def _show(world: World, state: CraftingState, *, full: bool) -> None:

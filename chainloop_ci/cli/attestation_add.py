@@ -94,7 +94,7 @@ def registry_credentials(
     missing = [flag for flag, text in given.items() if not text]
     if missing:
         raise UsageError(
-            f"credentials of a registry are given in part: {', '.join(missing)} missing",
+            f"{', '.join(missing)}: missing, and the other credentials of the registry are given",
             hint="give all three, or none to use the docker configuration",
         )
     return None if is_without_secrets(world) else RegistryCredentials(server or "", username or "", password or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from chainloop_ci.cli.attestation_add import make_add, registry_credentials
@@ -12,7 +12,6 @@ from chainloop_ci.cli.attestation_push import load_signer, make_push, show_dry, 
 from chainloop_ci.cli.attestation_reset import (
     JobEnd,
     end_run,
-    end_unmet,
     end_with_job,
     has_attestation,
     parse_job_status,
@@ -26,6 +25,7 @@ from chainloop_ci.crafting.content import ContentReader
 from chainloop_ci.crafting.craft import Craft, CraftRequest
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.push import DryPush
+from chainloop_ci.crafting.reset import AGAIN, end_unmet
 from chainloop_ci.errors import AttestationRefusedError
 
 
@@ -69,7 +69,7 @@ def run_craft(
         _craft(world, request, project, key, bundle, job_index)
     except AttestationRefusedError as error:
         if job_status:
-            end_unmet(world, error)
+            end_unmet(error, partial(end_run, world), world.reporter)
         raise
 
 
@@ -87,14 +87,14 @@ def _craft(
         add=make_add(world, ContentReader(world, world)),
         add_listed=make_add(world, ContentReader(files, files)),
         push=push,
-        end=lambda trigger, reason: end_run(world, trigger, reason),
+        end=partial(end_run, world),
         on_phase=world.output.phase,
         load_signer=signer,
         report=world.reporter,
     )
     made = craft(request)
     if isinstance(made, DryPush):
-        show_dry(world, made)
+        show_dry(world, made, hint=AGAIN)
     else:
         show_pushed(world, push, made)
 

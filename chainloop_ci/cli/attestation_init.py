@@ -51,7 +51,9 @@ def run_init(
         return None
     state = begin(world, request, job_index)
     if not state.dry_run and world.settings().signing_key is None:
-        world.output.info("no signing key is known yet: push will need --key or CHAINLOOP_SIGNING_KEY")
+        world.output.info(
+            "no signing key is known yet, and push needs one", fix="--key (CHAINLOOP_SIGNING_KEY) names it"
+        )
     return state
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from chainloop_ci.cli.attestation_reset import JobEnd, end_unmet, end_with_job, parse_job_status
+from chainloop_ci.cli.attestation_reset import JobEnd, end_run, end_with_job, parse_job_status
 from chainloop_ci.cli.builder import builder_id
 from chainloop_ci.cli.bundle_file import BundleFile
 from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
@@ -16,7 +17,8 @@ from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
-from chainloop_ci.crafting.status import get_status, require_compliant
+from chainloop_ci.crafting.reset import end_unmet
+from chainloop_ci.crafting.status import THEN_PUSH, get_status, require_compliant
 from chainloop_ci.errors import AttestationRefusedError, ContractNotMetError, SigningKeyMissingError
 
 
@@ -36,6 +38,9 @@ def run_push(
     run ends with it.
     """
     if resume:
+        if annotations:
+            # Their variable may be for the job's other attestations; whoever typed them was refused.
+            world.output.warning("the annotations given now are not used: what was kept is signed already")
         _run_resume(world, resume, key, bundle)
         return
     end = parse_job_status(job_status)
@@ -52,7 +57,7 @@ def run_push(
         pushed = push(given)
     except (ContractNotMetError, AttestationRefusedError) as error:
         if job_status:
-            end_unmet(world, error)
+            end_unmet(error, partial(end_run, world), world.reporter)
         raise
     show_pushed(world, push, pushed)
 
@@ -150,8 +155,8 @@ def _prompt(world: World) -> Callable[[], str] | None:
     return ask
 
 
-def show_dry(world: World, dry: DryPush) -> None:
-    """Print the statement that would be signed.
+def show_dry(world: World, dry: DryPush, *, hint: str = THEN_PUSH) -> None:
+    """Print the statement that would be signed; `hint` says what to do when it is not complete.
 
     Raises:
         ContractNotMetError: it is not complete.
@@ -164,7 +169,7 @@ def show_dry(world: World, dry: DryPush) -> None:
     else:
         world.output.document(statement)
     # Design decision 19: the statement is shown whatever is missing, and the status says that it is not complete.
-    require_compliant(dry.state)
+    require_compliant(dry.state, hint=hint)
     world.output.info("Dry run: nothing was signed and nothing was sent; the attestation stays here")
 
 

@@ -8,13 +8,7 @@ from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.cli.unreachable import clear_pending
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.reset import Forgotten, Reset
-from chainloop_ci.errors import (
-    AttestationRefusedError,
-    ChainloopError,
-    ContractNotMetError,
-    StateBrokenError,
-    UsageError,
-)
+from chainloop_ci.errors import StateBrokenError, UsageError
 
 
 def run_reset(world: World, *, trigger: str, reason: str | None, force: bool) -> None:
@@ -84,16 +78,6 @@ def end_with_job(world: World, end: JobEnd) -> None:
         return
     trigger = _TRIGGERS[end]
     _show(world, end_run(world, trigger, f"the job {end}"), trigger)
-
-
-def end_unmet(world: World, error: ContractNotMetError | AttestationRefusedError) -> None:
-    """End the run of a job in its last step, whose attestation the contract or the control plane does not take."""
-    error.hint = "mend what is listed and run the job again; it begins a new attestation"
-    try:
-        end_run(world, CancelTrigger.FAILURE, error.message)
-    except ChainloopError as untold:
-        # The reason why the job fails is told, whatever becomes of the run.
-        world.output.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
 
 
 def has_attestation(world: World) -> bool:

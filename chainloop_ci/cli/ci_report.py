@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from chainloop_ci.cli.dialect import Dialect
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from chainloop_ci.cli.report_facts import Told, make_report
 from chainloop_ci.cli.report_files import append, replace, size_of
@@ -40,12 +41,6 @@ TEKTON_RESULT = "attestation-report"
 
 _BEGINNING = ("craft", "init")
 """Commands that know no attestation before they have begun one: what lies there of another one is not theirs."""
-_HOW_TO_ADD = {
-    RunnerType.GITHUB_ACTION: "add the line `{name}={value}` under `materials:` of this step",
-    RunnerType.GITLAB_PIPELINE: "add the line `{name}={value}` to the input `materials`",
-    RunnerType.JENKINS_JOB: "add `{name}={value}` to the argument `materials`",
-}
-_STEP_TO_ADD = "add a step that uses `actions/add`, with `{{name: {name}, value: {value}}}`"
 _WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "WORKSPACE")
 
 
@@ -70,6 +65,7 @@ class CiReport:
         self._error_status = 0
         self._goes_on = ""
         self._tolerated = False
+        self._queued = ""
         self._warnings: list[str] = []
         self.contract: ContractFile | None = None
         """The contract that lies in the checkout, if one was named."""
@@ -120,7 +116,7 @@ class CiReport:
 
     def note_queued(self, path: str) -> None:
         """Take notice that the attestation was signed and is kept in a file, for `push --resume`."""
-        self.bundle = path
+        self.bundle = self._queued = path
         self.outputs |= {"state": "queued", "bundle-path": self._bundle_path()}
 
     def note_error(self, error: ChainloopError, status: int) -> None:
@@ -158,7 +154,8 @@ class CiReport:
             self._try("the report files", lambda: self._write_folder(report))
             self._try("the result of the task", lambda: self._write_result(report))
         if is_news or report.outputs["state"]:
-            self._try("the outputs", lambda: self._give_outputs(report))
+            self._try("the outputs", lambda: self._append_outputs(report))
+            self._try("the outputs' file", lambda: self._write_outputs(report))
         if self.is_github:
             # Last: they say too what could not be written.
             warned = make_report(self._told(status))
@@ -177,9 +174,10 @@ class CiReport:
             run_state=self._run_state,
             pushed=self._pushed,
             bundle=self._bundle_path(),
+            queued=self._queued,
+            notice=self._notice(),
             place=self._places(),
-            how_to_add=self._how_to_add(),
-            step_to_add=self._step_to_add(),
+            dialect=self._world.dialect or Dialect(command=self._command),
             warnings=tuple(self._warnings),
             outputs=self.outputs,
         )
@@ -190,10 +188,20 @@ class CiReport:
         except OSError as error:
             self._world.output.warning(f"{what} could not be written", reason=error.strerror or str(error))
 
-    def _give_outputs(self, report: Report) -> None:
+    def _notice(self) -> str:
+        """Return why nothing is stored of a job that nobody told to make a dry run."""
+        if self._pushed or (self._state and not self._state.dry_run):
+            return ""
+        from chainloop_ci.cli.standing import explain
+
+        return explain(self._world)
+
+    def _append_outputs(self, report: Report) -> None:
         path = self._world.env.get("GITHUB_OUTPUT")
         if self.is_github and path:
             append(Path(path), render_outputs(report.outputs, self._world.new_word))
+
+    def _write_outputs(self, report: Report) -> None:
         if folder := self._folder():
             from chainloop_ci.reports.dotenv import render_dotenv
 
@@ -228,16 +236,6 @@ class CiReport:
     def _bundle_path(self) -> str:
         # Another step on GitHub may work in another folder; elsewhere a path from the job's own folder travels better.
         return str(self._world.cwd / self.bundle) if self.bundle and self.is_github else self.bundle
-
-    def _how_to_add(self) -> str:
-        # Plugins set the variable also when the input is empty.
-        if "CHAINLOOP_MATERIALS" not in self._world.env:
-            return "add `--material {name}={value}` to the command"
-        return _HOW_TO_ADD.get(self._runner, "add the line `{name}={value}` to the variable CHAINLOOP_MATERIALS")
-
-    def _step_to_add(self) -> str:
-        # Our actions set the variable, and put no command onto the PATH of the job's other steps.
-        return _STEP_TO_ADD if self.is_github and "CHAINLOOP_INSTALL_PYTHON" in self._world.env else ""
 
     def _places(self) -> dict[str, tuple[str, int | None]]:
         """Return where people look: the lines of a contract that lies in the checkout, else the workflow's file."""

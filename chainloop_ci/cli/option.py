@@ -21,6 +21,16 @@ class Kind(StrEnum):
     """May be given several times. Its variable holds one in each line."""
 
 
+class OnUnreachable(StrEnum):
+    """What a job does when the control plane does not answer."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    """It goes on, and nothing is attested."""
+    QUEUE = "queue"
+    """It goes on, and what is signed is kept for later (R20)."""
+
+
 @record
 class Option:
     """One option of the command line."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.cli.option import Kind as Kind
+from chainloop_ci.cli.option import OnUnreachable as OnUnreachable
 from chainloop_ci.cli.option import Option as Option
 
 GLOBAL: tuple[Option, ...] = (
@@ -82,8 +83,8 @@ ATTESTATION: tuple[Option, ...] = (
         "When the control plane does not answer: fail, warn (end with 0), or queue (keep the signed attestation for "
         "`push --resume`).",
         Kind.CHOICE,
-        choices=("fail", "warn", "queue"),
-        default="fail",
+        choices=tuple(word.value for word in OnUnreachable),
+        default=OnUnreachable.FAIL.value,
         env="CHAINLOOP_ON_UNREACHABLE",
     ),
     Option(
@@ -384,6 +385,8 @@ SIGNING_PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - its nam
 """Password of the signing key; there is no option for it: command lines are readable by others."""
 SIGNING_PASSWORD_FILE_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD_FILE"  # noqa: S105
 """File that holds it."""
+PLUGIN_VARIABLE = "CHAINLOOP_PLUGIN"
+"""Which of our plugins runs the command (`plugin_inputs.Plugin`): each sets it, and is answered in its own words."""
 
 
 def find_option(name: str) -> Option:

@@ -17,6 +17,7 @@ from chainloop_ci.errors import ChainloopError, Finding, OutputUnwritableError
 from chainloop_ci.escaping import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
+    from chainloop_ci.cli.dialect import Dialect
     from chainloop_ci.cli.table import Table
 
 _COLOURS = {"INF": "32", "WRN": "33", "ERR": "31", "DBG": "90"}
@@ -30,8 +31,16 @@ class Output:
     """
 
     def __init__(
-        self, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], *, as_json: bool = False, debug: bool = False
+        self,
+        stdout: TextIO,
+        stderr: TextIO,
+        env: Mapping[str, str],
+        *,
+        as_json: bool = False,
+        debug: bool = False,
+        dialect: Callable[[], Dialect | None] = lambda: None,
     ) -> None:
+        """`dialect` returns how log lines are worded in this job; None: as they come."""
         self.stdout = stdout
         self.stderr = stderr
         self.as_json = as_json
@@ -41,6 +50,7 @@ class Output:
         """Called with each warning as one harmless line, without its level."""
         self.on_phase: Callable[[str], None] = lambda title: None
         """Called with the title of each part of the log that may be folded away, and with nothing at its end."""
+        self._find_dialect = dialect
         self._env = env
         self._debug = debug
         self._colour = stderr.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
@@ -83,10 +93,11 @@ class Output:
 
     def info(self, message: str, **facts: object) -> None:
         """Say what happened."""
-        self._log("INF", message, facts)
+        self._log("INF", *self._worded(message, facts))
 
     def warning(self, message: str, **facts: object) -> None:
         """Say what the user should look at."""
+        message, facts = self._worded(message, facts)
         self.on_warning(_line_of(message, facts))
         self._log("WRN", message, facts)
 
@@ -109,7 +120,9 @@ class Output:
         `level` is WRN where it does not count as an error.
         """
         self.on_phase("")
-        self._log(level, error.message, {})
+        dialect = self._find_dialect()
+        advice = dialect.advice if dialect else str
+        self._log(level, dialect.message(error.message, error.code) if dialect else error.message, {})
         hints = {error.hint}
         # A single finding often stands in the message already; the same advice is given once.
         is_told = len(error.findings) == 1 and error.findings[0].message in error.message
@@ -118,9 +131,9 @@ class Output:
                 self._line(f"  - {finding}")
             if finding.hint and finding.hint not in hints:
                 hints.add(finding.hint)
-                self._line(f"    hint: {finding.hint}")
+                self._line(f"    hint: {advice(finding.hint)}")
         if error.hint:
-            self._line(f"hint: {error.hint}")
+            self._line(f"hint: {advice(error.hint)}")
         self._trace(error, status)
         if self.as_json and not self.has_result:
             with suppress(OutputUnwritableError):  # it stands on stderr already
@@ -137,6 +150,12 @@ class Output:
             reason = {"reason": cause.strerror} if isinstance(cause, OSError) and cause.strerror else {}
             self.debug("caused by", type=type(cause).__name__, **reason, at=_place_of(cause))
             cause = cause.__cause__ or cause.__context__
+
+    def _worded(self, message: str, facts: dict[str, object]) -> tuple[str, dict[str, object]]:
+        dialect = self._find_dialect()
+        if dialect is None:
+            return message, facts
+        return dialect.message(message), {name: dialect.fact(name, fact) for name, fact in facts.items()}
 
     def _log(self, level: str, message: str, facts: Mapping[str, object]) -> None:
         head = f"\x1b[{_COLOURS[level]}m{level}\x1b[0m" if self._colour else level

@@ -8,6 +8,7 @@ are read by the plugin's own scripts. Names are kebab-case; Jenkins writes them 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from chainloop_ci import __version__
@@ -160,3 +161,58 @@ OUTPUTS: tuple[Output, ...] = (
     Output("missing-materials", "Names of the required materials that are missing, as a JSON list."),
 )
 """What every step gives, as far as it is known then."""
+
+# --- what each plugin makes of them ----------------------------------------------------------------------------------
+
+SAID_BY_THE_TEMPLATE = frozenset({"job-status", "job-workflow"})
+"""Options that are no inputs on GitLab: the template's own scripts say the one, GitHub alone has the other."""
+SAID_BY_CREDENTIALS = frozenset({"registry-username"})
+"""Options that are no arguments on Jenkins, since they come with a credential."""
+SAID_BY_THE_STEP = frozenset({"job-status", "attestation-id", "sealed-handle", "resume"})
+"""Options of `push` that `withChainloop` says itself, and the one for an attestation that is over."""
+
+JENKINS_STEPS: Mapping[str, tuple[str, ...]] = {
+    "chainloopAttest": ("connection", "install", "craft"),
+    "withChainloop": ("connection", "install", "init", "push"),
+    "chainloopAdd": ("connection", "install", "add"),
+    "chainloopInstall": ("install",),
+}
+"""The steps of Jenkins and the groups of arguments that they take: the two tables above, and commands."""
+JENKINS_CREDENTIALS: Mapping[str, tuple[str, str, str]] = {
+    "token": ("tokenCredentialsId", "CHAINLOOP_JENKINS_TOKEN", "Secret text"),
+    "key": ("keyCredentialsId", "CHAINLOOP_JENKINS_KEY", "Secret file"),
+    "key-password": ("keyPasswordCredentialsId", "CHAINLOOP_JENKINS_KEY_PASSWORD", "Secret text"),
+    "registry-password": ("registryCredentialsId", "CHAINLOOP_JENKINS_REGISTRY", "Username with password"),
+    "proxy": ("proxyCredentialsId", "CHAINLOOP_JENKINS_PROXY", "Secret text"),
+}
+"""For each secret input the argument that names a credential, the variable that carries its id, and the kind."""
+
+
+def camel(name: str) -> str:
+    """Return the name of an argument of Jenkins: `contractRevision`."""
+    first, *others = name.split("-")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def github_inputs(command: str) -> tuple[Input, ...]:
+    """Return the inputs of the action that runs a command: its own first."""
+    return _of(Plugin.GITHUB, (*step_inputs(command), *CONNECTION, *INSTALL))
+
+
+def gitlab_inputs(*commands: str) -> tuple[Input, ...]:
+    """Return what a template hands over, by default that of `craft`; the secrets of these are variables, no inputs."""
+    steps = (row for command in commands or ("craft",) for row in step_inputs(command))
+    # Two commands may share an option.
+    rows = {row.name: row for row in _of(Plugin.GITLAB, (*CONNECTION, *steps, *INSTALL))}
+    return tuple(row for row in rows.values() if row.name not in SAID_BY_THE_TEMPLATE)
+
+
+def jenkins_inputs(group: str) -> tuple[Input, ...]:
+    """Return the inputs of a group of `JENKINS_STEPS`; the secrets of these are credentials, no arguments."""
+    rows = {"connection": CONNECTION, "install": INSTALL}.get(group) or step_inputs(group)
+    said = SAID_BY_CREDENTIALS | (SAID_BY_THE_STEP if group == "push" else frozenset())
+    return tuple(row for row in _of(Plugin.JENKINS, rows) if row.name not in said)
+
+
+def _of(plugin: Plugin, rows: tuple[Input, ...]) -> tuple[Input, ...]:
+    return tuple(row for row in rows if plugin in row.plugins)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from chainloop_ci.attestation.state import CraftingState
-from chainloop_ci.cli.exit_codes import CONTRACT_NOT_MET, FAILURE, MEANINGS, UNREACHABLE
+from chainloop_ci.cli.dialect import Dialect
+from chainloop_ci.cli.exit_codes import CONTRACT_NOT_MET, FAILURE, MEANINGS, UNREACHABLE, USAGE
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
-from chainloop_ci.contract.compliance import placeholder
 from chainloop_ci.contract.types import Contract, ContractMaterial
 from chainloop_ci.crafting.push import Pushed
 from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus, get_status
@@ -40,12 +40,14 @@ class Told:
     pushed: Pushed | None = None
     bundle: str = ""
     """Where the bundle was asked for."""
+    queued: str = ""
+    """The file that the signed attestation is kept in, since the control plane did not answer."""
+    notice: str = ""
+    """Why nothing is stored though nothing failed, when `queued` does not say it."""
     place: Mapping[str, tuple[str, int | None]] = field(default_factory=dict)
     """File and line of what a finding's path names; the empty path: where to look otherwise."""
-    how_to_add: str = "add `--material {name}={value}` to the command"
-    """What to type for a material that `craft` misses."""
-    step_to_add: str = ""
-    """The same where each command is a step of its own; empty: there the finding's command can be typed."""
+    dialect: Dialect = Dialect()
+    """How the job words it."""
     warnings: tuple[str, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
     """Outputs that a command knows better than what is made of the above."""
@@ -72,6 +74,7 @@ def make_report(told: Told) -> Report:
         failed=told.error is not None or told.was_interrupted,
         tolerated=told.tolerated,
         advice=_advice(told),
+        notice=f"Its file is `{told.queued}`: {told.dialect.keeping(told.queued)}." if told.queued else told.notice,
         workflow=pin.name if pin else "",
         project=pin.project if pin else "",
         facts=_facts(told, status) if status else (),
@@ -87,7 +90,7 @@ def make_report(told: Told) -> Report:
 def _advice(told: Told) -> str:
     # Without findings the error is the problem, and has its hint with it.
     hint = told.error.hint if told.error and told.error.findings else None
-    return " ".join(filter(None, (hint and _sentence(hint), told.goes_on)))
+    return told.dialect.advice(" ".join(filter(None, (hint and _sentence(hint), told.goes_on))))
 
 
 def make_outputs(told: Told, status: AttestationStatus | None) -> dict[str, str]:
@@ -148,15 +151,22 @@ def _missing_names(state: CraftingState) -> list[str]:
 
 def _verdict(told: Told, status: AttestationStatus | None) -> str:
     if told.error:
-        explained = told.error.message if told.error.findings else ""
-        return _sentence(explained or MEANINGS.get(told.exit_status, MEANINGS[FAILURE]))
+        explained = told.dialect.message(told.error.message, told.error.code) if told.error.findings else ""
+        return _sentence(explained or _meaning(told))
     if told.pushed:
         return _verdict_on_stored(told.pushed, status)
     if told.was_interrupted:
         return _sentence(MEANINGS[told.exit_status])
     if told.ended or told.command == "reset":
         return _verdict_on_end(told)
+    if told.queued:
+        return "The attestation is signed and not stored yet: the control plane did not answer."
     return _verdict_on_open(told, status)
+
+
+def _meaning(told: Told) -> str:
+    meaning = MEANINGS.get(told.exit_status, MEANINGS[FAILURE])
+    return meaning.replace("options", told.dialect.options) if told.exit_status == USAGE else meaning
 
 
 def _verdict_on_stored(pushed: Pushed, status: AttestationStatus | None) -> str:
@@ -215,7 +225,7 @@ def _facts(told: Told, status: AttestationStatus) -> tuple[tuple[str, str], ...]
 def _problems(told: Told, status: AttestationStatus | None) -> tuple[Problem, ...]:
     error = told.error
     if told.was_interrupted:
-        return (Problem("Interrupted", MEANINGS[told.exit_status], "repeat the same command"),)
+        return (Problem("Interrupted", MEANINGS[told.exit_status], told.dialect.again),)
     if error is None and told.ended:
         return ()
     if error is None:
@@ -224,7 +234,8 @@ def _problems(told: Told, status: AttestationStatus | None) -> tuple[Problem, ..
         return tuple(_problem(told, status, finding) for finding in error.findings)
     file, line = told.place.get("", ("", None))
     subject = "runner" if error.code == "runner-mismatch" else ""
-    return (Problem(_title(error.code), error.message, error.hint or "", subject, file, line),)
+    message, fix = told.dialect.message(error.message, error.code), told.dialect.advice(error.hint or "")
+    return (Problem(_title(error.code), message, fix, subject, file, line),)
 
 
 def _problem(told: Told, status: AttestationStatus | None, finding: Finding) -> Problem:
@@ -232,11 +243,7 @@ def _problem(told: Told, status: AttestationStatus | None, finding: Finding) -> 
     file, line = told.place.get(finding.path or "", told.place.get("", ("", None)))
     if told.error and told.error.code == "contract-invalid" and finding.line:
         line = finding.line
-    entry = _entry_of(finding, contract)
-    fix = finding.hint or ""
-    if entry and finding.code in ("missing-material", "missing-group"):
-        how = told.how_to_add if told.command == "craft" else told.step_to_add
-        fix = _how_to_add(how, entry, contract, is_group=finding.code == "missing-group") if how else fix
+    fix = told.dialect.advice(finding.hint or "")
     return Problem(_title(finding.code), _message(told, finding), fix, _subject_of(finding, contract), file, line)
 
 
@@ -246,13 +253,6 @@ def _message(told: Told, finding: Finding) -> str:
     if code == "contract-invalid" and finding.path:
         return f"{finding.path}: {finding.message}"
     return str(finding) if code == "material-rejected" else finding.message
-
-
-def _how_to_add(how: str, entry: ContractMaterial, contract: Contract | None, *, is_group: bool) -> str:
-    members: Sequence[ContractMaterial] = (entry,)
-    if is_group and contract and entry.group:
-        members = contract.groups[entry.group]
-    return " or ".join(how.format(name=member.name, value=placeholder(member)) for member in members)
 
 
 def _title(code: str) -> str:

@@ -41,7 +41,7 @@ class Sharing:
         """
         if self.is_unnamed(env):
             raise StateMissingError(
-                "the state is shared (CHAINLOOP_REMOTE_STATE): --attestation-id (CHAINLOOP_ATTESTATION_ID) is missing",
+                "--attestation-id (CHAINLOOP_ATTESTATION_ID) is missing: the state is shared (CHAINLOOP_REMOTE_STATE)",
                 hint="give the outputs attestation-id and sealed-handle of the job that ran `chainloop attestation "
                 "init`, if it has begun one; or set CHAINLOOP_REMOTE_STATE for that step alone",
             )

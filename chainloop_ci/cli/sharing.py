@@ -64,8 +64,9 @@ def tell_of_end(world: World) -> None:
 def _require_both(attestation_id: str, sealed_handle: str) -> None:
     if not attestation_id:
         raise UsageError(
-            "--sealed-handle (CHAINLOOP_SEALED_HANDLE) was given without --attestation-id (CHAINLOOP_ATTESTATION_ID)",
-            hint="give both as the job has put them out that ran `chainloop attestation init --remote-state`",
+            "--sealed-handle (CHAINLOOP_SEALED_HANDLE) was given alone: it does not say which attestation is meant",
+            hint="give --attestation-id (CHAINLOOP_ATTESTATION_ID) too, both as the job has put them out that ran "
+            "`chainloop attestation init --remote-state`",
         )
     if not _UUID.search(attestation_id):
         raise UsageError(
@@ -74,8 +75,8 @@ def _require_both(attestation_id: str, sealed_handle: str) -> None:
         )
     if not sealed_handle:
         raise UsageError(
-            f"the attestation {attestation_id} is shared by several jobs: --sealed-handle (CHAINLOOP_SEALED_HANDLE) "
-            "is missing",
+            "--sealed-handle (CHAINLOOP_SEALED_HANDLE) is missing: the attestation "
+            f"{attestation_id} is shared by several jobs",
             hint="give the output sealed-handle of the job that ran `chainloop attestation init --remote-state`; "
             "without it nobody but that job may add or push (R14)",
         )

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from chainloop_ci.cli.wiring import World
 
 
-_NEVER_RED = "A job without secrets is never red, and sends nothing: the commit needs a maintainer's attested run."
+_NEVER_RED = "A job without secrets is never red, whatever is found."
+_WHY_DRY = (
+    "This job is one without secrets ({name}), so it makes a dry run: what can be checked is checked, and nothing is "
+    "stored or sent. The commit needs a maintainer's attested run."
+)
 
 
 @record
@@ -47,6 +51,11 @@ def is_without_secrets(world: World) -> bool:
     return world.crafts and world.standing.course is Course.DRY_RUN
 
 
+def explain(world: World) -> str:
+    """Return what a job without secrets is told of itself, for people; empty in any other job."""
+    return _WHY_DRY.format(name=world.standing.situation.name) if is_without_secrets(world) else ""
+
+
 def begin_without_secrets(world: World, *, dry_run: bool) -> bool:
     """Tell whether `init` makes a dry run because the job is one without secrets, and say so.
 
@@ -58,7 +67,7 @@ def begin_without_secrets(world: World, *, dry_run: bool) -> bool:
     if event and not standing.has_token and not dry_run:
         raise NotAuthenticatedError(
             f"this job was started by the event {event}, in which attestations are refused unless the contract allows "
-            f"it; and {find_option('token').env} is empty, so that nobody can be asked",
+            f"it; and the variable {find_option('token').env} is empty, so that nobody can be asked",
             hint="attest in another event (pull_request, push), or let the contract name this one in "
             "runner.privilegedEvents and give the step a token",
         )

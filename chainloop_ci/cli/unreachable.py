@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from chainloop_ci.cli.option import OnUnreachable
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import ChainloopError, UnreachableError
 from chainloop_ci.queued import PendingContents
@@ -23,7 +24,7 @@ _LET_GO = "The job goes on, as --on-unreachable warn asks: nothing is attested b
 
 def is_let_go(world: World, error: ChainloopError) -> bool:
     """Tell whether the job goes on after an error, as `--on-unreachable warn` asks, and show it as a warning then."""
-    if world.on_unreachable == "warn" and _is_of_no_answer(world, error):
+    if world.on_unreachable is OnUnreachable.WARN and _is_of_no_answer(world, error):
         world.output.error(error, 0, level="WRN")
         world.output.warning("ended with 0, as --on-unreachable warn asks: nothing is attested by this command")
         if world.report:
@@ -36,7 +37,7 @@ def is_let_go(world: World, error: ChainloopError) -> bool:
 
 def may_queue(world: World) -> bool:
     """Tell whether what cannot be sent is kept for later; a state that jobs share lives where nobody answers."""
-    return world.on_unreachable == "queue" and not world.sharing.is_shared
+    return world.on_unreachable is OnUnreachable.QUEUE and not world.sharing.is_shared
 
 
 def pending_contents(world: World) -> PendingContents:

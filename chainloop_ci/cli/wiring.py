@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from chainloop_ci.cli.options import Kind, find_option
+from chainloop_ci.cli.options import PLUGIN_VARIABLE, Kind, OnUnreachable, find_option
 from chainloop_ci.cli.output import Output
 from chainloop_ci.cli.shared_options import Sharing
 from chainloop_ci.cli.typed_files import TypedFiles
@@ -19,6 +19,7 @@ from chainloop_ci.errors import ChainloopError, NotAllowedError, UsageError
 if TYPE_CHECKING:
     from chainloop_ci.attestation.state import CraftingState, GitHead
     from chainloop_ci.cli.ci_report import CiReport
+    from chainloop_ci.cli.dialect import Dialect
     from chainloop_ci.cli.progress import ConsoleReporter
     from chainloop_ci.cli.standing import Standing
     from chainloop_ci.client.control_plane import ControlPlane
@@ -61,8 +62,12 @@ class World(TypedFiles):
         self.now = now
         self.given: dict[str, Any] = {}
         """Global options as they were typed, anywhere on the line."""
+        self.command = ""
+        """Which command of `attestation` runs, if one does."""
         self.crafts = False
         """Whether this is a command that makes an attestation (`attestation.CRAFTING`)."""
+        self.on_unreachable = OnUnreachable.FAIL
+        """What to do when the control plane does not answer (`take_policy`)."""
         self.ends_gracefully = False
         """Whether `--graceful-exit` is on and this is a command that it is for."""
         self.shadowed_token = ""
@@ -97,20 +102,16 @@ class World(TypedFiles):
             raise UsageError(f"{option.env}: expected true or false, found {word[:40]!r}")
         return word in _TRUE
 
-    @property
-    def on_unreachable(self) -> str:
-        """Return what to do when the control plane does not answer: `fail`, `warn` or `queue`."""
-        return (self.text("on_unreachable") or "").strip().lower()
-
-    def require_policy(self) -> None:
-        """Check what `on_unreachable` says: its variable may hold anything.
+    def take_policy(self) -> None:
+        """Read `on_unreachable`: its variable may hold anything.
 
         Raises:
             UsageError: it is none of the words.
         """
-        option, word = find_option("on_unreachable"), self.on_unreachable
+        option, word = find_option("on_unreachable"), (self.text("on_unreachable") or "").strip().lower()
         if word not in option.choices:
             raise UsageError(f"{option.env}: expected one of {', '.join(option.choices)}, found {word[:40]!r}")
+        self.on_unreachable = OnUnreachable(word)
 
     @property
     def patience_seconds(self) -> float:
@@ -137,7 +138,17 @@ class World(TypedFiles):
     @cached_property
     def output(self) -> Output:
         """Return the streams, in the form that `--output` asks for."""
-        return Output(self.stdout, self.stderr, self.env, as_json=self.given.get("output") == "json", debug=self.debug)
+        as_json, debug = self.given.get("output") == "json", self.debug
+        return Output(self.stdout, self.stderr, self.env, as_json=as_json, debug=debug, dialect=lambda: self.dialect)
+
+    @cached_property
+    def dialect(self) -> Dialect | None:
+        """Return how what is said is worded in this job; None: as it comes, which is the command line's way."""
+        if not self.env.get(PLUGIN_VARIABLE) and self.command != "craft":
+            return None
+        from chainloop_ci.cli.dialect import find_dialect
+
+        return find_dialect(self.env, self.command)
 
     @cached_property
     def reporter(self) -> ConsoleReporter:
@@ -255,7 +266,7 @@ class World(TypedFiles):
                 hint="set CHAINLOOP_CONTROL_PLANE_API or --control-plane, or keep it with `chainloop config save`",
             )
         if settings.insecure.value:
-            self.output.warning("connection is not protected: --insecure is on", url=url)
+            self.output.warning("--insecure is on: the connection is not protected", url=url)
         if settings.token and settings.shadowed_token:
             self.shadowed_token = (
                 f"the token came from {settings.token.where}; another one ({settings.shadowed_token}) was not used"

@@ -151,7 +151,7 @@ class Add:
             return request.type
         if request.type not in (None, entry.type):
             self._report.warning(
-                "the contract says the type; --kind is not used", contract=entry.type, given=request.type
+                "--kind is not used: the contract says the type", contract=entry.type, given=request.type
             )
         return entry.type
 

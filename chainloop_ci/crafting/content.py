@@ -122,7 +122,9 @@ class ContentReader:
 
 def _literal(value: str, *, is_file: bool) -> Content:
     if not value:
-        raise MaterialRejectedError("a STRING needs a value, found an empty one", hint="give the text with --value")
+        raise MaterialRejectedError(
+            "a STRING needs a value, found an empty one", hint="give the text, or leave the material out"
+        )
     raw = value.encode("utf-8", "surrogateescape")
     notices = (_TEXT_NOT_FILE.format(value),) if is_file else ()
     return Content(MaterialType.STRING, size_bytes=len(raw), value=value, raw=raw, notices=notices)
@@ -132,7 +134,8 @@ def _refuse_missing_path(value: str) -> None:
     """Refuse a value that was surely meant as a file: as a text it would be attested without anybody noticing."""
     if value.startswith(("/", "./", "../", "~/", ".\\", "..\\")):
         raise FileUnreadableError(
-            f"there is no file {value}", hint="check the path; to attest the text itself add --kind STRING"
+            f"there is no file {value}",
+            hint="check the path; to attest the text itself, let the contract say STRING for it, or give --kind STRING",
         )
 
 

@@ -16,6 +16,7 @@ from chainloop_ci.crafting.gather import Gather, WantedFiles
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
+from chainloop_ci.crafting.reset import AGAIN, end_unmet
 from chainloop_ci.crafting.status import find_missing, not_met
 from chainloop_ci.errors import (
     ChainloopError,
@@ -42,7 +43,6 @@ _OF_A_MATERIAL = (
     UsageError,
 )
 """Errors of `add` that say something of the material: the others are looked at all the same."""
-_WHAT_NOW = "mend what is listed and run the job again; it begins a new attestation"
 
 
 @record
@@ -100,27 +100,18 @@ class Craft:
             if wrong or state.dry_run:
                 dry = self._push.dry(request.annotations)
                 if wrong:
-                    raise not_met(dry.state, _list_all(dry.state, wrong), hint=_WHAT_NOW)
+                    raise not_met(dry.state, _list_all(dry.state, wrong), hint=AGAIN)
                 return dry
             return self._push(request.annotations)
         except ContractNotMetError as error:
-            error.hint = _WHAT_NOW
-            self._end(state, error)
+            if not state.dry_run:
+                end_unmet(error, self._end_run, self._report)
             raise
 
     def _add_everything(self, state: CraftingState, request: CraftRequest) -> _Wrong:
         found = self._gather(state.contract, request.files)
         refused = {**found.refused, **_add_all(self._add_listed, found.listed), **_add_all(self._add, found.typed)}
         return _Wrong(refused, found.findings)
-
-    def _end(self, state: CraftingState, error: ContractNotMetError) -> None:
-        if state.dry_run:
-            return
-        try:
-            self._end_run(CancelTrigger.FAILURE, error.message)
-        except ChainloopError as untold:
-            # The reason why the job fails is told, whatever becomes of the run.
-            self._report.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
 
 
 @record

@@ -153,7 +153,7 @@ def _require_countable(entry: ContractMaterial | None, paths: Sequence[str]) -> 
 def _nothing_found(value: str, found: Matches, files: FileFinder, *, may_be_text: bool) -> FileUnreadableError:
     near = ", ".join(files.suggest(value))
     what = f"no file matches {value} in {found.folder}" if files.is_pattern(value) else _no_file(value, found.folder)
-    as_text = "; to attest the text itself: chainloop attestation add --kind STRING" if may_be_text else ""
+    as_text = "; to attest the text itself, give --kind STRING beside it" if may_be_text else ""
     return FileUnreadableError(
         f"{what}; {f'the nearest: {near}' if near else 'nothing there has a name like it'}",
         hint=f"check how it is written, and that the step which writes the file comes before this one{as_text}",

@@ -73,6 +73,23 @@ class Reset:
             return ""
 
 
+AGAIN = "mend what is listed and run the job again"
+_IN_A_NEW_ONE = f"{AGAIN}; it begins a new attestation"
+
+
+def end_unmet(error: ChainloopError, end: Callable[[CancelTrigger, str], object], report: Reporter) -> None:
+    """End the run of a job in its last step, whose attestation the contract or the control plane does not take.
+
+    Nobody could mend it any more, and nobody should wait for its expiry. `end` ends the run for a trigger and a reason.
+    """
+    error.hint = _IN_A_NEW_ONE
+    try:
+        end(CancelTrigger.FAILURE, error.message)
+    except ChainloopError as untold:
+        # The reason why the job fails is told, whatever becomes of the run.
+        report.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
+
+
 def end_run(
     state: CraftingState,
     control_plane: Callable[[], ControlPlane],

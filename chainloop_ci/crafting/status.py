@@ -12,6 +12,9 @@ from chainloop_ci.contract.types import ContractMaterial, MaterialType
 from chainloop_ci.errors import ContractNotMetError, Finding, StateMissingError
 from chainloop_ci.records import record
 
+THEN_PUSH = "add what is missing, then run `chainloop attestation push` again"
+"""What to do where a later step can still add something."""
+
 
 @record
 class MaterialStatus:
@@ -136,15 +139,15 @@ def _beside_unknown(finding: Finding, state: CraftingState, unknown: Sequence[st
     return replace(finding, message=f"{finding.message}; {near[0]} was, which the contract does not know")
 
 
-def require_compliant(state: CraftingState) -> None:
-    """Check that the contract is met.
+def require_compliant(state: CraftingState, *, hint: str = THEN_PUSH) -> None:
+    """Check that the contract is met; `hint` says what to do when it is not.
 
     Raises:
         ContractNotMetError: with everything that is missing.
     """
     missing = find_missing(state)
     if missing:
-        raise not_met(state, missing, hint="add what is missing, then run `chainloop attestation push` again")
+        raise not_met(state, missing, hint=hint)
 
 
 def not_met(state: CraftingState, findings: Sequence[Finding], *, hint: str) -> ContractNotMetError:

@@ -40,7 +40,7 @@ def read_metadata(builds: Mapping[str, Mapping[str, Any]], place: str, wanted: s
         listed = "; ".join(finding.message for finding in findings[:20])
         raise ImageUnresolvedError(
             f"{place} tells of {len(builds)} builds: {listed}",
-            hint=f"say which by its digest: --value {place}@sha256:…",
+            hint=f"say which by its digest: {place}@sha256:…",
             findings=findings,
         )
     return _reference(fitting[0], place)

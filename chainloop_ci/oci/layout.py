@@ -66,7 +66,7 @@ def _choose(descriptors: Sequence[Descriptor], place: str, wanted: str) -> list[
     if not wanted and len(digests) > 1:
         raise ImageUnresolvedError(
             f"{place} holds {len(digests)} images: {shown}",
-            hint=f"say which: --value {place}@{digests[0]}",
+            hint=f"say which by its digest: {place}@{digests[0]}",
             findings=findings,
         )
     wanted = wanted or digests[0]

@@ -121,8 +121,8 @@ def _no_image(place: str, cwd: Path) -> errors.ChainloopError:
     if folder and "/" not in tag and is_layout(folder, cwd):
         return errors.ImageUnresolvedError(
             f"{place[:200]} does not exist; {folder[:200]} is an OCI layout",
-            hint=f"an image of a layout is named by its digest, not by a tag: --value {folder}@sha256:<digest>, "
-            f"or --value {folder} when it holds only one",
+            hint=f"an image of a layout is named by its digest, not by a tag: {folder}@sha256:<digest>, "
+            f"or {folder} alone when it holds only one",
         )
     return errors.ImageUnresolvedError(f"{place[:200]} does not exist", hint=f"{_EXAMPLES}; {PUSH_FIRST}")
 

@@ -34,7 +34,7 @@ def render_command(name: str, data: str = "", **properties: str | int | None) ->
 def render_annotations(report: Report) -> list[str]:
     """Return an error for each problem of a failure, or a warning where it is tolerated, and one for each warning.
 
-    What GitHub would drop is counted in the last of its kind.
+    What GitHub would drop is counted in the last of its kind. Why nothing is stored is a notice.
     """
     problems = report.problems if report.failed else ()
     warnings = [Problem("Chainloop", text) for text in report.warnings]
@@ -43,6 +43,7 @@ def render_annotations(report: Report) -> list[str]:
     return [
         *_limit("error", [_annotation("error", problem) for problem in problems]),
         *_limit("warning", [_annotation("warning", problem) for problem in warnings]),
+        *([_annotation("notice", Problem("Chainloop", report.notice))] if report.notice else []),
     ]
 
 

@@ -42,12 +42,27 @@ def _case(report: Report, requirement: Requirement) -> str:
 
 
 def _own_case(report: Report) -> str:
-    """Return the case of the step itself: it fails by what is about no requirement."""
-    known = {requirement.name for requirement in report.requirements}
-    others = [problem for problem in report.problems if problem.subject not in known]
-    failed = report.failed and (others or not report.problems)
-    inner = _failure(others or [Problem("Step failed", report.verdict, report.advice)]) if failed else ""
+    """Return the case of the step itself: it fails with the step, and is skipped where nothing was to be stored."""
+    inner = ""
+    if report.failed:
+        inner = _failure(_own_problems(report))
+    elif report.notice:
+        # GitLab shows what stands inside of the element, Jenkins its message.
+        inner = f"<skipped message={_quoted(report.notice)}>{escape(_cut(printable_lines(report.notice)))}</skipped>"
     return _element(report, f"chainloop {report.command}", inner)
+
+
+def _own_problems(report: Report) -> list[Problem]:
+    """Return what is about no requirement; where the other cases have all of it, one line that says so."""
+    known = {requirement.name for requirement in report.requirements[:MAX_CASES]}
+    own = [problem for problem in report.problems if problem.subject not in known]
+    if own:
+        return own
+    told = len({problem.subject for problem in report.problems})
+    if not told:
+        return [Problem("Step failed", report.verdict, report.advice)]
+    others = "1 other case of this report says what" if told == 1 else f"{told} other cases of this report say what"
+    return [Problem("Step failed", f"{report.verdict.removesuffix('.')}: {others}", report.advice)]
 
 
 def _element(report: Report, name: str, inner: str) -> str:

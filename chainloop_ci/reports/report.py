@@ -76,6 +76,8 @@ class Report:
     """Whether the job goes on all the same, as one without secrets does: nothing is shown as an error."""
     advice: str = ""
     """What to do about a failure that `problems` do not explain."""
+    notice: str = ""
+    """Why nothing is stored though nothing failed, and what to do about it."""
     workflow: str = ""
     project: str = ""
     facts: tuple[tuple[str, str], ...] = ()

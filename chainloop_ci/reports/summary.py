@@ -21,7 +21,7 @@ def render_summary(report: Report, limit_bytes: int = MAX_BYTES) -> str:
 def _head(report: Report) -> list[str]:
     of = f" of {code(report.workflow)}" if report.workflow else ""
     lines = [f"## Chainloop attestation{of}", "", f"**{prose(report.verdict)}**"]
-    return [*lines, "", prose(report.advice)] if report.advice else lines
+    return [*lines, *(line for text in (report.notice, report.advice) if text for line in ("", prose(text)))]
 
 
 def _to_do(report: Report) -> list[str]:

@@ -95,7 +95,7 @@ def _resolve(reference: str, env: Mapping[str, str]) -> tuple[str, tuple[str, ..
     if not reference:
         raise SigningKeyMissingError(
             "expected a signing key, found an empty value",
-            hint="give --key, or set CHAINLOOP_SIGNING_KEY to a path, the key itself, or base64 of it",
+            hint="give --key (CHAINLOOP_SIGNING_KEY) a path, the key itself, or base64 of it",
         )
     if reference.startswith(ENV_SCHEME):
         return _from_variable(reference.removeprefix(ENV_SCHEME), env), ()

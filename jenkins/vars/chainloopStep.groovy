@@ -35,7 +35,7 @@ Object around(String step, Map given, Closure body) {
 /** Run `chainloop attestation COMMAND` with the variables that are its own, and return what it gave out. */
 Map command(String name, List<String> variables) {
     String folder = env.CHAINLOOP_REPORT_DIR ?: "${pwd(tmp: true)}/chainloop-report"
-    List<String> all = ["CHAINLOOP_REPORT_DIR=${folder}".toString()] + variables
+    List<String> all = ["CHAINLOOP_REPORT_DIR=${folder}".toString(), 'CHAINLOOP_PLUGIN=jenkins'] + variables
     // What an earlier command has left there is not the answer of this one.
     writeFile(file: "${folder}/outputs.env", text: '')
     withEnv(all) {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
-from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
+from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, github_inputs, step_inputs
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "actions" / "README.md"
@@ -73,8 +73,7 @@ _HEAD = """\
 
 def inputs_of(action: Action) -> tuple[Input, ...]:
     """Return the inputs of an action: those of its command first."""
-    every = (*step_inputs(action.command), *CONNECTION, *INSTALL)
-    return tuple(entry for entry in every if Plugin.GITHUB in entry.plugins)
+    return github_inputs(action.command)
 
 
 def render_action(action: Action) -> str:

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
-from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
+from chainloop_ci.cli.plugin_inputs import (
+    CONNECTION,
+    INSTALL,
+    OUTPUTS,
+    SAID_BY_THE_TEMPLATE,
+    Input,
+    gitlab_inputs,
+    step_inputs,
+)
 from tests.family.marked import fill, part, without_marks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,8 +45,6 @@ GITLAB = (
 """Inputs of the template alone. An empty image would be no valid one, so there is one in which the job can speak."""
 OF_MANY_JOBS = tuple(row for row in GITLAB if row.name != "stage")
 """Those of the template for many jobs, which has its stages."""
-SAID_BY_THE_TEMPLATE = frozenset({"job-status", "job-workflow"})
-"""Options that are no inputs here: the template's own scripts say the one, GitHub alone has the other."""
 SAID_FOR_MANY_JOBS = SAID_BY_THE_TEMPLATE | {
     "remote-state",
     "attestation-id",
@@ -54,11 +60,7 @@ _ONE_PER_LINE = (Kind.PAIRS, Kind.LIST)
 
 def inputs(*commands: str, without: Iterable[str] = SAID_BY_THE_TEMPLATE) -> tuple[Input, ...]:
     """Return the inputs of a template that become variables, by default of `craft`; secrets are none of them."""
-    steps = [row for command in commands or ("craft",) for row in step_inputs(command)]
-    install = [row for row in INSTALL if Plugin.GITLAB in row.plugins]
-    # Two commands may share an option.
-    rows = {row.name: row for row in (*CONNECTION, *steps, *install)}
-    return tuple(row for row in rows.values() if not row.secret and row.name not in without)
+    return tuple(row for row in gitlab_inputs(*commands) if not row.secret and row.name not in without)
 
 
 def inputs_of_many_jobs() -> tuple[Input, ...]:

@@ -11,7 +11,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from chainloop_ci.cli.options import Kind
-from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Input, Plugin, step_inputs
+from chainloop_ci.cli.plugin_inputs import (
+    CONNECTION,
+    INSTALL,
+    JENKINS_CREDENTIALS,
+    JENKINS_STEPS,
+    OUTPUTS,
+    Input,
+    Plugin,
+    camel,
+    jenkins_inputs,
+    step_inputs,
+)
 from tests.family.marked import fill, part
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,31 +30,12 @@ FOLDER = ROOT / "jenkins"
 RESOURCES = FOLDER / "resources" / "chainloop"
 SHARED = ROOT / "actions" / "_shared"
 
-CREDENTIALS = {
-    "token": ("tokenCredentialsId", "CHAINLOOP_JENKINS_TOKEN", "Secret text"),
-    "key": ("keyCredentialsId", "CHAINLOOP_JENKINS_KEY", "Secret file"),
-    "key-password": ("keyPasswordCredentialsId", "CHAINLOOP_JENKINS_KEY_PASSWORD", "Secret text"),
-    "registry-password": ("registryCredentialsId", "CHAINLOOP_JENKINS_REGISTRY", "Username with password"),
-    "proxy": ("proxyCredentialsId", "CHAINLOOP_JENKINS_PROXY", "Secret text"),
-}
-"""For each secret input the argument that names a credential, the variable that carries its id, and the kind."""
-SAID_BY_CREDENTIALS = frozenset({"registry-username"})
-"""Inputs that come with a credential."""
-SAID_BY_THE_STEP = frozenset({"job-status", "attestation-id", "sealed-handle", "resume"})
-"""Inputs of `push` that `withChainloop` says itself, and the one for an attestation that is over."""
 KNOWN = {"job-status": "the build's result so far"}
 """Where the default is what Jenkins knows."""
 
-STEPS = {
-    "chainloopAttest": ("connection", "install", "craft"),
-    "withChainloop": ("connection", "install", "init", "push"),
-    "chainloopAdd": ("connection", "install", "add"),
-    "chainloopInstall": ("install",),
-}
-"""Steps and the groups of arguments that they take."""
 CREDENTIALS_OF = {
-    "chainloopAttest": tuple(CREDENTIALS),
-    "withChainloop": tuple(CREDENTIALS),
+    "chainloopAttest": tuple(JENKINS_CREDENTIALS),
+    "withChainloop": tuple(JENKINS_CREDENTIALS),
     "chainloopAdd": ("token", "registry-password", "proxy"),
     "chainloopInstall": ("proxy",),
 }
@@ -51,30 +43,22 @@ CREDENTIALS_OF = {
 _MANY = (Kind.PAIRS, Kind.LIST)
 
 
-def camel(name: str) -> str:
-    """Return the name of an argument."""
-    first, *others = name.split("-")
-    return first + "".join(word.capitalize() for word in others)
-
-
 def group(name: str) -> tuple[Input, ...]:
     """Return the inputs of a group that are arguments: secrets are none of them."""
-    rows = {"connection": CONNECTION, "install": INSTALL}.get(name) or step_inputs(name)
-    said = SAID_BY_CREDENTIALS | (SAID_BY_THE_STEP if name == "push" else frozenset())
-    return tuple(row for row in rows if Plugin.JENKINS in row.plugins and not row.secret and row.name not in said)
+    return tuple(row for row in jenkins_inputs(name) if not row.secret)
 
 
 def arguments(step: str) -> tuple[Input, ...]:
     """Return the arguments of a step, its own first; one that two commands share stands there once."""
-    rows = {row.name: row for name in reversed(STEPS[step]) for row in group(name)}
+    rows = {row.name: row for name in reversed(JENKINS_STEPS[step]) for row in group(name)}
     return tuple(rows.values())
 
 
 def groovy_tables() -> list[str]:
     """Render argument and variable by group."""
-    names = dict.fromkeys(name for groups in STEPS.values() for name in groups)
+    names = dict.fromkeys(name for groups in JENKINS_STEPS.values() for name in groups)
     parts = {name: {camel(row.name): row.env for row in group(name)} for name in names}
-    parts["credentials"] = {argument: variable for argument, variable, _ in CREDENTIALS.values()}
+    parts["credentials"] = {argument: variable for argument, variable, _ in JENKINS_CREDENTIALS.values()}
     parts["outputs"] = {camel(row.name): row.variable for row in OUTPUTS}
     lines = []
     for name, pairs in parts.items():
@@ -84,14 +68,14 @@ def groovy_tables() -> list[str]:
 
 def groovy_many() -> list[str]:
     """Render the names of arguments that may be lists or maps."""
-    rows = [row for step in STEPS for row in arguments(step)]
+    rows = [row for step in JENKINS_STEPS for row in arguments(step)]
     return [f"'{camel(name)}'," for name in dict.fromkeys(row.name for row in rows if row.kind in _MANY)]
 
 
 def names() -> list[str]:
     """Render what the installer's inputs are called here, for messages of the parts that the plugins share."""
     rows = [row for row in INSTALL if Plugin.JENKINS in row.plugins]
-    called = {row.name: CREDENTIALS[row.name][0] if row.secret else camel(row.name) for row in rows}
+    called = {row.name: JENKINS_CREDENTIALS[row.name][0] if row.secret else camel(row.name) for row in rows}
     return ["ARGUMENTS = {", *(f'    "{name}": "{argument}",' for name, argument in called.items()), "}"]
 
 
@@ -144,7 +128,7 @@ def readme_parts() -> Mapping[str, list[str]]:
     return {
         "credentials": table(
             ("Name", "Kind of credential", "Meaning"),
-            [(f"`{argument}`", kind, helps[name]) for name, (argument, _, kind) in CREDENTIALS.items()],
+            [(f"`{argument}`", kind, helps[name]) for name, (argument, _, kind) in JENKINS_CREDENTIALS.items()],
         ),
         "chainloopAttest": _rows(group("craft")),
         "withChainloop": _rows(with_chainloop.values()),
@@ -158,7 +142,10 @@ def readme_parts() -> Mapping[str, list[str]]:
 def help_parts(step: str) -> Mapping[str, list[str]]:
     """Return the list of arguments in a step's help, which Jenkins shows as HTML."""
     helps = {row.name: row.help for row in (*CONNECTION, *step_inputs("craft"), *INSTALL) if row.secret}
-    named = [(CREDENTIALS[name][0], f"{CREDENTIALS[name][2]}. {helps[name]}") for name in CREDENTIALS_OF[step]]
+    named = [
+        (JENKINS_CREDENTIALS[name][0], f"{JENKINS_CREDENTIALS[name][2]}. {helps[name]}")
+        for name in CREDENTIALS_OF[step]
+    ]
     named += [(camel(row.name), meaning(row)) for row in arguments(step)]
     lines = [f"  <dt><code>{name}</code></dt><dd>{_html(text)}</dd>" for name, text in named]
     return {"arguments": ["<dl>", *lines, "</dl>"]}
@@ -182,7 +169,7 @@ def rendered() -> dict[Path, str]:
             "ours": [*part(SHARED / "places.py", "ours"), "", ""],
         },
         RESOURCES / "python.sh": {"search": part(SHARED / "find_python.sh", "search")},
-        **{FOLDER / "vars" / f"{step}.txt": help_parts(step) for step in STEPS},
+        **{FOLDER / "vars" / f"{step}.txt": help_parts(step) for step in JENKINS_STEPS},
     }
     return {path: fill(path.read_text(encoding="utf-8"), parts) for path, parts in files.items()}
 

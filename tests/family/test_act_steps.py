@@ -96,7 +96,7 @@ def test_a_step_without_a_token_names_the_variable_that_is_empty(repository: Rep
 
     assert run.status == 1
     assert run.verdicts == ["The token, the key or a login was not accepted."]
-    assert run.annotations == [("error", "the variable CHAINLOOP_TOKEN is set but empty")]
+    assert run.annotations == [("error", "the input `token` (CHAINLOOP_TOKEN) is set but empty")]
     assert states(job) == []
 
 

@@ -12,7 +12,7 @@ import yaml
 from chainloop_ci.cli import exit_codes
 from chainloop_ci.cli.command import TableOption
 from chainloop_ci.cli.main import chainloop
-from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE, SIGNING_PASSWORD_VARIABLE
+from chainloop_ci.cli.options import PLUGIN_VARIABLE, SIGNING_PASSWORD_FILE_VARIABLE, SIGNING_PASSWORD_VARIABLE
 from chainloop_ci.cli.plugin_inputs import INSTALL, OUTPUTS
 from chainloop_ci.network import CA_BUNDLE_VARIABLE, NO_PROXY_VARIABLE, PROXY_VARIABLE
 from chainloop_ci.workspace.project_file import load_project_file
@@ -23,7 +23,7 @@ ROW = re.compile(r"^\| `(CHAINLOOP_\w+)` \| ([^|]*) \|", re.MULTILINE)
 CODE = re.compile(r"^\| (\d+) \|", re.MULTILINE)
 PROJECT_FILE = re.compile(r"^```yaml\n(projectVersion.*?)^```$", re.MULTILINE | re.DOTALL)
 NETWORK = {PROXY_VARIABLE, NO_PROXY_VARIABLE, CA_BUNDLE_VARIABLE}
-WITHOUT_OPTION = {SIGNING_PASSWORD_VARIABLE, SIGNING_PASSWORD_FILE_VARIABLE, "CHAINLOOP_CUE"} | NETWORK
+WITHOUT_OPTION = {PLUGIN_VARIABLE, SIGNING_PASSWORD_VARIABLE, SIGNING_PASSWORD_FILE_VARIABLE, "CHAINLOOP_CUE"} | NETWORK
 
 
 def options_of(command: click.Command) -> Iterator[TableOption]:

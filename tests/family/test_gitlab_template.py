@@ -15,12 +15,11 @@ import pytest
 import yaml
 
 from chainloop_ci.cli.options import Kind
-from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Plugin, step_inputs
+from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, SAID_BY_THE_TEMPLATE, Plugin, step_inputs
 from tests.family.gitlab_render import (
     GITLAB,
     OF_MANY_JOBS,
     ROOT,
-    SAID_BY_THE_TEMPLATE,
     inputs_of_many_jobs,
     rendered,
 )

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from chainloop_ci.cli.plugin_inputs import JENKINS_CREDENTIALS, camel
 from examples.demo.control_plane import ControlPlane
 from tests.family.hostile import CANARY_FILE, sample
 from tests.family.jenkins_builds import ROOT, Build, Controller, Ending, require_libraries
-from tests.family.jenkins_render import CREDENTIALS, arguments, camel, group
+from tests.family.jenkins_render import arguments, group
 from tests.integration.live import CONTRACT, Job, Tenant
 
 # One worker plays all pipelines.
@@ -190,7 +191,7 @@ def _equip(name: str, build: Build, controller: Controller, wheels: Path) -> Non
             given = ", ".join(f"{camel(row.name)}: text" for row in arguments(step) if row.name not in kept)
             build.pipeline = build.pipeline.replace(f"({word})", f"({given})")
         build.pipeline = build.pipeline.replace("COUNT", str(len(TEXTS)))
-        identifiers = ", ".join(f"{argument}: text" for argument, _, _ in CREDENTIALS.values())
+        identifiers = ", ".join(f"{argument}: text" for argument, _, _ in JENKINS_CREDENTIALS.values())
         build.pipeline = build.pipeline.replace("IDENTIFIERS", identifiers)
     if name == "hostile":
         fake = controller.folder_of(name) / "programs" / "chainloop"

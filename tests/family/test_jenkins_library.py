@@ -12,17 +12,23 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci import __version__
-from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, OUTPUTS, Plugin, step_inputs
+from chainloop_ci.cli.plugin_inputs import (
+    CONNECTION,
+    INSTALL,
+    JENKINS_CREDENTIALS,
+    JENKINS_STEPS,
+    OUTPUTS,
+    SAID_BY_CREDENTIALS,
+    Plugin,
+    camel,
+    step_inputs,
+)
 from tests.family.hostile import CANARY_FILE, HOSTILE
 from tests.family.jenkins_render import (
-    CREDENTIALS,
     CREDENTIALS_OF,
     FOLDER,
     ROOT,
-    SAID_BY_CREDENTIALS,
-    STEPS,
     arguments,
-    camel,
     rendered,
 )
 
@@ -43,42 +49,44 @@ def test_the_files_follow_the_tables_of_options() -> None:
 def test_every_input_is_an_argument_or_comes_with_a_credential() -> None:
     for row in (*CONNECTION, *step_inputs("craft"), *INSTALL):
         if Plugin.JENKINS in row.plugins:
-            named = row.name in CREDENTIALS if row.secret else row in arguments("chainloopAttest")
+            named = row.name in JENKINS_CREDENTIALS if row.secret else row in arguments("chainloopAttest")
             assert named or row.name in SAID_BY_CREDENTIALS, row.name
 
 
-@pytest.mark.parametrize("step", sorted(STEPS))
+@pytest.mark.parametrize("step", sorted(JENKINS_STEPS))
 def test_the_help_of_a_step_names_all_that_it_takes(step: str) -> None:
     text = (FOLDER / "vars" / f"{step}.txt").read_text(encoding="utf-8")
 
     named = set(re.findall(r"<dt><code>(\w+)</code></dt>", text))
 
     assert named == {camel(row.name) for row in arguments(step)} | {
-        CREDENTIALS[name][0] for name in CREDENTIALS_OF[step]
+        JENKINS_CREDENTIALS[name][0] for name in CREDENTIALS_OF[step]
     }
 
 
 def test_every_step_has_a_help() -> None:
     steps, helps = ({path.stem for path in (FOLDER / "vars").glob(f"*.{end}")} for end in ("groovy", "txt"))
 
-    assert steps == helps == {*STEPS, "chainloopStep", "chainloopArguments"}
+    assert steps == helps == {*JENKINS_STEPS, "chainloopStep", "chainloopArguments"}
 
 
 def test_the_readme_names_every_argument_and_output() -> None:
-    names = [camel(row.name) for step in STEPS for row in arguments(step)]
-    names += [argument for argument, _, _ in CREDENTIALS.values()] + [camel(row.name) for row in OUTPUTS]
+    names = [camel(row.name) for step in JENKINS_STEPS for row in arguments(step)]
+    names += [argument for argument, _, _ in JENKINS_CREDENTIALS.values()] + [camel(row.name) for row in OUTPUTS]
 
     for name in names:
         assert re.search(rf"^\| `{name}`( \(required\))? \|", README, re.MULTILINE), name
 
 
 def test_examples_use_only_arguments_that_there_are() -> None:
-    helps = "".join((FOLDER / "vars" / f"{step}.txt").read_text(encoding="utf-8") for step in STEPS)
+    helps = "".join((FOLDER / "vars" / f"{step}.txt").read_text(encoding="utf-8") for step in JENKINS_STEPS)
     calls = re.findall(r"\b(chainloop[A-Z]\w+|withChainloop)\(([^)]*)\)", README + EXAMPLE.read_text() + helps)
 
-    assert {name for name, _ in calls} == set(STEPS)
+    assert {name for name, _ in calls} == set(JENKINS_STEPS)
     for step, given in calls:
-        known = {camel(row.name) for row in arguments(step)} | {CREDENTIALS[name][0] for name in CREDENTIALS_OF[step]}
+        known = {camel(row.name) for row in arguments(step)} | {
+            JENKINS_CREDENTIALS[name][0] for name in CREDENTIALS_OF[step]
+        }
         # What stands inside of a map is no argument.
         used = set(re.findall(r"(\w+): ", re.sub(r"\[.*?\]", "", given)))
         assert used - known == set(), (step, given)

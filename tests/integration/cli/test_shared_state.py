@@ -105,7 +105,7 @@ def test_r35_a_job_without_secrets_checks_its_own_materials_whatever_is_shared(p
     ("words", "expected"),
     [
         (("--attestation-id", "7"), "expected the id of a workflow run"),
-        (("--sealed-handle", "x"), "without --attestation-id"),
+        (("--sealed-handle", "x"), "give --attestation-id"),
         (
             ("--attestation-id", "5f0c2f6e-2f0b-4c56-9a0e-6f1f3c0e7a11", "--local-state-path", "f"),
             "either in a file or",

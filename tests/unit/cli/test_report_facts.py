@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState, RunnerFacts, Session, WorkflowPin
+from chainloop_ci.cli.dialect import Dialect
 from chainloop_ci.cli.exit_codes import ABANDONED, EXIT_STATUSES, MEANINGS, SUCCESS, exit_status
-from chainloop_ci.cli.plugin_inputs import OUTPUTS
+from chainloop_ci.cli.plugin_inputs import OUTPUTS, Plugin
 from chainloop_ci.cli.report_facts import Told, make_report
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import MaterialType, RunnerType
@@ -20,6 +21,7 @@ from chainloop_ci.errors import (
     RunEndedError,
     RunnerMismatchError,
     UnreachableError,
+    UsageError,
     VariablesMissingError,
 )
 from chainloop_ci.reports.report import Mark
@@ -188,13 +190,13 @@ def test_what_an_attestation_lacked_that_was_ended_is_nothing_to_do(state) -> No
 
 
 def test_craft_is_told_what_to_write_where_its_materials_stand(state) -> None:
-    told = replace(unmet(state, "craft"), how_to_add="add the line `{name}={value}`")
+    told = replace(unmet(state, "craft"), dialect=Dialect(Plugin.GITHUB, "craft"))
 
     fixes = {problem.title: problem.fix for problem in make_report(told).problems}
 
-    assert fixes["Missing material"] == "add the line `binary=<file>`"
-    assert fixes["Missing group"] == "add the line `spdx=<file>` or add the line `cdx=<file>`"
-    assert fixes["Missing annotation"].startswith("chainloop attestation push --annotation team=")
+    assert fixes["Missing material"] == "add the line `binary=<file>` under `materials:` of this step"
+    assert fixes["Missing group"].endswith(" or add the line `cdx=<file>` under `materials:` of this step")
+    assert fixes["Missing annotation"] == "add the line `team=<value>` under `annotations:` of this step"
 
 
 def test_separate_steps_are_told_the_command(state) -> None:
@@ -204,10 +206,40 @@ def test_separate_steps_are_told_the_command(state) -> None:
 
 
 def test_separate_steps_are_told_the_step_where_there_is_no_command(state) -> None:
-    report = make_report(replace(unmet(state), step_to_add="add a step with `{name}` and `{value}`"))
+    report = make_report(replace(unmet(state), dialect=Dialect(Plugin.GITHUB, "push")))
 
     fixes = [problem.fix for problem in report.problems if problem.title == "Missing material"]
-    assert fixes == ["add a step with `binary` and `<file>`"]
+    assert fixes == ["add a step that uses `actions/add`, with `{name: binary, value: <file>}`"]
+
+
+def test_wrong_options_are_inputs_where_there_are_no_others() -> None:
+    told = failed("craft", UsageError("--job-status: expected how the job ended", hint="leave --job-status out"))
+
+    report = make_report(replace(told, dialect=Dialect(Plugin.GITLAB, "craft")))
+    jenkins = make_report(replace(told, dialect=Dialect(Plugin.JENKINS, "craft")))
+
+    assert report.verdict == "The step has wrong inputs; nothing was begun."
+    assert (jenkins.problems[0].message, jenkins.problems[0].fix) == (
+        "the argument `jobStatus`: expected how the job ended",
+        "leave the argument `jobStatus` out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("plugin", "words"),
+    [
+        (Plugin.GITHUB, "`actions/upload-artifact`"),
+        (Plugin.GITLAB, "as an artifact of this job"),
+        (Plugin.JENKINS, "`archiveArtifacts 'chainloop-queued-*'`"),
+        (None, "keep it"),
+    ],
+)
+def test_what_was_queued_says_where_it_is_and_what_to_do_with_it(state, plugin: Plugin | None, words: str) -> None:
+    report = make_report(Told("craft", state=state, queued="chainloop-queued-1.json", dialect=Dialect(plugin, "craft")))
+
+    assert report.verdict == "The attestation is signed and not stored yet: the control plane did not answer."
+    assert words in report.notice
+    assert "`chainloop attestation push --resume chainloop-queued-1.json`" in report.notice
 
 
 def test_a_finding_about_a_document_has_its_place_in_the_message(state) -> None:

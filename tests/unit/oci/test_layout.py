@@ -43,7 +43,7 @@ def test_skopeo_s_form_with_a_tag_is_told_how_an_image_is_named(layout: Layout):
     error = refused(layout, "./image:v1")
 
     assert error.message == "./image:v1 does not exist; ./image is an OCI layout"
-    assert "--value ./image@sha256:<digest>" in str(error.hint)
+    assert ": ./image@sha256:<digest>" in str(error.hint)
 
 
 def test_the_only_image_needs_no_digest(layout: Layout):
@@ -82,7 +82,7 @@ def test_several_images_need_a_digest_and_are_all_named(layout: Layout):
     error = refused(layout)
 
     assert [finding.message for finding in error.findings] == [f"{first} (one)", f"{second} (two, linux/arm64)"]
-    assert f"--value image@{first}" in (error.hint or "")
+    assert f": image@{first}" in (error.hint or "")
 
 
 def test_the_digest_says_which_image(layout: Layout):

@@ -12,6 +12,7 @@ def report_of(text: str) -> Report:
         verdict=f"Bad: {text}",
         failed=True,
         advice=text,
+        notice=text,
         workflow=text,
         project=text,
         facts=(("Contract", text), ("Empty", "")),

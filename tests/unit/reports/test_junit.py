@@ -36,7 +36,21 @@ def test_each_requirement_is_a_case_and_the_step_is_one_too() -> None:
         "chainloop attestation push",
     ]
     assert {case.get("classname") for case in (sbom, app, step)} == {"chainloop.hello.build"}
-    assert [len(case) for case in (sbom, app, step)] == [1, 0, 0]
+    assert [len(case) for case in (sbom, app, step)] == [1, 0, 1]
+
+
+def test_a_step_that_failed_is_a_failing_case_also_when_the_others_say_why() -> None:
+    step = cases_of(REPORT)[-1].find("failure")
+
+    assert step.get("message") == "The contract is not met: 1 other case of this report says what"
+
+
+def test_what_is_kept_for_later_is_no_passed_case() -> None:
+    report = replace(REPORT, failed=False, problems=(), requirements=(), notice="Its file is `a.json`: keep it.")
+
+    [step] = cases_of(report)
+
+    assert step.find("skipped").get("message") == step.find("skipped").text == "Its file is `a.json`: keep it."
 
 
 def test_a_failing_case_says_what_to_do_where_gitlab_and_jenkins_look() -> None:
