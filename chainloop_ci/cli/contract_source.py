@@ -38,7 +38,9 @@ def find_contract(world: World, given: str | None, *, dry_run: bool) -> Contract
     if "://" in given:
         return _find_public(world, given, dry_run=dry_run)
     if "/" in given or given.endswith((".yaml", ".yml", ".json", ".cue")):
-        raise FileUnreadableError(f"there is no contract file {given}", hint="check the path")
+        raise FileUnreadableError(
+            f"there is no contract file {given}", hint="check the path, and that the job has its checkout by now"
+        )
     return given
 
 

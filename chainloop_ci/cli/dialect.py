@@ -49,8 +49,10 @@ _OF_ADVICE = re.compile(rf"(?P<see>see )?`(?P<code>[^`]*)`|(?<!\w)'[^']*'(?!\w)|
 _TERM_ALONE = re.compile(_TERM)
 _NAMED = rf"(?:{_FLAG}|{_VARIABLE})(?: \({_VARIABLE}\))?"
 _AT_BEGINNING = re.compile(rf"^{_NAMED}(?:, {_NAMED})*(?=[: ])")
-_IS_SO = re.compile(rf"^{_FLAG}(?= is )")
-_AS_SOMEBODY_ASKS = re.compile(rf"(?<=\bas ){_FLAG}(?: (?:{_WORDS}))?(?= asks)|(?<=\bwith ){_FLAG}(?= it is)")
+_IN_A_LOG_LINE = re.compile(rf"^{_FLAG}(?= is (?:on|not used|not for)\b)")
+_AS_SOMEBODY_ASKS = re.compile(
+    rf"(?<=\bas ){_FLAG}(?: (?:{_WORDS}))?(?= asks)|(?<=\bwith ){_NAMED}(?= (?:it is|did not sign))"
+)
 _A_VARIABLE = re.compile(rf"the (?:variable|option) (?P<name>{_NAME})")
 # As click words it.
 _OF_CLICK = re.compile(rf"^(?P<head>invalid value for|missing option) '(?:-\w' / ')?(?P<name>{_FLAG})'(?: / '-\w')?")
@@ -59,7 +61,7 @@ _OF_CLICK = re.compile(rf"^(?P<head>invalid value for|missing option) '(?:-\w' /
 _KEPT_BY_A_PERSON = re.compile(r",? or (?:keep|save) (?:it|one) with `chainloop config save`")
 
 _ABOUT_OPTIONS = ("usage", "state-missing")
-"""Codes of the errors whose messages begin with an option."""
+"""Codes of the errors whose messages may begin with an option."""
 _ORDER = ("init", "add", "push", "status", "reset", "craft")
 """Where an input is looked for that the command itself does not have."""
 _STEP_OF = {
@@ -83,14 +85,15 @@ class Dialect:
     # --- texts -------------------------------------------------------------------------------------------------------
 
     def message(self, text: str, code: str = "") -> str:
-        """Return what was expected and found, as it is worded here; `code` is that of an error."""
+        """Return what was expected and found, as it is worded here; `code` is an error's, empty for a log line."""
         if self.plugin is None:
             return text
-        beginning = _AT_BEGINNING if code in _ABOUT_OPTIONS else _IS_SO
-        text = beginning.sub(lambda found: _TERM_ALONE.sub(self._term, found[0]), text)
+        if code in ("", *_ABOUT_OPTIONS):
+            beginning = _AT_BEGINNING if code else _IN_A_LOG_LINE
+            text = beginning.sub(lambda found: _TERM_ALONE.sub(self._term, found[0]), text)
         text = _AS_SOMEBODY_ASKS.sub(lambda found: _TERM_ALONE.sub(self._term, found[0]), text)
         text = _A_VARIABLE.sub(self._variable, text)
-        return _OF_CLICK.sub(lambda found: f"{found['head']} {self._named(found['name']) or found[0]}", text)
+        return _OF_CLICK.sub(self._of_click, text)
 
     def advice(self, text: str) -> str:
         """Return what to do, as it is typed here."""
@@ -183,6 +186,12 @@ class Dialect:
         env = self._env_of(found["name"])
         return said if env in said else f"{said} ({env})"
 
+    def _of_click(self, found: re.Match[str]) -> str:
+        said = self._named(found["name"])
+        if said is None:
+            return found[0]
+        return f"{said} is missing" if found["head"] == "missing option" else f"{found['head']} {said}"
+
     def _named(self, name: str, value: str = "") -> str | None:
         """Return what an option or variable is called here, with a value of it; None: as it is."""
         env = self._env_of(name)
@@ -236,13 +245,14 @@ class Dialect:
 
     def _command(self, spoken: SpokenCommand) -> str | None:
         """Return what takes the place of a command of `attestation` here; None: that command."""
-        if "resume" in spoken.options:
-            return None  # whoever keeps the file, on whatever machine
+        known = {flag for option in (*COMMANDS[spoken.command], *ATTESTATION) for flag in option.flags}
+        if "resume" in spoken.options or {f"--{name}" for name in spoken.options} - known:
+            return None  # the former is typed by whoever keeps the file, on whatever machine
         if self.plugin is Plugin.GITHUB:
             is_this = spoken.command == self.command or (spoken.command, self.command) == ("init", "craft")
             place = "this step" if is_this else f"a step that uses `actions/{spoken.command}`"
-            given = self._given(spoken)
-            return None if given is None or spoken.command == "craft" else f"{place}{given and f' with {given}'}"
+            given = _given(spoken.options)
+            return None if spoken.command == "craft" else f"{place}{given and f' with {given}'}"
         if spoken.command == "init" and "replace" in spoken.options and self.command in ("craft", "init"):
             return self._named("--replace")
         if self.plugin is not Plugin.JENKINS:
@@ -250,15 +260,6 @@ class Dialect:
         steps = {"init": "`withChainloop`", "push": "the end of `withChainloop`", "add": "`chainloopAdd`"}
         shared = " with `remoteState: true`" if "remote-state" in spoken.options else ""
         return f"{steps[spoken.command]}{shared}" if spoken.command in steps else None
-
-    def _given(self, spoken: SpokenCommand) -> str | None:
-        """Return the options of a command as the inputs of its action; None: one of them is no input."""
-        names = {f"--{name}" for name in spoken.options}
-        known = {flag for option in (*COMMANDS[spoken.command], *ATTESTATION) for flag in option.flags}
-        if names - known:
-            return None
-        pairs = ", ".join(f"{name}: {value or 'true'}" for name, value in spoken.options.items())
-        return pairs and f"`{pairs}`" if len(spoken.options) < 2 else f"`{{{pairs}}}`"
 
     def _addition(self, wanted: AddedMaterial) -> str:
         """Return how a material is added."""
@@ -291,6 +292,12 @@ class Dialect:
             place = "this step" if is_this else "the step that uses `actions/push`"
             return f"add the line `{line}` under `annotations:` of {place}"
         return f"add the line `{line}` to the {self._noun} `annotations`"
+
+
+def _given(options: Mapping[str, str]) -> str:
+    """Return the options of a command as the inputs of an action."""
+    pairs = ", ".join(f"{name}: {value or 'true'}" for name, value in options.items())
+    return f"`{{{pairs}}}`" if len(options) > 1 else pairs and f"`{pairs}`"
 
 
 def find_dialect(env: Mapping[str, str], command: str) -> Dialect:

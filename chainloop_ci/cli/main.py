@@ -184,6 +184,7 @@ def _translate(error: click.ClickException, arguments: Sequence[str]) -> UsageEr
     if isinstance(error, click.MissingParameter) and (meant := _find_meant(error, arguments)):
         hint = f"did you mean `{re.sub(_SECRETS, '***', meant)}`? {hint}"
     text = re.sub(_SECRETS, "***", error.format_message().strip().rstrip("."))
+    text = re.sub(r" is not a valid boolean\..*", " is neither true nor false", text)
     return UsageError(text[:1].lower() + text[1:] if text else "the command line cannot be read", hint=hint)
 
 

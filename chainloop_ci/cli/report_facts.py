@@ -13,7 +13,7 @@ from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from chainloop_ci.contract.types import Contract, ContractMaterial
 from chainloop_ci.crafting.push import Pushed
 from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus, get_status
-from chainloop_ci.errors import ChainloopError, Finding
+from chainloop_ci.errors import ChainloopError, Finding, UnreachableError
 from chainloop_ci.records import record
 from chainloop_ci.reports.report import Mark, MaterialLine, Problem, Report, Requirement
 
@@ -89,8 +89,13 @@ def make_report(told: Told) -> Report:
 
 def _advice(told: Told) -> str:
     # Without findings the error is the problem, and has its hint with it.
-    hint = told.error.hint if told.error and told.error.findings else None
+    hint = told.error.hint if told.error and told.error.findings and not _has_one_advice(told.error) else None
     return told.dialect.advice(" ".join(filter(None, (hint and _sentence(hint), told.goes_on))))
+
+
+def _has_one_advice(error: ChainloopError) -> bool:
+    """Tell whether what is to be done about the error is what is to be done about its only finding."""
+    return len(error.findings) == 1 and not error.findings[0].hint
 
 
 def make_outputs(told: Told, status: AttestationStatus | None) -> dict[str, str]:
@@ -166,6 +171,8 @@ def _verdict(told: Told, status: AttestationStatus | None) -> str:
 
 def _meaning(told: Told) -> str:
     meaning = MEANINGS.get(told.exit_status, MEANINGS[FAILURE])
+    if isinstance(told.error, UnreachableError) and told.error.of_registry:
+        return meaning.replace("the control plane", "a container registry")
     return meaning.replace("options", told.dialect.options) if told.exit_status == USAGE else meaning
 
 
@@ -243,7 +250,8 @@ def _problem(told: Told, status: AttestationStatus | None, finding: Finding) -> 
     file, line = told.place.get(finding.path or "", told.place.get("", ("", None)))
     if told.error and told.error.code == "contract-invalid" and finding.line:
         line = finding.line
-    fix = told.dialect.advice(finding.hint or "")
+    of_error = told.error.hint if told.error and _has_one_advice(told.error) else None
+    fix = told.dialect.advice(finding.hint or of_error or "")
     return Problem(_title(finding.code), _message(told, finding), fix, _subject_of(finding, contract), file, line)
 
 

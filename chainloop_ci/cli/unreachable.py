@@ -15,18 +15,18 @@ from chainloop_ci.queued import PendingContents
 _FOLLOWS = ("state-missing", "contract-not-met")
 """What later commands of a job find when an earlier one got no answer: no attestation, or one without its materials."""
 _MEANING = (
-    "exit code 6 says that the control plane gave no answer, not that the contract is not met; repeating is safe. "
-    "--on-unreachable warn lets the job go on, --on-unreachable queue keeps the signed attestation for later"
+    "exit code 6 says that the control plane gave no answer, not that the contract is not met; repeating is safe; "
+    "with --on-unreachable warn the job goes on, with --on-unreachable queue the signed attestation is kept for later"
 )
 
-_LET_GO = "The job goes on, as --on-unreachable warn asks: nothing is attested by this command."
+_LET_GO = "The job goes on, as --on-unreachable warn asks: nothing is attested by this step."
 
 
 def is_let_go(world: World, error: ChainloopError) -> bool:
     """Tell whether the job goes on after an error, as `--on-unreachable warn` asks, and show it as a warning then."""
     if world.on_unreachable is OnUnreachable.WARN and _is_of_no_answer(world, error):
         world.output.error(error, 0, level="WRN")
-        world.output.warning("ended with 0, as --on-unreachable warn asks: nothing is attested by this command")
+        world.output.warning("ended with 0, as --on-unreachable warn asks: nothing is attested by this step")
         if world.report:
             world.report.note_going_on(_LET_GO, tolerated=True)
         return True

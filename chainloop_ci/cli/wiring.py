@@ -305,7 +305,7 @@ class World(TypedFiles):
         if is_without_secrets(self):
             raise NotAllowedError(
                 f"nothing is sent from this job ({self.standing.situation.name}): it is one without secrets",
-                hint="docs/jobs-without-secrets.md says what such a job checks",
+                hint="what such a job checks is in chainloop's docs/jobs-without-secrets.md",
             )
 
     def control_plane_of(self, state: CraftingState) -> ControlPlane:

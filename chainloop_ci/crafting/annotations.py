@@ -33,7 +33,11 @@ def parse_annotations(texts: Iterable[str]) -> dict[str, str]:
         elif found.setdefault(match["name"], match["value"]) != match["value"]:
             findings.append(Finding("annotation-repeated", f"two values for the annotation {match['name']}"))
     if findings:
-        raise UsageError("the annotations cannot be used: " + "; ".join(map(str, findings)), findings=findings)
+        raise UsageError(
+            "the annotations cannot be used: " + "; ".join(map(str, findings)),
+            hint="write each as name=value",
+            findings=findings,
+        )
     return found
 
 

@@ -129,7 +129,7 @@ def _from_variable(name: str, env: Mapping[str, str]) -> str:
     if decoded is None:
         raise SigningKeyInvalidError(
             f"expected a PEM key, or base64 of one, in the environment variable {name!r}, found something else",
-            hint="store the whole key file in the variable, its BEGIN and END lines included",
+            hint="store the whole key file in the secret or variable, its BEGIN and END lines included",
         )
     return decoded
 
@@ -169,7 +169,7 @@ def _no_key(reference: str) -> SigningKeyInvalidError:
     shown = repr(reference) if _is_harmless(reference) else f"a value of {len(reference)} characters"
     return SigningKeyInvalidError(
         f"expected a signing key: a file that exists, {ENV_SCHEME}NAME, PEM text or base64 of it; found {shown}",
-        hint="check the path, or store the whole key file, its BEGIN and END lines included, in the variable",
+        hint="check the path, or store the whole key file, its BEGIN and END lines included, in the secret or variable",
     )
 
 

@@ -93,7 +93,7 @@ def test_a_stored_attestation_is_told_in_outputs_and_summary(github: GitHubJob) 
 
 
 def test_every_missing_material_is_an_annotation_with_its_fix(github: GitHubJob) -> None:
-    refused = github(*CRAFT, "--material", "binary=nothing-here", CHAINLOOP_MATERIALS="")
+    refused = github(*CRAFT, "--material", "binary=nothing-here", CHAINLOOP_PLUGIN="github")
 
     assert refused.status == 3
     unreadable, missing = commands(refused, "error")

@@ -52,6 +52,27 @@ def describe(job: Job, run_id: str) -> Any:
     return job.tenant.call("GET", f"/workflow-runs/{run_id}")
 
 
+def test_what_nobody_could_obey_beside_resume_is_refused_all_at_once(built: Job) -> None:
+    kept = craft_offline(built)
+    words = ("--annotation", "team=core", "--job-status", "failure", "--sealed-handle", "x")
+
+    refused = built.chainloop("attestation", "push", "--resume", kept, *words)
+
+    assert refused.status == 2
+    assert "--annotation, --job-status, --sealed-handle: given beside --resume" in refused.stderr
+    assert built.runs() == []
+
+
+def test_variables_that_are_for_the_whole_job_do_not_stop_a_late_run(built: Job) -> None:
+    kept = craft_offline(built)
+
+    resumed = resume(built, kept, CHAINLOOP_JOB_STATUS="failure", CHAINLOOP_ANNOTATIONS="team=core")
+
+    assert resumed.status == 0, resumed.stderr
+    assert "WRN the annotations given now are not used" in resumed.stderr
+    assert [run["state"] for run in built.runs()] == ["success"]
+
+
 def test_r20_what_was_crafted_without_a_control_plane_becomes_a_late_run(built: Job) -> None:
     kept = craft_offline(built)
     assert built.runs() == []

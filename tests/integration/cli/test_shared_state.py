@@ -84,7 +84,7 @@ def test_where_no_attestation_was_begun_for_want_of_an_answer_the_other_jobs_war
     answers = [pipeline.machine()("attestation", *step, env={**nobody, **policy}) for step in words]
 
     assert [answer.status for answer in answers] == [0, 0, 0], [answer.stderr for answer in answers]
-    assert all("nothing is attested by this command" in answer.stderr for answer in answers)
+    assert all("nothing is attested by this step" in answer.stderr for answer in answers)
 
 
 def test_r35_a_job_without_secrets_checks_its_own_materials_whatever_is_shared(pipeline):

@@ -120,6 +120,7 @@ def test_an_option_with_the_flag_of_another_command_is_the_running_command_s() -
             "the input `token` (CHAINLOOP_TOKEN) is set but empty",
         ),
         ("ended with 0, as --on-unreachable warn asks", "", "ended with 0, as the input `on-unreachable: warn` asks"),
+        ("missing option '--value'", "usage", "the input `value` of `actions/add` is missing"),
         ("--insecure is on: not protected", "", "the input `insecure` is on: not protected"),
         (
             "invalid value for '--contract-revision': 'x' is not a valid integer range",
