@@ -216,7 +216,8 @@ def _show(world: World, state: CraftingState, *, full: bool) -> None:
     if world.format == "json":
         world.output.document({**status_document(status), **({"sealedHandle": sealed} if sealed else {})})
     else:
-        world.output.table(*status_tables(status, full=full))
+        advice = world.dialect.advice if world.dialect else str
+        world.output.table(*status_tables(status, full=full, advice=advice))
         if sealed:
             world.output.info("other jobs go on with this attestation", attestation_id=state.pin.run_id)
             world.output.info("they need this too", sealed_handle=sealed)

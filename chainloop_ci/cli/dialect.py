@@ -90,7 +90,7 @@ class Dialect:
             return text
         if code in ("", *_ABOUT_OPTIONS):
             beginning = _AT_BEGINNING if code else _IN_A_LOG_LINE
-            text = beginning.sub(lambda found: _TERM_ALONE.sub(self._term, found[0]), text)
+            text = beginning.sub(lambda found: _TERM_ALONE.sub(self._first, found[0]), text)
         text = _AS_SOMEBODY_ASKS.sub(lambda found: _TERM_ALONE.sub(self._term, found[0]), text)
         text = _A_VARIABLE.sub(self._variable, text)
         return _OF_CLICK.sub(self._of_click, text)
@@ -177,6 +177,9 @@ class Dialect:
         if not found["also"] or self._env_of(other) == self._env_of(name):
             return said
         return f"{said} or {self._named(other) or other}" if found["other"] else f"{said}{found['also']}"
+
+    def _first(self, found: re.Match[str]) -> str:
+        return self._term(found) if found["name"].startswith("--") else self._variable(found)
 
     def _variable(self, found: re.Match[str]) -> str:
         said = self._named(found["name"])

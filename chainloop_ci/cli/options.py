@@ -120,7 +120,7 @@ _SHARED: tuple[Option, ...] = (
     Option(
         "attestation_id",
         ("--attestation-id",),
-        "Go on with the attestation that another job has begun with --remote-state.",
+        "Go on with the attestation that another job has begun for several jobs.",
         env="CHAINLOOP_ATTESTATION_ID",
         metavar="ID",
     ),
@@ -289,7 +289,7 @@ PUSH: tuple[Option, ...] = (
     Option(
         "resume",
         ("--resume",),
-        "Complete the attestation that `--on-unreachable queue` has kept in this file.",
+        "Complete the attestation that was kept in this file while the control plane did not answer.",
         Kind.PATH,
         env="CHAINLOOP_RESUME_FILE",
     ),

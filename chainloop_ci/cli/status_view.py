@@ -6,7 +6,7 @@ Labels and column heads are those of the 2022 transcript, with more rows; the do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
@@ -34,10 +34,10 @@ def runner_text(runner_type: str, *, authenticated: bool = False) -> str:
 # --- tables
 
 
-def status_tables(status: AttestationStatus, *, full: bool) -> list[Table]:
-    """Return what `init` and `status` show."""
+def status_tables(status: AttestationStatus, *, full: bool, advice: Callable[[str], str] = str) -> list[Table]:
+    """Return what `init` and `status` show; `advice` words what to do as the job types it."""
     state = status.state
-    tables = [_summary(status), _materials(status, full)]
+    tables = [_summary(status, advice), _materials(status, full)]
     if full and (rows := _annotation_rows(status)):
         tables.append(Table(rows, title="Annotations", header=("Material", "Name", "Value")))
     if state.env:
@@ -45,12 +45,12 @@ def status_tables(status: AttestationStatus, *, full: bool) -> list[Table]:
     if full and state.runner.env:
         tables.append(Table(list(state.runner.env.items()), title="Runner Context"))
     if status.missing:
-        rows = [(finding.message, finding.hint or "") for finding in status.missing]
+        rows = [(finding.message, advice(finding.hint or "")) for finding in status.missing]
         tables.append(Table(rows, title="Missing", header=("What", "What to type"), whole=frozenset({1})))
     return tables
 
 
-def _summary(status: AttestationStatus) -> Table:
+def _summary(status: AttestationStatus, advice: Callable[[str], str]) -> Table:
     state, pin = status.state, status.state.pin
     newest = state.session.latest_contract_revision
     revision = str(pin.contract_revision) + (
@@ -72,7 +72,7 @@ def _summary(status: AttestationStatus) -> Table:
         ("Commit", state.head.hash if state.head else ""),
         ("Annotations", ", ".join(f"{name}={value}" for name, value in sorted(state.annotations.items()))),
         ("Dry Run", "yes: nothing is stored" if state.dry_run else ""),
-        ("Expires At", _expiry(status)),
+        ("Expires At", advice(_expiry(status))),
         ("Contract Met", _verdict(status)),
         ("Attestation View URL", status.view_url),
     )

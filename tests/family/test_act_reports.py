@@ -115,7 +115,9 @@ def test_t04_a_fork_s_pull_request_is_checked_and_posts_nothing(repository: Repo
 
     assert run.status == 0, run.everything
     assert run.verdicts == ["The contract build is not met: 1 thing is missing or wrong."]
-    assert run.annotations == [("warning", "the material version (STRING) is required and was not added")]
+    missing, (level, reason) = run.annotations
+    assert missing == ("warning", "the material version (STRING) is required and was not added")
+    assert (level, reason[:57]) == ("notice", "This job is one without secrets (pull request from a fork")
     outputs = outputs_of(run.log)
     assert (outputs["state"], outputs["compliant"], outputs["missing-materials"]) == ("dry-run", "false", '["version"]')
     assert job.runs() == []

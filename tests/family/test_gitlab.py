@@ -237,7 +237,10 @@ def test_a_value_outside_the_options_of_an_input_is_refused_by_the_command(job: 
     pipeline = project.run()
 
     assert pipeline.status == 1
-    assert "CHAINLOOP_ON_UNREACHABLE: expected one of fail, warn, queue, found 'perhaps'" in pipeline.job("chainloop")
+    refusal = (
+        "the input `on-unreachable` (CHAINLOOP_ON_UNREACHABLE): expected one of fail, warn, queue, found 'perhaps'"
+    )
+    assert refusal in pipeline.job("chainloop")
     assert states(job) == []
 
 

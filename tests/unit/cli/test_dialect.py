@@ -16,6 +16,7 @@ from chainloop_ci.contract.compliance import check_compliance
 from chainloop_ci.contract.load import load
 from chainloop_ci.errors import AlreadyInitializedError
 from tests.family.hostile import HOSTILE
+from tests.unit.crafting.memory import NOW
 
 ROOT = Path(__file__).resolve().parents[3]
 GITHUB, GITLAB, JENKINS = (Dialect(plugin, "craft") for plugin in Plugin)
@@ -113,7 +114,7 @@ def test_an_option_with_the_flag_of_another_command_is_the_running_command_s() -
     ("message", "code", "expected"),
     [
         ("--job-status: expected how the job ended", "usage", "the input `job-status`: expected how the job ended"),
-        ("CHAINLOOP_DRY_RUN: expected true", "usage", "the input `dry-run`: expected true"),
+        ("CHAINLOOP_DRY_RUN: expected true", "usage", "the input `dry-run` (CHAINLOOP_DRY_RUN): expected true"),
         (
             "the variable CHAINLOOP_TOKEN is set but empty",
             "not-authenticated",
@@ -143,7 +144,7 @@ def test_r35_gitlab_s_empty_token_keeps_its_name() -> None:
 
 
 def test_another_command_is_another_step_of_a_github_job() -> None:
-    hint = AlreadyInitializedError("build", load_time()).hint or ""
+    hint = AlreadyInitializedError("build", NOW).hint or ""
 
     assert GITHUB.advice(hint) == (
         "finish it with a step that uses `actions/push`, drop it with a step that uses `actions/reset`, "
@@ -156,7 +157,7 @@ def test_another_command_is_another_step_of_a_github_job() -> None:
 
 
 def test_jenkins_and_gitlab_begin_again_by_their_own_word() -> None:
-    hint = AlreadyInitializedError("build", load_time()).hint or ""
+    hint = AlreadyInitializedError("build", NOW).hint or ""
 
     assert GITLAB.advice(hint).endswith("or begin again with the input `replace`")
     assert JENKINS.advice(hint).endswith("or begin again with the argument `replace`")
@@ -318,9 +319,3 @@ def test_no_advice_in_a_github_job_names_an_option_that_is_an_input(command: str
 
     assert len(said) > 100
     assert [text for text in said if flags & set(re.findall(r"(?<![\w/])--[a-z-]+", text))] == []
-
-
-def load_time():
-    from tests.unit.crafting.memory import NOW
-
-    return NOW
