@@ -255,6 +255,13 @@ def test_another_ending_ends_the_run_and_stays_the_error_of_the_build(
     assert played.run(name)["state"] == state
 
 
+def test_what_is_missing_is_said_in_the_words_of_the_steps(played: Played) -> None:
+    log = played.endings["with-missing"].log
+
+    assert "call `chainloopAdd(name: 'binary', value: '<file>')` in `withChainloop`" in log
+    assert "attestation add" not in log
+
+
 def test_what_the_body_throws_is_thrown_as_it_is(played: Played) -> None:
     assert played.endings["with-exception"].type == "java.lang.IllegalStateException"
     assert played.endings["with-abort"].type.endswith(".FlowInterruptedException")

@@ -186,6 +186,30 @@ def test_a_job_without_secrets_has_warnings_and_a_summary(github: Runner, tmp_pa
     assert missing.properties["line"] == "8"
     assert (step.outputs["state"], step.outputs["compliant"]) == ("dry-run", "false")
     assert "A job without secrets is never red" in step.summary
+    [notice] = step.commands("notice")
+    assert notice.data.startswith("This job is one without secrets (pull request from a fork), so it makes a dry run")
+    assert notice.data in step.summary
+
+
+def test_what_was_queued_is_said_everywhere_with_what_to_do(github: Runner, plane, tmp_path: Path) -> None:
+    plane.failures["store_attestation"] = [UnreachableError("no answer")]
+    words = ("craft", *BOTH, "--on-unreachable", "queue", "--report-dir", "out")
+
+    step = github(*words, env={"CHAINLOOP_PLUGIN": "github"})
+
+    assert step.result.status == 0, step.result.err
+    [kept] = tmp_path.glob("chainloop-queued-*.json")
+    [notice] = step.commands("notice")
+    files = [(tmp_path / "out" / name).read_text() for name in ("report.md", "junit.xml")]
+    for text in (notice.data, step.summary, *files):
+        assert f"chainloop attestation push --resume {kept.name}" in text
+        assert "actions/upload-artifact" in text
+    assert step.verdict == "The attestation is signed and not stored yet: the control plane did not answer."
+    assert cases_of(tmp_path / "out")["chainloop attestation craft"] == ["skipped"]
+
+
+def test_a_dry_run_that_was_asked_for_needs_no_reason(github: Runner) -> None:
+    assert github("craft", "--dry-run", *BOTH).commands("notice") == []
 
 
 def test_what_a_summary_says_of_warnings_is_annotated_too(github: Runner) -> None:
@@ -274,13 +298,38 @@ def test_a_contract_outside_of_the_workspace_has_no_place_there(github: Runner, 
     ("env", "fix"),
     [
         ({}, "add `--material binary=<file>` to the command"),
-        ({"CHAINLOOP_MATERIALS": ""}, "add the line `binary=<file>` under `materials:` of this step"),
+        ({"CHAINLOOP_MATERIALS": ""}, "add the line `binary=<file>` to the variable CHAINLOOP_MATERIALS"),
+        ({"CHAINLOOP_PLUGIN": "github"}, "add the line `binary=<file>` under `materials:` of this step"),
     ],
 )
 def test_the_fix_is_what_to_type_here(github: Runner, env: dict[str, str], fix: str) -> None:
     step = github("craft", "--material", "commit=x", env=env)
 
     assert step.commands("error")[0].data.splitlines()[1] == f"What to do: {fix}"
+    assert f"    hint: {fix}" in step.result.err.splitlines()
+    assert fix in step.summary
+
+
+def test_the_table_of_what_is_missing_says_it_too(github: Runner) -> None:
+    env = {"CHAINLOOP_PLUGIN": "github"}
+    github("init", env=env)
+
+    shown = github("status", env=env).result.out
+
+    assert "uses `actions/add`, with `{name: binary, value: <file>}`" in " ".join(shown.split())
+    assert "attestation add" not in shown
+
+
+def test_what_a_plugin_says_names_no_option(github: Runner, plane) -> None:
+    plane.failures["get_crafting_context"] = [UnreachableError("no answer", hint="check --control-plane")]
+
+    step = github("craft", *BOTH, env={"CHAINLOOP_PLUGIN": "github"})
+
+    [error] = step.commands("error")
+    assert "check the input `control-plane`" in error.data
+    assert "with the input `on-unreachable: warn` the job goes on" in error.data
+    assert "--" not in error.data + step.summary.replace("---", "")
+    assert not any("--" in line for line in step.result.err.splitlines() if line.startswith(("ERR", "hint")))
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b""], ids=["no text", "empty"])

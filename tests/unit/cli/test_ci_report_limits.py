@@ -95,6 +95,7 @@ def test_a_report_that_cannot_be_written_changes_nothing(github: Runner, tmp_pat
     assert sorted(text.partition(" could")[0] for text in warned) == [
         "the job summary",
         "the outputs",
+        "the outputs' file",
         "the report files",
     ]
 
@@ -143,6 +144,23 @@ def test_what_stands_in_the_files_stays_and_its_last_line_is_ended(github: Runne
 
     assert read_file(output)["mine"] == "1"
     assert read_file(output)["state"] == "initialized"
+
+
+@pytest.mark.parametrize("broken", ["GITHUB_OUTPUT", "CHAINLOOP_REPORT_DIR"])
+def test_outputs_that_cannot_be_written_to_one_place_are_written_to_the_other(
+    github: Runner, tmp_path: Path, broken: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "output").touch()
+    places = {"GITHUB_OUTPUT": tmp_path / "output", "CHAINLOOP_REPORT_DIR": tmp_path / "out"}
+    env = {name: str(place) for name, place in {**places, broken: tmp_path / "file" / "below"}.items()}
+
+    step = github("init", env=env)
+
+    assert step.result.status == 0
+    written = {"GITHUB_OUTPUT": tmp_path / "out" / "outputs.env", "CHAINLOOP_REPORT_DIR": tmp_path / "output"}[broken]
+    assert "initialized" in written.read_text()
+    assert any("could not be written" in command.data for command in step.commands("warning"))
 
 
 def test_a_summary_never_makes_the_step_s_file_too_large(github: Runner, tmp_path: Path) -> None:
