@@ -101,8 +101,8 @@ class Dialect:
             return " or ".join(self._addition(each) for each in additions)
         if annotation := parse_annotation(text):
             return self._annotation(annotation) or text
-        if self.plugin is None:
-            return text
+        if self.plugin is None or text.startswith("chainloop "):
+            return text  # nothing but a command
         return _OF_ADVICE.sub(self._part, _KEPT_BY_A_PERSON.sub("", text))
 
     def fact(self, name: str, value: object) -> object:

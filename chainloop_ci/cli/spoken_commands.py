@@ -16,10 +16,10 @@ _COMMAND = re.compile(
 )
 # `contract.compliance.add_command`; names are those of a contract.
 _ADDITION = re.compile(
-    r"chainloop attestation add --name (?P<name>[^\s`']+) --value (?P<value><[a-z:]+>)"
-    r"(?P<annotations>(?: --annotation [^\s`'=]+=<value>)*)(?P<replace> --replace)?"
+    r"chainloop attestation add --name (?P<name>[a-z0-9-]+) --value (?P<value><[a-z:]+>)"
+    r"(?P<annotations>(?: --annotation [\w./-]+=<value>)*)(?P<replace> --replace)?"
 )
-_ANNOTATION = re.compile(r"chainloop attestation push --annotation (?P<name>[^\s`'=]+)=<value>")
+_ANNOTATION = re.compile(r"chainloop attestation push --annotation (?P<name>[\w./-]+)=<value>")
 
 
 @record

@@ -280,6 +280,22 @@ def test_t03_no_hostile_text_gets_through_as_anything_else(plugin: Plugin) -> No
     assert all(dialect.advice(f"found '{text}'") == f"found '{text}'" for text in HOSTILE if "'" not in text)
 
 
+@pytest.mark.parametrize("plugin", Plugin)
+def test_t01_no_hostile_name_becomes_a_line_to_type(plugin: Plugin) -> None:
+    dialect = Dialect(plugin, "craft")
+    commands = [
+        command.format(text)
+        for text in HOSTILE
+        if not re.fullmatch(r"[\w./-]+", text)
+        for command in (
+            "chainloop attestation add --name {} --value <file>",
+            "chainloop attestation push --annotation {}=<value>",
+        )
+    ]
+
+    assert [text for text in commands if dialect.advice(text) != text] == []
+
+
 def test_a_word_that_is_no_plugin_of_ours_says_nothing() -> None:
     assert find_dialect({"CHAINLOOP_PLUGIN": "::error::x"}, "craft").plugin is None
     assert find_dialect({"CHAINLOOP_PLUGIN": "github"}, "craft").plugin is Plugin.GITHUB
