@@ -331,7 +331,9 @@ def test_no_advice_in_a_github_job_names_an_option_that_is_an_input(command: str
     flags = {
         flag for options in COMMANDS.values() for option in options if option.env in inputs for flag in option.flags
     }
-    said = [re.sub(r"`[^`]*`", "", dialect.advice(text)) for text in texts()]
+    # What is nothing but a command stays one where it is none that is known (`test_a_missing_material_…`).
+    advised = [text for text in texts() if not text.startswith("chainloop ")]
+    said = [re.sub(r"`[^`]*`", "", dialect.advice(text)) for text in advised]
 
     assert len(said) > 100
     assert [text for text in said if flags & set(re.findall(r"(?<![\w/])--[a-z-]+", text))] == []
