@@ -35,7 +35,7 @@ def _case(report: Report, requirement: Requirement) -> str:
     problems = [problem for problem in report.problems if problem.subject == requirement.name]
     inner = {
         Mark.MET: "",
-        Mark.FAILED: _failure(problems or [Problem("Requirement not met", requirement.name)]),
+        Mark.FAILED: _wrong(report, problems or [Problem("Requirement not met", requirement.name)]),
         Mark.OPEN: f"<skipped message={_quoted('not there yet')}/>",
     }[requirement.mark]
     return _element(report, requirement.name, inner)
@@ -45,10 +45,9 @@ def _own_case(report: Report) -> str:
     """Return the case of the step itself: it fails with the step, and is skipped where nothing was to be stored."""
     inner = ""
     if report.failed:
-        inner = _failure(_own_problems(report))
+        inner = _wrong(report, _own_problems(report))
     elif report.notice:
-        # GitLab shows what stands inside of the element, Jenkins its message.
-        inner = f"<skipped message={_quoted(report.notice)}>{escape(_cut(printable_lines(report.notice)))}</skipped>"
+        inner = _skipped(report.notice, report.notice)
     return _element(report, f"chainloop {report.command}", inner)
 
 
@@ -70,11 +69,22 @@ def _element(report: Report, name: str, inner: str) -> str:
     return f'<testcase classname={_quoted(group)} name={_quoted(name)} time="0">{inner}</testcase>'
 
 
-def _failure(problems: Sequence[Problem]) -> str:
+def _wrong(report: Report, problems: Sequence[Problem]) -> str:
+    """Return a failure, or where the job goes on all the same what Jenkins does not call unstable (R35)."""
     message = "; ".join(problem.message for problem in problems)
     text = "\n".join(line for problem in problems for line in _lines(problem))
-    body = escape(_cut(printable_lines(text)))
-    return f"<failure type={_quoted(problems[0].title)} message={_quoted(message)}>{body}</failure>"
+    if report.tolerated:
+        return _skipped(message, text)
+    return f"<failure type={_quoted(problems[0].title)} message={_quoted(message)}>{_body(text)}</failure>"
+
+
+def _skipped(message: str, text: str) -> str:
+    # GitLab shows what stands inside of the element, Jenkins its message.
+    return f"<skipped message={_quoted(message)}>{_body(text)}</skipped>"
+
+
+def _body(text: str) -> str:
+    return escape(_cut(printable_lines(text)))
 
 
 def _lines(problem: Problem) -> Iterator[str]:

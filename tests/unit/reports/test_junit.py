@@ -53,6 +53,16 @@ def test_what_is_kept_for_later_is_no_passed_case() -> None:
     assert step.find("skipped").get("message") == step.find("skipped").text == "Its file is `a.json`: keep it."
 
 
+def test_r35_nothing_fails_in_a_job_that_goes_on_all_the_same() -> None:
+    xml = render_junit(replace(REPORT, tolerated=True))
+
+    sbom, _, step = fromstring(xml).iter("testcase")
+    assert [case.find("failure") for case in (sbom, step)] == [None, None]
+    assert sbom.find("skipped").get("message") == "sbom is missing"
+    assert sbom.find("skipped").text == "sbom is missing\nWhat to do: add it\nWhere: c.yaml, line 2"
+    assert 'failures="0" errors="0" skipped="2"' in xml
+
+
 def test_a_failing_case_says_what_to_do_where_gitlab_and_jenkins_look() -> None:
     failure = cases_of(REPORT)[0].find("failure")
 
