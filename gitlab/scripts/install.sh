@@ -243,8 +243,14 @@ chainloop_git_login() {
 }
 
 chainloop_fetch() {
-  if [ -d "$CHAINLOOP_INSTALL_SOURCE" ]; then
-    ln -s "$(cd -- "$CHAINLOOP_INSTALL_SOURCE" && pwd)" "$chainloop_home/source"
+  # A colon before the first slash makes it an address, as for git: a change under review may hold a folder `https:`, and
+  # does not say what is installed.
+  case ${CHAINLOOP_INSTALL_SOURCE%%/*} in
+    *:*) chainloop_folder= ;;
+    *) chainloop_folder=$CHAINLOOP_INSTALL_SOURCE ;;
+  esac
+  if [ -d "$chainloop_folder" ]; then
+    ln -s "$(cd -- "$chainloop_folder" && pwd)" "$chainloop_home/source"
   elif command -v git >/dev/null 2>&1; then
     chainloop_git_login
     git init --quiet "$chainloop_home/source" \

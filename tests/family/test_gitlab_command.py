@@ -147,6 +147,18 @@ def test_a_source_that_is_none_is_named(image: Image, source: str, words: str) -
     assert words in done.stderr
 
 
+@pytest.mark.parametrize("source", ["https://127.0.0.1:9/acme/chainloop", "git@127.0.0.1:acme/chainloop.git"])
+def test_an_address_is_never_a_folder_that_the_change_under_review_holds(image: Image, source: str) -> None:
+    theirs = image.folder / source / "requirements" / "client.txt"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+
+    done = image.run(env={"CHAINLOOP_INSTALL_SOURCE": source, "CHAINLOOP_INSTALL_PYTHON": sys.executable})
+
+    assert done.returncode == 1
+    assert "git could not fetch" in done.stderr
+
+
 def test_without_git_a_source_is_a_folder(image: Image, tmp_path: Path) -> None:
     programs = programs_without(tmp_path / "no-git", "python", "pip", "chainloop", "git")
     env = {"CHAINLOOP_INSTALL_SOURCE": "https://gitlab.test/a.git", "CHAINLOOP_INSTALL_PYTHON": sys.executable}

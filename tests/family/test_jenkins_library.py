@@ -288,6 +288,18 @@ def test_a_source_that_is_none_is_said(tmp_path: Path, source: str, words: str) 
     assert not (tmp_path / CANARY_FILE).exists()
 
 
+@pytest.mark.parametrize("source", ["https://127.0.0.1:9/acme/chainloop", "git@127.0.0.1:acme/chainloop.git"])
+def test_an_address_is_never_a_folder_that_the_change_under_review_holds(tmp_path: Path, source: str) -> None:
+    theirs = tmp_path / source / "jenkins" / "provide.py"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("print('of the change')\n")
+
+    done = install(tmp_path, source=source)
+
+    assert (done.returncode, done.stdout) == (1, ""), done.stderr
+    assert "git could not fetch" in done.stderr
+
+
 def test_t01_a_hostile_source_or_ref_runs_nothing(tmp_path: Path, origin: tuple[Path, str]) -> None:
     texts = [text for text in HOSTILE if CANARY_FILE in text and len(text) < 200][:12]
 

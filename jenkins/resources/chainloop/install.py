@@ -77,9 +77,14 @@ def become(python: str) -> NoReturn:
 
 
 def is_folder(text: str) -> bool:
-    """Tell whether a text is the path of a folder; some texts cannot be paths."""
+    """Tell whether a text is the path of a folder; some texts cannot be paths.
+
+    A colon before the first slash makes it an address, as for git: a change under review may hold a folder `https:`,
+    and does not say what is installed.
+    """
     try:
-        return Path(text).is_dir()
+        path = Path(text)
+        return ":" not in text.removeprefix(path.drive).partition("/")[0] and path.is_dir()
     except (OSError, ValueError):
         return False
 
