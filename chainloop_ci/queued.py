@@ -9,7 +9,6 @@ keep such files as artifacts, which more people read than may speak for the run.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 import shutil
@@ -156,7 +155,7 @@ class QueueFile:
         document = self._read()
         try:
             contents = tuple(
-                QueuedContent(parse_digest(entry["digest"]), str(entry["filename"]), int(entry["sizeBytes"]))
+                QueuedContent(parse_digest(entry["digest"]), _filename(entry["filename"]), _size(entry["sizeBytes"]))
                 for entry in document["contents"]
             )
             self._embedded = {
@@ -206,7 +205,7 @@ class QueueFile:
         if content.digest in self._embedded:
             try:
                 return BytesIO(base64.b64decode(self._embedded[content.digest], validate=True))
-            except binascii.Error as error:
+            except ValueError as error:
                 raise self._unusable(str(error)) from error
         try:
             return open_inside(self.folder, _hex(content.digest))
@@ -272,6 +271,18 @@ def _contents(state: CraftingState, folder: Path) -> Iterator[QueuedContent]:
         if material.uploaded and material.digest not in seen and place.is_file():
             seen.add(material.digest)
             yield QueuedContent(material.digest, material.filename or material.name, place.stat().st_size)
+
+
+def _filename(said: object) -> str:
+    name = str(said)
+    name.encode()  # no job keeps a file whose name is no text
+    return name
+
+
+def _size(said: object) -> int:
+    if not isinstance(said, int) or said < 0:
+        raise ValueError(f"expected a size in bytes, found {str(said)[:80]}")
+    return said
 
 
 def _hex(digest: str) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from chainloop_ci.api.address import require_safe_url
 from chainloop_ci.api.limits import ORGANIZATION_HEADER, PROBLEM_MEDIA_TYPE
 from chainloop_ci.client.answers import Answer, error_of, read_json
-from chainloop_ci.errors import NotAuthenticatedError, ServerFaultError, UnreachableError
+from chainloop_ci.errors import NotAuthenticatedError, ServerFaultError, UnreachableError, UsageError
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
@@ -214,7 +214,16 @@ class HttpClient:
             yield dict(response.headers), self._blocks(response)
 
     def url_of(self, path: str, query: Query | None = None) -> str:
-        """Return the whole URL; parameters that are None are left out."""
+        """Return the whole URL; parameters that are None are left out.
+
+        Raises:
+            UsageError: a part of the path would lead out of what stands before it: names may come from files (R23).
+        """
+        if not {".", ".."}.isdisjoint(path.split("/")):
+            raise UsageError(
+                f"expected a path of names and ids, found one that leads elsewhere: {path[:200]!r}; nothing was sent",
+                hint="check the ids that were given, and the file that they come from",
+            )
         pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
         return f"{self.base_url}/api/v1/{quote(path, safe='/:')}" + (f"?{urlencode(pairs)}" if pairs else "")
 

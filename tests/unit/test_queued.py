@@ -212,6 +212,25 @@ def test_another_file_is_refused(file: QueueFile, text: str) -> None:
         file.read()
 
 
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [("sizeBytes", "1e999"), ("content", '"\u00e9"'), ("content", '"%"'), ("filename", '"\\ud800"')],
+)
+def test_a_content_that_no_job_keeps_is_refused(
+    file: QueueFile, state: CraftingState, pending: PendingContents, field: str, said: str
+) -> None:
+    file.write(state, BUNDLE, pending)
+    document = json.loads(file.path.read_text())
+    for entry in document["contents"]:
+        entry[field] = "in its place"
+    file.path.write_text(json.dumps(document).replace('"in its place"', said))
+
+    with pytest.raises(FileUnreadableError, match="is no attestation"):
+        for content in file.read().contents:
+            with file.open_content(content, open_inside):
+                pass
+
+
 def test_a_missing_file_is_named(file: QueueFile) -> None:
     with pytest.raises(FileUnreadableError, match=r"chainloop-queued-1\.json cannot be read"):
         file.read()

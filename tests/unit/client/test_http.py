@@ -43,6 +43,14 @@ def test_names_in_a_path_cannot_leave_it(client: HttpClient, stub: StubServer) -
     assert stub.seen[0].path == "/api/v1/contracts/a%3Fb%23c%20d"
 
 
+@pytest.mark.parametrize("path", ["workflow-runs/../../../elsewhere", "contracts/..", "contracts/./x"])
+def test_r23_a_name_that_leads_elsewhere_gets_no_token_sent(client: HttpClient, stub: StubServer, path: str) -> None:
+    with pytest.raises(UsageError, match="leads elsewhere"):
+        client.json("GET", path)
+
+    assert stub.seen == []
+
+
 def test_an_empty_answer_is_none(client: HttpClient, stub: StubServer) -> None:
     stub.replies = [Reply(204, headers={})]
 
