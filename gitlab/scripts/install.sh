@@ -268,7 +268,8 @@ chainloop_fetch() {
 
 chainloop_install() {
   chainloop_find_python
-  rm -rf "$chainloop_home" && (umask 077 && mkdir -p "$chainloop_home/bin") && [ -O "$chainloop_home" ] \
+  # Not -p, which takes a link that somebody puts there meanwhile.
+  rm -rf "$chainloop_home" && (umask 077 && mkdir "$chainloop_home" "$chainloop_home/bin") && [ -O "$chainloop_home" ] \
     || chainloop_explain "$chainloop_home cannot be made, or belongs to somebody else"
   chainloop_network
   chainloop_fetch

@@ -209,7 +209,7 @@ def fetch_from(server: GitServer, folder: Path, path: str, python: str, *, own_s
         "CHAINLOOP_INSTALL_PYTHON": python,
     }
     Image(folder, path).run(env=env)
-    return (folder / "chainloop-91" / "source" / "chainloop_ci" / "__main__.py").is_file()
+    return any(folder.glob("chainloop-91-*/source/chainloop_ci/__main__.py"))
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["same server", "another"])
@@ -267,9 +267,9 @@ def test_what_the_job_imports_has_no_say_in_the_command(
     assert "0.1.0" in done.stdout
 
 
-def put_command(place: Path) -> Path:
+def put_command(place: Path, folder: str = "chainloop-91") -> Path:
     """Put a command where an installation has it."""
-    command = place / "chainloop-91" / "bin" / "chainloop"
+    command = place / folder / "bin" / "chainloop"
     command.parent.mkdir(parents=True)
     command.write_text("#!/bin/sh\necho installed\n")
     command.chmod(0o755)
@@ -289,6 +289,40 @@ def test_a_command_that_somebody_else_has_put_there_is_not_run(image: Image) -> 
     if os.geteuid() != 0:
         pytest.skip("only root can make a folder that is somebody else's")
     os.chown(put_command(image.folder).parents[1], 12345, 12345)
+
+    done = image.run("chainloop")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no command `chainloop`" in done.stderr
+
+
+def home_of_job(image: Image, token: str) -> str:
+    """Return the name of the folder that a job with this token installs the command in."""
+    done = subprocess.run(
+        [*SHELLS[image.shell], "-c", (SCRIPTS / "find.sh").read_text() + 'echo "$chainloop_home"'],
+        env={"PATH": image.path, "TMPDIR": str(image.folder), "CI_JOB_ID": "91", "CI_JOB_TOKEN": token},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return Path(done.stdout.strip()).name
+
+
+def test_a_command_that_an_earlier_job_has_left_for_this_one_is_not_run(image: Image) -> None:
+    # The numbers of jobs to come can be foreseen; their tokens cannot.
+    put_command(image.folder)
+    put_command(image.folder, home_of_job(image, "the token of another job"))
+
+    planted = image.run("chainloop", env={"CI_JOB_TOKEN": JOB_TOKEN})
+    put_command(image.folder, home_of_job(image, JOB_TOKEN))
+    own = image.run("chainloop", env={"CI_JOB_TOKEN": JOB_TOKEN})
+
+    assert (planted.returncode, planted.stdout) == (1, "")
+    assert "no command `chainloop`" in planted.stderr
+    assert (own.returncode, own.stdout) == (0, "installed\n"), own.stderr
+
+
+def test_a_link_to_a_folder_of_our_own_is_not_followed(image: Image) -> None:
+    put_command(image.folder, "a checkout of theirs")
+    (image.folder / "chainloop-91").symlink_to(image.folder / "a checkout of theirs")
 
     done = image.run("chainloop")
 
