@@ -22,11 +22,11 @@ from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, Signer
 from chainloop_ci.crafting.push import Pushed
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import SignatureInvalidError
+from chainloop_ci.errors import NotFoundError, SignatureInvalidError
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
-    from chainloop_ci.api.runs import RunDetail, Stored, Verification, WorkflowRun
+    from chainloop_ci.api.runs import CraftingContext, RunDetail, Stored, Verification, WorkflowRun
 
 
 class KeptContent(Protocol):
@@ -106,11 +106,11 @@ class Resume:
             # Asking needs no handle: the answer is the same whichever token repeats the command.
             return Pushed(kept.state, kept.bundle, digest, _stored(found, digest, found.verification))
         if found is not None and (why := _why_another_run(found.run, kept.state)):
-            kept, found = self._sign_again(kept, found.run, why), None
+            kept, found = self._sign_again(kept, why, state=found.run.state), None
         elif found is None and not kept.state.session.run_handle:
             kept = self._with_new_handle(kept)
         if found is None:
-            self._begin_late(plane, kept.state)
+            kept = self._begin_late(plane, kept)
         if found is None or found.run.late:
             self._refer_to_sent(plane, kept)
         self._send_contents(plane, kept)
@@ -124,15 +124,27 @@ class Resume:
         kept.save(state, kept.bundle)
         return replace(kept, state=state)
 
-    def _begin_late(self, plane: ControlPlane, state: CraftingState) -> None:
-        from chainloop_ci.api.runs import RunRequest
+    def _begin_late(self, plane: ControlPlane, kept: Kept) -> Kept:
+        """Begin a late run, of another id where the one of the file is taken.
 
-        context = plane.get_crafting_context(state.pin.name, state.pin.project, None)
-        if context.contract.digest != state.pin.contract_digest:
+        Ids are the same for all organizations, and everybody who may read the file knows this one.
+        """
+        context = plane.get_crafting_context(kept.state.pin.name, kept.state.pin.project, None)
+        if context.contract.digest != kept.state.pin.contract_digest:
             self._report.warning(
                 "the contract is another one than the job was held to: the late run is judged by the newest revision",
                 revision=context.contract.revision,
             )
+        try:
+            self._put_late(plane, kept.state, context)
+        except NotFoundError:
+            kept = self._sign_again(kept, "the id of the run is taken by another organization")
+            self._put_late(plane, kept.state, context)
+        return kept
+
+    def _put_late(self, plane: ControlPlane, state: CraftingState, context: CraftingContext) -> None:
+        from chainloop_ci.api.runs import RunRequest
+
         request = RunRequest(
             workflow_id=context.workflow.id,
             contract_revision=context.contract.revision,
@@ -179,12 +191,10 @@ class Resume:
                 )
             meter.done(content.digest)
 
-    def _sign_again(self, kept: Kept, run: WorkflowRun, why: str) -> Kept:
+    def _sign_again(self, kept: Kept, why: str, **facts: object) -> Kept:
         """Return the attestation, signed anew about a run that does not exist yet; it is kept before it is sent."""
         self._report.warning(
-            f"{why}: the attestation is signed again, about a late run",
-            run=run.id,
-            state=run.state,
+            f"{why}: the attestation is signed again, about a late run", run=kept.state.pin.run_id, **facts
         )
         signer = self._load_signer()
         finished_at = _require_signed(kept, signer)

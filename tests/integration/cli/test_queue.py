@@ -13,7 +13,8 @@ import pytest
 from chainloop_ci.client.sealing import QueuedHandles
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.queued import CLEAR_MEDIA_TYPE, MAX_EMBEDDED_BYTES
-from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job
+from examples.demo.control_plane import ControlPlane
+from tests.integration.live import CONTRACT, IMPATIENT, Answer, Job, Tenant
 
 NOBODY = "http://127.0.0.1:1"
 NAMES = ("--project", "hello", "--workflow", "build")
@@ -284,6 +285,24 @@ def test_r14_a_file_with_a_clear_handle_is_still_completed(built: Job) -> None:
 
     assert resumed.status == 0, resumed.stderr
     assert [(run["state"], run["late"]) for run in built.runs()] == [("success", False)]
+
+
+def test_a_run_of_the_same_id_in_another_organization_does_not_stop_a_resume(
+    built: Job, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    kept = craft_offline(built)
+    folder = tmp_path_factory.mktemp("another")
+    theirs = Tenant(control_plane.url, control_plane.token_file.read_text().strip(), folder).job()
+    refused = resume(theirs, Path(shutil.copy(kept, folder)))
+
+    without_key = resume(built, kept)
+    with_key = resume(built, kept, CHAINLOOP_SIGNING_KEY=str(built.key))
+
+    assert refused.status != 0, "it is signed with no key of theirs, but the run is begun"
+    assert len(theirs.runs()) == 1
+    assert (without_key.status, "taken by another organization" in without_key.stderr) == (5, True), without_key.stderr
+    assert with_key.status == 0, with_key.stderr
+    assert [(run["state"], run["late"]) for run in built.runs()] == [("success", True)]
 
 
 def test_r15_a_late_run_after_another_one_refers_to_what_was_sent_for_that(built: Job) -> None:

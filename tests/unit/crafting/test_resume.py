@@ -19,7 +19,7 @@ from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.resume import Chance, Kept, Resume
 from chainloop_ci.digests import sha256_digest
-from chainloop_ci.errors import SignatureInvalidError, UnreachableError
+from chainloop_ci.errors import NotFoundError, SignatureInvalidError, UnreachableError
 from chainloop_ci.queued import QueuedContent
 from tests.unit.crafting.memory import NOW, RUN_ID, FakeSigner, MemoryPlane, Notes
 
@@ -118,6 +118,24 @@ def test_r15_a_run_that_has_ended_takes_nothing_more(plane, notes, kept, state) 
     assert said.run_id == pushed.state.pin.run_id == NEW_ID
     assert plane.runs[NEW_ID].late is True
     assert plane.runs[NEW_ID].handle_sha256 != plane.runs[RUN_ID].handle_sha256
+
+
+def test_an_id_that_somebody_else_took_before_is_given_up(plane, notes, kept, monkeypatch) -> None:
+    # Who may read the file knows the id, and another organization may begin a run of that id.
+    taken = plane.put_run
+
+    def put_run(run_id, request):
+        if run_id == RUN_ID:
+            raise NotFoundError(f"there is no workflow run {run_id}")
+        return taken(run_id, request)
+
+    monkeypatch.setattr(plane, "put_run", put_run)
+
+    pushed = resume(plane, notes, kept)
+
+    assert read_statement(read_bundle(plane.bundles[0]).payload).run_id == pushed.state.pin.run_id == NEW_ID
+    assert plane.runs[NEW_ID].late is True
+    assert any("taken" in warning for warning in notes.warnings)
 
 
 @pytest.mark.parametrize("is_there", [True, False])
