@@ -225,7 +225,10 @@ class QueueFile:
                 continue
             self.folder.mkdir(mode=0o700, exist_ok=True)
             # A copy: until the file is written what the state says has to hold.
-            shutil.copyfile(source, self.folder / _hex(content.digest))
+            copy = self.folder / _hex(content.digest)
+            copy.unlink(missing_ok=True)
+            with source.open("rb") as kept, os.fdopen(os.open(copy, _PRIVATE, 0o600), "wb") as file:
+                shutil.copyfileobj(kept, file, _BLOCK_BYTES)
             yield dict(entry)
 
     def _write(self, document: Mapping[str, object]) -> None:
@@ -243,6 +246,8 @@ class QueueFile:
 
     def _read(self) -> dict[str, Any]:
         try:
+            if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+                raise OSError(0, "it is no ordinary file")
             with self.path.open("rb") as file:
                 raw = file.read(MAX_FILE_BYTES + 1)
             document = json.loads(raw) if len(raw) <= MAX_FILE_BYTES else None
@@ -268,7 +273,8 @@ def _contents(state: CraftingState, folder: Path) -> Iterator[QueuedContent]:
     seen: set[str] = set()
     for material in state.materials.values():
         place = folder / _hex(material.digest)
-        if material.uploaded and material.digest not in seen and place.is_file():
+        is_kept = place.is_file() and not place.is_symlink()
+        if material.uploaded and material.digest not in seen and is_kept:
             seen.add(material.digest)
             yield QueuedContent(material.digest, material.filename or material.name, place.stat().st_size)
 

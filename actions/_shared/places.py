@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from log import InstallError
@@ -119,9 +119,9 @@ def _own_folder(parent: Path) -> Path:
     """Return our folder in `parent`: the first that is ours of `chainloop`, `chainloop-1` and so on."""
     try:
         for folder in _names(parent / "chainloop"):
-            with _nobody_else_writes():
+            with _nobody_else_writes(), suppress(FileExistsError):  # a file, or a link to nowhere: not ours
                 folder.mkdir(parents=True, exist_ok=True)
-            if is_ours(folder):
+            if is_ours(folder) and folder.is_dir():
                 return folder
     except OSError as error:
         raise InstallError(f"the folder {folder} cannot be made: {error.strerror or error}") from error

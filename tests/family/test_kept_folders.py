@@ -105,6 +105,18 @@ def test_the_place_of_all_folders_has_to_be_ours_too(places: ModuleType, tmp_pat
     assert places.is_ours(found)
 
 
+@pytest.mark.parametrize("kind", ["a file", "a link to nowhere", "a link to a folder"])
+def test_what_is_no_folder_is_passed_over(places: ModuleType, tmp_path: Path, kind: str) -> None:
+    # Where everybody may make files, anybody can put one there.
+    place = tmp_path / "chainloop"
+    if kind == "a file":
+        place.touch()
+    else:
+        place.symlink_to(tmp_path / "nowhere" if kind == "a link to nowhere" else tmp_path)
+
+    assert places.scratch_folder({"RUNNER_TEMP": str(tmp_path)}) == tmp_path / "chainloop-1"
+
+
 def test_where_every_name_is_taken_the_error_says_what_to_remove(places: ModuleType, tmp_path: Path) -> None:
     for number in range(10):
         place = tmp_path / (f"chainloop-{number}" if number else "chainloop")

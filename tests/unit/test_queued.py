@@ -170,6 +170,20 @@ def test_a_material_without_a_content_of_its_own_is_not_among_them(
     assert file.read().contents == ()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_r22_what_is_kept_is_no_link_that_a_checkout_brought_along(
+    file: QueueFile, state: CraftingState, pending: PendingContents, tmp_path: Path
+) -> None:
+    # A material that was sent has no content here; its digest is no secret from who wrote it.
+    (tmp_path / "secret").write_text("of the machine")
+    sent = CraftedMaterial("sent", MaterialType.ARTIFACT, sha256_digest(b"sent"), NOW, uploaded=True)
+    (pending.folder / sent.digest.removeprefix("sha256:")).symlink_to(tmp_path / "secret")
+
+    file.write(state.with_material(sent), BUNDLE, pending)
+
+    assert sent.digest not in {content.digest for content in file.read().contents}
+
+
 def test_another_state_takes_the_place_and_the_contents_stay(
     file: QueueFile, state: CraftingState, pending: PendingContents
 ) -> None:
@@ -229,6 +243,28 @@ def test_a_content_that_no_job_keeps_is_refused(
         for content in file.read().contents:
             with file.open_content(content, open_inside):
                 pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices of POSIX")
+@pytest.mark.parametrize("place", ["pipe", "/dev/zero"])
+def test_r22_a_pipe_or_a_device_is_not_read(tmp_path: Path, place: str) -> None:
+    if place == "pipe":
+        os.mkfifo(tmp_path / place)
+
+    with pytest.raises(FileUnreadableError, match="cannot be read: it is no ordinary file"):
+        QueueFile(tmp_path / place, SEAL).read()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
+def test_what_lies_beside_the_file_is_for_its_user_only(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.folder.mkdir()
+    file.folder.chmod(0o755)
+
+    file.write(state, BUNDLE, pending)
+
+    assert [stat.S_IMODE(path.stat().st_mode) for path in file.folder.iterdir()] == [0o600]
 
 
 def test_a_missing_file_is_named(file: QueueFile) -> None:
