@@ -161,6 +161,7 @@ def _direct_hosts(listed: str) -> str:
 def _trust_too(bundle: str, env: Mapping[str, str], name: str, folder: Callable[[], Path]) -> Path:
     """Write a file with the authorities of the machine and of the bundle: most programs trust one file alone."""
     import hashlib
+    import re
     import ssl
 
     # CI systems keep a text of several lines with its line ends written as a backslash and an n.
@@ -171,6 +172,9 @@ def _trust_too(bundle: str, env: Mapping[str, str], name: str, folder: Callable[
         ssl.create_default_context(cadata=own)
     except (OSError, ValueError) as error:
         raise ValueError(name + ": there are no certificates in it that can be read") from error
+    # Everybody may read what is written: a key beside the certificates stays where it was.
+    blocks = re.finditer(r"-----BEGIN ([A-Z0-9 ]*CERTIFICATE)-----.*?-----END \1-----", own, re.DOTALL)
+    own = "".join(block[0] + "\n" for block in blocks)
     own = "".join(map(ssl.DER_cert_to_PEM_cert, _machine_authorities(env.get("SSL_CERT_FILE") or None))) + own
     path = folder() / ("ca-" + hashlib.sha256(own.encode()).hexdigest()[:16] + ".pem")
     # Whole at once: another step of the job may be reading it.

@@ -253,6 +253,18 @@ def test_a_bundle_to_an_installer(plugin: Plugin, case: str, files: Path) -> Non
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
+def test_a_key_that_stands_in_the_bundle_is_not_copied(plugin: Plugin, files: Path) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    (files / "network.pem").write_text(key + NETWORK.pem + key)
+
+    reading = read(plugin, files, {"CHAINLOOP_CA_BUNDLE": "network.pem", "SSL_CERT_FILE": "machine.pem"})
+
+    assert reading.variables is not None, reading.said
+    text = Path(reading.variables["PIP_CERT"]).read_text()
+    assert (certificates(text), "KEY" in text) == (BOTH, False)
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
 def test_authorities_that_the_machine_has_in_a_folder_stay_trusted(plugin: Plugin, files: Path) -> None:
     folder = files / "certs"
     folder.mkdir()
