@@ -136,8 +136,29 @@ def test_a_run_of_all_tests_becomes_root_and_keeps_the_python_it_was_given(tmp_p
     )
 
     program = PROJECT / ".ci" / "run"
-    assert done.stdout == f"--set-home env PATH={path} LD_LIBRARY_PATH=/python/lib {program}\n", done.stderr
+    assert done.stdout == f"--set-home env PATH={path} LD_LIBRARY_PATH=/python/lib bash {program}\n", done.stderr
     assert not (tmp_path / "tools").exists()
+
+
+def test_a_run_of_all_tests_is_one_in_a_checkout_of_any_name(tmp_path: Path) -> None:
+    # To env a word with = in it is a variable: it would show them all and end well.
+    checkout = tmp_path / "of=mine" / ".ci"
+    checkout.mkdir(parents=True)
+    shutil.copy(PROJECT / ".ci" / "run", checkout)
+    root = tmp_path / "root"
+    for path, script in {
+        tmp_path / "id": f"[ -e {root} ] && echo 0 || echo 1000",
+        tmp_path / "sudo": f'touch {root}; shift; exec "$@"',
+        checkout / "install-tools": "exit 3",
+    }.items():
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    done = subprocess.run(
+        [checkout / "run"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (3, b""), done.stderr
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
