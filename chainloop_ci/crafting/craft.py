@@ -28,6 +28,7 @@ from chainloop_ci.errors import (
     MaterialConflictError,
     MaterialRejectedError,
     PathRefusedError,
+    RegistryLoginError,
     UsageError,
 )
 from chainloop_ci.records import record
@@ -40,6 +41,7 @@ _OF_A_MATERIAL = (
     MaterialConflictError,
     MaterialRejectedError,
     PathRefusedError,
+    RegistryLoginError,
     UsageError,
 )
 """Errors of `add` that say something of the material: the others are looked at all the same."""

@@ -230,6 +230,20 @@ def test_an_image_that_the_project_file_names_gets_the_machine_s_login(
     assert answer.status == 0, answer.stderr
 
 
+@pytest.mark.real("docker-registry", "skopeo", "htpasswd")
+def test_an_image_without_a_login_is_told_with_everything_else_that_is_wrong(protected: Registry, tmp_path: Path):
+    reference = protected.push_image("team/app", "1.2")
+    (tmp_path / "contract.yaml").write_text(CONTRACT + "    - {name: version, type: STRING}\n")
+    craft = ("attestation", "craft", "--dry-run", "--contract", "contract.yaml")
+
+    answer = CommandLine(tmp_path)(*craft, "--material", f"image={reference}")
+
+    assert answer.status == 3, answer.stderr
+    assert "the material image: the registry" in answer.stderr
+    assert "docker login" in answer.stderr
+    assert "the material version (STRING) is required" in answer.stderr
+
+
 @pytest.mark.parametrize("value", ["../outside", "{folder}/outside", "../machine/config.json", "/proc/self/environ"])
 def test_r22_the_machine_s_login_lets_the_project_file_name_nothing_outside(tmp_path: Path, value: str):
     make_layout(tmp_path / "outside")
