@@ -22,11 +22,11 @@ from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, Signer
 from chainloop_ci.crafting.push import Pushed
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import NotFoundError, SignatureInvalidError
+from chainloop_ci.errors import NotFoundError, RunEndedError, SignatureInvalidError
 from chainloop_ci.records import record
 
 if TYPE_CHECKING:
-    from chainloop_ci.api.runs import CraftingContext, RunDetail, Stored, Verification, WorkflowRun
+    from chainloop_ci.api.runs import CraftingContext, RunDetail, WorkflowRun
 
 
 class KeptContent(Protocol):
@@ -100,18 +100,28 @@ class Resume:
             AttestationRefusedError: it does not meet the contract's newest revision, or its signer is not accepted.
             FileUnreadableError: a content is not there any more.
         """
-        plane, digest = self._control_plane(), sha256_digest(kept.bundle)
+        plane = self._control_plane()
         found = plane.find_run(kept.state.pin.run_id)
-        if found is not None and found.run.attestation_digest == digest and found.verification is not None:
+        if found is not None and (pushed := _pushed_before(found, kept)):
             # Asking needs no handle: the answer is the same whichever token repeats the command.
-            return Pushed(kept.state, kept.bundle, digest, _stored(found, digest, found.verification))
+            return pushed
         if found is not None and (why := _why_another_run(found.run, kept.state)):
             kept, found = self._sign_again(kept, why, state=found.run.state), None
         elif found is None and not kept.state.session.run_handle:
             kept = self._with_new_handle(kept)
         if found is None:
             kept = self._begin_late(plane, kept)
-        if found is None or found.run.late:
+        try:
+            return self._send(plane, kept, is_late=found is None or found.run.late)
+        except RunEndedError:
+            # The same file may be resumed twice at once.
+            found = plane.find_run(kept.state.pin.run_id)
+            if found is not None and (pushed := _pushed_before(found, kept)):
+                return pushed
+            raise
+
+    def _send(self, plane: ControlPlane, kept: Kept, *, is_late: bool) -> Pushed:
+        if is_late:
             self._refer_to_sent(plane, kept)
         self._send_contents(plane, kept)
         stored = plane.store_attestation(kept.state.pin.run_id, kept.state.session.run_handle, kept.bundle)
@@ -221,12 +231,15 @@ def _why_another_run(run: WorkflowRun, state: CraftingState) -> str:
     return ""
 
 
-def _stored(found: RunDetail, digest: Digest, verification: Verification) -> Stored:
-    """Return what the control plane answered when it stored the attestation of a run."""
+def _pushed_before(found: RunDetail, kept: Kept) -> Pushed | None:
+    """Return what the control plane answered when it stored this attestation; None: the run has not got it."""
     from chainloop_ci.api.runs import Stored
 
-    run = found.run
-    return Stored(digest, run.id, run.state, found.verified, verification, run.view_url)
+    run, digest = found.run, sha256_digest(kept.bundle)
+    if run.attestation_digest != digest or found.verification is None:
+        return None
+    stored = Stored(digest, run.id, run.state, found.verified, found.verification, run.view_url)
+    return Pushed(kept.state, kept.bundle, digest, stored)
 
 
 def _require_signed(kept: Kept, signer: Signer) -> datetime:

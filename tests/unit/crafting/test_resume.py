@@ -19,7 +19,7 @@ from chainloop_ci.attestation.statement import render_statement
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.crafting.resume import Chance, Kept, Resume
 from chainloop_ci.digests import sha256_digest
-from chainloop_ci.errors import NotFoundError, SignatureInvalidError, UnreachableError
+from chainloop_ci.errors import NotFoundError, RunEndedError, SignatureInvalidError, UnreachableError
 from chainloop_ci.queued import QueuedContent
 from tests.unit.crafting.memory import NOW, RUN_ID, FakeSigner, MemoryPlane, Notes
 
@@ -222,6 +222,29 @@ def test_what_was_stored_before_gets_the_same_answer_and_nothing_is_sent(plane, 
 
     assert (again.stored, again.digest) == (first.stored, first.digest)
     assert [name for name in plane.names if name != "put_run"] == ["find_run"]
+
+
+def test_what_another_process_has_resumed_meanwhile_gets_the_same_answer(plane, notes, kept) -> None:
+    first = resume(plane, notes, kept)
+    plane.calls.clear()
+
+    def end_run(*asked: object, **more: object) -> Stored:
+        store(plane, kept.bundle, first.stored)
+        raise RunEndedError("the run ended as success")
+
+    plane.store_attestation = end_run
+
+    assert resume(plane, notes, kept).stored == first.stored
+
+
+def test_a_run_that_ends_otherwise_meanwhile_is_told(plane, notes, kept) -> None:
+    def end_run(*asked: object, **more: object) -> Stored:
+        raise RunEndedError("the run ended as canceled")
+
+    plane.store_attestation = end_run
+
+    with pytest.raises(RunEndedError, match="canceled"):
+        resume(plane, notes, kept)
 
 
 def with_handle(kept: Kept, handle: str) -> Kept:
