@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from chainloop_ci.cli.dialect import Dialect
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
 from chainloop_ci.cli.report_facts import Told, make_report
-from chainloop_ci.cli.report_files import append, replace, size_of
+from chainloop_ci.cli.report_files import append, read, replace, size_of
 from chainloop_ci.cli.report_secrets import find_secrets
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.reports.github import render_annotations, render_command, render_masks, render_outputs
@@ -220,8 +220,19 @@ class CiReport:
         if folder := self._folder():
             from chainloop_ci.reports.junit import render_junit
 
+            if self._ended and not report.failed and self._has_told_why(folder, report.outputs["run-id"]):
+                return
             replace(folder / SUMMARY_FILE, render_summary(report))
             replace(folder / JUNIT_FILE, render_junit(report))
+
+    def _has_told_why(self, folder: Path, run_id: str) -> bool:
+        """Tell whether an earlier command has failed on this run: that is why it ends, and what people look for."""
+        try:
+            outputs, cases = (read(folder / name) for name in (OUTPUTS_FILE, JUNIT_FILE))
+        except OSError:
+            return False
+        variable = next(output.variable for output in OUTPUTS if output.name == "run-id")
+        return bool(run_id) and f"{variable}={run_id}\n" in outputs and "<failure " in cases
 
     def _write_result(self, report: Report) -> None:
         if self._runner is RunnerType.TEKTON_PIPELINE:

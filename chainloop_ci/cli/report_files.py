@@ -8,7 +8,11 @@ from pathlib import Path
 
 # What a file of the CI system is opened with: never made here, since its absence means that nobody would read it.
 _APPEND = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+# Not blocking: a pipe in its place would never end.
+_OLD = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+_MAX_READ_BYTES = 1024 * 1024
 
 
 def append(path: Path, text: str) -> None:
@@ -38,6 +42,16 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def read(path: Path) -> str:
+    """Return what a file of ours says; no link in its place is followed, and of a huge one the beginning is enough.
+
+    Raises:
+        OSError: it cannot be read, or is not there.
+    """
+    with os.fdopen(os.open(path, _OLD), "rb") as file:
+        return file.read(_MAX_READ_BYTES).decode("utf-8", "replace")
 
 
 def replace(path: Path, text: str) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from chainloop_ci.cli import wiring
 from chainloop_ci.cli.ci_report import TEKTON_RESULT, CiReport
 from chainloop_ci.cli.plugin_inputs import OUTPUTS
@@ -42,6 +44,38 @@ def test_what_is_not_there_yet_is_no_failing_test(github: Runner, tmp_path: Path
     github("init", "--report-dir", "out")
 
     assert set(map(tuple, cases_of(tmp_path / "out").values())) == {("skipped",), ()}
+
+
+@pytest.mark.parametrize(
+    "why", [("add", "--name", "binary", "--value", "nothing-here"), ("push",)], ids=["add", "push"]
+)
+def test_an_end_after_a_failure_leaves_the_reports_that_say_why(
+    github: Runner, tmp_path: Path, why: tuple[str, ...]
+) -> None:
+    folder = {"CHAINLOOP_REPORT_DIR": "out"}
+    github("init", env=folder)
+    github(*why, env=folder)
+    told = cases_of(tmp_path / "out"), (tmp_path / "out" / "report.md").read_text()
+
+    github("push", "--job-status", "failure", env=folder)
+
+    assert ["failure"] in told[0].values()
+    assert (cases_of(tmp_path / "out"), (tmp_path / "out" / "report.md").read_text()) == told
+    assert "CHAINLOOP_OUTPUT_STATE=error\n" in (tmp_path / "out" / "outputs.env").read_text()
+
+
+def test_an_end_is_told_in_place_of_what_another_run_or_nobody_has_told(github: Runner, tmp_path: Path) -> None:
+    folder = {"CHAINLOOP_REPORT_DIR": "out"}
+    github("craft", "--material", "commit=x", env=folder)  # fails, and ends its run
+    github("init")
+    github("push", "--job-status", "failure", env=folder)
+    of_another = (tmp_path / "out" / "report.md").read_text()
+    github("init", env=folder)
+
+    github("push", "--job-status", "failure", env=folder)
+
+    for text in (of_another, (tmp_path / "out" / "report.md").read_text()):
+        assert "**The attestation was ended without being stored: error.**" in text
 
 
 def test_the_bundle_is_named_as_it_was_typed_outside_of_github(github: Runner, tmp_path: Path) -> None:

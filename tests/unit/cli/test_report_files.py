@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chainloop_ci.cli.report_files import append, replace, size_of
+from chainloop_ci.cli.report_files import append, read, replace, size_of
 
 
 @pytest.mark.parametrize(("before", "after"), [(b"", b"x\n"), (b"a\n", b"a\nx\n"), (b"a", b"a\nx\n")])
@@ -35,6 +35,17 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
 
     assert os.read(reader, 10) == b"x\n"
     os.close(reader)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes as POSIX has them")
+def test_what_is_read_again_is_no_link_and_nobody_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "ours").write_text("told\n")
+    (tmp_path / "link").symlink_to(tmp_path / "ours")
+    os.mkfifo(tmp_path / "pipe")
+
+    assert (read(tmp_path / "ours"), read(tmp_path / "pipe")) == ("told\n", "")
+    with pytest.raises(OSError, match="link"):
+        read(tmp_path / "link")
 
 
 def test_a_file_is_replaced_with_its_folders(tmp_path: Path) -> None:
