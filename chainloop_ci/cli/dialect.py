@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from chainloop_ci.cli.options import ATTESTATION, COMMANDS, GLOBAL, PLUGIN_VARIABLE, OnUnreachable
+from chainloop_ci.cli.options import ATTESTATION, COMMANDS, GLOBAL, PLUGIN_VARIABLE, Kind, OnUnreachable
 from chainloop_ci.cli.plugin_inputs import (
     CONNECTION,
     INSTALL,
@@ -60,6 +60,8 @@ _OF_CLICK = re.compile(rf"^(?P<head>invalid value for|missing option) '(?:-\w' /
 # A job has no configuration file that would outlive it.
 _KEPT_BY_A_PERSON = re.compile(r",? or (?:keep|save) (?:it|one) with `chainloop config save`")
 
+_FORMS_OF_A_KEY = " (a path, PEM text, or base64 of it)"
+"""Of what the option takes; a pipeline of Jenkins has a credential instead."""
 _ABOUT_OPTIONS = ("usage", "state-missing")
 """Codes of the errors whose messages may begin with an option."""
 _ORDER = ("init", "add", "push", "status", "reset", "craft")
@@ -103,6 +105,8 @@ class Dialect:
             return self._annotation(annotation) or text
         if self.plugin is None or text.startswith("chainloop "):
             return text  # nothing but a command
+        if self.plugin is Plugin.JENKINS:
+            text = text.replace(_FORMS_OF_A_KEY, f", a credential of the kind «{JENKINS_CREDENTIALS['key'][2]}»")
         return _OF_ADVICE.sub(self._part, _KEPT_BY_A_PERSON.sub("", text))
 
     def fact(self, name: str, value: object) -> object:
@@ -133,7 +137,7 @@ class Dialect:
             Plugin.GITHUB: "upload `chainloop-queued-*` in a later step that uses `actions/upload-artifact`, since the "
             "job's folder does not outlive the job",
             Plugin.GITLAB: "the template keeps it with the report, as an artifact of this job",
-            Plugin.JENKINS: "keep it with `archiveArtifacts 'chainloop-queued-*'`",
+            Plugin.JENKINS: "keep it with `archiveArtifacts 'chainloop-queued-*,chainloop-queued-*/**'`",
             None: "keep it, and the folder of the same name where there is one, until then",
         }[self.plugin]
         return f"{where}; when the control plane answers again, `chainloop attestation push --resume {file}` stores it"
@@ -150,7 +154,8 @@ class Dialect:
     def _part(self, found: re.Match[str]) -> str:
         """Return one part of an advice: a command, a value in quotes, or a name."""
         if found["name"]:
-            return self._term(found)
+            *_, clause = found.string[: found.start()].split(";")
+            return self._term(found, on="leave " not in clause)
         code = found["code"]
         if code is None:
             return found[0]
@@ -158,7 +163,7 @@ class Dialect:
             return f"{found['see'] or ''}the {self.options} in `{_README[self.plugin]}`" if self.plugin else found[0]
         said = self._command(command) if (command := parse_command(code)) else None
         if said is None and (term := _TERM_ALONE.fullmatch(code)):
-            said = self._term(term)
+            said = self._term(term, on=True)
             said = None if said == code else said
         return f"{found['see'] or ''}{said}" if said else found[0]
 
@@ -168,9 +173,10 @@ class Dialect:
             self.plugin is not Plugin.GITLAB or self.command == "craft"
         )
 
-    def _term(self, found: re.Match[str]) -> str:
+    def _term(self, found: re.Match[str], *, on: bool = False) -> str:
+        """Return what a name is called here; `on`: with the value of a switch, which has none on the command line."""
         name, value = found["name"], found["value"] or ""
-        said = self._named(name, value.strip())
+        said = self._named(name, value.strip(), on=on)
         if said is None:
             return found[0]
         other = found["other"] or found["variable"]
@@ -195,14 +201,15 @@ class Dialect:
             return found[0]
         return f"{said} is missing" if found["head"] == "missing option" else f"{found['head']} {said}"
 
-    def _named(self, name: str, value: str = "") -> str | None:
-        """Return what an option or variable is called here, with a value of it; None: as it is."""
+    def _named(self, name: str, value: str = "", *, on: bool = False) -> str | None:
+        """Return what an option or variable is called here, with a value of it (a switch `on`); None: as it is."""
         env = self._env_of(name)
         if not env or self.plugin is None:
             return None
         for command in (self.command, *_ORDER):
             rows = self._inputs(command)
             if row := next((row for row in rows if row.env == env), None):
+                value = "true" if on and row.kind is Kind.SWITCH else value
                 return self._say(row, value, "" if command == self.command else command)
         return None
 
@@ -214,7 +221,8 @@ class Dialect:
             return f"the argument `{JENKINS_CREDENTIALS[key][0]}` ({row.env})"
         name = self._spell(row.name)
         if value:
-            name = f"{name}: '{value}'" if self.plugin is Plugin.JENKINS else f"{name}: {value}"
+            quoted = self.plugin is Plugin.JENKINS and row.kind is not Kind.SWITCH
+            name = f"{name}: '{value}'" if quoted else f"{name}: {value}"
         return f"the {self._noun} `{name}`{self._place(row, elsewhere)}"
 
     def _place(self, row: Input, command: str) -> str:
@@ -257,7 +265,7 @@ class Dialect:
             given = _given(spoken.options)
             return None if spoken.command == "craft" else f"{place}{given and f' with {given}'}"
         if spoken.command == "init" and "replace" in spoken.options and self.command in ("craft", "init"):
-            return self._named("--replace")
+            return self._named("--replace", on=True)
         if self.plugin is not Plugin.JENKINS:
             return None  # it can be typed in the job
         steps = {"init": "`withChainloop`", "push": "the end of `withChainloop`", "add": "`chainloopAdd`"}

@@ -62,7 +62,10 @@ def test_an_option_is_called_what_the_plugin_calls_it(dialect: Dialect, expected
         ("check --control-plane (CHAINLOOP_CONTROL_PLANE_API); and", "check the input `control-plane`; and"),
         ("give --key or CHAINLOOP_SIGNING_KEY (a path)", "give the input `key` (a path)"),
         ("set CHAINLOOP_TOKEN or --token", "set the input `token`"),
-        ("use https; --insecure (CHAINLOOP_API_INSECURE=true) allows it", "use https; the input `insecure` allows it"),
+        (
+            "use https; --insecure (CHAINLOOP_API_INSECURE=true) allows it",
+            "use https; the input `insecure: true` allows it",
+        ),
         (
             "leave --contract or --contract-revision out",
             "leave the input `contract` or the input `contract-revision` out",
@@ -102,12 +105,43 @@ def test_an_input_of_another_action_is_named_with_it() -> None:
     assert Dialect(Plugin.JENKINS, "init").advice("leave --bundle out") == "leave the argument `bundle` out"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "text", "expected"),
+    [
+        (Dialect(Plugin.GITHUB, "add"), "add --replace to take it", "add the input `replace: true` to take it"),
+        (JENKINS, "to try it use --dry-run", "to try it use the argument `dryRun: true`"),
+        (
+            JENKINS,
+            "leave --remote-state out, or --dry-run",
+            "leave the argument `remoteState` out, or the argument `dryRun`",
+        ),
+        (
+            GITLAB,
+            "leave --contract out; or give --dry-run",
+            "leave the input `contract` out; or give the input `dry-run: true`",
+        ),
+    ],
+)
+def test_a_switch_is_typed_with_its_value_unless_it_is_left_out(dialect: Dialect, text: str, expected: str) -> None:
+    assert dialect.advice(text) == expected
+
+
+def test_the_key_of_a_jenkins_pipeline_is_a_credential_not_a_path() -> None:
+    forms = "give --key or CHAINLOOP_SIGNING_KEY (a path, PEM text, or base64 of it)"
+    hint = f"{forms}, or keep one with `chainloop config save`"
+
+    assert JENKINS.advice(hint) == (
+        "give the argument `keyCredentialsId` (CHAINLOOP_SIGNING_KEY), a credential of the kind «Secret file»"
+    )
+    assert GITHUB.advice(hint) == "give the input `key` (a path, PEM text, or base64 of it)"
+
+
 def test_an_option_with_the_flag_of_another_command_is_the_running_command_s() -> None:
     added = Dialect(Plugin.GITLAB, "add")
 
     # GitLab's template has an input for `init --replace`; `add` is typed in the job.
     assert added.advice("add --replace to change them") == "add --replace to change them"
-    assert GITLAB.advice("give --replace") == "give the input `replace`"
+    assert GITLAB.advice("give --replace") == "give the input `replace: true`"
 
 
 @pytest.mark.parametrize(
@@ -159,8 +193,8 @@ def test_another_command_is_another_step_of_a_github_job() -> None:
 def test_jenkins_and_gitlab_begin_again_by_their_own_word() -> None:
     hint = AlreadyInitializedError("build", NOW).hint or ""
 
-    assert GITLAB.advice(hint).endswith("or begin again with the input `replace`")
-    assert JENKINS.advice(hint).endswith("or begin again with the argument `replace`")
+    assert GITLAB.advice(hint).endswith("or begin again with the input `replace: true`")
+    assert JENKINS.advice(hint).endswith("or begin again with the argument `replace: true`")
 
 
 @pytest.mark.parametrize(

@@ -230,7 +230,7 @@ def test_wrong_options_are_inputs_where_there_are_no_others() -> None:
     [
         (Plugin.GITHUB, "`actions/upload-artifact`"),
         (Plugin.GITLAB, "as an artifact of this job"),
-        (Plugin.JENKINS, "`archiveArtifacts 'chainloop-queued-*'`"),
+        (Plugin.JENKINS, "`archiveArtifacts 'chainloop-queued-*,chainloop-queued-*/**'`"),
         (None, "keep it"),
     ],
 )
