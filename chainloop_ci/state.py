@@ -104,9 +104,13 @@ class LocalState:
         """
         state = self.find()
         if state is None:
+            pushed = self._last_pushed()
+            start = "`chainloop attestation init`, in the same folder and the same job"
             raise StateMissingError(
-                f"no attestation is being crafted here (no state file {self.path}){self._last_pushed()}",
-                hint="start with `chainloop attestation init`, in the same folder and the same job",
+                f"no attestation is being crafted here (no state file {self.path}){pushed}",
+                hint=f"that one is done, it need not be pushed again; another begins with {start}"
+                if pushed
+                else f"start with {start}",
             )
         return state
 

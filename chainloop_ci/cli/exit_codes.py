@@ -31,7 +31,7 @@ MEANINGS: Mapping[int, str] = {
     USAGE: "the step has wrong options; nothing was begun",
     CONTRACT_NOT_MET: "the contract is not met",
     GATE: "a policy of the contract is violated",
-    NOT_ALLOWED: "the token, the key or a login was not accepted",
+    NOT_ALLOWED: "the token, the key or a login is missing or was not accepted",
     UNREACHABLE: "the control plane could not be reached; that says nothing about the build, and repeating is safe",
     INTERRUPTED: "the step was interrupted; what was saved stays",
 }

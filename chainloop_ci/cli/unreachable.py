@@ -16,8 +16,9 @@ _FOLLOWS = ("state-missing", "contract-not-met")
 """What later commands of a job find when an earlier one got no answer: no attestation, or one without its materials."""
 _MEANING = (
     "exit code 6 says that the control plane gave no answer, not that the contract is not met; repeating is safe; "
-    "with --on-unreachable warn the job goes on, with --on-unreachable queue the signed attestation is kept for later"
+    "with --on-unreachable warn the job goes on"
 )
+_KEEPING = ", with --on-unreachable queue the signed attestation is kept for later"
 
 _LET_GO = "The job goes on, as --on-unreachable warn asks: nothing is attested by this step."
 
@@ -31,7 +32,9 @@ def is_let_go(world: World, error: ChainloopError) -> bool:
             world.report.note_going_on(_LET_GO, tolerated=True)
         return True
     if _is_no_answer(error):
-        error.hint = f"{error.hint}; {_MEANING}" if error.hint else _MEANING
+        # Who has asked for it has been told what it needs.
+        meaning = _MEANING if world.on_unreachable is OnUnreachable.QUEUE else f"{_MEANING}{_KEEPING}"
+        error.hint = f"{error.hint}; {meaning}" if error.hint else meaning
     return False
 
 

@@ -27,7 +27,8 @@ def require_token(settings: Settings, *, typed: str | None) -> str:
     if token_variable in settings.empty_variables and (settings.token is None or settings.token.source != "flag"):
         raise NotAuthenticatedError(
             f"the variable {token_variable} is set but empty",
-            hint="the secret that it comes from does not exist, or may not be read by this job",
+            hint=f"set {token_variable}: the secret that it comes from does not exist, is not handed to this step, or "
+            "may not be read by this job",
         )
     if settings.token is None:
         raise NotAuthenticatedError(

@@ -154,9 +154,12 @@ def _nothing_found(value: str, found: Matches, files: FileFinder, *, may_be_text
     near = ", ".join(files.suggest(value))
     what = f"no file matches {value} in {found.folder}" if files.is_pattern(value) else _no_file(value, found.folder)
     as_text = "; to attest the text itself, give --kind STRING beside it" if may_be_text else ""
+    # Where there is nothing like it the whole checkout may have been forgotten.
+    fetched = "" if near else "; a file of the repository needs its checkout before this step, too"
+    ways = f"{fetched}{as_text}"
     return FileUnreadableError(
         f"{what}; {f'the nearest: {near}' if near else 'nothing there has a name like it'}",
-        hint=f"check how it is written, and that the step which writes the file comes before this one{as_text}",
+        hint=f"check how it is written, and that the step which writes the file comes before this one{ways}",
     )
 
 

@@ -15,12 +15,12 @@ from server.model.runs import Run
 _SIGNATURE_PATH = "/dsseEnvelope/signatures/0/sig"
 _HINT_PATH = "/verificationMaterial/publicKey/hint"
 _ANOTHER_KEY = (
-    "push again with a key that is registered for the workflow (--key or CHAINLOOP_SIGNING_KEY): it is signed anew; "
+    "give a key that is registered for the workflow (--key or CHAINLOOP_SIGNING_KEY): the next push signs anew; "
     "or an administrator registers this one with `chainloop organization key add`"
 )
 _NEW_KEY = (
-    "this key does not come back: push again with the one that took its place (--key or CHAINLOOP_SIGNING_KEY), it is "
-    "signed anew; or ask an administrator for a new one (`chainloop organization key create`)"
+    "this key does not come back: give the one that took its place (--key or CHAINLOOP_SIGNING_KEY), the next push "
+    "signs anew; or ask an administrator for a new one (`chainloop organization key create`)"
 )
 _ENDED = ("key-retired", "key-revoked")
 _ADD_KEY = "an administrator registers a key with `chainloop organization key add`"

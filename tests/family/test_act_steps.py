@@ -95,7 +95,7 @@ def test_a_step_without_a_token_names_the_variable_that_is_empty(repository: Rep
     run = repository.run()
 
     assert run.status == 1
-    assert run.verdicts == ["The token, the key or a login was not accepted."]
+    assert run.verdicts == ["The token, the key or a login is missing or was not accepted."]
     assert run.annotations == [("error", "the input `token` (CHAINLOOP_TOKEN) is set but empty")]
     assert states(job) == []
 

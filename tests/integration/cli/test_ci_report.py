@@ -169,7 +169,7 @@ def test_a_revoked_token_is_an_annotation(github: GitHubJob) -> None:
     assert refused.status == 5
     [error] = commands(refused, "error")
     assert error.properties["title"] == "Not authenticated"
-    assert github.summary().splitlines()[2] == "**The token, the key or a login was not accepted.**"
+    assert github.summary().splitlines()[2] == "**The token, the key or a login is missing or was not accepted.**"
 
 
 def test_gitlab_gets_a_folder_with_all_of_it(job: Job) -> None:

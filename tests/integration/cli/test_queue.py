@@ -323,6 +323,8 @@ def test_without_the_contract_s_file_queue_fails_and_says_what_it_needs(built: J
 
     assert failed.status == 6
     assert "--on-unreachable queue needs the contract's file and both names" in failed.stderr
+    assert "with --on-unreachable warn the job goes on\n" in failed.stderr
+    assert "with --on-unreachable queue" not in failed.stderr
 
 
 def test_what_the_contract_misses_is_no_matter_of_the_control_plane(built: Job) -> None:

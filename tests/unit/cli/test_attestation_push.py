@@ -96,6 +96,7 @@ def test_a_second_push_says_what_the_first_one_pushed(att, complete) -> None:
 
     assert done.status == 1
     assert f"the last one was pushed (run {pushed['attestationID']}, digest {pushed['digest']})" in done.err
+    assert "it need not be pushed again; another begins with `chainloop attestation init`" in done.err
 
 
 def test_a_push_whose_result_cannot_be_shown_still_says_that_it_was_pushed(complete, world_of, plane) -> None:

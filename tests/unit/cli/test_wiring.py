@@ -54,8 +54,9 @@ def test_without_a_token_the_user_is_told_where_to_get_one(make) -> None:
 
 
 def test_r35_an_empty_token_names_its_variable(make) -> None:
-    with pytest.raises(NotAuthenticatedError, match="CHAINLOOP_TOKEN is set but empty"):
+    with pytest.raises(NotAuthenticatedError, match="CHAINLOOP_TOKEN is set but empty") as caught:
         make({**URL, "CHAINLOOP_TOKEN": ""}).http_client()
+    assert (caught.value.hint or "").startswith("set CHAINLOOP_TOKEN: ")
 
 
 def test_r35_an_empty_variable_does_not_matter_when_a_token_was_typed(make) -> None:

@@ -161,6 +161,14 @@ def test_no_match_has_the_pattern_the_folder_and_the_nearest_files(workspace, co
     assert value in caught.value.message
     assert str(workspace) in caught.value.message
     assert "the nearest: dist/a.whl" in caught.value.message
+    assert "checkout" not in (caught.value.hint or "")
+
+
+def test_where_nothing_is_like_it_a_forgotten_checkout_is_thought_of(tmp_path: Path, contract) -> None:
+    with pytest.raises(FileUnreadableError, match="nothing there has a name like it") as caught:
+        expanded(tmp_path, contract, "wheel", "dist/a.whl")
+
+    assert "a file of the repository needs its checkout before this step" in (caught.value.hint or "")
 
 
 def test_a_pattern_of_unknown_type_that_matches_nothing_is_never_a_text(workspace, contract) -> None:
