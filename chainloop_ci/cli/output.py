@@ -98,7 +98,7 @@ class Output:
     def warning(self, message: str, **facts: object) -> None:
         """Say what the user should look at."""
         message, facts = self._worded(message, facts)
-        self.on_warning(_line_of(message, facts))
+        self.on_warning(_sentence_of(message, facts))
         self._log("WRN", message, facts)
 
     def phase(self, title: str) -> None:
@@ -232,6 +232,14 @@ def _silence(stream: TextIO) -> None:
 def _write(stream: TextIO, text: str) -> None:
     stream.write(text + "\n")
     stream.flush()
+
+
+def _sentence_of(message: str, facts: Mapping[str, object]) -> str:
+    """Return a line of the log for a report: people read it, and no program."""
+    told = "; ".join(
+        f"{name.replace('_', ' ')}: {printable(str(value))}" for name, value in facts.items() if value != ""
+    )
+    return f"{printable(message)} ({told})" if told else printable(message)
 
 
 def _line_of(message: str, facts: Mapping[str, object]) -> str:

@@ -155,6 +155,10 @@ def _missing_names(state: CraftingState) -> list[str]:
 
 
 def _verdict(told: Told, status: AttestationStatus | None) -> str:
+    if told.error and told.error.code == "attestation-refused" and told.error.findings:
+        # Its message lists them for the log, where they stand with what to do below.
+        count = len(told.error.findings)
+        return f"The control plane refused the attestation: {count} {'thing is' if count == 1 else 'things are'} wrong."
     if told.error:
         explained = told.dialect.message(told.error.message, told.error.code) if told.error.findings else ""
         return _sentence(explained or _meaning(told))

@@ -90,6 +90,7 @@ def test_a_refusal_of_the_control_plane_lists_all_of_it(github: Runner, plane) -
     step = github("craft", *BOTH)
 
     assert [command.properties["title"] for command in step.commands("error")] == ["Signer unknown", "Run mismatch"]
+    assert step.verdict == "The control plane refused the attestation: 2 things are wrong."
     assert step.outputs["state"] == "initialized"
 
 

@@ -55,10 +55,10 @@ def test_who_listens_hears_of_warnings_and_phases() -> None:
     output.on_warning, output.on_phase = heard.append, heard.append
 
     output.phase("begin")
-    output.warning("look\nhere", at="a b")
+    output.warning("look\nhere", did_you_mean="a\nb", undo="take it out", near="")
     output.text("the result")
 
-    assert heard == ["begin", 'look\\nhere at="a b"', ""]
+    assert heard == ["begin", r"look\nhere (did you mean: a\nb; undo: take it out)", ""]
 
 
 def test_colour_is_for_terminals() -> None:
