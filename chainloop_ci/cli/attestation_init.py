@@ -181,7 +181,10 @@ def find_project(world: World, name: str | None) -> Project:
     path = find_project_file(world.cwd)
     if path is None:
         if name:
-            raise UsageError(f"there is no .chainloop.yml that could have an attestation {name!r}")
+            raise UsageError(
+                f"there is no .chainloop.yml that could have an attestation {name!r}",
+                hint="check that the job has its checkout by now, with that file in it; or leave --attestation out",
+            )
         return Project()
     file = load_project_file(path)
     found = file.find_attestation(name)

@@ -41,6 +41,9 @@ class NamedFiles:
         return bool(self.materials or self.checksums or self.artifact_list)
 
 
+_EXAMPLE = "sbom=out/sbom.json"
+
+
 def typed_materials(project: Project, named: NamedFiles, template: AddRequest) -> tuple[MaterialRequest, ...]:
     """Return the requests for what was typed with --material.
 
@@ -55,10 +58,16 @@ def typed_materials(project: Project, named: NamedFiles, template: AddRequest) -
     names = [name for name, _, _ in pairs]
     if broken:
         shown = ", ".join(repr(text[:80]) for text in broken)
-        raise UsageError(f"--material: expected NAME=VALUE, found {shown}", hint="write it like sbom=out/sbom.json")
+        # In a job a value is often that of a variable or an output, which may be empty.
+        empty = "; a value that comes from a variable is empty where there is none" if _has_no_value(pairs) else ""
+        raise UsageError(f"--material: expected NAME=VALUE, found {shown}", hint=f"write it like {_EXAMPLE}{empty}")
     if again := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--material: named more than once: {', '.join(again)}", hint="give each material once")
     return tuple(MaterialRequest(replace(template, name=name, value=value)) for name, _, value in pairs)
+
+
+def _has_no_value(pairs: Sequence[tuple[str, str, str]]) -> bool:
+    return any(name and equals and not value for name, equals, value in pairs)
 
 
 def wanted_files(

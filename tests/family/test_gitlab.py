@@ -207,6 +207,20 @@ def test_a_script_that_fails_ends_the_run(job: Job, project: Project, after: lis
     assert states(job) == ["error"]
 
 
+def test_what_a_script_did_not_add_stays_in_the_reports_when_the_run_ends(job: Job, project: Project) -> None:
+    project.include({}, {"build": {**OWN, "script": [OWN["script"][0], OWN["script"][-1]]}, **NO_READY_JOB})
+
+    project.run(variables=MERGE_REQUEST)
+
+    cases = parse(project.folder / "chainloop-report" / "junit.xml").iter("testcase")
+    assert [case.get("name") for case in cases if case.find("failure") is not None] == [
+        "material binary (ARTIFACT)",
+        "material version (STRING)",
+        "chainloop attestation push",
+    ]
+    assert states(job) == ["error"]
+
+
 @pytest.mark.parametrize(("status", "state"), [("success", "success"), ("failed", "error"), ("canceled", "canceled")])
 def test_the_run_ends_by_the_word_of_gitlab(job: Job, project: Project, status: str, state: str) -> None:
     """gitlab-ci-local cancels no job, so the template's own script gets each word."""

@@ -181,6 +181,8 @@ def test_a_control_plane_that_does_not_answer_is_unreachable(built: Job) -> None
     [
         (("--material", "binary"), "expected NAME=VALUE, found 'binary'"),
         (("--material", "a=1", "--material", "a=2"), "named more than once: a"),
+        (("--material", "version="), "a value that comes from a variable is empty where there is none"),
+        (("--material", "a=1", "--attestation", "x"), "check that the job has its checkout by now"),
     ],
 )
 def test_a_material_that_cannot_be_read_is_a_usage_error_before_anything_is_begun(
