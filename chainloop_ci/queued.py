@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, Protocol
 
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.attestation.state_document import from_document, to_document
-from chainloop_ci.digests import Digest, digest_of_hex, parse_digest
+from chainloop_ci.digests import Digest, digest_of_hex, hex_of, parse_digest
 from chainloop_ci.errors import ChainloopError, FileUnreadableError, FileUnwritableError, StateUnwritableError
 from chainloop_ci.records import record
 
@@ -208,7 +208,7 @@ class QueueFile:
             except ValueError as error:
                 raise self._unusable(str(error)) from error
         try:
-            return open_inside(self.folder, _hex(content.digest))
+            return open_inside(self.folder, hex_of(content.digest))
         except FileUnreadableError as error:
             error.hint = f"keep {self.folder.name} beside {self.path.name}: it holds what was too large for that file"
             raise
@@ -217,7 +217,7 @@ class QueueFile:
         """Yield what the file says of each content, with the content itself where there is room for it."""
         left = self._max_embedded_bytes
         for content in contents:
-            source, size = folder / _hex(content.digest), content.size_bytes
+            source, size = folder / hex_of(content.digest), content.size_bytes
             entry = {"digest": content.digest, "filename": content.filename, "sizeBytes": size}
             if size <= min(MAX_EMBEDDED_BYTES, left):
                 left -= size
@@ -225,7 +225,7 @@ class QueueFile:
                 continue
             self.folder.mkdir(mode=0o700, exist_ok=True)
             # A copy: until the file is written what the state says has to hold.
-            copy = self.folder / _hex(content.digest)
+            copy = self.folder / hex_of(content.digest)
             copy.unlink(missing_ok=True)
             with source.open("rb") as kept, os.fdopen(os.open(copy, _PRIVATE, 0o600), "wb") as file:
                 shutil.copyfileobj(kept, file, _BLOCK_BYTES)
@@ -272,7 +272,7 @@ def _contents(state: CraftingState, folder: Path) -> Iterator[QueuedContent]:
     """Return the contents of the materials that were kept, each once."""
     seen: set[str] = set()
     for material in state.materials.values():
-        place = folder / _hex(material.digest)
+        place = folder / hex_of(material.digest)
         is_kept = place.is_file() and not place.is_symlink()
         if material.uploaded and material.digest not in seen and is_kept:
             seen.add(material.digest)
@@ -289,7 +289,3 @@ def _size(said: object) -> int:
     if not isinstance(said, int) or said < 0:
         raise ValueError(f"expected a size in bytes, found {str(said)[:80]}")
     return said
-
-
-def _hex(digest: str) -> str:
-    return digest.removeprefix("sha256:")
