@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from chainloop_ci.cli.workspace_files import WorkspaceFiles
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import Contract, MaterialType
 from chainloop_ci.crafting.add import AddRequest
-from chainloop_ci.crafting.expanding import MaterialRequest, expand
+from chainloop_ci.crafting.expanding import MAX_PATTERN_TEXT, MaterialRequest, expand
 from chainloop_ci.errors import FileUnreadableError, MaterialRejectedError, PathRefusedError
+from chainloop_ci.workspace.globs import Matches
 from tests.unit.crafting.memory import Notes
 
 CONTRACT = b"""\
@@ -70,6 +72,26 @@ def test_a_path_that_exists_is_taken_literally(workspace, contract) -> None:
 def test_a_text_stays_a_text(workspace, contract, name) -> None:
     assert [add.value for add in expanded(workspace, contract, name, "Really?")] == ["Really?"]
     assert [add.value for add in expanded(workspace, contract, name, "https://x.test/?a=*")] == ["https://x.test/?a=*"]
+
+
+def test_a_text_that_is_too_long_for_a_pattern_stays_a_text(workspace, contract) -> None:
+    text = "*/" * (MAX_PATTERN_TEXT // 2) + "x"
+
+    assert [add.value for add in expanded(workspace, contract, "unknown", text)] == [text]
+
+
+def test_a_folder_that_may_not_be_listed_is_a_warning(workspace, contract) -> None:
+    class Closed(WorkspaceFiles):
+        def find(self, pattern: str) -> Matches:
+            return replace(super().find(pattern), unlisted=("dist/closed",))
+
+    notes = Notes()
+
+    expand(MaterialRequest(AddRequest("**/a.whl", "wheel")), contract, Closed(workspace, {}), (), notes)
+
+    [warning] = notes.warnings
+    assert "may not be listed" in warning
+    assert "dist/closed" in warning
 
 
 def test_a_value_of_the_repository_s_file_is_no_pattern(workspace, contract) -> None:

@@ -78,6 +78,18 @@ def test_lists_feed_only_what_nobody_gave(workspace) -> None:
     assert notes.warnings == []
 
 
+def test_lists_do_not_feed_what_was_packed(workspace) -> None:
+    notes = Notes()
+    for name in ("a.xml", "b.xml"):
+        (workspace / name).write_text("<testsuites/>")
+    listing = FileList("list", (str(workspace),), (ListedFile("a.xml"), ListedFile("b.xml")))
+    packed = MaterialRequest(AddRequest("*.xml", "tests", type=MaterialType.JUNIT_XML))
+
+    found = gather(workspace, notes, typed=(packed,), lists=(listing,))
+
+    assert ([add.name for add in found.typed], found.listed, notes.warnings) == (["tests"], (), [])
+
+
 def test_a_list_does_not_replace_what_was_refused(workspace) -> None:
     listing = FileList("list", (str(workspace),), (ListedFile("notes"),))
 

@@ -167,6 +167,15 @@ def test_the_verdict_comes_first_and_then_what_to_do() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"), [(7, "- sbom is missing (`contract.yaml`, line 7)"), (None, "- sbom is missing")]
+)
+def test_a_place_is_told_with_its_line_only(line: int | None, shown: str) -> None:
+    problem = Problem("Missing material", "sbom is missing", file="contract.yaml", line=line)
+
+    assert shown in render_summary(Report("attestation push", "Not met.", failed=True, problems=(problem,))).split("\n")
+
+
 def test_a_report_with_nothing_to_tell_is_short() -> None:
     text = render_summary(Report("attestation reset", "There was no attestation to end."))
 
