@@ -51,10 +51,12 @@ def show(title: str, text: str) -> None:
 def mask(secret: str) -> None:
     """Let the runner hide a secret in everything that the job prints from now on; each line of it by itself."""
     lines = [line.strip() for line in secret.splitlines()]
-    shortest = _SHORTEST_LINE if len(lines) > 1 else _SHORTEST_SECRET
-    for text in lines:
-        # What stands around a PEM block is the same for all keys.
-        if len(text) >= shortest and not text.startswith("-----"):
+    several = len(lines) > 1
+    shortest = _SHORTEST_LINE if several else _SHORTEST_SECRET
+    for text in dict.fromkeys(lines):
+        # What stands around a PEM block is the same for all keys; a key in one line has it too.
+        is_frame = several and text.startswith("-----")
+        if len(text) >= shortest and not is_frame:
             _write(f"::add-mask::{escape(text)}")
 
 
