@@ -277,7 +277,8 @@ chainloop_install() {
     || chainloop_explain "$chainloop_home cannot be made, or belongs to somebody else"
   chainloop_network
   chainloop_fetch
-  set -- --require-hashes --no-deps -r "$chainloop_home/source/requirements/client.txt"
+  # Wheels only: building a source package runs its code and fetches what no lock names.
+  set -- --require-hashes --no-deps --only-binary :all: -r "$chainloop_home/source/requirements/client.txt"
   if [ -n "${CHAINLOOP_INSTALL_WHEELS:-}" ]; then set -- --no-index --find-links "$CHAINLOOP_INSTALL_WHEELS" "$@"; fi
   "$chainloop_python" -I -m venv "$chainloop_home/environment" \
     && "$chainloop_home/environment/bin/python" -I -m pip install --quiet --disable-pip-version-check "$@" \

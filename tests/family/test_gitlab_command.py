@@ -250,6 +250,18 @@ def test_t06_a_package_with_another_hash_is_not_installed(
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
 
 
+def test_t06_no_source_package_is_built(tmp_path: Path, bare: str, checkout: Path, wheels: Path) -> None:
+    sources = shutil.copytree(wheels, tmp_path / "wheels")
+    wheel = next(sources.glob("click-*.whl"))
+    wheel.rename(sources / f"click-{wheel.name.split('-')[1]}.tar.gz")
+    env = {"CHAINLOOP_INSTALL_SOURCE": str(checkout), **from_wheels(sources)}
+
+    done = Image(tmp_path, bare).run("echo never reached", env=env)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "No matching distribution found for click" in done.stderr
+
+
 def test_what_the_job_imports_has_no_say_in_the_command(
     tmp_path: Path, bare: str, checkout: Path, wheels: Path
 ) -> None:
