@@ -126,6 +126,9 @@ JOBS = {
     "Azure: pull request from a fork": Job(azure(), DRY_RUN, DRY_RUN, {"SYSTEM_PULLREQUEST_ISFORK": "True"}),
     "Azure: pull request": Job(azure(), ATTEST, REFUSE, {"SYSTEM_PULLREQUEST_ISFORK": "False"}),
     "CircleCI: pull request from a fork": Job(circleci(), DRY_RUN, DRY_RUN, {"CIRCLE_PR_NUMBER": "7"}),
+    "CircleCI: pull request from a fork, by its repository": Job(
+        circleci(), DRY_RUN, DRY_RUN, {"CIRCLE_PR_REPONAME": "app"}
+    ),
     "Jenkins: change from a fork": Job(jenkins(), ATTEST, DRY_RUN, {"CHANGE_FORK": "octocat"}),
     "Jenkins: change": Job(jenkins(), ATTEST, REFUSE, {"CHANGE_ID": "7"}),
 }

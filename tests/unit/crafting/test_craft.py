@@ -8,17 +8,45 @@ import pytest
 
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
+from chainloop_ci.crafting.add import AddRequest
 from chainloop_ci.crafting.craft import Craft, CraftRequest
 from chainloop_ci.crafting.gather import Gathered
 from chainloop_ci.crafting.init import InitRequest
-from chainloop_ci.crafting.push import Push
+from chainloop_ci.crafting.push import DryPush, Push
 from chainloop_ci.crafting.terms import Wanted
-from chainloop_ci.errors import ContractNotMetError, FileUnreadableError, SigningKeyMissingError, UnreachableError
+from chainloop_ci.errors import (
+    ChainloopError,
+    ContractNotMetError,
+    FileUnreadableError,
+    Finding,
+    ImageUnresolvedError,
+    LimitExceededError,
+    MaterialConflictError,
+    MaterialRejectedError,
+    PathRefusedError,
+    SigningKeyMissingError,
+    UnreachableError,
+    UsageError,
+)
 from tests.unit.crafting.memory import NOW, FakeSigner, MemoryPlane, MemoryStore, Notes
+
+OF_A_MATERIAL = [
+    error("it is none")
+    for error in (
+        ContractNotMetError,
+        FileUnreadableError,
+        ImageUnresolvedError,
+        LimitExceededError,
+        MaterialConflictError,
+        MaterialRejectedError,
+        PathRefusedError,
+        UsageError,
+    )
+]
 
 
 class Bench:
-    """Everything that `craft` needs, with nothing to add unless it is `found`; `ended` has how the run was ended."""
+    """Everything that `craft` needs: what is `found` is added unless it is `wrong`; `ended` has how the run ended."""
 
     def __init__(self, state: CraftingState, plane: MemoryPlane, notes: Notes) -> None:
         self.state = state
@@ -27,6 +55,8 @@ class Bench:
         self.begun = 0
         self.found = Gathered()
         self.ended: list[tuple[CancelTrigger, str]] = []
+        self.added: list[str | None] = []
+        self.wrong: dict[str | None, ChainloopError] = {}
         self.load_signer: Callable[[], FakeSigner] = FakeSigner
 
     def craft(self) -> object:
@@ -38,12 +68,11 @@ class Bench:
             now=lambda: NOW,
             report=self.notes,
         )
-        nothing = lambda *asked: None  # noqa: E731
         use_case = Craft(
             init=self.begin,
             gather=lambda contract, files: self.found,  # type: ignore[arg-type]  # a function does for it
-            add=nothing,  # type: ignore[arg-type]
-            add_listed=nothing,  # type: ignore[arg-type]
+            add=self.add,  # type: ignore[arg-type]
+            add_listed=self.add,  # type: ignore[arg-type]
             push=push,
             end=self.end,
             load_signer=lambda: self.load_signer(),
@@ -54,6 +83,14 @@ class Bench:
     def begin(self, request: InitRequest) -> CraftingState:
         self.begun += 1
         return self.state
+
+    def add(self, request: AddRequest) -> None:
+        self.added.append(request.name)
+        if error := self.wrong.get(request.name):
+            raise error
+
+    def refuse_key(self) -> FakeSigner:
+        raise SigningKeyMissingError("no key")
 
     def end(self, trigger: CancelTrigger, reason: str) -> None:
         self.ended.append((trigger, reason))
@@ -85,6 +122,57 @@ def test_a_dry_run_with_a_material_that_was_refused_ends_nothing(begun, plane, n
     assert (bench.ended, plane.calls) == ([], [])
 
 
+def test_a_dry_run_needs_no_key(begun, plane, notes) -> None:
+    bench = Bench(begun(dry_run=True), plane, notes)
+    bench.load_signer = bench.refuse_key
+
+    assert isinstance(bench.craft(), DryPush)
+
+
+@pytest.mark.parametrize("refused", OF_A_MATERIAL, ids=lambda error: error.code)
+def test_what_is_wrong_with_one_material_stops_no_other(bench, refused) -> None:
+    bench.found = Gathered(typed=(AddRequest("app", "binary"), AddRequest("1", "commit")))
+    bench.wrong = {"binary": refused}
+
+    with pytest.raises(ContractNotMetError) as caught:
+        bench.craft()
+
+    assert bench.added == ["binary", "commit"]
+    assert caught.value.findings[0].message.startswith("the material binary: ")
+
+
+def test_what_is_wrong_beside_the_materials_stops_the_first_one(bench) -> None:
+    bench.found = Gathered(typed=(AddRequest("app", "binary"), AddRequest("1", "commit")))
+    bench.wrong = {"binary": UnreachableError("no answer")}
+
+    with pytest.raises(UnreachableError):
+        bench.craft()
+
+    assert (bench.added, bench.ended) == (["binary"], [])
+
+
+def test_what_is_wrong_with_a_list_is_told_with_everything_else(bench) -> None:
+    bench.found = Gathered(findings=(Finding("digest-mismatch", "sums line 3: app: expected another digest"),))
+
+    with pytest.raises(ContractNotMetError) as caught:
+        bench.craft()
+
+    assert caught.value.findings[0].code == "digest-mismatch"
+
+
+@pytest.mark.parametrize(("own", "shown"), [(None, "what the error says"), ("what the finding says", None)])
+def test_a_finding_without_a_hint_has_that_of_its_error(bench, own, shown) -> None:
+    finding = Finding("json", "line 1:1: expecting a value", hint=own)
+    bench.found = Gathered(
+        refused={"binary": MaterialRejectedError("no SBOM", hint="what the error says", findings=[finding])}
+    )
+
+    with pytest.raises(ContractNotMetError) as caught:
+        bench.craft()
+
+    assert caught.value.findings[0].hint == (shown or own)
+
+
 def test_a_run_that_cannot_be_ended_hides_no_reason(bench) -> None:
     def fail(trigger: CancelTrigger, reason: str) -> None:
         raise UnreachableError("no answer")
@@ -98,10 +186,7 @@ def test_a_run_that_cannot_be_ended_hides_no_reason(bench) -> None:
 
 
 def test_r5_without_a_key_nothing_is_begun(bench) -> None:
-    def fail() -> FakeSigner:
-        raise SigningKeyMissingError("no key")
-
-    bench.load_signer = fail
+    bench.load_signer = bench.refuse_key
 
     with pytest.raises(SigningKeyMissingError):
         bench.craft()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from base64 import b64encode
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -37,7 +39,7 @@ class Plane(MemoryPlane):
     def find_run(self, run_id):
         found = super().find_run(run_id)
         state = self.state if run_id == RUN_ID else RunState.INITIALIZED
-        return found and replace(found, run=replace(found.run, state=state))
+        return found and replace(found, run=replace(found.run, state=state, late=self.runs[run_id].late or False))
 
 
 @pytest.fixture
@@ -153,6 +155,28 @@ def test_a_late_run_refers_to_what_was_sent_for_the_run_before_it(plane, notes, 
     assert any("not there any more" in warning for warning in notes.warnings) is not is_there
 
 
+def test_a_late_run_does_not_refer_to_what_is_sent_with_it(plane, notes, begun) -> None:
+    app = CraftedMaterial("app", MaterialType.ARTIFACT, CONTENT.digest, NOW, filename="app", uploaded=True)
+
+    resume(plane, notes, keep(begun().with_material(app)))
+
+    assert "reference_artifact" not in plane.names
+    assert notes.warnings == []
+
+
+def test_a_late_run_that_was_begun_already_refers_again_to_what_was_sent(plane, notes, begun) -> None:
+    sent = CraftedMaterial("log", MaterialType.ARTIFACT, sha256_digest(b"sent"), NOW, filename="log", uploaded=True)
+    kept = keep(begun().with_material(sent))
+    plane.blobs[sent.digest] = b"sent"
+    plane.failures["reference_artifact"] = [UnreachableError("down")]
+    with pytest.raises(UnreachableError):
+        resume(plane, notes, kept)
+
+    resume(plane, notes, kept)
+
+    assert [what for name, what in plane.calls if name == "reference_artifact"] == [sent.digest, sent.digest]
+
+
 def test_what_is_signed_again_is_kept_before_it_is_sent(plane, notes, kept) -> None:
     begin(plane, kept, notes)
     plane.state = RunState.EXPIRED
@@ -179,7 +203,15 @@ def sign_as_another(kept: Kept) -> Kept:
     return replace(edited, bundle=render_bundle(statement, signature, SIGNER.hint))
 
 
-@pytest.mark.parametrize("forge", [edit_state, sign_as_another])
+def sign_as_something_else(kept: Kept) -> Kept:
+    """Return the same bytes, signed by the same key as something that is no statement."""
+    document = json.loads(kept.bundle)
+    signature = SIGNER.sign(encode_pae("text/plain", read_bundle(kept.bundle).payload))
+    document["dsseEnvelope"] |= {"payloadType": "text/plain", "signatures": [{"sig": b64encode(signature).decode()}]}
+    return replace(kept, bundle=json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("forge", [edit_state, sign_as_another, sign_as_something_else])
 def test_t19_what_this_key_has_not_signed_is_never_signed_again(plane, notes, kept, forge) -> None:
     begin(plane, kept, notes)
     plane.state = RunState.CANCELED
