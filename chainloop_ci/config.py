@@ -26,8 +26,9 @@ FILE_KEYS = ("control-plane", "ca", "token", "organization", "signing-key")
 
 MAX_FILE_BYTES = 1024 * 1024
 
-_TRUE = frozenset({"true", "1", "yes", "on"})
-_FALSE = frozenset({"false", "0", "no", "off"})
+# The words that click takes for a command's own switches, so that one variable means the same to every command.
+_TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
+_FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
 
 class Secret:
@@ -171,10 +172,18 @@ def _resolve(
 def _truth(found: Setting[str] | None) -> Setting[bool]:
     if found is None:
         return Setting(False, Source.DEFAULT)
-    word = found.value.lower()
-    if word not in _TRUE | _FALSE:
+    truth = find_truth(found.value)
+    if truth is None:
         raise UsageError(f"{found.where}: expected true or false, found {found.value[:40]!r}")
-    return Setting(word in _TRUE, found.source, found.where)
+    return Setting(truth, found.source, found.where)
+
+
+def find_truth(text: str) -> bool | None:
+    """Return what the variable of a switch says, None when it says neither; empty is no."""
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    return None if word and word not in _FALSE else False
 
 
 def config_path(env: Mapping[str, str], explicit: str | None = None) -> Path:

@@ -10,7 +10,6 @@ from chainloop_ci.records import record
 
 _SUCCEEDING = ("add", "push")
 """Commands that go on with an ended run in a later attempt of its CI run (R16)."""
-_TRUE = ("true", "1", "yes", "on")
 
 
 @record
@@ -56,7 +55,12 @@ class Sharing:
 
 
 def _is_for_all(env: Mapping[str, str]) -> bool:
-    return env.get("CHAINLOOP_REMOTE_STATE", "").strip().lower() in _TRUE
+    word = env.get("CHAINLOOP_REMOTE_STATE", "")
+    if not word:
+        return False
+    from chainloop_ci.config import find_truth
+
+    return find_truth(word) is True
 
 
 def take_sharing(command: str | None, options: MutableMapping[str, Any]) -> Sharing:

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from chainloop_ci.runners.types import CiIdentity, HostFacts
     from chainloop_ci.state import LocalState
 
-_TRUE = frozenset(("true", "1", "yes", "on"))
-_FALSE = frozenset(("false", "0", "no", "off", ""))
-
 _MAX_PATIENCE_SECONDS = 3600
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -97,10 +94,15 @@ class World(TypedFiles):
         option = find_option(name)
         if option.kind is Kind.SWITCH and self.given.get(name):
             return True
-        word = self.env.get(option.env or "", "").strip().lower()
-        if word not in _TRUE | _FALSE:
+        word = self.env.get(option.env or "", "")
+        if not word:
+            return False
+        from chainloop_ci.config import find_truth
+
+        truth = find_truth(word)
+        if truth is None:
             raise UsageError(f"{option.env}: expected true or false, found {word[:40]!r}")
-        return word in _TRUE
+        return truth
 
     def take_policy(self) -> None:
         """Read `on_unreachable`: its variable may hold anything.
@@ -132,8 +134,12 @@ class World(TypedFiles):
     @property
     def debug(self) -> bool:
         """Tell whether `--debug` is on; RUNNER_DEBUG is how GitHub re-runs a job «with debug logging»."""
-        word = self.env.get("CHAINLOOP_DEBUG") or self.env.get("RUNNER_DEBUG") or ""
-        return bool(self.given.get("debug")) or word.strip().lower() in _TRUE
+        word = self.env.get("CHAINLOOP_DEBUG") or self.env.get("RUNNER_DEBUG")
+        if self.given.get("debug") or not word:
+            return bool(self.given.get("debug"))
+        from chainloop_ci.config import find_truth
+
+        return find_truth(word) is True
 
     @cached_property
     def output(self) -> Output:

@@ -120,10 +120,16 @@ JOBS = {
         DRY_RUN, DRY_RUN, CI_MERGE_REQUEST_PROJECT_ID="11", CI_MERGE_REQUEST_SOURCE_PROJECT_ID="12"
     ),
     "GitLab: the same, by path": on_gitlab(DRY_RUN, DRY_RUN, CI_MERGE_REQUEST_SOURCE_PROJECT_PATH="octocat/app"),
+    "GitLab: merge request of a project without a path": on_gitlab(
+        ATTEST, REFUSE, CI_PROJECT_PATH="", CI_MERGE_REQUEST_SOURCE_PROJECT_PATH="octocat/app"
+    ),
     "GitLab: a fork's merge request in the fork": on_gitlab(
         ATTEST, DRY_RUN, CI_MERGE_REQUEST_PROJECT_ID="10", CI_MERGE_REQUEST_SOURCE_PROJECT_ID="11"
     ),
     "Azure: pull request from a fork": Job(azure(), DRY_RUN, DRY_RUN, {"SYSTEM_PULLREQUEST_ISFORK": "True"}),
+    "Azure: pull request from a fork, in small letters": Job(
+        azure(), DRY_RUN, DRY_RUN, {"SYSTEM_PULLREQUEST_ISFORK": "true"}
+    ),
     "Azure: pull request": Job(azure(), ATTEST, REFUSE, {"SYSTEM_PULLREQUEST_ISFORK": "False"}),
     "CircleCI: pull request from a fork": Job(circleci(), DRY_RUN, DRY_RUN, {"CIRCLE_PR_NUMBER": "7"}),
     "CircleCI: pull request from a fork, by its repository": Job(
@@ -160,6 +166,20 @@ def test_a_pipeline_of_dagger_that_a_fork_s_job_begins_is_a_fork_s_too() -> None
 
     assert discover(inside).type is RunnerType.DAGGER_PIPELINE
     assert judge(inside).course(has_token=False) is DRY_RUN
+
+
+def test_what_another_system_calls_a_fork_says_nothing_here() -> None:
+    facts = JOBS["push"].facts
+    theirs = {
+        "CI_COMMIT_REF_PROTECTED": "false",
+        "SYSTEM_PULLREQUEST_ISFORK": "True",
+        "CIRCLE_PR_NUMBER": "7",
+        "CHANGE_FORK": "octocat",
+    }
+
+    found = judge(replace(facts, env={**facts.env, **theirs}))
+
+    assert found.name == "any other job"
 
 
 def test_the_repository_s_name_is_compared_without_case() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import click
 import pytest
 
 from chainloop_ci.config import (
@@ -13,6 +14,7 @@ from chainloop_ci.config import (
     Settings,
     Source,
     config_path,
+    find_truth,
     load_config,
     reset_config,
     resolve_settings,
@@ -95,6 +97,16 @@ def test_insecure_is_a_truth_value(word, expected):
     found = resolve_settings({}, {"CHAINLOOP_API_INSECURE": word}, ConfigFile())
 
     assert found.insecure == Setting(expected, Source.ENVIRONMENT, "CHAINLOOP_API_INSECURE")
+
+
+@pytest.mark.parametrize("word", ["true", "False", "t", "f", "1", "0", "yes", "no", "y", "n", "on", "off", "", " y\n"])
+def test_a_variable_is_as_true_here_as_it_is_to_click(word):
+    assert find_truth(word) is click.BOOL.convert(word, None, None)
+
+
+@pytest.mark.parametrize("word", ["maybe", "2", "truee"])
+def test_what_is_no_truth_value_is_neither(word):
+    assert find_truth(word) is None
 
 
 def test_insecure_that_is_no_truth_value_is_refused():

@@ -77,6 +77,21 @@ def test_each_problem_of_a_failure_is_an_error_with_its_fix_and_place() -> None:
     assert error.properties == {"title": "Missing material", "file": "contract.yaml", "line": "9"}
 
 
+def test_where_a_failure_is_tolerated_its_problems_are_warnings() -> None:
+    report = Report(
+        "attestation push",
+        "Bad.",
+        failed=True,
+        tolerated=True,
+        problems=(Problem("Missing", "no sbom"),),
+        warnings=("old",),
+    )
+
+    found = [(command.name, command.data) for command in read_commands("\n".join(render_annotations(report)))]
+
+    assert found == [("warning", "no sbom"), ("warning", "old")]
+
+
 def test_what_is_still_missing_is_no_error_while_nothing_failed() -> None:
     report = Report("attestation status", "Open.", problems=(Problem("Missing material", "sbom is missing"),))
 
