@@ -180,6 +180,15 @@ def test_states_count_into_the_quota_of_their_organization(api, acme, shared):
     assert shared.keep(b"z" * 600, sha256_digest(b"x" * 600)).status_code == 200
 
 
+def test_a_state_has_the_room_that_uploads_have_left(api, acme, shared):
+    quota = api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": 1000})
+    assert quota.status_code == 200
+    assert shared.upload(b"u" * 600, "app").status_code == 201
+
+    assert code(shared.keep(b"x" * 401)) == (507, "quota-exceeded")
+    assert shared.keep(b"x" * 400).status_code == 201
+
+
 def test_r15_every_state_that_is_kept_prolongs_the_run(shared, clock):
     before = parse_time(shared.keep(FIRST).json["expiresAt"])
     clock.advance(hours=5)

@@ -86,6 +86,20 @@ def test_a_failure_that_is_about_no_requirement_is_the_steps_own() -> None:
     assert cases[1].find("failure").text == "no answer\nWhat to do: try again"
 
 
+def test_a_failure_about_what_is_no_requirement_of_the_report_is_the_steps_own() -> None:
+    other = Problem("Wrong material", "app is no SBOM", subject="material gone")
+
+    cases = cases_of(replace(REPORT, problems=(other,), requirements=(Requirement("material sbom"),)))
+
+    assert [[child.tag for child in case] for case in cases] == [[], ["failure"]]
+
+
+def test_what_is_wrong_without_a_failure_fails_no_step() -> None:
+    cases = cases_of(replace(REPORT, failed=False, problems=(Problem("Other", "a word"),), requirements=()))
+
+    assert [len(case) for case in cases] == [0]
+
+
 def test_a_failure_without_any_problem_says_the_verdict() -> None:
     [case] = cases_of(Report("attestation push", "The step was interrupted.", failed=True, advice="Again."))
 

@@ -91,6 +91,11 @@ def test_an_address_in_a_sentence_is_no_link(text: str) -> None:
     assert not re.search(r"https?:/|www\.", sentence(text))
 
 
+def test_a_value_with_dollars_is_no_formula() -> None:
+    # GitLab and GitHub take a dollar beside a backtick for the sign of one.
+    assert code("$a$") == "<code>&#36;a&#36;</code>"
+
+
 def test_a_command_of_ours_is_code() -> None:
     assert prose("chainloop attestation add --name a --value <file>") == (
         "`chainloop attestation add --name a --value <file>`"
