@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from chainloop_ci.api.runs import SuccessorRequest, WorkflowRun
 from server.model.principal import Principal
+from server.model.runs import Run
 from server.services.run_access import (
     get_held_run,
     list_with_requirements,
@@ -53,19 +56,24 @@ class Successors:
             if not is_new and newest.id != asked.id:
                 newest.require_joiner(asked, request.ci, now)
             if is_new:
-                newest.require_rerun(request.ci, now)
-                require_open_place(connection, principal, now, self._max_open_runs)
-                begun = newest.succeeded_by(
-                    self._new_id(),
-                    request.ci,
-                    token_id=principal.token_id,
-                    token_name=principal.token_name,
-                    address=principal.address[:64],
-                    now=now,
-                )
-                successor = runs.add(connection, begun)
-                artifacts.pass_on(connection, newest, successor)
-                newest = successor
+                newest = self._begin(connection, principal, newest, request, now)
             asks = list_with_requirements(connection, [newest])
         answer = newest.api(now, has_requirements=asks[newest.contract_id, newest.contract_revision])
         return answer, is_new
+
+    def _begin(
+        self, connection: Connection, principal: Principal, ended: Run, request: SuccessorRequest, now: datetime
+    ) -> Run:
+        ended.require_rerun(request.ci, now)
+        require_open_place(connection, principal, now, self._max_open_runs)
+        begun = ended.succeeded_by(
+            self._new_id(),
+            request.ci,
+            token_id=principal.token_id,
+            token_name=principal.token_name,
+            address=principal.address[:64],
+            now=now,
+        )
+        successor = runs.add(connection, begun)
+        artifacts.pass_on(connection, ended, successor)
+        return successor
