@@ -12,9 +12,11 @@ from chainloop_ci.cli.plugin_inputs import OUTPUTS, Plugin
 from chainloop_ci.cli.report_facts import Told, make_report
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import MaterialType, RunnerType
+from chainloop_ci.crafting.push import Pushed
 from chainloop_ci.crafting.status import find_missing, not_met
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import (
+    AttestationRefusedError,
     Finding,
     MaterialRejectedError,
     NotAuthenticatedError,
@@ -25,7 +27,7 @@ from chainloop_ci.errors import (
     VariablesMissingError,
 )
 from chainloop_ci.reports.report import Mark
-from tests.unit.crafting.memory import NOW
+from tests.unit.crafting.memory import NOW, MemoryPlane
 
 CONTRACT = b"""\
 apiVersion: chainloop.dev/v1
@@ -63,6 +65,13 @@ def with_material(state: CraftingState, name: str, kind: MaterialType, value: st
     filename = None if value else f"{name}.bin"
     material = CraftedMaterial(name, kind, sha256_digest(b""), NOW, value=value, filename=filename)
     return state.with_material(material)
+
+
+def complete(state: CraftingState) -> CraftingState:
+    """Return the attestation with everything that its contract requires."""
+    added = with_material(state, "binary", MaterialType.ARTIFACT)
+    added = with_material(added, "cdx", MaterialType.SBOM_CYCLONEDX_JSON)
+    return replace(added, annotations={"team": "core", "fixed": "x"})
 
 
 def failed(command: str, error, state: CraftingState | None = None, **facts) -> Told:
@@ -179,6 +188,16 @@ def test_the_facts_name_contract_run_and_version(state) -> None:
     assert report.link == "https://cp.test/r/5f0c"
 
 
+def test_a_newest_revision_that_is_the_pinned_one_is_not_told(state) -> None:
+    same = replace(state, session=replace(state.session, latest_contract_revision=2))
+
+    assert dict(make_report(Told("status", state=same)).facts)["Contract"] == "release, revision 2"
+
+
+def test_a_warning_that_is_given_twice_is_told_once(state) -> None:
+    assert make_report(Told("push", state=state, warnings=("old", "new", "old"))).warnings == ("old", "new")
+
+
 def test_what_an_attestation_lacked_that_was_ended_is_nothing_to_do(state) -> None:
     report = make_report(Told("push", state=state, ended=True, run_state="error"))
 
@@ -281,6 +300,27 @@ def test_a_run_that_was_never_answered_for_has_no_id(state) -> None:
 )
 def test_the_state_is_the_run_s_or_what_is_known_instead(state, facts, expected: str) -> None:
     assert make_report(Told("push", state=state, **facts)).outputs["state"] == expected
+
+
+def test_what_the_control_plane_refused_is_not_compliant_though_nothing_is_missing(state) -> None:
+    finding = Finding("content-unreadable", "the material binary cannot be read")
+    refused = AttestationRefusedError("the control plane found more", findings=[finding])
+
+    reports = [
+        make_report(told) for told in (Told("push", state=complete(state)), failed("push", refused, complete(state)))
+    ]
+
+    assert [report.outputs["compliant"] for report in reports] == ["true", "false"]
+
+
+@pytest.mark.parametrize(("verified", "words"), [(True, "stored and verified"), (False, "stored, but not verified")])
+def test_what_is_stored_says_whether_it_was_verified(state, verified: bool, words: str) -> None:
+    done = complete(state)
+    stored = replace(MemoryPlane().store_attestation("5f0c", "", b"bundle"), verified=verified)
+
+    report = make_report(Told("push", state=done, pushed=Pushed(done, b"bundle", stored.digest, stored)))
+
+    assert words in report.verdict
 
 
 def test_a_command_may_know_an_output_better_but_adds_none(state) -> None:
