@@ -53,10 +53,10 @@ class Successors:
             newest = runs.find_newest(connection, asked)
             newest.require_shared()
             is_new = not newest.is_open_at(now)
-            if not is_new and newest.id != asked.id:
-                newest.require_joiner(asked, request.ci, now)
             if is_new:
                 newest = self._begin(connection, principal, newest, request, now)
+            else:
+                newest.require_joiner(asked, request.ci, now)
             asks = list_with_requirements(connection, [newest])
         answer = newest.api(now, has_requirements=asks[newest.contract_id, newest.contract_revision])
         return answer, is_new
