@@ -270,8 +270,21 @@ chainloop_fetch() {
     || chainloop_explain "the input source holds no checkout of chainloop: requirements/client.txt is not in it"
 }
 
+# Settings of pip that say where packages come from count, as for the action; others would put them elsewhere.
+chainloop_pip_settings() {
+  for chainloop_name in $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/\1/p'); do
+    case $chainloop_name in
+      PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_TRUSTED_HOST | PIP_CERT | PIP_CLIENT_CERT | PIP_PROXY) ;;
+      PIP_CACHE_DIR | PIP_NO_CACHE_DIR | PIP_CONFIG_FILE | PIP_TIMEOUT | PIP_DEFAULT_TIMEOUT | PIP_RETRIES) ;;
+      PIP_KEYRING_PROVIDER) ;;
+      *) unset "$chainloop_name" ;;
+    esac
+  done
+}
+
 chainloop_install() {
   chainloop_find_python
+  chainloop_pip_settings
   # Not -p, which takes a link that somebody puts there meanwhile.
   rm -rf "$chainloop_home" && (umask 077 && mkdir "$chainloop_home" "$chainloop_home/bin") && [ -O "$chainloop_home" ] \
     || chainloop_explain "$chainloop_home cannot be made, or belongs to somebody else"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -188,6 +190,33 @@ def test_the_command_is_installed_from_a_folder_without_an_index(image: Image, c
     assert done.returncode == 0, done.stderr
     assert "0.1.0" in done.stdout
     assert "PIP_" not in done.stdout, "the job's own environment is as it was"
+
+
+def test_the_job_s_own_settings_of_pip_put_the_packages_nowhere_else(
+    image: Image, checkout: Path, wheels: Path
+) -> None:
+    theirs = {"PIP_TARGET": str(image.folder / "theirs"), "PIP_NO_BINARY": ":all:", "PIP_DRY_RUN": "1"}
+    env = {"CHAINLOOP_INSTALL_SOURCE": str(checkout), **from_wheels(wheels), **theirs}
+
+    done = image.run("chainloop version", "env", env=env)
+
+    assert done.returncode == 0, done.stderr
+    assert not (image.folder / "theirs").exists()
+    assert f"PIP_TARGET={image.folder / 'theirs'}" in done.stdout, "the job's own environment is as it was"
+
+
+def test_the_same_settings_of_pip_count_as_for_the_action(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "actions" / "_shared"))
+    kept = re.search(r"PIP_\(([A-Z_|]+)\)", importlib.import_module("environment")._KEPT.pattern)
+    assert kept
+    script = (SCRIPTS / "install.sh").read_text()
+    settings = script[script.index("chainloop_pip_settings() {") : script.index("chainloop_install() {")]
+
+    here = {
+        name for line in settings.splitlines() if line.endswith(";;") for name in re.findall(r"PIP_([A-Z_]+)", line)
+    }
+
+    assert here == set(kept[1].split("|"))
 
 
 @pytest.fixture
