@@ -112,9 +112,17 @@ class PendingContents:
 class QueueFile:
     """The file that `push --resume` reads, with the folder of its large contents."""
 
-    def __init__(self, path: Path, seal: HandleSeal, *, max_embedded_bytes: int = MAX_ALL_EMBEDDED_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        seal: HandleSeal,
+        *,
+        max_embedded_bytes: int = MAX_ALL_EMBEDDED_BYTES,
+        max_file_bytes: int = MAX_FILE_BYTES,
+    ) -> None:
         self._seal = seal
         self._max_embedded_bytes = max_embedded_bytes
+        self._max_file_bytes = max_file_bytes
         self.path = path
         self.folder = path.with_name(path.name.removesuffix(".json") + ".files")
         self._embedded: dict[str, str] = {}
@@ -249,8 +257,10 @@ class QueueFile:
             if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
                 raise OSError(0, "it is no ordinary file")
             with self.path.open("rb") as file:
-                raw = file.read(MAX_FILE_BYTES + 1)
-            document = json.loads(raw) if len(raw) <= MAX_FILE_BYTES else None
+                raw = file.read(self._max_file_bytes + 1)
+            if len(raw) > self._max_file_bytes:
+                raise self._unusable(f"it is larger than {self._max_file_bytes} bytes")
+            document = json.loads(raw)
         except OSError as error:
             raise FileUnreadableError(
                 f"{self.path} cannot be read: {error.strerror or error}", hint="check the path"

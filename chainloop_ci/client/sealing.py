@@ -101,7 +101,7 @@ def _to_text(sealed: bytes) -> str:
 def _from_text(text: str) -> bytes:
     """Return the bytes; none of what is no text of `_to_text`, which then does not open."""
     try:
-        return urlsafe_b64decode(text.strip().encode("ascii"))
+        return urlsafe_b64decode(text.encode("ascii"))
     except ValueError:
         return b""
 

@@ -60,6 +60,13 @@ def test_no_proxy_names_hosts_domains_and_ports(listed: str, direct: bool) -> No
     assert (proxy is None) is direct
 
 
+@pytest.mark.parametrize(("listed", "direct"), [("10.0.0.0/8", True), ("10.9.9.9/8", True), ("11.0.0.0/8", False)])
+def test_no_proxy_names_networks_by_any_of_their_addresses(listed: str, direct: bool) -> None:
+    proxy = proxy_for("https://10.1.2.3", {"https_proxy": "http://p:1", "NO_PROXY": listed})
+
+    assert (proxy is None) is direct
+
+
 def test_our_own_no_proxy_counts_alone() -> None:
     env = {"https_proxy": "http://p:1", "CHAINLOOP_NO_PROXY": "other.example", "NO_PROXY": "cp.example"}
 

@@ -218,7 +218,30 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
     assert len(list(pending.folder.iterdir())) == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "not json", '{"mediaType": "text/plain"}'])
+def test_a_file_that_is_too_large_to_be_read_says_so(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    file.write(state, BUNDLE, pending)
+    size = file.path.stat().st_size
+
+    assert QueueFile(file.path, SEAL, max_file_bytes=size).read().bundle == BUNDLE
+    with pytest.raises(FileUnreadableError, match=f"it is larger than {size - 1} bytes"):
+        QueueFile(file.path, SEAL, max_file_bytes=size - 1).read()
+
+
+def test_the_file_is_for_its_user_only_and_holds_any_text(
+    file: QueueFile, state: CraftingState, pending: PendingContents
+) -> None:
+    named = replace(state, annotations={"note": "no UTF-8: \udcff"})
+
+    file.write(named, BUNDLE, pending)
+
+    assert file.read().state == named
+    if sys.platform != "win32":
+        assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "not json", '{"mediaType": "text/plain"}', "[" * 200_000])
 def test_another_file_is_refused(file: QueueFile, text: str) -> None:
     file.path.write_text(text)
 
