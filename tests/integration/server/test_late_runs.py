@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.server.conftest import Tenant
+from server.app import create_app
+from server.services.disk_reserve import DiskReserve
+from server.services.runs import Runs
+from server.wiring import Services
+from tests.integration.server.between import BetweenReadAndWrite
+from tests.integration.server.conftest import Api, Tenant
 from tests.integration.server.jobs import CONTRACT, Job, put_contract
 
 NEWER = CONTRACT + b"# the same, said anew\n"
@@ -61,6 +66,19 @@ def test_r20_a_late_run_is_pinned_to_the_newest_revision_only(api: Any, acme: Te
 
     assert (old.status_code, new.status_code) == (409, 201)
     assert "the newest revision of contract app-build, 3; found 2" in old.json["detail"]
+
+
+def test_r20_a_revision_that_is_newer_by_the_time_the_late_run_is_written_counts(
+    services: Services, api: Any, acme: Tenant, job: Job
+) -> None:
+    between = BetweenReadAndWrite(services.database.engine, lambda: put_contract(api, acme, NEWER))
+    runs = Runs(between, services.world.now, services.world.new_id, reserve=DiskReserve(services.config.data))
+    client = create_app(replace(services, runs=runs)).test_client()
+
+    answer = replace(job, api=Api(client, acme.token("attest", "workflow"))).begin(late=True)
+
+    assert (answer.status_code, answer.json["code"]) == (409, "conflict")
+    assert job.api.get(job.path).status_code == 404
 
 
 def test_r20_what_the_job_could_not_know_may_be_left_out_or_be_another_revision(late: Job) -> None:
