@@ -101,6 +101,14 @@ def test_what_a_token_does_to_the_run_of_another_stands_in_its_own_activity(
     assert actions(activity(admin, "operate-organization", "?limit=1")) == ["run.canceled"]
 
 
+def test_a_job_that_ends_its_own_run_is_no_news(admin: Any, acme: Tenant, job: Job) -> None:
+    job.begin()
+
+    assert job.end().status_code == 200
+
+    assert "run.canceled" not in actions(activity(admin, "attest-workflow"))
+
+
 def test_an_attestation_that_another_token_stores_is_found_with_that_token(
     admin: Any, api: Any, acme: Tenant, job: Job
 ) -> None:

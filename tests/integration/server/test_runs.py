@@ -141,6 +141,16 @@ def test_an_operator_ends_a_run_without_its_handle(job: Job, api: Any, acme: Ten
     assert answer.json["reason"] == "stuck"
 
 
+def test_r14_a_handle_that_an_operator_shows_has_to_be_the_run_s(job: Job, api: Any, acme: Tenant) -> None:
+    job.begin()
+
+    headers = {"Chainloop-Run-Handle": "another"}
+    answer = api(acme.token("operate")).post(f"{job.path}/cancel", json={"trigger": "cancellation"}, headers=headers)
+
+    assert (answer.status_code, answer.json["code"]) == (403, "not-allowed")
+    assert detail(job)["run"]["state"] == "initialized"
+
+
 def test_r17_a_superseded_run_is_canceled_for_that_reason(job: Job) -> None:
     job.begin()
 
