@@ -113,12 +113,7 @@ class Add:
                 same = _require_same(known, content, annotations)
                 self._report.info("unchanged: this material was added before", name=name, digest=same.digest)
                 return same
-            if (
-                name in state.removed
-                and not _replaces(state, name, request)
-                and content.digest() != state.removed[name]
-            ):
-                raise _conflict(name, state.removed[name], content.digest())
+            _require_as_removed(state, name, request, content)
             material = self._store_content(state, _describe(name, entry, content, annotations, self._now()), content)
             require_expected(material.digest, request.expected, request.value)  # it may have changed meanwhile
         self._store.update(lambda current: self._put(current, state, material, request))
@@ -268,6 +263,13 @@ class Add:
 def _replaces(state: CraftingState, name: str, request: AddRequest) -> bool:
     """Tell whether other content may take the place of what is there (R17); in a later attempt it may (R16)."""
     return request.replace or name in state.carried
+
+
+def _require_as_removed(state: CraftingState, name: str, request: AddRequest, content: Content) -> None:
+    """Refuse other content under the name of what was removed (R17)."""
+    removed = state.removed.get(name)
+    if removed and not _replaces(state, name, request) and content.digest() != removed:
+        raise _conflict(name, removed, content.digest())
 
 
 def _require_name(name: str) -> str:

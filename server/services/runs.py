@@ -13,7 +13,7 @@ from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, StateLocation, WorkflowRun
 from chainloop_ci.contract.compliance import check_event
-from chainloop_ci.contract.types import RunnerType
+from chainloop_ci.contract.types import Contract, RunnerType
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
     ConflictError,
@@ -92,11 +92,7 @@ class Runs:
             revision = _require_pinned(get_pin(connection, *asked, self._now()), request)
         # Outside the write transaction: the first reading of a contract takes longer than everything else here.
         contract = load_contract(revision.raw_body, revision.format).contract
-        required = contract.runner
-        if required not in (None, RunnerType.GENERIC, request.runner_type):
-            self._refuse(principal, run_id, request, required)
-        if finding := check_event(contract, request.ci.event):
-            raise ContractNotMetError(f"{finding.message}; no run was begun", hint=finding.hint, findings=[finding])
+        self._require_allowed(principal, run_id, request, contract)
         with self._database.write() as connection:
             if runs.is_taken(connection, run_id):
                 return self._api(connection, self._get_known(connection, principal, run_id, digest)), False
@@ -209,6 +205,14 @@ class Runs:
             # It belongs to another organization.
             raise run_not_found(run_id)
         return known
+
+    def _require_allowed(self, principal: Principal, run_id: str, request: RunRequest, contract: Contract) -> None:
+        """Refuse a runner or an event that the contract does not allow."""
+        required = contract.runner
+        if required not in (None, RunnerType.GENERIC, request.runner_type):
+            self._refuse(principal, run_id, request, required)
+        if finding := check_event(contract, request.ci.event):
+            raise ContractNotMetError(f"{finding.message}; no run was begun", hint=finding.hint, findings=[finding])
 
     def _refuse(self, principal: Principal, run_id: str, request: RunRequest, required: RunnerType) -> NoReturn:
         refusal = refusals.InitRefusal(
