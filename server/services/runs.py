@@ -208,9 +208,8 @@ class Runs:
 
     def _require_allowed(self, principal: Principal, run_id: str, request: RunRequest, contract: Contract) -> None:
         """Refuse a runner or an event that the contract does not allow."""
-        required = contract.runner
-        if required not in (None, RunnerType.GENERIC, request.runner_type):
-            self._refuse(principal, run_id, request, required)
+        if contract.runner and contract.runner != request.runner_type:
+            self._refuse(principal, run_id, request, contract.runner)
         if finding := check_event(contract, request.ci.event):
             raise ContractNotMetError(f"{finding.message}; no run was begun", hint=finding.hint, findings=[finding])
 

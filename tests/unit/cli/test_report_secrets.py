@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from chainloop_ci.cli.attestation import REPORTED
+from chainloop_ci.cli.plugin_inputs import CONNECTION, INSTALL, step_inputs
 from chainloop_ci.cli.report_secrets import find_secrets
 from tests.unit.cli.conftest import Screen, TestWorld
 
@@ -71,3 +73,14 @@ def test_a_key_is_masked_and_the_place_of_one_is_not(tmp_path: Path, reference: 
 @pytest.mark.parametrize("name", ["CHAINLOOP_PROXY", "HTTPS_PROXY", "http_proxy"])
 def test_the_password_of_a_proxy(tmp_path: Path, name: str, address: str, masked: set[str]) -> None:
     assert secrets_of(tmp_path, **{name: address}) == masked
+
+
+def test_every_secret_input_of_the_plugins_is_masked(tmp_path: Path) -> None:
+    inputs = [*CONNECTION, *INSTALL, *(entry for command in REPORTED for entry in step_inputs(command))]
+    names = {entry.env for entry in inputs if entry.secret}
+    forms = {"CHAINLOOP_PROXY": "http://user:{}@proxy.test:3128", "CHAINLOOP_SIGNING_KEY": "-----BEGIN {}"}
+    env = {name: forms.get(name, "{}").format(f"of-{name.lower()}") for name in names}
+
+    masked = " ".join(secrets_of(tmp_path, **env))
+
+    assert [name for name in names if f"of-{name.lower()}" not in masked] == []
