@@ -26,6 +26,7 @@ from server.cas.registry import open_back_ends
 from server.dispatcher.dispatcher import make_dispatcher
 from server.dispatcher.sweeps import Cleaners
 from server.services.attestations import Attestations
+from server.services.state_sweep import StateSweep
 from server.store import run_states, runs
 from server.store.run_state_tables import run_states as table
 from tests.integration.server.between import BetweenReadAndWrite
@@ -285,3 +286,16 @@ def test_a_state_that_changes_while_the_attestation_is_checked_ends_no_run(share
 
     assert code(late) == (412, "precondition-failed")
     assert shared.api.get(shared.path).json["run"]["state"] == "initialized"
+
+
+def test_states_are_forgotten_in_batches_so_that_nobody_waits_long(services, acme, shared, clock):
+    shared.keep(FIRST)
+    other = Job(shared.api, acme, shared.key, contract=EMPTY_CONTRACT)
+    other.begin(stateLocation="shared")
+    other.keep(SECOND)
+    shared.end()
+    other.end()
+    clock.advance(minutes=1)
+    sweep = StateSweep(services.database, batch=1)
+
+    assert [sweep.forget_some(services.world.now()) for _ in range(3)] == [1, 1, 0]
