@@ -36,7 +36,7 @@ _KEPT = re.compile(
 )
 _NO_ANSWER = re.compile(
     r"ProxyError|ConnectTimeout|NewConnectionError|Failed to establish|name resolution|Connection (refused|reset)"
-    r"|timed out|dns error|error sending request|tunnel|407|\(from versions: none\)",
+    r"|timed out|dns error|error sending request|tunnel|407 Proxy|\(from versions: none\)",
     re.IGNORECASE,
 )
 _OTHER_FILE = re.compile(r"HASHES|hash mismatch|Bad CRC|Failed to extract", re.IGNORECASE)

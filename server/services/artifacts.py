@@ -32,7 +32,7 @@ from server.services.metrics_counters import UPLOAD_BYTES, UPLOADS
 from server.services.run_access import get_held_run, require_living_token
 from server.services.run_details import read_stored_statement
 from server.services.upload_limits import UploadLimits, clean_filename
-from server.store import artifacts, attestations, audit, counters, organizations, runs
+from server.store import artifacts, attestations, audit, counters, organizations, run_states, runs
 from server.store.artifacts import RunArtifact, StoredArtifact
 from server.store.database import Database
 
@@ -189,7 +189,7 @@ class Artifacts:
         known = artifacts.find(connection, principal.organization_id, upload.expected) if upload.expected else None
         # The digest may be known only when the body has come: what the run has uploaded it may send again.
         repeated = artifacts.largest_of_run(connection, run.organization_id, run.id) if run else 0
-        limits = self._limits(organization, run, known=known, repeated_bytes=repeated)
+        limits = self._limits(connection, organization, run, known=known, repeated_bytes=repeated)
         return _Admission(organization, blobs, limits)
 
     def _require_run(self, connection: Connection, principal: Principal, upload: Upload) -> Run | None:
@@ -207,14 +207,22 @@ class Artifacts:
         return None
 
     def _limits(
-        self, organization: StoredOrganization, run: Run | None, *, known: StoredArtifact | None, repeated_bytes: int
+        self,
+        connection: Connection,
+        organization: StoredOrganization,
+        run: Run | None,
+        *,
+        known: StoredArtifact | None,
+        repeated_bytes: int,
     ) -> UploadLimits:
-        of_organization = organization.quota_bytes
+        of_organization, used = organization.quota_bytes, organization.used_bytes
+        if of_organization:
+            used += run_states.sum_bytes(connection, organization.id)
         of_run = self._run_quota_bytes if run else 0
         return UploadLimits(
             blob_bytes=self._max_blob_bytes,
             organization_quota_bytes=of_organization,
-            organization_left_bytes=max(0, of_organization - organization.used_bytes),
+            organization_left_bytes=max(0, of_organization - used),
             run_quota_bytes=of_run,
             run_left_bytes=max(0, of_run - run.stored_bytes) if run else 0,
             repeated_bytes=repeated_bytes,
@@ -261,7 +269,7 @@ class Artifacts:
         known = artifacts.find(connection, principal.organization_id, incoming.digest)
         again = run and artifacts.is_uploaded_by(connection, run.organization_id, run.id, incoming.digest)
         repeated = incoming.size_bytes if again else 0
-        limits = self._limits(present, run, known=known, repeated_bytes=repeated)
+        limits = self._limits(connection, present, run, known=known, repeated_bytes=repeated)
         limits.require_fit(incoming.size_bytes)
         artifact = known or StoredArtifact(
             organization_id=principal.organization_id,

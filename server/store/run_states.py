@@ -50,9 +50,11 @@ def save(connection: Connection, run: Run, raw: bytes, digest: Digest, now: date
         connection.execute(update(run_states).where(*own).values(**facts))
 
 
-def sum_bytes(connection: Connection, organization_id: str, *, except_run: str) -> int:
-    """Return how many bytes the states of an organization have, that of one run excepted."""
-    own = (run_states.c.organization_id == organization_id, run_states.c.run_id != except_run)
+def sum_bytes(connection: Connection, organization_id: str, *, except_run: str | None = None) -> int:
+    """Return how many bytes the states of an organization have; that of one run may be excepted."""
+    own = [run_states.c.organization_id == organization_id]
+    if except_run:
+        own.append(run_states.c.run_id != except_run)
     return int(connection.execute(select(func.sum(run_states.c.size_bytes)).where(*own)).scalar() or 0)
 
 

@@ -181,6 +181,15 @@ def test_states_count_into_the_quota_of_their_organization(api, acme, shared):
     assert shared.keep(b"z" * 600, sha256_digest(b"x" * 600)).status_code == 200
 
 
+def test_an_upload_has_the_room_that_states_have_left(api, acme, shared):
+    quota = api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": 1000})
+    assert quota.status_code == 200
+    assert shared.keep(b"x" * 600).status_code == 201
+
+    assert code(shared.upload(b"u" * 401, "app")) == (507, "quota-exceeded")
+    assert shared.upload(b"u" * 400, "app").status_code == 201
+
+
 def test_a_state_has_the_room_that_uploads_have_left(api, acme, shared):
     quota = api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"quotaBytes": 1000})
     assert quota.status_code == 200
