@@ -17,7 +17,7 @@ from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
-from chainloop_ci.crafting.reset import end_unmet
+from chainloop_ci.crafting.reset import AGAIN, end_unmet
 from chainloop_ci.crafting.status import THEN_PUSH, get_status, require_compliant
 from chainloop_ci.errors import AttestationRefusedError, ContractNotMetError, SigningKeyMissingError
 
@@ -58,6 +58,8 @@ def run_push(
     except (ContractNotMetError, AttestationRefusedError) as error:
         if job_status:
             end_unmet(error, partial(end_run, world), world.reporter)
+        elif world.dialect and world.dialect.ends_after_script:
+            error.hint = AGAIN
         raise
     show_pushed(world, push, pushed)
 

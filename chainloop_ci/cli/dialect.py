@@ -127,6 +127,11 @@ class Dialect:
         return f"{self._noun}s" if self.plugin else "options"
 
     @property
+    def ends_after_script(self) -> bool:
+        """Tell whether a job whose command fails has no other one: GitLab's template ends the run after the script."""
+        return self.plugin is Plugin.GITLAB
+
+    @property
     def again(self) -> str:
         """Return how what was done is done again."""
         return "run the job again" if self.plugin else "repeat the same command"

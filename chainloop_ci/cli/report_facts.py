@@ -177,6 +177,8 @@ def _meaning(told: Told) -> str:
     meaning = MEANINGS.get(told.exit_status, MEANINGS[FAILURE])
     if isinstance(told.error, UnreachableError) and told.error.of_registry:
         return meaning.replace("the control plane", "a container registry")
+    if told.error and told.error.code == "not-allowed":
+        return "the token may not do what was asked"
     return meaning.replace("options", told.dialect.options) if told.exit_status == USAGE else meaning
 
 

@@ -97,7 +97,9 @@ class SharedStates:
 
 
 def require_unchanged(connection: Connection, run: Run, expected: Digest | None) -> None:
-    """Refuse to end a run with an attestation of a state that has changed since; None: nobody shares it.
+    """Refuse to end a run with an attestation of a state that has changed since; None: the client says of none.
+
+    What a client leaves out is its own loss: it has the run's handle, and could name the newest state as well.
 
     Raises:
         PreconditionFailedError: a job has changed the state after the attestation was made of it.

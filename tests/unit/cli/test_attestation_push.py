@@ -149,6 +149,14 @@ def test_an_incomplete_push_ends_with_3_and_lists_everything(att) -> None:
     assert [finding["path"] for finding in done.json["error"]["findings"]] == ["/spec/materials/0", "/spec/materials/1"]
 
 
+def test_after_an_incomplete_push_a_gitlab_job_is_run_again(att) -> None:
+    att("init")
+
+    done = att("push", env={"CHAINLOOP_PLUGIN": "gitlab"})
+
+    assert "hint: mend what is listed and run the job again" in done.err
+
+
 @pytest.mark.parametrize(("code", "status"), [("missing-material", 3), ("signer-unknown", 5), ("field-mismatch", 1)])
 def test_a_refused_store_ends_by_its_findings(att, complete, plane, code, status) -> None:
     plane.failures["store_attestation"] = [AttestationRefusedError("refused", findings=[Finding(code, "no")])]

@@ -19,6 +19,7 @@ from chainloop_ci.errors import (
     AttestationRefusedError,
     Finding,
     MaterialRejectedError,
+    NotAllowedError,
     NotAuthenticatedError,
     RunEndedError,
     RunnerMismatchError,
@@ -331,6 +332,14 @@ def test_a_command_may_know_an_output_better_but_adds_none(state) -> None:
 
 
 # --- words
+
+
+def test_a_token_that_may_not_do_something_is_no_wrong_token() -> None:
+    error = NotAllowedError("the contract differs from the stored one")
+
+    verdict = make_report(Told("init", exit_status=exit_status(error), error=error)).verdict
+
+    assert verdict == "The token may not do what was asked."
 
 
 def test_every_status_that_an_attestation_command_fails_with_has_words() -> None:
