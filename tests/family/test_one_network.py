@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 from requests.utils import should_bypass_proxies
 
-from chainloop_ci.cli.plugin_inputs import INSTALL, Plugin
+from chainloop_ci.cli.plugin_inputs import INSTALL, JENKINS_CREDENTIALS, Plugin, camel
 from chainloop_ci.errors import ConfigInvalidError
 from chainloop_ci.network import MAX_CA_BYTES, proxy_for, trust
 from tests.conftest import PROJECT
 from tests.family.gitlab_render import functions
-from tests.family.jenkins_render import CREDENTIALS, camel
 from tests.integration.tls_proxy import Authority
 
 URL = "https://index.example:8443/simple"
@@ -296,7 +295,7 @@ SECRET = {row.name for row in INSTALL if row.secret}
 CALLED = {
     Plugin.GITHUB: lambda name: f"input {name}",
     Plugin.GITLAB: lambda name: f"variable {BY_NAME[name].env}" if name in SECRET else f"input {name}",
-    Plugin.JENKINS: lambda name: f"argument {CREDENTIALS[name][0] if name in SECRET else camel(name)}",
+    Plugin.JENKINS: lambda name: f"argument {JENKINS_CREDENTIALS[name][0] if name in SECRET else camel(name)}",
 }
 """What an input is called where the user of a plugin writes it."""
 BY_NAME = {row.name: row for row in INSTALL}
