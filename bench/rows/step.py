@@ -1,21 +1,23 @@
 """A whole step in one process: five materials against a bare script that sends the same requests, and three of them
 against the Go product's record of five processes.
 
-Round trips are counted too. Goals: at most 2 times the bare script, at most 8 round trips, and at most 0.4 times the
-Go product's time, each side divided by the `sha256sum` yardstick of its own hour.
+Round trips are counted too, in the server's log, which must have the same requests of both. Goals: at most 2 times the
+bare script, at most 8 round trips, and at most 0.4 times the Go product's time, each side divided by the `sha256sum`
+yardstick of its own hour.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from bench.calibration import Yardstick
-from bench.command import PROJECT, Program, run_measured
+from bench.command import PROJECT, run_measured
 from bench.files import write_random
 from bench.harness import Pairs, Row, Settings, in_turn, row
 from bench.jobs import JobMaker
@@ -27,8 +29,8 @@ MATERIALS = 5
 GO_MATERIALS = 3
 MOST_ROUND_TRIPS = 8.0
 MATERIAL_BYTES = 100_000
-
-_ANSWERED = re.compile(r"^DBG answered ", re.MULTILINE)
+_QUIET_SECONDS = 0.3
+"""After as long without a new line the log has what was asked; a line is written a little later than the answer."""
 
 
 def run(settings: Settings) -> list[Row]:
@@ -38,7 +40,12 @@ def run(settings: Settings) -> list[Row]:
         chainloop, bare = plane.program("job"), _BareScript(plane)
         files = [write_random(chainloop.folder / f"file-{at}.bin", MATERIAL_BYTES) for at in range(MATERIALS)]
         yardstick = Yardstick(plane.folder)
-        trips.add(_count_round_trips(chainloop, files), MOST_ROUND_TRIPS)
+        asked = _requests(plane, partial(chainloop, *_craft(files)))
+        words = [sys.executable, *bare.prepare(files)]
+        wanted = _requests(plane, partial(run_measured, words, chainloop.folder, chainloop.env))
+        if sorted(asked) != sorted(wanted):
+            raise RuntimeError(f"the step sent {asked}, the bare script {wanted}")
+        trips.add(float(len(asked)), MOST_ROUND_TRIPS)
         for number in range(1 + settings.rounds()):
             bare_words = [sys.executable, *bare.prepare(files)]
             ours, theirs = in_turn(
@@ -64,8 +71,22 @@ def _craft(files: list[Path]) -> list[str]:
     return ["attestation", "craft", "--project", "bench", "--workflow", "build", *materials]
 
 
-def _count_round_trips(chainloop: Program, files: list[Path]) -> float:
-    return float(len(_ANSWERED.findall(chainloop.said(*_craft(files), "--debug"))))
+def _requests(plane: Plane, action: Callable[[], object]) -> list[str]:
+    """Return method and route of each request that the server saw while `action` ran."""
+    before = len(_log_lines(plane))
+    action()
+    lines = _log_lines(plane)
+    while True:
+        time.sleep(_QUIET_SECONDS)
+        now = _log_lines(plane)
+        if len(now) == len(lines):
+            break
+        lines = now
+    return [f"{line['method']} {line['route']}" for line in map(json.loads, lines[before:]) if "route" in line]
+
+
+def _log_lines(plane: Plane) -> list[str]:
+    return plane.log.read_text().splitlines()
 
 
 class _BareScript:
