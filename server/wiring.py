@@ -37,6 +37,7 @@ from server.services.shared_states import SharedStates
 from server.services.successors import Successors
 from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
+from server.services.uploads import Uploads
 from server.services.workflows import Workflows
 from server.store.database import Database, open_engine, sqlite_url
 
@@ -74,6 +75,7 @@ class Services:
     successors: Successors
     attestations: Attestations
     artifacts: Artifacts
+    uploads: Uploads
     body_places: BodyPlaces
     """For bodies of other requests than uploads: whoever uploads keeps none of them waiting."""
     referrers: Referrers
@@ -95,6 +97,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     health = Health(database, config.data, config.min_free_bytes, sweep_log)
     # Workers may overlap while one takes the place of another.
     process = ProcessMetrics(2 * config.workers)
+    artifacts, uploads = _build_content(config, database, now, back_ends)
     checker = world.checker or ContentChecker(config.check_memory_bytes, process.checked)
     return Services(
         config=config,
@@ -113,7 +116,8 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
         attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=checker),
-        artifacts=_build_artifacts(config, database, now, back_ends),
+        artifacts=artifacts,
+        uploads=uploads,
         body_places=BodyPlaces(config.threads // 4),
         referrers=Referrers(database),
         audit=Audit(database, now),
@@ -123,17 +127,20 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     )
 
 
-def _build_artifacts(
+def _build_content(
     config: ServerConfig, database: Database, now: Callable[[], datetime], back_ends: Mapping[str, Blobs]
-) -> Artifacts:
-    return Artifacts(
+) -> tuple[Artifacts, Uploads]:
+    # One number of places for both directions: whoever reads slowly holds a thread like somebody who sends slowly.
+    places = BodyPlaces(config.threads // 2)
+    uploads = Uploads(
         database,
         now,
         back_ends=back_ends,
         max_blob_bytes=config.max_blob_bytes,
         run_quota_bytes=config.run_quota_bytes,
-        places=BodyPlaces(config.threads // 2),
+        places=places,
     )
+    return Artifacts(database, back_ends=back_ends, places=places), uploads
 
 
 def build_dispatcher(

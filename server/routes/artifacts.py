@@ -16,7 +16,7 @@ from server.model.principal import ATTESTERS, EVERYBODY
 from server.routes.endpoints import Answer, Call, Endpoint, Query
 from server.routes.register import has_come
 from server.routes.runs import HANDLE, REQUIRED_HANDLE
-from server.services.artifacts import Upload
+from server.services.uploads import Upload
 
 OCTETS = "application/octet-stream"
 
@@ -39,12 +39,12 @@ def _upload(call: Call) -> Any:
         run_id=call.query.get("run"),
         handle=request.headers.get(HANDLE_HEADER),
     )
-    artifact, is_new = call.services.artifacts.upload(call.principal, upload)
+    artifact, is_new = call.services.uploads.upload(call.principal, upload)
     return Answer(artifact, 201 if is_new else 200)
 
 
 def _refer(call: Call) -> Any:
-    call.services.artifacts.refer(
+    call.services.uploads.refer(
         call.principal,
         call.path["run_id"],
         call.path["digest"],

@@ -10,7 +10,7 @@ import pytest
 
 from server.app import create_app
 from server.errors import QuotaExceededError
-from server.services.artifacts import Upload
+from server.services.uploads import Upload
 from server.wiring import Services, build_services
 from tests.integration.server.conftest import Api, Tenant
 from tests.integration.server.jobs import Job, digest
@@ -76,7 +76,7 @@ def test_r8_of_two_uploads_at_once_that_fit_only_singly_one_is_refused(
 
     body = Overtaken(b"87654321", lambda: faster.append(operator.post("/artifacts", data=b"12345678", headers=OCTETS)))
     with pytest.raises(QuotaExceededError):
-        services.artifacts.upload(principal, Upload(body))
+        services.uploads.upload(principal, Upload(body))
 
     assert faster[0].status_code == 201
     assert operator.get(f"/artifacts/{digest(b'87654321')}").status_code == 404

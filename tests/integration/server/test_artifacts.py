@@ -13,7 +13,7 @@ from chainloop_ci.attestation.state import CraftedMaterial
 from chainloop_ci.contract.types import MaterialType
 from chainloop_ci.errors import RequestInvalidError
 from server.model.sweeps import ABANDONED
-from server.services.artifacts import Upload
+from server.services.uploads import Upload
 from server.wiring import Services, build_services
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
 from tests.integration.server.jobs import (
@@ -374,7 +374,7 @@ def test_an_interrupted_upload_can_be_sent_again(services: Services, operator: A
             raise ConnectionResetError("peer is gone")
 
     with pytest.raises(RequestInvalidError, match="broke off"):
-        services.artifacts.upload(principal_of(services, acme), Upload(Broken()))
+        services.uploads.upload(principal_of(services, acme), Upload(Broken()))
     answer = operator.put(PATH, data=CONTENT, headers=OCTETS)
 
     assert answer.status_code == 201

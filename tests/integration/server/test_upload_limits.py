@@ -15,7 +15,7 @@ from chainloop_ci.errors import ChainloopError, NotAuthenticatedError
 from server.app import create_app
 from server.errors import QuotaExceededError, StoreFullError
 from server.model.principal import Principal
-from server.services.artifacts import Upload
+from server.services.uploads import Upload
 from server.store import tables
 from server.store.times import to_text
 from server.wiring import Services, build_services
@@ -135,7 +135,7 @@ def test_r8_an_upload_for_a_run_that_ends_meanwhile_leaves_no_blob(services: Ser
     cancel = partial(job.api.post, f"{job.path}/cancel", json={"trigger": "failure"}, headers=job.headers)
 
     with pytest.raises(ChainloopError, match="ended"):
-        services.artifacts.upload(
+        services.uploads.upload(
             job_principal(services, acme), Upload(During(cancel), run_id=job.run_id, handle=job.handle)
         )
 
@@ -150,7 +150,7 @@ def test_r8_uploads_side_by_side_that_are_over_the_quota_together_leave_no_blob(
     other = partial(operator.post, "/artifacts", data=b"another", headers=OCTETS)
 
     with pytest.raises(QuotaExceededError):
-        services.artifacts.upload(principal_of(services, acme), Upload(During(other)))
+        services.uploads.upload(principal_of(services, acme), Upload(During(other)))
 
     assert stored_files(services) == [digest(b"another").removeprefix("sha256:")]
 
@@ -164,7 +164,7 @@ def test_r8_uploads_that_are_on_their_way_count_on_the_quota(
     other = partial(operator.post, "/artifacts", data=b"another", headers=OCTETS)
     body.after_first_block = lambda: meanwhile.append(other())
 
-    first, is_new = services.artifacts.upload(principal_of(services, acme), Upload(body))
+    first, is_new = services.uploads.upload(principal_of(services, acme), Upload(body))
 
     assert (meanwhile[0].status_code, meanwhile[0].json["code"]) == (507, "quota-exceeded")
     assert "has 5 left, this artifact has 7 or more" in meanwhile[0].json["detail"]
@@ -179,7 +179,7 @@ def test_r8_uploads_of_another_organization_do_not(services: Services, api: Any,
     theirs = partial(api(rival.token("operate")).post, "/artifacts", data=b"another", headers=OCTETS)
     body.after_first_block = lambda: meanwhile.append(theirs())
 
-    services.artifacts.upload(principal_of(services, acme), Upload(body))
+    services.uploads.upload(principal_of(services, acme), Upload(body))
 
     assert meanwhile[0].status_code == 201
 
@@ -210,7 +210,7 @@ def test_t41_a_token_that_ends_while_its_upload_comes_stores_nothing(
             connection.execute((delete(table) if how == "deleted" else update(table).values(changes[how])).where(own))
 
     with pytest.raises(NotAuthenticatedError, match="nothing was kept"):
-        services.artifacts.upload(principal, Upload(During(end)))
+        services.uploads.upload(principal, Upload(During(end)))
 
     assert stored_files(services) == []
 
@@ -230,7 +230,7 @@ def test_r8_a_row_that_cannot_be_written_leaves_no_blob(services: Services, acme
     principal = principal_of(services, acme)
 
     with pytest.raises(StoreFullError):
-        services.artifacts.upload(principal, Upload(FailingAtTheEnd(services)))
+        services.uploads.upload(principal, Upload(FailingAtTheEnd(services)))
 
     assert stored_files(services) == []
 
@@ -242,7 +242,7 @@ def test_r8_a_blob_that_others_have_stays_when_a_row_cannot_be_written(
     api(rival.token("operate")).post("/artifacts", data=CONTENT, headers=OCTETS)
 
     with pytest.raises(StoreFullError):
-        services.artifacts.upload(principal, Upload(FailingAtTheEnd(services)))
+        services.uploads.upload(principal, Upload(FailingAtTheEnd(services)))
 
     assert api(rival.token("read")).get(PATH).data == CONTENT
     assert api(acme.token("read")).get(PATH).status_code == 404
