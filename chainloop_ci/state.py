@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +29,9 @@ from chainloop_ci.errors import (
     StateMissingError,
     StateUnwritableError,
 )
-from chainloop_ci.runners.types import CiIdentity, Runner
+from chainloop_ci.runners.types import CiIdentity
+from chainloop_ci.state_place import PATH_VARIABLE
 
-PATH_VARIABLE = "CHAINLOOP_LOCAL_STATE_PATH"
-FILE_NAME = "attestation.json"
 LOCK_TIMEOUT_SECONDS = 10.0
 """How long a command waits for its turn. A turn takes milliseconds."""
 
@@ -42,22 +41,6 @@ _HOW_TO_RESET = (
     "drop it with `chainloop attestation reset`, or start again with `chainloop attestation init --replace`; "
     "another place is chosen with --local-state-path"
 )
-
-
-def state_path(*, env: Mapping[str, str], runner: Runner, git_dir: Path | None, cwd: Path) -> Path:
-    """Return where the state file lies when nobody named one: the same answer for every command of the job.
-
-    In order: the runner's scratch folder, the git folder, the user's state folder with the SHA-256 of `cwd`.
-
-    Raises:
-        StateUnwritableError: nothing of it is known.
-    """
-    scratch = [Path(env[name]) for name in runner.scratch_variables if env.get(name)]
-    candidates = [folder for folder in scratch if folder.is_absolute()] + ([git_dir] if git_dir else [])
-    for folder in candidates:
-        if _is_writable(folder):
-            return folder / "chainloop" / FILE_NAME
-    return _user_state_folder(env, cwd) / FILE_NAME
 
 
 def belongs_to_other_job(state: CraftingState, ci: CiIdentity) -> bool:
@@ -363,29 +346,6 @@ else:
 def _render(state: CraftingState) -> bytes:
     # surrogatepass: an argument that is not UTF-8 reaches a STRING material as lone surrogates and must come back.
     return json.dumps(to_document(state), indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
-
-
-def _is_writable(folder: Path) -> bool:
-    """Tell whether `folder` can be written, or made: Jenkins names its scratch folder before it exists."""
-    nearest = next((path for path in (folder, *folder.parents) if path.exists()), None)
-    return nearest is not None and nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
-
-
-def _user_state_folder(env: Mapping[str, str], cwd: Path) -> Path:
-    import hashlib
-
-    base = env.get("XDG_STATE_HOME") or env.get("LOCALAPPDATA")
-    home = env.get("HOME") or env.get("USERPROFILE")
-    if base and Path(base).is_absolute():
-        folder = Path(base)
-    elif home:
-        folder = Path(home) / ".local" / "state"
-    else:
-        raise StateUnwritableError(
-            "there is no place for the state file: no CI scratch folder, no git folder, no home folder",
-            hint=f"choose one with --local-state-path or {PATH_VARIABLE}",
-        )
-    return folder / "chainloop" / hashlib.sha256(os.fsencode(cwd.resolve())).hexdigest()
 
 
 def _make_private_folder(folder: Path) -> None:

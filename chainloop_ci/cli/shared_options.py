@@ -55,12 +55,16 @@ class Sharing:
 
 
 def _is_for_all(env: Mapping[str, str]) -> bool:
-    word = env.get("CHAINLOOP_REMOTE_STATE", "")
+    return is_on(env.get("CHAINLOOP_REMOTE_STATE", "")) is True
+
+
+def is_on(word: str) -> bool | None:
+    """Return what the variable of a switch says, None when it says neither; the words are loaded when there is one."""
     if not word:
         return False
     from chainloop_ci.config import find_truth
 
-    return find_truth(word) is True
+    return find_truth(word)
 
 
 def take_sharing(command: str | None, options: MutableMapping[str, Any]) -> Sharing:

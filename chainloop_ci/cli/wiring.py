@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from chainloop_ci.cli.options import PLUGIN_VARIABLE, Kind, OnUnreachable, find_option
+from chainloop_ci.cli.global_options import GlobalOptions
+from chainloop_ci.cli.options import PLUGIN_VARIABLE
 from chainloop_ci.cli.output import Output
 from chainloop_ci.cli.shared_options import Sharing
 from chainloop_ci.cli.typed_files import TypedFiles
@@ -31,14 +32,12 @@ if TYPE_CHECKING:
     from chainloop_ci.runners.types import CiIdentity, HostFacts
     from chainloop_ci.state import LocalState
 
-_MAX_PATIENCE_SECONDS = 3600
-
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TEKTON_RESULTS = "/tekton/results"
 """As `runners.systems.tekton` has it, which is not loaded for the question whether there is any CI system."""
 
 
-class World(TypedFiles):
+class World(GlobalOptions, TypedFiles):
     """One invocation of the program: what came from outside, and the adapters that are made of it when asked for."""
 
     def __init__(
@@ -51,20 +50,16 @@ class World(TypedFiles):
         stderr: TextIO,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.env = env
+        super().__init__(env)
         self.cwd = cwd
         self.stdin = stdin
         self.stdout = stdout
         self.stderr = stderr
         self.now = now
-        self.given: dict[str, Any] = {}
-        """Global options as they were typed, anywhere on the line."""
         self.command = ""
         """Which command of `attestation` runs, if one does."""
         self.crafts = False
         """Whether this is a command that makes an attestation (`attestation.CRAFTING`)."""
-        self.on_unreachable = OnUnreachable.FAIL
-        """What to do when the control plane does not answer (`take_policy`)."""
         self.ends_gracefully = False
         """Whether `--graceful-exit` is on and this is a command that it is for."""
         self.shadowed_token = ""
@@ -78,68 +73,7 @@ class World(TypedFiles):
         self._control_plane: ControlPlane | None = None
         self._shared_state: SharedState | None = None
 
-    # --- options and output ------------------------------------------------------------------------------------------
-
-    def text(self, name: str) -> str | None:
-        """Return a global option: what was typed, else its variable, else its default."""
-        option = find_option(name)
-        return self.given.get(name) or self.env.get(option.env or "") or option.default
-
-    def switch(self, name: str) -> bool:
-        """Tell whether a global switch is on.
-
-        Raises:
-            UsageError: its variable is no truth value.
-        """
-        option = find_option(name)
-        if option.kind is Kind.SWITCH and self.given.get(name):
-            return True
-        word = self.env.get(option.env or "", "")
-        if not word:
-            return False
-        from chainloop_ci.config import find_truth
-
-        truth = find_truth(word)
-        if truth is None:
-            raise UsageError(f"{option.env}: expected true or false, found {word[:40]!r}")
-        return truth
-
-    def take_policy(self) -> None:
-        """Read `on_unreachable`: its variable may hold anything.
-
-        Raises:
-            UsageError: it is none of the words.
-        """
-        option, word = find_option("on_unreachable"), (self.text("on_unreachable") or "").strip().lower()
-        if word not in option.choices:
-            raise UsageError(f"{option.env}: expected one of {', '.join(option.choices)}, found {word[:40]!r}")
-        self.on_unreachable = OnUnreachable(word)
-
-    @property
-    def patience_seconds(self) -> float:
-        """Return how long the control plane may keep the command waiting.
-
-        Raises:
-            UsageError: it is no number of seconds, or one that nobody waits.
-        """
-        typed = self.given.get("patience")
-        text = str(self.text("patience") if typed is None else typed).strip()
-        if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= _MAX_PATIENCE_SECONDS):
-            raise UsageError(
-                f"--patience ({find_option('patience').env}): expected seconds from 1 to {_MAX_PATIENCE_SECONDS}, "
-                f"found {text[:40]!r}"
-            )
-        return float(text)
-
-    @property
-    def debug(self) -> bool:
-        """Tell whether `--debug` is on; RUNNER_DEBUG is how GitHub re-runs a job «with debug logging»."""
-        word = self.env.get("CHAINLOOP_DEBUG") or self.env.get("RUNNER_DEBUG")
-        if self.given.get("debug") or not word:
-            return bool(self.given.get("debug"))
-        from chainloop_ci.config import find_truth
-
-        return find_truth(word) is True
+    # --- output ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def output(self) -> Output:
@@ -180,11 +114,6 @@ class World(TypedFiles):
 
             self.report = CiReport(self, command)
             self.report.begin(typed_secrets)
-
-    @property
-    def format(self) -> str:
-        """Return what `--output` asks for."""
-        return self.text("output") or "table"
 
     def confirm(self, question: str) -> bool:
         """Ask the user; yes with `--yes`. Without a terminal nobody can answer: that is no."""
@@ -373,12 +302,12 @@ class World(TypedFiles):
             # Nobody needs to be asked: status stays light.
             return self.cwd / explicit
         from chainloop_ci.runners.registry import discover
-        from chainloop_ci.state import state_path
+        from chainloop_ci.state_place import find_state_path
         from chainloop_ci.workspace.facts import look_around
         from chainloop_ci.workspace.git_files import find_git_dir
 
         runner = discover(look_around(self.env))
-        return state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd)
+        return find_state_path(env=self.env, runner=runner, git_dir=find_git_dir(self.cwd), cwd=self.cwd)
 
     def ci(self) -> CiIdentity:
         """Return what the CI system says of this job."""

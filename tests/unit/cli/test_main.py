@@ -103,6 +103,7 @@ def test_help_imports_no_command_module() -> None:
         "records",
         *(f"cli.{name}" for name in ("main", "command", "option", "options", "output", "shared_options", "wiring")),
         "cli.exit_codes",
+        "cli.global_options",
         "cli.typed_files",
     }
     assert imported <= allowed

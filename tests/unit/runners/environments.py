@@ -42,7 +42,7 @@ def github() -> Surroundings:
         "GITHUB_API_URL": "https://api.github.com",
         "GITHUB_BASE_REF": "",
         "GITHUB_EVENT_NAME": "push",
-        "GITHUB_EVENT_PATH": "/home/runner/work/_temp/_github_workflow/event.json",
+        "GITHUB_EVENT_PATH": "/github/workflow/event.json",
         "GITHUB_HEAD_REF": "",
         "GITHUB_JOB": "build",
         "GITHUB_REF": "refs/heads/main",
