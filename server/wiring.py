@@ -153,5 +153,6 @@ def build_dispatcher(
     pause: Callable[[], object] = lambda: None,
 ) -> Dispatcher:
     """Return the dispatcher over the data folder of `config`; `holder` tells it from all others."""
-    cleaners = Cleaners(database, open_back_ends(config.blobs_path), world.now, config.upload_grace)
+    back_ends = open_back_ends(config.blobs_path)
+    cleaners = Cleaners(database, back_ends, world.now, config.upload_grace, world.new_id)
     return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)

@@ -27,6 +27,7 @@ class Cleaners:
     now: Callable[[], datetime]
     upload_grace: timedelta
     """How long an upload that no attestation refers to is kept, counted from the end of the last run that had it."""
+    new_id: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Sweep:
 
 
 def _expire_runs(use: Cleaners) -> Iterator[Counts]:
-    expiry = RunExpiry(use.database, use.now)
+    expiry = RunExpiry(use.database, use.now, use.new_id)
     while runs := expiry.expire_some():
         yield {"runs": runs}
 

@@ -17,6 +17,7 @@ from chainloop_ci.errors import AttestationRefusedError, ConflictError, NotFound
 from server.cas.blobs import Blobs
 from server.content_check.checker import ContentChecker
 from server.model.audit import AuditAction, audit_of
+from server.model.events import Event, EventKind, run_event
 from server.model.pins import Pin
 from server.model.principal import Principal
 from server.model.runs import Run
@@ -24,12 +25,14 @@ from server.services.metrics_counters import REFUSED_STORES
 from server.services.rederive import Accepted, Held, Refused, rederive, rejudge_signer
 from server.services.revision_rules import find_too_old
 from server.services.run_access import get_held_run, get_pinned_contract, get_run, require_living_token
+from server.services.run_events import end_run
 from server.services.shared_states import require_unchanged
 from server.store import (
     artifacts,
     attestations,
     audit,
     counters,
+    events,
     organizations,
     pins,
     referrers,
@@ -173,14 +176,15 @@ class Attestations:
                 verified=accepted.verified,
                 verification=accepted.verification,
             )
-            runs.end(connection, ended)
+            stored = _stored_event(self._new_id(), ended, now, len(accepted.materials))
+            end_run(connection, ended, now, self._new_id, stored)
             attestations.add(connection, attestation, accepted.materials, run_sequence=run.sequence)
             referrers.add(connection, run.organization_id, run.project_id, run.workflow_id, nodes, now)
             if run.token_id != principal.token_id:
                 # The end of the run's own token has ended the run (R6); that of another says nothing of it.
                 require_living_token(connection, principal, now)
-                stored = audit_of(principal, now, AuditAction.ATTESTATION_STORED, run.id, {"digest": digest})
-                audit.add(connection, stored)
+                done = audit_of(principal, now, AuditAction.ATTESTATION_STORED, run.id, {"digest": digest})
+                audit.add(connection, done)
         return _answer(ended, attestation), True
 
     def _write_refusal(self, principal: Principal, run: Run, digest: Digest, refused: Refused) -> None:
@@ -198,6 +202,10 @@ class Attestations:
                 address=principal.address[:64],
             )
             counters.add(connection, run.organization_id, REFUSED_STORES, refused.code)
+            findings = [str(finding) for finding in refused.findings[:_MAX_LISTED]]
+            told = {"code": refused.code, "findings": findings, "bundleDigest": digest}
+            kind = EventKind.ATTESTATION_REFUSED
+            events.add(connection, run_event(self._new_id(), present, refusal.at, kind, told))
 
 
 def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttestation | None:
@@ -256,6 +264,10 @@ def _refusal(run: Run, refused: Refused) -> AttestationRefusedError:
         hint=next((finding.hint for finding in refused.findings if finding.hint), None),
         findings=refused.findings,
     )
+
+
+def _stored_event(event_id: str, run: Run, now: datetime, materials: int) -> Event:
+    return run_event(event_id, run, now, EventKind.ATTESTATION_STORED, {"materials": materials})
 
 
 def _public(node: Node) -> Node:

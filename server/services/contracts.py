@@ -25,11 +25,13 @@ from chainloop_ci.errors import (
 )
 from server.model.audit import AuditAction, audit_of
 from server.model.contracts import MAX_CONTRACTS, MAX_REVISIONS, StoredContract, StoredRevision
+from server.model.events import EventKind
 from server.model.names import require_name
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.workflows import MAX_CONTRACT_NAME
 from server.services.contract_documents import describe_revision, load_for_name
+from server.services.run_events import tell
 from server.store import audit, contracts
 from server.store.database import Database
 
@@ -207,6 +209,9 @@ class Contracts:
         revision = _revision(principal, found, loaded, found.latest_revision + 1, now)
         contracts.add_revision(connection, revision)
         _note(connection, principal, AuditAction.CONTRACT_REVISED, revision, now)
+        told = {"name": revision.name, "revision": revision.revision, "digest": revision.digest}
+        kind = EventKind.CONTRACT_REVISED
+        tell(connection, principal, kind, now, self._new_id, subject=revision.contract_id, facts=told)
         return describe_revision(revision, changed=True)
 
 

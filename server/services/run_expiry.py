@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from server.services.run_events import end_run
 from server.store import counters, runs
 from server.store.database import Database
 
@@ -17,9 +18,12 @@ BATCH = 100
 class RunExpiry:
     """The use case of the sweep."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime], *, batch: int = BATCH) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str], *, batch: int = BATCH
+    ) -> None:
         self._database = database
         self._now = now
+        self._new_id = new_id
         self._batch = batch
 
     def expire_some(self) -> int:
@@ -35,6 +39,6 @@ class RunExpiry:
         with self._database.write() as connection:
             overdue = runs.list_overdue(connection, now, limit=self._batch)
             for run in overdue:
-                runs.end(connection, run.expired(now))
+                end_run(connection, run.expired(now), now, self._new_id)
                 counters.add(connection, run.organization_id, RUNS_EXPIRED)
         return len(overdue)

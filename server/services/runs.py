@@ -25,6 +25,7 @@ from chainloop_ci.errors import (
 )
 from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredRevision
+from server.model.events import EventKind
 from server.model.paging import Paging, bind
 from server.model.pins import Pin
 from server.model.principal import OPERATORS, Principal
@@ -42,6 +43,7 @@ from server.services.run_access import (
     run_not_found,
 )
 from server.services.run_details import describe_run
+from server.services.run_events import begin_run, end_run, tell
 from server.services.run_filters import RunQuery, resolve
 from server.store import audit, counters, refusals, run_lists, runs, workflows
 from server.store.database import Database
@@ -104,7 +106,7 @@ class Runs:
             _require_pinned(pin, request)
             require_open_place(connection, principal, now, self._max_open_runs)
             require_minimum(pin, request.contract_revision)
-            run = runs.add(connection, _new_run(principal, run_id, digest, request, pin, now))
+            run = begin_run(connection, _new_run(principal, run_id, digest, request, pin, now), now, self._new_id)
         return run.api(now, has_requirements=contract.has_requirements), True
 
     def get(self, principal: Principal, run_id: str) -> RunDetail:
@@ -164,7 +166,7 @@ class Runs:
                 run.require_handle(handle)
             ended = run.canceled(request.trigger, request.reason, now)
             if ended is not run:
-                runs.end(connection, ended)
+                end_run(connection, ended, now, self._new_id)
                 if run.token_id != principal.token_id:
                     facts = {"trigger": request.trigger.value, "reason": request.reason}
                     audit.add(connection, audit_of(principal, now, AuditAction.RUN_CANCELED, run.id, facts))
@@ -227,9 +229,26 @@ class Runs:
             address=principal.address[:64],
         )
         with self._database.write() as connection:
-            _get_workflow(connection, principal, request.workflow_id)
+            workflow = _get_workflow(connection, principal, request.workflow_id)
             refusals.add_init_refusal(connection, refusal, keep=MAX_REFUSED_INITS)
             counters.add(connection, principal.organization_id, REFUSED_INITS)
+            tell(
+                connection,
+                principal,
+                EventKind.RUN_REFUSED,
+                refusal.at,
+                self._new_id,
+                subject=run_id,
+                project_id=workflow.project_id,
+                workflow_id=workflow.id,
+                facts={
+                    "workflow": workflow.name,
+                    "project": workflow.project,
+                    "requiredRunner": refusal.required_runner,
+                    "runnerType": refusal.runner_type,
+                    "commit": request.ci.head_sha,
+                },
+            )
         raise RunnerMismatchError(refusal.required_runner, refusal.runner_type)
 
     def _api(self, connection: Connection, run: Run) -> WorkflowRun:

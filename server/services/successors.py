@@ -16,6 +16,7 @@ from server.services.run_access import (
     require_living_token,
     require_open_place,
 )
+from server.services.run_events import begin_run
 from server.store import artifacts, runs
 from server.store.database import Database
 
@@ -74,6 +75,6 @@ class Successors:
             address=principal.address[:64],
             now=now,
         )
-        successor = runs.add(connection, begun)
+        successor = begin_run(connection, begun, now, self._new_id)
         artifacts.pass_on(connection, ended, successor)
         return successor

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 import chainloop_ci
 from chainloop_ci.api.access import ApiToken, CreatedToken, Role, TokenRequest, TokenRotation, WhoAmI
 from chainloop_ci.api.paging import Page
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.errors import (
     ConflictError,
     Finding,
@@ -21,10 +22,13 @@ from chainloop_ci.errors import (
 )
 from server.auth.token_text import RANDOM_BYTES, render_token, token_sha256
 from server.model.audit import AuditAction, audit_of
+from server.model.events import EventKind
 from server.model.paging import Paging
 from server.model.principal import Principal
+from server.model.runs import REVOKED
 from server.model.tokens import MAX_TOKENS, StoredToken
 from server.services.disk_reserve import DiskReserve
+from server.services.run_events import end_run, tell
 from server.services.scoped_lists import list_in_scope
 from server.store import audit, projects, runs, tokens, workflows
 from server.store.database import Database
@@ -107,6 +111,7 @@ class Tokens:
             )
             tokens.add(connection, token)
             _note(connection, principal, AuditAction.TOKEN_CREATED, token, now, role=token.role.value)
+            self._tell(connection, principal, EventKind.TOKEN_CREATED, token, now)
         return CreatedToken(token.api(), secret)
 
     def list(self, principal: Principal, paging: Paging) -> Page[ApiToken]:
@@ -154,9 +159,30 @@ class Tokens:
             token = before.revoked(now)
             if token != before:
                 tokens.save(connection, token)
-                ended = runs.end_open_runs(connection, principal.organization_id, token.id, now)
+                ended = self._end_runs(connection, token, now)
                 _note(connection, principal, AuditAction.TOKEN_REVOKED, token, now, ended_runs=ended)
+                self._tell(connection, principal, EventKind.TOKEN_REVOKED, token, now, endedRuns=ended)
         return token.api(ended)
+
+    def _end_runs(self, connection: Connection, token: StoredToken, now: datetime) -> int:
+        """Cancel the open runs that a token began (R6), and return how many there were."""
+        opened = runs.list_open_of_token(connection, token.organization_id or "", token.id, now)
+        for run in opened:
+            end_run(connection, run.canceled(CancelTrigger.CANCELLATION, REVOKED, now), now, self._new_id)
+        return len(opened)
+
+    def _tell(
+        self,
+        connection: Connection,
+        principal: Principal,
+        kind: EventKind,
+        token: StoredToken,
+        now: datetime,
+        **facts: object,
+    ) -> None:
+        told = {"name": token.name, "role": token.role.value, "by": principal.token_name, **facts}
+        place = {"project_id": token.project_id, "workflow_id": token.workflow_id}
+        tell(connection, principal, kind, now, self._new_id, subject=token.id, **place, facts=told)
 
     def _new_secret(self) -> str:
         return render_token(self._random_bytes(RANDOM_BYTES))

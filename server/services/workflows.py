@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from chainloop_ci.api.paging import Page
+from chainloop_ci.api.record import camel
 from chainloop_ci.api.workflows import Project, Workflow, WorkflowChange, WorkflowRequest
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError
 from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredContract
+from server.model.events import EventKind
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.workflows import (
@@ -26,6 +28,7 @@ from server.model.workflows import (
 from server.services.contract_documents import load_for_name
 from server.services.contracts import Contracts, get_contract, get_readable
 from server.services.projects import Projects
+from server.services.run_events import tell
 from server.store import audit, contracts, projects, tokens, verification_keys, workflows
 from server.store.database import Database
 from server.store.times import to_text
@@ -124,6 +127,7 @@ class Workflows:
             if workflow != before:
                 changes = _differences(before, workflow)
                 self._note(connection, principal, AuditAction.WORKFLOW_CHANGED, workflow, changes)
+                self._tell(connection, principal, workflow, sorted(changes), now)
         return workflow.api(self._now())
 
     def delete(self, principal: Principal, workflow_id: str) -> None:
@@ -162,6 +166,19 @@ class Workflows:
     ) -> None:
         facts = {"name": workflow.name, "project": workflow.project, **detail}
         audit.add(connection, audit_of(principal, self._now(), action, workflow.id, facts))
+
+    def _tell(
+        self,
+        connection: Connection,
+        principal: Principal,
+        workflow: StoredWorkflow,
+        changed: Sequence[str],
+        now: datetime,
+    ) -> None:
+        told = {"workflow": workflow.name, "project": workflow.project, "changed": [camel(name) for name in changed]}
+        place = {"project_id": workflow.project_id, "workflow_id": workflow.id}
+        kind = EventKind.WORKFLOW_CHANGED
+        tell(connection, principal, kind, now, self._new_id, subject=workflow.id, **place, facts=told)
 
     def _project(self, connection: Connection, principal: Principal, name: str) -> Project:
         found = projects.find_by_name(connection, principal.organization_id, name)

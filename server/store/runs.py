@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Update, bindparam, func, insert, select, update
 
 from chainloop_ci.api.runs import RunState, StateLocation
-from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.digests import Digest
 from chainloop_ci.runners.types import CiIdentity
-from server.model.runs import REVOKED, Run, RunNames
+from server.model.runs import Run, RunNames
 from server.store import durations
 from server.store.expiry import IS_OPEN, is_overdue
 from server.store.tables import api_tokens, contracts, organizations, projects, workflow_runs, workflows
@@ -115,18 +114,15 @@ def count_open(connection: Connection, token_id: str, now: datetime, *, limit: i
     return int(connection.execute(_count_open(), asked).scalar_one())
 
 
-def end_open_runs(connection: Connection, organization_id: str, token_id: str, now: datetime) -> int:
-    """Cancel the open runs that a token began, for its revocation (R6), and return how many there were."""
+def list_open_of_token(connection: Connection, organization_id: str, token_id: str, now: datetime) -> list[Run]:
+    """Return the open runs that a token began."""
     query = select_runs().where(
         workflow_runs.c.organization_id == organization_id,
         workflow_runs.c.token_id == token_id,
         workflow_runs.c.state == RunState.INITIALIZED.value,
         ~is_overdue(now),
     )
-    opened = [to_run(row) for row in connection.execute(query)]
-    for run in opened:
-        end(connection, run.canceled(CancelTrigger.CANCELLATION, REVOKED, now))
-    return len(opened)
+    return [to_run(row) for row in connection.execute(query)]
 
 
 @cache

@@ -28,7 +28,9 @@ GRACE = timedelta(hours=24)
 
 @pytest.fixture
 def cleaners(services: Services) -> Cleaners:
-    return Cleaners(services.database, open_back_ends(services.config.blobs_path), services.world.now, GRACE)
+    return Cleaners(
+        services.database, open_back_ends(services.config.blobs_path), services.world.now, GRACE, services.world.new_id
+    )
 
 
 @pytest.fixture

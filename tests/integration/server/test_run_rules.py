@@ -25,7 +25,7 @@ OTHER_CONTRACT = CONTRACT + b"# the same, said anew\n"
 @pytest.fixture
 def sweep(services: Services) -> Callable[[], bool]:
     """Return what the dispatcher does now."""
-    cleaners = Cleaners(services.database, {}, services.world.now, timedelta(hours=24))
+    cleaners = Cleaners(services.database, {}, services.world.now, timedelta(hours=24), services.world.new_id)
     return lambda: make_dispatcher(cleaners, holder="test").run(only_due=False)
 
 

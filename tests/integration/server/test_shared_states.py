@@ -236,7 +236,7 @@ def test_an_attestation_of_a_state_that_changed_since_is_refused_and_the_run_goe
 def test_states_are_forgotten_when_uploads_of_their_run_are(services, shared, clock):
     shared.keep(FIRST)
     shared.end()
-    cleaners = Cleaners(services.database, {}, clock, timedelta(hours=24))
+    cleaners = Cleaners(services.database, {}, clock, timedelta(hours=24), services.world.new_id)
 
     def sweep() -> int:
         make_dispatcher(cleaners, holder="test").run(only_due=False)

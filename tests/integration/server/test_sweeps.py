@@ -33,7 +33,9 @@ GRACE = timedelta(hours=24)
 
 @pytest.fixture
 def cleaners(services: Services) -> Cleaners:
-    return Cleaners(services.database, open_back_ends(services.config.blobs_path), services.world.now, GRACE)
+    return Cleaners(
+        services.database, open_back_ends(services.config.blobs_path), services.world.now, GRACE, services.world.new_id
+    )
 
 
 @pytest.fixture
@@ -57,7 +59,10 @@ def test_a_sweep_with_nothing_to_do_does_not_wait_for_writers(services: Services
     def be_impatient(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA busy_timeout=1")
 
-    found = (RunExpiry(services.database, services.world.now).expire_some(), uploads.sweep_some(before).seen)
+    found = (
+        RunExpiry(services.database, services.world.now, services.world.new_id).expire_some(),
+        uploads.sweep_some(before).seen,
+    )
     locked.close()
 
     assert found == (0, 0)
@@ -73,7 +78,7 @@ def test_r15_overdue_runs_are_ended_in_batches_and_counted_as_every_other_end(
         another(job).begin()
         clock.advance(minutes=1)
     clock.advance(hours=6)
-    expiry = RunExpiry(services.database, clock, batch=2)
+    expiry = RunExpiry(services.database, clock, services.world.new_id, batch=2)
 
     ended = [expiry.expire_some() for _ in range(4)]
 
@@ -98,7 +103,7 @@ def test_r15_a_run_that_is_prolonged_while_it_is_looked_for_stays_open(
 
     between = BetweenReadAndWrite(services.database.engine, prolong)
 
-    assert RunExpiry(between, clock).expire_some() == 0
+    assert RunExpiry(between, clock, services.world.new_id).expire_some() == 0
     assert job.api.get(job.path).json["run"]["state"] == "initialized"
 
 
@@ -111,7 +116,7 @@ def test_overdue_runs_are_found_by_the_index_of_open_runs(services: Services, jo
             plans.extend(row[3] for row in own.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
 
     event.listen(services.database.engine, "before_cursor_execute", explain)
-    RunExpiry(services.database, clock).expire_some()
+    RunExpiry(services.database, clock, services.world.new_id).expire_some()
 
     assert any("USING INDEX ix_runs_open" in step for step in plans)
     assert not any("SCAN workflow_runs" in step for step in plans if "INDEX" not in step)

@@ -1,0 +1,14 @@
+"""Registry 4: every integration, one visible tuple."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from server.integrations.types import Integration
+
+INTEGRATIONS: tuple[Integration, ...] = ()
+
+
+def by_kind(integrations: tuple[Integration, ...] = INTEGRATIONS) -> Mapping[str, Integration]:
+    """Return the integrations under the word that names their kind."""
+    return {item.kind: item for item in integrations}

@@ -1,0 +1,135 @@
+"""What an integration is: which events it is made for, what it makes of one, how it tells a third party.
+
+An integration knows neither the store nor the services: it gets records and returns what came of a try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from server.model.deliveries import Outcome
+from server.model.events import Event
+from server.model.integrations import BoundRepository, StoredAttachment
+
+
+class Transport(Protocol):
+    """The only way out of the server (R45)."""
+
+    def session(self) -> Any:
+        """Return a `requests.Session` that goes nowhere else."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Any:
+        """Send a body and return the answer, whatever its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing to be told because of an event."""
+
+    name: str
+    """Tells the parts of one event apart: `status`, `comment`."""
+    lane: str
+    """What is told in order, such as all of one run, or one context of one commit."""
+    content: Mapping[str, object]
+    """JSON values, without secrets; every try sends just this."""
+    replaces_older: bool = False
+    """Whether what was not sent yet of this lane need not be sent any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A registration with its credentials opened; lives for one try and is never written down."""
+
+    registration_id: str
+    organization_id: str
+    kind: str
+    host: str
+    """Base URL, which the credentials are for (R44)."""
+    settings: Mapping[str, Any]
+    credentials: Mapping[str, str] = field(repr=False)
+    repositories: tuple[BoundRepository, ...] = ()
+
+    def speaks_for(self, host: str, repository_id: str | None) -> bool:
+        """Tell whether an administrator has listed this repository (R44)."""
+        return any(item.host == host and item.repository_id == repository_id for item in self.repositories)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a try has to tell."""
+
+    delivery_id: str
+    """The same for every try."""
+    event_id: str
+    event_kind: str
+    event_at: datetime
+    part: str
+    lane: str
+    content: Mapping[str, Any]
+    attempt: int
+    """1 for the first try."""
+    memory: Mapping[str, Any]
+    """What the last delivery of this lane asked to remember."""
+    settings: Mapping[str, Any]
+    """Of the attachment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The world of an integration."""
+
+    transport: Transport
+    """The only way out (R45)."""
+    now: Callable[[], datetime]
+    public_url: str
+    """The only source of links to this server (R47)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the third party said of a registration's settings and credentials."""
+
+    findings: tuple[str, ...] = ()
+    """What is wrong, in words that say what to do; empty: nothing."""
+    credential_expires_at: datetime | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What `describe` shows: who the credential is, which rights it has, whether statuses are enforced (R40)."""
+    repositories: tuple[BoundRepository, ...] = ()
+    """Those that were asked for, with the numbers that the forge knows them by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """An entry of registry 4."""
+
+    kind: str
+    title: str
+    """What it is, in half a line."""
+    events: tuple[str, ...]
+    """Kinds that an attachment is told of unless it says otherwise."""
+    settings_schema: Mapping[str, Any]
+    """JSON Schema of a registration's settings."""
+    credential_names: tuple[str, ...]
+    """The secrets that a registration may hold."""
+    required_credentials: tuple[tuple[str, ...], ...]
+    """At least one of these sets must be there."""
+    attachment_schema: Mapping[str, Any]
+    """JSON Schema of an attachment's settings."""
+    parts: Callable[[Event, StoredAttachment], tuple[Part, ...]]
+    """Pure: what an event becomes for an attachment that wants it; nothing for what does not concern it."""
+    deliver: Callable[[Target, Message, Tools], Outcome]
+    """One try, within `TRY_SECONDS`; raises only for a defect."""
+    check: Callable[[Target, Tools], Checked]
+    """Ask the third party whether settings and credentials will do; called when an admin registers, and daily."""
+    has_repositories: bool = False
+    """Whether a registration lists repositories (R44)."""
+    answers_verdicts: bool = False
+    """Whether it puts verdicts on commits: of several such attachments the narrowest one does, so that a context has
+    one author (R40)."""
+
+
+TRY_SECONDS = 30.0
+"""What one try may take with everything that it asks; well below a lease."""

@@ -1,0 +1,79 @@
+"""Queries of events: written with what happened, read by the dispatcher until each was told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, literal_column, select, text, update
+
+from server.model.events import Event, EventKind
+from server.store.event_tables import IS_NEW, events
+from server.store.times import from_text, to_text
+
+_PLAIN = ("id", "organization_id", "subject", "project_id", "workflow_id", "run_id", "only_registration_id")
+_TELLING = 0x636C_6576
+"""The number of this lock among PostgreSQL's advisory ones."""
+_INSERT = insert(events)
+_NEW: ColumnElement[bool] = literal_column(IS_NEW.text)
+"""In the words of the partial index, which the database finds only so."""
+
+
+def add(connection: Connection, *happened: Event) -> None:
+    """Write events in the transaction of what happened: all of it is there, or nothing."""
+    connection.execute(_INSERT, [_values(event) for event in happened])
+
+
+def keep_order(connection: Connection) -> None:
+    """Let only one transaction at a time tell events: on SQLite there is only one that writes anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _TELLING})
+
+
+def has_new(connection: Connection) -> bool:
+    """Tell whether an event waits to be told."""
+    return connection.execute(select(events.c.sequence).where(_NEW).limit(1)).first() is not None
+
+
+def list_new(connection: Connection, *, limit: int) -> list[Event]:
+    """Return the oldest events that wait to be told, in their order."""
+    query = select(events).where(_NEW).order_by(events.c.sequence).limit(limit)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def mark_told(connection: Connection, sequences: Sequence[int], now: datetime) -> None:
+    """Write down that deliveries were made of these events."""
+    connection.execute(update(events).where(events.c.sequence.in_(sequences)).values(fanned_out_at=to_text(now)))
+
+
+def list_page(
+    connection: Connection, organization_id: str, *, before: int | None, limit: int, run_id: str | None = None
+) -> list[Event]:
+    """Return events of the organization, newest first."""
+    query = select(events).where(events.c.organization_id == organization_id)
+    if run_id is not None:
+        query = query.where(events.c.run_id == run_id)
+    if before is not None:
+        query = query.where(events.c.sequence < before)
+    return [_record(row) for row in connection.execute(query.order_by(events.c.sequence.desc()).limit(limit))]
+
+
+def _values(event: Event) -> dict[str, Any]:
+    return {
+        **{name: getattr(event, name) for name in _PLAIN},
+        "kind": event.kind.value,
+        "at": to_text(event.at),
+        "facts": json.dumps(event.facts, sort_keys=True),
+    }
+
+
+def _record(row: Row[Any]) -> Event:
+    return Event(
+        **{name: getattr(row, name) for name in _PLAIN},
+        kind=EventKind(row.kind),
+        at=from_text(row.at),
+        facts=json.loads(row.facts),
+        sequence=row.sequence,
+    )
