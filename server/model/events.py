@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import RunState
 from server.model.runs import UNVERIFIED, Run
 
@@ -93,8 +94,8 @@ def run_event(
         "project": run.names.project,
         "contractRevision": run.contract_revision,
         "commit": run.commit,
-        "ciRunId": run.ci.run_id,
-        "ciRunAttempt": run.ci.run_attempt,
+        "ci": to_dict(run.ci),
+        "late": run.late or None,
         "runnerUrl": run.runner_url,
         "attestationDigest": run.attestation_digest,
         "verified": None if run.attestation_digest is None else run.reason != UNVERIFIED,

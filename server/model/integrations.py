@@ -51,7 +51,7 @@ class StoredRegistration:
     host: str = ""
     """Base URL of what is called; the credentials are sealed for it (R44)."""
     settings: Mapping[str, object] = field(default_factory=dict)
-    sealed: bytes | None = None
+    sealed: str | None = None
     """The credentials, which only `secret_box` opens."""
     credential_expires_at: datetime | None = None
     state: RegistrationState = RegistrationState.ACTIVE

@@ -9,7 +9,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -60,7 +59,7 @@ registrations = Table(
     Column("host", Text, nullable=False),
     Column("settings", Text, nullable=False),
     # R44: sealed for organization, registration and host; nothing in the database opens it.
-    Column("sealed", LargeBinary),
+    Column("sealed", Text),
     Column("credential_expires_at", String(32)),
     Column("state", String(16), nullable=False),
     Column("paused_reason", Text, nullable=False),

@@ -40,7 +40,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(length=63), nullable=False),
     sa.Column('host', sa.Text(), nullable=False),
     sa.Column('settings', sa.Text(), nullable=False),
-    sa.Column('sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('sealed', sa.Text(), nullable=True),
     sa.Column('credential_expires_at', sa.String(length=32), nullable=True),
     sa.Column('state', sa.String(length=16), nullable=False),
     sa.Column('paused_reason', sa.Text(), nullable=False),
