@@ -127,7 +127,7 @@ def _obstacle(change: Change, target: CiFile, proposed: CiFile | None) -> str:
         return "the CI workflow is disabled"
     if proposed.is_off:
         return "every job of this change's CI file is switched off"
-    if _runs_not(proposed, change) and not _runs_not(target, change):
+    if _runs_not(proposed, change) and target.fires is not None and not _runs_not(target, change):
         return "this change's CI file does not run on it"
     return ""
 

@@ -13,9 +13,6 @@ from chainloop_ci.digests import Digest
 from server.model.verdict import Verdict
 from server.model.verdict_kinds import VerdictKind
 
-MAX_WORKFLOWS = 100
-"""That one gate may name."""
-
 
 @dataclass(frozen=True, slots=True)
 class GateRun:

@@ -25,20 +25,19 @@ class _Part:
     characters: frozenset[str] = frozenset()
     inverted: bool = False
     """It takes every other character."""
-    optional: bool = False
     repeats: bool = False
-    skips: int = 1
-    """So many parts are left out together when it is optional: `**/` stands for no folder, too."""
+    leaps: tuple[int, ...] = ()
+    """How far one may go on from here without a character."""
 
     def takes(self, character: str) -> bool:
         return (character in self.characters) is not self.inverted
 
 
-_ANYTHING = _Part(inverted=True, optional=True, repeats=True)
-_NO_SLASH = _Part(frozenset("/"), inverted=True, optional=True, repeats=True)
-_SLASH = _Part(frozenset("/"))
-_FOLDERS = (_Part(inverted=True, optional=True, repeats=True, skips=2), _SLASH)
-"""`**/`: any number of whole folders."""
+_OPTIONAL = (1,)
+_ANYTHING = _Part(inverted=True, repeats=True, leaps=_OPTIONAL)
+_NO_SLASH = _Part(frozenset("/"), inverted=True, repeats=True, leaps=_OPTIONAL)
+_FOLDERS = (_Part(leaps=(1, 3)), _ANYTHING, _Part(frozenset("/")))
+"""`**/`: nothing, or whole folders with their slash."""
 
 _Places = frozenset[int]
 
@@ -81,11 +80,10 @@ class _Matcher:
         open_ends = list(places)
         while open_ends:
             place = open_ends.pop()
-            if place < len(self.parts) and self.parts[place].optional:
-                after = place + self.parts[place].skips
-                if after not in places:
-                    places.add(after)
-                    open_ends.append(after)
+            leaps = self.parts[place].leaps if place < len(self.parts) else ()
+            found = {place + leap for leap in leaps} - places
+            places |= found
+            open_ends.extend(found)
         return frozenset(places)
 
 
@@ -162,9 +160,8 @@ def _add_stars(pattern: str, at: int, parts: list[_Part]) -> int:
 def _quantify(parts: list[_Part], quantifier: str) -> None:
     """Make the part before `?` optional, the one before `+` repeat."""
     last = parts[-1]
-    optional = last.optional or quantifier == "?"
-    repeats = last.repeats or quantifier == "+"
-    parts[-1] = _Part(last.characters, last.inverted, optional, repeats)
+    leaps = _OPTIONAL if quantifier == "?" else last.leaps
+    parts[-1] = _Part(last.characters, last.inverted, last.repeats or quantifier == "+", leaps)
 
 
 def _range(inside: str) -> Iterator[str]:

@@ -138,7 +138,7 @@ def _unverified(run: CountedRun) -> RunVerdict:
 
 
 def _canceled(run: CountedRun, settings: VerdictSettings, now: datetime) -> RunVerdict:
-    by = f" by {run.ended_by}" if run.ended_by else ""
+    by = f" by {run.ended_by}" if settings.names_allowed and run.ended_by else ""
     why = f": {run.reason}" if settings.names_allowed and run.reason else ""
     return _failed(run, VerdictKind.CANCELED, f"run cancelled{by}{why}")
 

@@ -105,7 +105,7 @@ def _by_operator(context: CommitContext, overrides: Sequence[Override], runs: Se
 
 _OPERATORS = (
     (OverrideKind.BLOCK, VerdictKind.BLOCKED, "the workflow is blocked by an operator"),
-    (OverrideKind.OVERRIDE, VerdictKind.OVERRIDDEN, "let through by an operator, not attested"),
+    (OverrideKind.OVERRIDE, VerdictKind.OVERRIDDEN, "let through by an operator"),
 )
 
 
