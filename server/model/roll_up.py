@@ -49,9 +49,7 @@ def _kind(members: Sequence[WorkflowVerdict]) -> VerdictKind:
         return VerdictKind.UNTRUSTED_HEAD
     if waiting:
         return VerdictKind.REPORTING
-    kinds = {one.verdict.kind for one in members}
-    attested = kinds - {VerdictKind.NOT_APPLICABLE}
-    return min(attested or kinds, key=severity)
+    return min((one.verdict.kind for one in members), key=severity)
 
 
 def _describe(members: Sequence[WorkflowVerdict], kind: VerdictKind, *, names_allowed: bool) -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.api.words import CancelTrigger
-from server.model.runs import UNVERIFIED, shown_state
+from server.model.runs import UNVERIFIED, Run, shown_state
 
 MAX_CI_WAIT = timedelta(hours=6)
 """A CI run whose end was not heard of for so long is waited for no more: nobody waits for ever (GitHub's own runners
@@ -110,6 +110,27 @@ class CountedRun:
     advisories: int = 0
     """Violations of policies that only advise."""
     upcoming: Upcoming | None = None
+
+    @classmethod
+    def of(cls, run: Run, corroboration: Corroboration) -> CountedRun:
+        """Return what a stored run alone says; materials, refusals, policies and keys are added by `replace`."""
+        return cls(
+            id=run.id,
+            sequence=run.sequence,
+            state=run.state,
+            expires_at=run.expires_at,
+            reason=run.reason,
+            life_seconds=int((run.expires_at - run.last_accepted_at).total_seconds()),
+            corroboration=corroboration,
+            ci_run_id=run.ci.run_id,
+            ci_attempt=run.ci.run_attempt,
+            event=run.ci.event,
+            job=run.ci.job,
+            job_index=run.ci.job_index,
+            predecessor_id=run.predecessor_id,
+            late=run.late,
+            revision=run.contract_revision,
+        )
 
     @property
     def slot(self) -> Slot:

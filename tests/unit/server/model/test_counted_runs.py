@@ -41,6 +41,10 @@ def test_r18_an_attempt_that_a_client_made_up_orders_nothing() -> None:
     assert counted(a_run(1, ci_attempt=999_999, **CLAIMED), a_run(2)) == [2]
 
 
+def test_r18_a_corroborated_attempt_does_not_hide_a_newer_run_that_is_only_claimed() -> None:
+    assert counted(a_run(1, ci_attempt=2), a_run(2, ci_attempt=1, **CLAIMED)) == [2]
+
+
 def test_r18_a_corroborated_attempt_orders_within_its_ci_run() -> None:
     assert counted(a_run(1, ci_attempt=2), a_run(2, ci_attempt=1)) == [1]
 

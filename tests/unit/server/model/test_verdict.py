@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ from server.model.verdict_facts import (
     VerdictSettings,
 )
 from server.model.verdict_kinds import VerdictKind
+from tests.unit.server.model.statements import RUN
+from tests.unit.server.model.test_runs import START
 from tests.unit.server.model.verdict_cases import HEAD, LATER, NOW, OVERDUE, a_context, a_run, an_override
 
 CLAIMED: dict[str, Any] = {"corroboration": Corroboration.CLAIMED}
@@ -142,6 +145,28 @@ def test_a_ci_run_whose_end_is_never_heard_of_is_not_waited_for_for_ever() -> No
     lost = CiRun("900", seen_at=NOW)
 
     assert said(head=HEAD, ci_runs=[lost], now=NOW + MAX_CI_WAIT)[0] is VerdictKind.MISSING
+
+
+def test_an_attestation_that_comes_after_all_ends_what_was_missing() -> None:
+    assert said(head=OVERDUE)[0] is VerdictKind.MISSING
+    assert said(a_run(1), head=OVERDUE)[0] is VerdictKind.SUCCESS
+
+
+def test_a_stored_run_that_is_open_is_judged_by_its_own_life() -> None:
+    run = replace(RUN, expires_at=START + timedelta(hours=6), last_accepted_at=START)
+
+    found = judge(a_context(CountedRun.of(run, Corroboration.CORROBORATED)), START + timedelta(hours=6))
+
+    assert (found.kind, found.description, found.run_id) == (VerdictKind.EXPIRED, "no push within 6 h", RUN.id)
+
+
+def test_the_successor_of_a_stored_run_takes_its_place() -> None:
+    ended = replace(RUN, state=RunState.ERROR, sequence=1)
+    goes_on = replace(ended, id="next", state=RunState.SUCCESS, sequence=2, predecessor_id=RUN.id)
+
+    found = verdict(*(CountedRun.of(run, Corroboration.CORROBORATED) for run in (ended, goes_on)), now=START)
+
+    assert (found.kind, found.counted_run_ids) == (VerdictKind.SUCCESS, ("next",))
 
 
 def test_r34_a_change_that_keeps_the_ci_from_running_is_missing_at_once() -> None:
