@@ -17,6 +17,7 @@ from server.content_check.checker import ContentChecker
 from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
 from server.dispatcher.sweeps import Cleaners
 from server.model.sweeps import FIRST_SWEEPS
+from server.services.apply import Apply
 from server.services.artifacts import Artifacts
 from server.services.attestations import Attestations
 from server.services.audit import Audit
@@ -34,6 +35,7 @@ from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.runs import Runs
 from server.services.shared_states import SharedStates
+from server.services.sources import Sources
 from server.services.successors import Successors
 from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
@@ -68,6 +70,8 @@ class Services:
     keys: VerificationKeys
     projects: Projects
     workflows: Workflows
+    sources: Sources
+    apply: Apply
     contracts: Contracts
     crafting: Crafting
     runs: Runs
@@ -92,6 +96,8 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
     projects = Projects(database, now, new_id)
     contracts = Contracts(database, now, new_id)
+    sources = Sources(database, now, new_id)
+    workflows = Workflows(database, now, new_id, projects=projects, contracts=contracts, sources=sources)
     back_ends = open_back_ends(config.blobs_path)
     sweep_log = SweepLog(database, now, patient_until=now() + FIRST_SWEEPS)
     health = Health(database, config.data, config.min_free_bytes, sweep_log)
@@ -109,7 +115,9 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         tokens=Tokens(database, now, new_id, world.random_bytes, reserve),
         keys=VerificationKeys(database, now, reserve),
         projects=projects,
-        workflows=Workflows(database, now, new_id, projects=projects, contracts=contracts),
+        workflows=workflows,
+        sources=sources,
+        apply=Apply(database, projects=projects, contracts=contracts, workflows=workflows, sources=sources),
         contracts=contracts,
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),

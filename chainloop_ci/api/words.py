@@ -37,6 +37,8 @@ class AuditAction(StrEnum):
     WORKFLOW_CREATED = "workflow.created"
     WORKFLOW_CHANGED = "workflow.changed"
     WORKFLOW_DELETED = "workflow.deleted"
+    SOURCE_CHANGED = "workflow.source-changed"
+    SOURCE_REMOVED = "workflow.source-removed"
     CONTRACT_CREATED = "contract.created"
     CONTRACT_REVISED = "contract.revised"
     CONTRACT_DELETED = "contract.deleted"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from chainloop_ci.api.limits import MAX_NAME, MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS, NAME_PATTERN
 from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.sources import SourceRequest
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
 from chainloop_ci.records import record
@@ -48,6 +49,7 @@ class WorkflowRequest:
         int | None,
         about("R15; None: the organization's.", minimum=MIN_RUN_EXPIRY_SECONDS, maximum=MAX_RUN_EXPIRY_SECONDS),
     ] = None
+    source: Annotated[SourceRequest | None, about("Where its code lives.")] = None
 
 
 @record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from server.routes import (
+    apply,
     artifacts,
     attestations,
     audit,
@@ -14,6 +15,7 @@ from server.routes import (
     referrers,
     runs,
     shared_states,
+    sources,
     tokens,
     workflows,
 )
@@ -26,7 +28,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *keys.ENDPOINTS,
     *projects.ENDPOINTS,
     *workflows.ENDPOINTS,
+    *sources.ENDPOINTS,
     *contracts.ENDPOINTS,
+    *apply.ENDPOINTS,
     *runs.ENDPOINTS,
     *shared_states.ENDPOINTS,
     *attestations.ENDPOINTS,

@@ -113,13 +113,23 @@ class Contracts:
         # Parsed before the write lock is taken: a large contract must not hold up others.
         loaded = load_for_name(text.raw, text.format, name)
         with self._database.write() as connection:
-            found = contracts.find_by_name(connection, principal.organization_id, name)
-            _require_expected(found, name, text)
-            if found is None:
-                principal.require_reach(project_id=None)
-                return self.create_in(connection, principal, name, loaded, text.description)
-            _require_writable(connection, principal, found)
-            return self._add_revision(connection, principal, found, loaded, text.description)
+            _require_expected(contracts.find_by_name(connection, principal.organization_id, name), name, text)
+            return self.put_in(connection, principal, name, loaded, text.description)
+
+    def put_in(
+        self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, description: str | None
+    ) -> ContractRevision:
+        """Store a contract within the caller's write transaction.
+
+        Raises:
+            NotAllowedError: it is used outside the token's scope.
+        """
+        found = contracts.find_by_name(connection, principal.organization_id, name)
+        if found is None:
+            principal.require_reach(project_id=None)
+            return self.create_in(connection, principal, name, loaded, description)
+        _require_writable(connection, principal, found)
+        return self._add_revision(connection, principal, found, loaded, description)
 
     def create_in(
         self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, description: str | None

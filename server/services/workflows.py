@@ -29,6 +29,8 @@ from server.services.contract_documents import load_for_name
 from server.services.contracts import Contracts, get_contract, get_readable
 from server.services.projects import Projects
 from server.services.run_events import tell
+from server.services.sources import Sources
+from server.services.workflow_access import get_reachable
 from server.store import audit, contracts, projects, tokens, verification_keys, workflows
 from server.store.database import Database
 from server.store.times import to_text
@@ -48,12 +50,14 @@ class Workflows:
         *,
         projects: Projects,
         contracts: Contracts,
+        sources: Sources,
     ) -> None:
         self._database = database
         self._now = now
         self._new_id = new_id
         self._projects = projects
         self._contracts = contracts
+        self._sources = sources
 
     def create(self, principal: Principal, request: WorkflowRequest) -> Workflow:
         """Create a workflow; a new project and an empty contract come with it where they are needed.
@@ -64,19 +68,25 @@ class Workflows:
             NotAllowedError: project or contract lies outside the token's scope.
         """
         with self._database.write() as connection:
-            project = self._project(connection, principal, request.project)
-            if workflows.find_by_name(connection, principal.organization_id, project.name, request.name):
-                raise ConflictError(
-                    f"project {project.name} already has a workflow {request.name}",
-                    hint="choose another name, or change it with `chainloop workflow update`",
-                )
-            if workflows.count(connection, principal.organization_id) >= MAX_WORKFLOWS:
-                raise LimitExceededError(f"an organization may have {MAX_WORKFLOWS} workflows, and has them")
-            contract = self._contract(connection, principal, project, request)
-            workflow = self._new(principal, project, contract, request)
-            workflows.add(connection, workflow)
-            self._note(connection, principal, AuditAction.WORKFLOW_CREATED, workflow, {"contract": workflow.contract})
-        return workflow.api(self._now())
+            return self.create_in(connection, principal, request).api(self._now())
+
+    def create_in(self, connection: Connection, principal: Principal, request: WorkflowRequest) -> StoredWorkflow:
+        """Create a workflow within the caller's write transaction; raises what `create` does."""
+        project = self._project(connection, principal, request.project)
+        if workflows.find_by_name(connection, principal.organization_id, project.name, request.name):
+            raise ConflictError(
+                f"project {project.name} already has a workflow {request.name}",
+                hint="choose another name, or change it with `chainloop workflow update`",
+            )
+        if workflows.count(connection, principal.organization_id) >= MAX_WORKFLOWS:
+            raise LimitExceededError(f"an organization may have {MAX_WORKFLOWS} workflows, and has them")
+        contract = self._contract(connection, principal, project, request)
+        workflow = self._new(principal, project, contract, request)
+        workflows.add(connection, workflow)
+        self._note(connection, principal, AuditAction.WORKFLOW_CREATED, workflow, {"contract": workflow.contract})
+        if request.source is not None:
+            self._sources.put_in(connection, principal, workflow, request.source)
+        return workflow
 
     def list(self, principal: Principal, filters: WorkflowFilters, paging: Paging) -> Page[Workflow]:
         """Return the workflows that the token reaches, newest first."""
@@ -108,27 +118,33 @@ class Workflows:
             NotFoundError: the workflow, the named contract or the minimum revision does not exist.
         """
         with self._database.write() as connection:
-            before = workflow = get_reachable(connection, principal, workflow_id)
-            now = self._now()
-            if change.contract is not None:
-                workflow = workflow.with_contract(get_readable(connection, principal, change.contract), now)
-            if change.minimum_revision is not None:
-                _require_revision(workflow, change.minimum_revision)
-                workflow = workflow.with_minimum(change.minimum_revision, now)
-            if change.public_contract is not None:
-                workflow = workflow.with_public_contract(change.public_contract, self._new_id)
-            workflow = replace(
-                workflow,
-                team=workflow.team if change.team is None else change.team,
-                description=workflow.description if change.description is None else change.description,
-                run_expiry_seconds=change.run_expiry_seconds or workflow.run_expiry_seconds,
-            )
-            workflows.save(connection, workflow)
-            if workflow != before:
-                changes = _differences(before, workflow)
-                self._note(connection, principal, AuditAction.WORKFLOW_CHANGED, workflow, changes)
-                self._tell(connection, principal, workflow, sorted(changes), now)
-        return workflow.api(self._now())
+            workflow = get_reachable(connection, principal, workflow_id)
+            return self.change_in(connection, principal, workflow, change).api(self._now())
+
+    def change_in(
+        self, connection: Connection, principal: Principal, before: StoredWorkflow, change: WorkflowChange
+    ) -> StoredWorkflow:
+        """Change a workflow within the caller's write transaction; one that is as wanted is the same again."""
+        workflow, now = before, self._now()
+        if change.contract is not None:
+            workflow = workflow.with_contract(get_readable(connection, principal, change.contract), now)
+        if change.minimum_revision is not None:
+            _require_revision(workflow, change.minimum_revision)
+            workflow = workflow.with_minimum(change.minimum_revision, now)
+        if change.public_contract is not None:
+            workflow = workflow.with_public_contract(change.public_contract, self._new_id)
+        workflow = replace(
+            workflow,
+            team=workflow.team if change.team is None else change.team,
+            description=workflow.description if change.description is None else change.description,
+            run_expiry_seconds=change.run_expiry_seconds or workflow.run_expiry_seconds,
+        )
+        workflows.save(connection, workflow)
+        if workflow != before:
+            changes = _differences(before, workflow)
+            self._note(connection, principal, AuditAction.WORKFLOW_CHANGED, workflow, changes)
+            self._tell(connection, principal, workflow, sorted(changes), now)
+        return workflow
 
     def delete(self, principal: Principal, workflow_id: str) -> None:
         """Delete a workflow that never had a run; its ended tokens and its key bindings go with it.
@@ -153,6 +169,7 @@ class Workflows:
                 )
             tokens.remove_of_workflow(connection, principal.organization_id, workflow_id)
             verification_keys.unbind_workflow(connection, principal.organization_id, workflow_id)
+            self._sources.remove_in(connection, workflow)
             workflows.remove(connection, principal.organization_id, workflow_id)
             self._note(connection, principal, AuditAction.WORKFLOW_DELETED, workflow, {})
 
@@ -237,17 +254,3 @@ def _require_revision(workflow: StoredWorkflow, revision: int) -> None:
             f"contract {workflow.contract} has no revision {revision}; the newest is {workflow.contract_revision}",
             hint="a minimum revision is one that there is, or 0 for the enforced one",
         )
-
-
-def get_reachable(connection: Connection, principal: Principal, workflow_id: str) -> StoredWorkflow:
-    """Return a workflow of the token's organization and scope.
-
-    Raises:
-        NotFoundError: there is none of that id in the organization.
-        NotAllowedError: it lies outside the token's scope.
-    """
-    found = workflows.find(connection, principal.organization_id, workflow_id)
-    if found is None:
-        raise NotFoundError(f"there is no workflow {workflow_id}", hint="`chainloop workflow list` names them")
-    principal.require_reach(project_id=found.project_id, workflow_id=found.id)
-    return found

@@ -26,13 +26,8 @@ from sqlalchemy import (
     text,
 )
 
-from server.store.event_tables import attachments as attachments
-from server.store.event_tables import deliveries as deliveries
-from server.store.event_tables import delivery_attempts as delivery_attempts
-from server.store.event_tables import events as events
-from server.store.event_tables import lane_memories as lane_memories
-from server.store.event_tables import registration_repositories as registration_repositories
-from server.store.event_tables import registrations as registrations
+from server.store import event_tables as event_tables
+from server.store import source_tables as source_tables
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters

@@ -123,6 +123,33 @@ def unused_workflow(world: World, place: Place) -> tuple[str, Build]:
     return made["id"], asking("DELETE", "/workflows/{}")
 
 
+def of_source(method: str, **options: Any) -> Prepare:
+    def prepare(world: World, place: Place) -> tuple[str, Build]:
+        body = {"source": f"github:acme/{world.fresh('app')}", "ciFile": ".github/workflows/ci.yml"}
+        if method == "PUT":
+            options["json"] = body
+        else:
+            world.made(place, "PUT", f"/workflows/{place.workflow_id}/source", json=body)
+        return place.workflow_id, asking(method, "/workflows/{}/source", **options)
+
+    return prepare
+
+
+def listed_source(world: World, place: Place) -> tuple[str, Build]:
+    body = {"source": f"github:acme/{world.fresh('app')}", "ciFile": ".github/workflows/ci.yml"}
+    made: Any = world.made(place, "PUT", f"/workflows/{place.workflow_id}/source", json=body)
+    return made["sourceId"], asking("GET", "/sources")
+
+
+def apply_workflow(world: World, place: Place) -> tuple[str, Build]:
+    body = {"name": world.fresh("workflow"), "project": place.project}
+    if place.name != OTHER_ORGANIZATION:
+        return body["name"], lambda ident: Ask("POST", "/apply", json={"workflows": [{**body, "name": ident}]})
+    contract = world.fresh("contract")
+    world.made(place, "PUT", f"/contracts/{contract}", data=b"schemaVersion: v1\n", headers=YAML)
+    return contract, lambda ident: Ask("POST", "/apply", json={"workflows": [{**body, "contract": ident}]})
+
+
 def crafting_context(world: World, place: Place) -> tuple[str, Build]:
     name = place.workflow_name
     if place.name == OTHER_ORGANIZATION:
@@ -281,6 +308,11 @@ CASES: dict[str, Case] = {
     "GET /workflows/<uuid:workflow_id>": Case(of_workflow("GET")),
     "PATCH /workflows/<uuid:workflow_id>": Case(of_workflow("PATCH", json={"team": "core"})),
     "DELETE /workflows/<uuid:workflow_id>": Case(unused_workflow),
+    "GET /sources": Case(listing("/sources", listed_source), lists=lambda item: item["id"]),
+    "GET /workflows/<uuid:workflow_id>/source": Case(of_source("GET")),
+    "PUT /workflows/<uuid:workflow_id>/source": Case(of_source("PUT")),
+    "DELETE /workflows/<uuid:workflow_id>/source": Case(of_source("DELETE")),
+    "POST /apply": Case(apply_workflow, belongs=Belongs.PROJECT),
     "GET /workflows/<uuid:workflow_id>/refused-inits": Case(of_workflow("GET", "/refused-inits")),
     # A token of a workflow is told that the names are not its own, whether or not they exist.
     "GET /crafting-context": Case(crafting_context, unlike={("workflow", OTHER_ORGANIZATION): 403}),

@@ -1,0 +1,230 @@
+"""Sources of workflows: registered by an operator, or taken over from what a first attestation claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.paging import Page
+from chainloop_ci.api.source_address import SourceAddress, SourceKind, parse_source
+from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource, check_source
+from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError, RequestInvalidError
+from server.model.audit import AuditAction, audit_of
+from server.model.paging import Paging, bind
+from server.model.principal import Principal
+from server.model.sources import (
+    MAX_SOURCES,
+    StoredSource,
+    StoredWorkflowSource,
+    claimed_source,
+    expected_runs,
+    status_context,
+)
+from server.model.workflows import StoredWorkflow
+from server.services.run_details import read_stored_statement
+from server.services.workflow_access import get_reachable
+from server.store import attestations, audit, runs, sources
+from server.store.database import Database
+from server.store.times import to_text
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedSource:
+    """A workflow's source after a request for it."""
+
+    source: WorkflowSource
+    is_new: bool = False
+    """The workflow had none before."""
+    is_changed: bool = False
+    """It says something else than before."""
+
+
+class Sources:
+    """Use cases of sources."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._database = database
+        self._now = now
+        self._new_id = new_id
+
+    def list(self, principal: Principal, paging: Paging) -> Page[Source]:
+        """Return the sources that workflows in the token's reach come from, newest first."""
+        reach = principal.reach
+        binding = bind("sources", reach.organization_id, project=reach.project_id, workflow=reach.workflow_id)
+        after = paging.after(binding, ("", ""))
+        with self._database.read() as connection:
+            found = sources.list_page(connection, reach, after=after, limit=paging.limit + 1)
+        page = paging.page(found, binding, lambda item: (to_text(item[0].created_at), item[0].id))
+        return Page(tuple(source.api(workflows) for source, workflows in page.items), page.next_cursor)
+
+    def get(self, principal: Principal, workflow_id: str) -> WorkflowSource:
+        """Return the source of a workflow; where none is registered, the one that its first attestation claimed.
+
+        Raises:
+            NotFoundError: there is neither, or no such workflow.
+            NotAllowedError: the workflow lies outside the token's scope.
+        """
+        with self._database.read() as connection:
+            workflow = get_reachable(connection, principal, workflow_id)
+            found = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
+            shown = found.api() if found else _find_claimed(connection, workflow)
+        if shown is None:
+            raise NotFoundError(
+                f"workflow {workflow.project}/{workflow.name} has no source, and no attestation that claims one",
+                hint=f"register it: `chainloop workflow update {workflow.project}/{workflow.name} --source`",
+            )
+        return shown
+
+    def put(self, principal: Principal, workflow_id: str, request: SourceRequest) -> PlacedSource:
+        """Register the source of a workflow; the same again changes nothing.
+
+        Raises:
+            RequestInvalidError: with everything that is wrong with it.
+            ConflictError: a Jenkins job of another workflow (R46), or a status context that is taken (R44).
+        """
+        with self._database.write() as connection:
+            return self.put_in(connection, principal, get_reachable(connection, principal, workflow_id), request)
+
+    def put_in(
+        self, connection: Connection, principal: Principal, workflow: StoredWorkflow, request: SourceRequest
+    ) -> PlacedSource:
+        """Register the source of a workflow within the caller's write transaction; raises what `put` does."""
+        _require_valid(request)
+        before = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
+        source = self._source_at(connection, principal, parse_source(request.source))
+        bound = StoredWorkflowSource(workflow.id, source, expected_runs(request), self._now())
+        if before is not None and bound.is_as(before):
+            return PlacedSource(before.api())
+        if before is not None and before.source.id != source.id:
+            self._leave(connection, workflow, before.source)
+        _require_single(connection, source, workflow)
+        _claim(connection, source, workflow)
+        sources.bind(connection, bound)
+        if before is not None and before.source.id != source.id:
+            _forget_unused(connection, before.source)
+        self._note(connection, principal, AuditAction.SOURCE_CHANGED, workflow, bound)
+        return PlacedSource(bound.api(), is_new=before is None, is_changed=True)
+
+    def remove(self, principal: Principal, workflow_id: str) -> None:
+        """Take the source from a workflow; its commits get no verdict any more.
+
+        Raises:
+            NotFoundError: it has none.
+        """
+        with self._database.write() as connection:
+            workflow = get_reachable(connection, principal, workflow_id)
+            found = self.remove_in(connection, workflow)
+            if found is None:
+                raise NotFoundError(f"workflow {workflow.project}/{workflow.name} has no registered source")
+            self._note(connection, principal, AuditAction.SOURCE_REMOVED, workflow, found)
+
+    def remove_in(self, connection: Connection, workflow: StoredWorkflow) -> StoredWorkflowSource | None:
+        """Take the source from a workflow within the caller's write transaction; return what it had, or None."""
+        found = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
+        if found is not None:
+            self._leave(connection, workflow, found.source)
+            _forget_unused(connection, found.source)
+        return found
+
+    def confirm(
+        self, organization_id: str, source_id: str, *, repository_id: str, default_branch: str | None
+    ) -> StoredSource:
+        """Write down what the forge itself told of a source to a credential of the organization.
+
+        Never what a webhook says: whoever registers a source also holds the secret that its webhooks are signed with,
+        and could name the repository of another organization.
+
+        Raises:
+            NotFoundError: there is no such source.
+            ConflictError: another organization owns a status context of one of its workflows there (R44).
+        """
+        with self._database.write() as connection:
+            found = sources.find(connection, organization_id, source_id)
+            if found is None:
+                raise NotFoundError(f"there is no source {source_id}")
+            told = replace(found, repository_id=repository_id, default_branch=default_branch)
+            names = sources.names_from(connection, found)
+            if found.repository_id not in (None, repository_id):
+                # Another repository under the old name: what was owned there is of no concern any more.
+                contexts = [status_context(project, name) for _, project, name in names]
+                sources.release_contexts(connection, found, contexts)
+            for _, project, name in names:
+                _require_own(connection, told, project, name)
+            sources.save(connection, told)
+        return told
+
+    def _source_at(self, connection: Connection, principal: Principal, address: SourceAddress) -> StoredSource:
+        found = sources.find_by_address(connection, principal.organization_id, address)
+        if found is not None:
+            return found
+        if sources.count(connection, principal.organization_id) >= MAX_SOURCES:
+            raise LimitExceededError(f"an organization may have {MAX_SOURCES} sources, and has them")
+        source = StoredSource(self._new_id(), principal.organization_id, address, self._now())
+        sources.add(connection, source)
+        return source
+
+    def _leave(self, connection: Connection, workflow: StoredWorkflow, source: StoredSource) -> None:
+        sources.unbind(connection, workflow.organization_id, workflow.id)
+        if source.repository_id is not None:
+            sources.release_contexts(connection, source, [status_context(workflow.project, workflow.name)])
+
+    def _note(
+        self,
+        connection: Connection,
+        principal: Principal,
+        action: AuditAction,
+        workflow: StoredWorkflow,
+        bound: StoredWorkflowSource,
+    ) -> None:
+        facts = {"name": workflow.name, "project": workflow.project, **bound.facts()}
+        audit.add(connection, audit_of(principal, self._now(), action, workflow.id, facts))
+
+
+def _require_valid(request: SourceRequest) -> None:
+    findings = check_source(request)
+    if findings:
+        message = "; ".join(finding.message for finding in findings[:5])
+        raise RequestInvalidError(f"the source cannot be registered: {message}", findings=findings)
+
+
+def _require_single(connection: Connection, source: StoredSource, workflow: StoredWorkflow) -> None:
+    """Refuse a Jenkins job of another workflow: its signed word ends the runs of one (R46)."""
+    if source.address.kind is not SourceKind.JENKINS:
+        return
+    if any(ident != workflow.id for ident, _, _ in sources.names_from(connection, source)):
+        raise ConflictError(
+            f"{source.address} is the source of another workflow; a Jenkins job is that of one",
+            hint="take it from the other one first: `chainloop workflow source remove`",
+        )
+
+
+def _claim(connection: Connection, source: StoredSource, workflow: StoredWorkflow) -> None:
+    if source.repository_id is not None:
+        _require_own(connection, source, workflow.project, workflow.name)
+
+
+def _require_own(connection: Connection, source: StoredSource, project: str, name: str) -> None:
+    context = status_context(project, name)
+    if not sources.claim_context(connection, source, context):
+        raise ConflictError(
+            f"statuses called {context} at {source.address} are posted for somebody else already",
+            hint="give project or workflow another name, or ask the operator of this server",
+        )
+
+
+def _forget_unused(connection: Connection, source: StoredSource) -> None:
+    if source.is_untouched and not sources.names_from(connection, source):
+        sources.remove(connection, source)
+
+
+def _find_claimed(connection: Connection, workflow: StoredWorkflow) -> WorkflowSource | None:
+    run_id = sources.find_first_claim(connection, workflow.organization_id, workflow.id)
+    run = runs.find(connection, workflow.organization_id, run_id) if run_id else None
+    if run is None:
+        return None
+    stored = attestations.find_of_run(connection, workflow.organization_id, run.id)
+    file = read_stored_statement(stored).runner.workflow_file_path if stored else ""
+    return claimed_source(workflow.id, run.id, run.ci, file)

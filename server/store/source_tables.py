@@ -1,0 +1,62 @@
+"""The tables of sources; `server.store.tables` has them too."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, String, Table, Text, UniqueConstraint
+
+from server.store.metadata import metadata
+
+sources = Table(
+    "sources",
+    metadata,
+    # It is also the `<source>` of the addresses that the forge's webhooks are sent to.
+    Column("id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    # Base address, in one spelling: https://github.com.
+    Column("host", Text, nullable=False),
+    Column("repository", Text, nullable=False),
+    # What all spellings of one repository share (`SourceAddress.key`).
+    Column("address_key", Text, nullable=False),
+    # The forge's own id; null until the forge told it to this organization's own credential.
+    Column("repository_id", String(64)),
+    Column("default_branch", String(255)),
+    # Two secrets of the forge's webhook, sealed: both are accepted during a rotation.
+    Column("hook_secret", Text),
+    Column("previous_hook_secret", Text),
+    Column("hook_id", String(64)),
+    # Whose credentials read it.
+    Column("registration_id", String(36)),
+    Column("created_at", String(32), nullable=False),
+    UniqueConstraint("organization_id", "kind", "address_key", name="uq_sources_address"),
+    Index("ix_sources_organization", "organization_id", "created_at", "id"),
+)
+
+workflow_sources = Table(
+    "workflow_sources",
+    metadata,
+    Column("workflow_id", ForeignKey("workflows.id"), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("ci_file", Text, nullable=False),
+    # Null: every branch, every event, whenever.
+    Column("branch", String(255)),
+    Column("event", String(64)),
+    # A JSON list of patterns; empty: any file.
+    Column("paths", Text, nullable=False),
+    Column("cadence_seconds", Integer),
+    Column("grace_seconds", Integer, nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Index("ix_workflow_sources_source", "source_id"),
+)
+
+status_contexts = Table(
+    "status_contexts",
+    metadata,
+    # R44: who posts under a name on a repository; one organization, whatever others register.
+    Column("forge", Text, nullable=False),
+    Column("repository_id", String(64), nullable=False),
+    Column("context", String(255), nullable=False),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    PrimaryKeyConstraint("forge", "repository_id", "context"),
+)
