@@ -11,8 +11,8 @@ from chainloop_ci.api.sources import SourceRequest
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.records import record
 
-MAX_APPLY_ITEMS = 200
-"""Contracts of one request, and workflows of one request."""
+MAX_APPLY_ITEMS = 100
+"""Contracts of one request, and workflows of one request: nobody else writes while they are stored."""
 MAX_APPLY_BYTES = 2 * 1024 * 1024
 """Body of one request: room for the largest contract, written as base64."""
 

@@ -21,6 +21,7 @@ from chainloop_ci.errors import ChainloopError, OutputUnwritableError, UsageErro
 COMMANDS: tuple[Lazy, ...] = (
     Lazy("attestation", "chainloop_ci.cli.attestation:attestation", "Craft, sign and push an attestation.", ("att",)),
     Lazy("workflow", "chainloop_ci.cli.workflow:workflow", "Manage workflows, their contracts and runs.", ("wf",)),
+    Lazy("apply", "chainloop_ci.cli.apply:apply", "Make contracts and workflows as files say."),
     Lazy("organization", "chainloop_ci.cli.organization:organization", "Manage organizations and keys.", ("org",)),
     Lazy("discover", "chainloop_ci.cli.discover:discover", "Show what refers to a digest, and what it refers to."),
     Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),

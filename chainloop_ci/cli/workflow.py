@@ -1,20 +1,25 @@
-"""`chainloop workflow`: create, update, delete, describe, list; the groups `contract` and `run`."""
+"""`chainloop workflow`: create, update, delete, describe, list; the groups `contract`, `source` and `run`."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from chainloop_ci.api.sources import SourceState, WorkflowSource
 from chainloop_ci.api.workflows import Workflow, WorkflowChange, WorkflowRequest
 from chainloop_ci.cli.command import Group, Lazy
 from chainloop_ci.cli.durations import parse_run_expiry, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_names
 from chainloop_ci.cli.options import Kind, Option
+from chainloop_ci.cli.source_options import SOURCE, TypedSource
 from chainloop_ci.cli.status_view import runner_text
 from chainloop_ci.cli.table import Row
+from chainloop_ci.cli.which_workflow import WHICH, find_workflow
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.client.operator import Operator
-from chainloop_ci.errors import ConflictError, UsageError
+from chainloop_ci.errors import ConflictError, NotFoundError, UsageError
 
 _TEAM = Option("team", ("--team",), "Team, for people.")
 _DESCRIPTION = Option("description", ("--description",), "For people.")
@@ -28,11 +33,8 @@ _CREATE = (
     _TEAM,
     _DESCRIPTION,
     _RUN_EXPIRY,
+    *SOURCE,
     Option("skip_if_exists", ("--skip-if-exists", "-f"), "Succeed when there is one already.", Kind.SWITCH),
-)
-_WHICH = (
-    Option("name", ("--name", "--id"), "Name or id of the workflow.", metavar="NAME|ID"),
-    Option("project", ("--project",), "Its project, where several have one of this name."),
 )
 _MINIMUM_REVISION = Option(
     "minimum_revision",
@@ -49,13 +51,14 @@ _PUBLIC_CONTRACT = Option(
     choices=("on", "off"),
 )
 _UPDATE = (
-    *_WHICH,
+    *WHICH,
     Option("contract", ("--contract",), "Name of another contract."),
     _TEAM,
     _DESCRIPTION,
     _RUN_EXPIRY,
     _MINIMUM_REVISION,
     _PUBLIC_CONTRACT,
+    *SOURCE,
 )
 _LIST = (
     Option("project", ("--project",), "Only workflows of this project."),
@@ -64,6 +67,7 @@ _LIST = (
 )
 _GROUPS = (
     Lazy("contract", "chainloop_ci.cli.contract:contract", "Manage contracts and check their files."),
+    Lazy("source", "chainloop_ci.cli.workflow_source:source", "Manage where the code of workflows lives."),
     Lazy("run", "chainloop_ci.cli.run:run", "See runs and what they attested.", ("workflow-run",)),
 )
 
@@ -77,6 +81,7 @@ def workflow() -> None:
 @click.pass_obj
 def create(
     world: World,
+    /,
     name: str,
     project: str,
     contract: str | None,
@@ -84,17 +89,19 @@ def create(
     description: str | None,
     run_expiry: str | None,
     skip_if_exists: bool,
+    **typed: Any,
 ) -> None:
     """Create a workflow, and its project when it is new."""
     require_names(workflow=name, project=project, contract=contract)
-    request = WorkflowRequest(name, project, contract, team or "", description or "", _seconds(run_expiry))
+    source = TypedSource(**typed).request() if TypedSource(**typed).is_given else None
+    request = WorkflowRequest(name, project, contract, team or "", description or "", _seconds(run_expiry), source)
     operator = world.operator()
     try:
         made = operator.create_workflow(request)
-    except ConflictError:
+    except ConflictError as error:
         if not skip_if_exists:
             raise
-        made = operator.find_workflow(name, project)
+        made = _find_existing(operator, name, project, error)
         world.output.info("there is such a workflow already", name=name, project=project)
     else:
         world.output.info("workflow created", name=name, project=project)
@@ -116,13 +123,13 @@ def list_(world: World, project: str | None, contract: str | None, limit: int | 
     ), right=frozenset({5}), nothing=nothing)  # fmt: skip
 
 
-@workflow.command("describe", options=_WHICH)
+@workflow.command("describe", options=WHICH)
 @click.argument("named", metavar="[NAME|ID]", required=False)
 @click.pass_obj
 def describe(world: World, named: str | None, name: str | None, project: str | None) -> None:
     """Show a workflow."""
     operator = world.operator()
-    found = _find(operator, named or name, project)
+    found = find_workflow(operator, named or name, project)
     show_record(world, found, _rows(found, operator))
 
 
@@ -131,6 +138,7 @@ def describe(world: World, named: str | None, name: str | None, project: str | N
 @click.pass_obj
 def update(
     world: World,
+    /,
     named: str | None,
     name: str | None,
     project: str | None,
@@ -140,31 +148,54 @@ def update(
     run_expiry: str | None,
     minimum_revision: int | None,
     public_contract: str | None,
+    **typed: Any,
 ) -> None:
-    """Change a workflow's contract, team, description, expiry or minimum revision; what is left out stays."""
+    """Change a workflow's contract, team, description, expiry, minimum revision or source; what is left out stays."""
     is_public = None if public_contract is None else public_contract == "on"
     change = WorkflowChange(contract, team, description, _seconds(run_expiry), minimum_revision, is_public)
-    if change == WorkflowChange():
+    source = TypedSource(**typed)
+    if change == WorkflowChange() and not source.is_given:
         raise UsageError("there is nothing to change", hint="see `chainloop workflow update --help`")
     require_names(contract=contract)
     operator = world.operator()
-    changed = operator.update_workflow(_find(operator, named or name, project).id, change)
+    changed = find_workflow(operator, named or name, project)
+    if source.is_given:
+        # First: it is what may be refused.
+        operator.put_source(changed.id, source.request(_registered_source(operator, changed)))
+    if change != WorkflowChange():
+        changed = operator.update_workflow(changed.id, change)
     show_record(world, changed, _rows(changed, operator))
     world.output.info("workflow updated", name=changed.name, project=changed.project)
 
 
-@workflow.command("delete", options=_WHICH)
+@workflow.command("delete", options=WHICH)
 @click.argument("named", metavar="[NAME|ID]", required=False)
 @click.pass_obj
 def delete(world: World, named: str | None, name: str | None, project: str | None) -> None:
     """Delete a workflow that never had a run."""
     operator = world.operator()
-    found = _find(operator, named or name, project)
+    found = find_workflow(operator, named or name, project)
     require_consent(world, f"Delete the workflow {found.project}/{found.name}?")
     operator.delete_workflow(found.id)
     if world.format == "json":
         world.output.document({"deleted": True, "id": found.id, "name": found.name, "project": found.project})
     world.output.info("workflow deleted", name=found.name, project=found.project)
+
+
+def _find_existing(operator: Operator, name: str, project: str, refused: ConflictError) -> Workflow:
+    """Return the workflow that is there already; when there is none, something else of the request was refused."""
+    try:
+        return operator.find_workflow(name, project)
+    except NotFoundError:
+        raise refused from None
+
+
+def _registered_source(operator: Operator, workflow: Workflow) -> WorkflowSource | None:
+    try:
+        found = operator.get_source(workflow.id)
+    except NotFoundError:
+        return None
+    return found if found.state is SourceState.ACCEPTED else None
 
 
 def _warn_of_empty(world: World, made: Workflow) -> None:
@@ -174,13 +205,6 @@ def _warn_of_empty(world: World, made: Workflow) -> None:
         f"`chainloop workflow contract apply --name {made.contract} -f contract.yaml`",
         contract=made.contract,
     )
-
-
-def _find(operator: Operator, named: str | None, project: str | None) -> Workflow:
-    if not named:
-        raise UsageError("say which workflow: its name or its id", hint="`chainloop workflow list` shows both")
-    owner, slash, name = named.partition("/")
-    return operator.find_workflow(name, owner) if slash else operator.find_workflow(named, project)
 
 
 def _seconds(run_expiry: str | None) -> int | None:

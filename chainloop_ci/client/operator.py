@@ -18,11 +18,13 @@ from chainloop_ci.api.access import (
     TokenRotation,
     VerificationKey,
 )
+from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.referrers import ReferrerGraph
 from chainloop_ci.api.runs import RunDetail, WorkflowRun
+from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource
 from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
 from chainloop_ci.client.answers import page, read_record
 from chainloop_ci.client.control_plane import ControlPlane
@@ -217,6 +219,28 @@ class Operator(ControlPlane):
     def delete_workflow(self, workflow_id: str) -> None:
         """Delete a workflow that has no runs."""
         self.http.exchange("DELETE", f"workflows/{workflow_id}", repeat=False)
+
+    def list_sources(self, paging: Paging) -> Page[Source]:
+        """Return the repositories and jobs that workflows come from."""
+        return self._list(Source, "sources", paging)
+
+    def get_source(self, workflow_id: str) -> WorkflowSource:
+        """Return a workflow's source, or the one that its first attestation claimed."""
+        return read_record(WorkflowSource, self.http.json("GET", f"workflows/{workflow_id}/source"))
+
+    def put_source(self, workflow_id: str, request: SourceRequest) -> WorkflowSource:
+        """Register a workflow's source."""
+        return read_record(
+            WorkflowSource, self.http.json("PUT", f"workflows/{workflow_id}/source", to_dict(request), repeat=True)
+        )
+
+    def delete_source(self, workflow_id: str) -> None:
+        """Take the registered source from a workflow."""
+        self.http.exchange("DELETE", f"workflows/{workflow_id}/source", repeat=False)
+
+    def apply(self, request: ApplyRequest) -> Applied:
+        """Store contracts and workflows that are not there or not so; repeating it is safe."""
+        return read_record(Applied, self.http.json("POST", "apply", to_dict(request), repeat=True))
 
     def list_contracts(self, paging: Paging) -> Page[Contract]:
         """Return contracts."""

@@ -25,7 +25,12 @@ MAX_FINDINGS = 200
 
 def check_schema(form: ContractSchema, document: object, root: Node, schema: Schema) -> list[Finding]:
     """Return what the schema of `form` does not allow, up to `MAX_FINDINGS`; `root` gives the positions."""
-    errors = validator(form).iter_errors(document)
+    return find_violations(validator(form), document, root, schema)
+
+
+def find_violations(checker: Any, document: object, root: Node, schema: Schema) -> list[Finding]:
+    """Return what `schema`, compiled as `checker`, does not allow, up to `MAX_FINDINGS`; `root` gives the positions."""
+    errors = checker.iter_errors(document)
     return list(islice((finding for error in errors for finding in _findings(error, root, schema)), MAX_FINDINGS))
 
 

@@ -128,11 +128,11 @@ class Apply:
             outcome.attempt(f"/workflows/{at}", place)
 
     def _put(self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract) -> AppliedItem:
-        stored = self._contracts.put_in(connection, principal, name, loaded, None)
+        stored, is_changed = self._contracts.put_in(connection, principal, name, loaded, None)
         result = AppliedResult.UNCHANGED
-        if stored.changed:
+        if is_changed:
             result = AppliedResult.CREATED if stored.revision == 1 else AppliedResult.CHANGED
-        return AppliedItem(AppliedKind.CONTRACT, name, result, revision=stored.latest_revision)
+        return AppliedItem(AppliedKind.CONTRACT, name, result, revision=stored.revision)
 
     def _announce(self, connection: Connection, principal: Principal, name: str) -> None:
         """Let a contract be there for the length of a dry run."""

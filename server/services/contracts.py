@@ -114,12 +114,13 @@ class Contracts:
         loaded = load_for_name(text.raw, text.format, name)
         with self._database.write() as connection:
             _require_expected(contracts.find_by_name(connection, principal.organization_id, name), name, text)
-            return self.put_in(connection, principal, name, loaded, text.description)
+            stored, is_changed = self.put_in(connection, principal, name, loaded, text.description)
+        return describe_revision(stored, changed=is_changed)
 
     def put_in(
         self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, description: str | None
-    ) -> ContractRevision:
-        """Store a contract within the caller's write transaction.
+    ) -> tuple[StoredRevision, bool]:
+        """Store a contract within the caller's write transaction; return its newest revision, and whether that is new.
 
         Raises:
             NotAllowedError: it is used outside the token's scope.
@@ -127,13 +128,13 @@ class Contracts:
         found = contracts.find_by_name(connection, principal.organization_id, name)
         if found is None:
             principal.require_reach(project_id=None)
-            return self.create_in(connection, principal, name, loaded, description)
+            return self.create_in(connection, principal, name, loaded, description), True
         _require_writable(connection, principal, found)
         return self._add_revision(connection, principal, found, loaded, description)
 
     def create_in(
         self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, description: str | None
-    ) -> ContractRevision:
+    ) -> StoredRevision:
         """Create a contract within the caller's write transaction.
 
         Raises:
@@ -156,7 +157,7 @@ class Contracts:
         first = _revision(principal, contract, loaded, 1, now)
         contracts.add(connection, contract, first)
         _note(connection, principal, AuditAction.CONTRACT_CREATED, first, now)
-        return describe_revision(first, changed=True)
+        return first
 
     def delete(self, principal: Principal, name: str) -> None:
         """Delete a contract that nobody uses and no run was pinned to.
@@ -207,13 +208,13 @@ class Contracts:
         found: StoredContract,
         loaded: LoadedContract,
         description: str | None,
-    ) -> ContractRevision:
+    ) -> tuple[StoredRevision, bool]:
         now = self._now()
         wanted = description if description is not None else loaded.contract.description or found.description
         if wanted != found.description:
             contracts.save_description(connection, found.organization_id, found.id, wanted, now)
         if loaded.digest == found.digest:
-            return describe_revision(get_pinned(connection, found, found.latest_revision))
+            return get_pinned(connection, found, found.latest_revision), False
         if found.latest_revision >= MAX_REVISIONS:
             raise LimitExceededError(f"a contract may have {MAX_REVISIONS} revisions; {found.name} has them")
         revision = _revision(principal, found, loaded, found.latest_revision + 1, now)
@@ -222,7 +223,7 @@ class Contracts:
         told = {"name": revision.name, "revision": revision.revision, "digest": revision.digest}
         kind = EventKind.CONTRACT_REVISED
         tell(connection, principal, kind, now, self._new_id, subject=revision.contract_id, facts=told)
-        return describe_revision(revision, changed=True)
+        return revision, True
 
 
 def get_readable(connection: Connection, principal: Principal, name: str) -> StoredContract:
