@@ -33,7 +33,7 @@ _APPLY = (
 @click.argument("paths", metavar="[PATH]...", nargs=-1)
 @click.pass_obj
 def apply(world: World, file: tuple[str, ...], paths: tuple[str, ...], dry_run: bool) -> None:
-    """Make contracts and workflows as files say; the same files again change nothing."""
+    """Make contracts and workflows as files say."""
     places = [*file, *paths]
     if not places:
         raise UsageError("say which files", hint="`chainloop apply -f FOLDER`")

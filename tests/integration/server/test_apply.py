@@ -1,0 +1,185 @@
+"""Many contracts and workflows in one request: all of them or none, and every reason why not."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.integration.server.conftest import Tenant
+
+TEXT = (
+    "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {{name: {name}}}\nspec: {{envAllowList: [{variable}]}}\n"
+)
+SOURCE = {"source": "github:acme/app", "ciFile": ".github/workflows/ci.yml"}
+
+
+def contract(name: str, variable: str = "A") -> dict[str, str]:
+    """Return a contract of a request."""
+    raw = TEXT.format(name=name, variable=variable).encode()
+    return {"name": name, "rawBody": base64.b64encode(raw).decode(), "format": "yaml"}
+
+
+def workflow(name: str, project: str = "fresh", **more: Any) -> dict[str, Any]:
+    """Return a workflow of a request."""
+    return {"name": name, "project": project, **more}
+
+
+@pytest.fixture
+def apply(api: Any, acme: Tenant) -> Any:
+    """Return what applies contracts and workflows with a token of `acme`."""
+
+    def send(*items: dict[str, Any], role: str = "operate", scope: str = "organization", **more: Any) -> Any:
+        contracts = [item for item in items if "rawBody" in item]
+        workflows = [item for item in items if "rawBody" not in item]
+        body = {"contracts": contracts, "workflows": workflows, **more}
+        return api(acme.token(role, scope)).post("/apply", json=body)
+
+    return send
+
+
+def results(answer: Any) -> list[tuple[str, str, str]]:
+    """Return kind, name and result of everything that was applied."""
+    assert answer.status_code == 200, answer.text
+    return [(item["kind"], item["name"], item["result"]) for item in answer.json["items"]]
+
+
+def names(api: Any, acme: Tenant, noun: str) -> set[str]:
+    """Return the names that there are of a noun."""
+    return {item["name"] for item in api(acme.token("read")).get(f"/{noun}?limit=200").json["items"]}
+
+
+def test_the_same_again_changes_nothing(apply: Any) -> None:
+    wanted = (contract("one"), workflow("a", contract="one", source=SOURCE), workflow("b", contract="one"))
+
+    made, again = apply(*wanted), apply(*wanted)
+
+    assert results(made) == [
+        ("project", "fresh", "created"),
+        ("contract", "one", "created"),
+        ("workflow", "a", "created"),
+        ("workflow", "b", "created"),
+    ]
+    assert results(again) == [
+        ("contract", "one", "unchanged"),
+        ("workflow", "a", "unchanged"),
+        ("workflow", "b", "unchanged"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change", [{"team": "core"}, {"description": "what"}, {"contract": "two"}, {"source": {**SOURCE, "branch": "main"}}]
+)
+def test_what_says_something_else_is_changed(apply: Any, change: dict[str, Any]) -> None:
+    before = workflow("a", contract="one", source=SOURCE)
+    apply(contract("one"), contract("two"), before)
+
+    assert results(apply({**before, **change})) == [("workflow", "a", "changed")]
+    assert results(apply({**before, **change})) == [("workflow", "a", "unchanged")]
+
+
+def test_another_text_is_another_revision(apply: Any) -> None:
+    apply(contract("one"))
+
+    answer = apply(contract("one", "B"))
+
+    assert results(answer) == [("contract", "one", "changed")]
+    assert answer.json["items"][0]["revision"] == 2
+
+
+def test_what_a_document_leaves_out_stays(api: Any, acme: Tenant, apply: Any) -> None:
+    apply(contract("one"), workflow("a", contract="one", team="core", description="what", source=SOURCE))
+
+    assert results(apply(workflow("a"))) == [("workflow", "a", "unchanged")]
+    [shown] = [item for item in api(acme.token("read")).get("/workflows").json["items"] if item["name"] == "a"]
+    assert (shown["team"], shown["description"], shown["contract"]) == ("core", "what", "one")
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(api: Any, acme: Tenant, apply: Any) -> None:
+    before = {noun: names(api, acme, noun) for noun in ("projects", "contracts", "workflows")}
+    wanted = (contract("one"), workflow("a", contract="one", source=SOURCE))
+
+    tried = apply(*wanted, dryRun=True)
+
+    assert tried.json["dryRun"] is True
+    assert {noun: names(api, acme, noun) for noun in before} == before
+    assert api(acme.token("admin")).get("/audit-records?action=workflow.source-changed").json["items"] == []
+    assert results(tried) == results(apply(*wanted))
+
+
+def test_a_dry_run_knows_contracts_that_another_request_will_store(api: Any, acme: Tenant, apply: Any) -> None:
+    wanted = workflow("a", contract="later")
+
+    refused, tried = apply(wanted, dryRun=True), apply(wanted, dryRun=True, announced=["later"])
+
+    assert (refused.status_code, tried.status_code) == (404, 200)
+    assert "later" not in names(api, acme, "contracts")
+
+
+def test_nothing_but_a_dry_run_announces(apply: Any) -> None:
+    assert apply(workflow("a", contract="later"), announced=["later"]).status_code == 400
+
+
+def test_an_announced_name_is_one(apply: Any) -> None:
+    assert apply(dryRun=True, announced=["a: b"]).status_code == 422
+
+
+def test_one_refusal_takes_everything_back_and_hides_no_other(api: Any, acme: Tenant, apply: Any) -> None:
+    before = {noun: names(api, acme, noun) for noun in ("projects", "contracts", "workflows")}
+    broken = {**contract("broken"), "rawBody": base64.b64encode(b"kind: Contract\n").decode()}
+
+    answer = apply(
+        contract("one"), broken, {**contract("three"), "rawBody": "?"},
+        workflow("a"), workflow("b", contract="none"), workflow("c", source={**SOURCE, "ciFile": ""}),
+    )  # fmt: skip
+
+    assert answer.status_code == 422
+    places = {found["path"].split("/")[1] + found["path"].split("/")[2] for found in answer.json["findings"]}
+    assert places == {"contracts1", "contracts2", "workflows1", "workflows2"}
+    assert {noun: names(api, acme, noun) for noun in before} == before
+
+
+def test_reasons_of_one_kind_keep_their_kind(apply: Any) -> None:
+    answer = apply(workflow("a", contract="none"), workflow("b", contract="neither"))
+
+    assert (answer.status_code, answer.json["code"]) == (404, "not-found")
+    assert [found["path"] for found in answer.json["findings"]] == ["/workflows/0", "/workflows/1"]
+
+
+def test_r2_a_job_s_token_applies_nothing(apply: Any) -> None:
+    assert apply(workflow("a"), role="attest").status_code == 403
+
+
+def test_r1_a_token_of_a_project_applies_workflows_of_that_project_alone(apply: Any) -> None:
+    mixed = apply(workflow("a", "app"), workflow("b", "other"), role="operate", scope="project")
+    new = apply(workflow("c", "brand-new"), role="operate", scope="project")
+    own = apply(workflow("a", "app"), role="operate", scope="project")
+
+    assert (mixed.status_code, new.status_code) == (403, 403)
+    assert results(own) == [("workflow", "a", "created")]
+
+
+def test_r1_a_token_of_a_project_makes_no_contract(apply: Any) -> None:
+    assert apply(contract("one"), role="operate", scope="project").status_code == 403
+
+
+def test_r1_a_token_of_a_project_changes_its_workflows(apply: Any) -> None:
+    answer = apply(workflow("build", "app", team="core", source=SOURCE), role="operate", scope="project")
+
+    assert results(answer) == [("workflow", "build", "changed")]
+
+
+def test_r1_another_organization_s_things_are_not_touched(api: Any, rival: Tenant, apply: Any) -> None:
+    operator = api(rival.token("operate"))
+    before = operator.get("/workflows").json
+
+    assert results(apply(workflow("build", "app", team="mine"))) == [("workflow", "build", "changed")]
+
+    assert operator.get("/workflows").json == before
+
+
+def test_a_request_has_its_limit(apply: Any) -> None:
+    answer = apply(*(workflow(f"w-{number}") for number in range(101)))
+
+    assert answer.status_code == 422
