@@ -13,6 +13,7 @@ from chainloop_ci.api.source_address import SourceAddress, SourceKind, parse_sou
 from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource, check_source
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError, RequestInvalidError
 from server.model.audit import AuditAction, audit_of
+from server.model.events import EventKind
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.sources import (
@@ -25,6 +26,7 @@ from server.model.sources import (
 )
 from server.model.workflows import StoredWorkflow
 from server.services.run_details import read_stored_statement
+from server.services.run_events import tell
 from server.services.workflow_access import get_reachable
 from server.store import attestations, audit, runs, sources
 from server.store.database import Database
@@ -179,8 +181,18 @@ class Sources:
         workflow: StoredWorkflow,
         bound: StoredWorkflowSource,
     ) -> None:
-        facts = {"name": workflow.name, "project": workflow.project, **bound.facts()}
-        audit.add(connection, audit_of(principal, self._now(), action, workflow.id, facts))
+        now, facts = self._now(), {"name": workflow.name, "project": workflow.project, **bound.facts()}
+        audit.add(connection, audit_of(principal, now, action, workflow.id, facts))
+        told = {
+            "workflow": workflow.name,
+            "project": workflow.project,
+            "source": str(bound.source.address),
+            "sourceId": bound.source.id,
+            "removed": True if action is AuditAction.SOURCE_REMOVED else None,
+        }
+        place = {"project_id": workflow.project_id, "workflow_id": workflow.id}
+        kind = EventKind.SOURCE_CHANGED
+        tell(connection, principal, kind, now, self._new_id, subject=workflow.id, **place, facts=told)
 
 
 def _require_valid(request: SourceRequest) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from server.store import events
+from server.wiring import Services
 from tests.integration.server.conftest import Tenant
 
 TEXT = (
@@ -106,6 +108,16 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(api: Any, acme: Te
     assert {noun: names(api, acme, noun) for noun in before} == before
     assert api(acme.token("admin")).get("/audit-records?action=workflow.source-changed").json["items"] == []
     assert results(tried) == results(apply(*wanted))
+
+
+def test_a_dry_run_tells_nobody(services: Services, acme: Tenant, apply: Any) -> None:
+    with services.database.read() as connection:
+        before = len(events.list_page(connection, acme.id, before=None, limit=100))
+
+    apply(contract("one"), workflow("build", "app", team="core", source=SOURCE), dryRun=True)
+
+    with services.database.read() as connection:
+        assert len(events.list_page(connection, acme.id, before=None, limit=100)) == before
 
 
 def test_a_dry_run_knows_contracts_that_another_request_will_store(api: Any, acme: Tenant, apply: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from chainloop_ci.errors import ConflictError, NotFoundError
+from server.model.events import EventKind
+from server.store import events
 from server.wiring import Services
 from tests.integration.server.conftest import Tenant
 
@@ -102,6 +104,22 @@ def test_who_changed_a_source_is_audited(api: Any, acme: Tenant) -> None:
     said = admin.get("/audit-records?action=workflow.source-changed").json["items"]
     assert [item["detail"]["branch"] for item in said] == ["main", None]
     assert len(admin.get("/audit-records?action=workflow.source-removed").json["items"]) == 1
+
+
+def test_what_happens_to_a_source_is_an_event(services: Services, api: Any, acme: Tenant) -> None:
+    put(api, acme)
+    put(api, acme)
+    put(api, acme, branch="main")
+    api(acme.token("operate")).delete(path(acme))
+
+    with services.database.read() as connection:
+        told = [
+            event for event in events.list_page(connection, acme.id, before=None, limit=10)
+            if event.kind is EventKind.SOURCE_CHANGED
+        ]  # fmt: skip
+    assert [event.facts.get("removed") for event in told] == [True, None, None]
+    assert {event.workflow_id for event in told} == {acme.workflows["app/build"]}
+    assert {event.facts["source"] for event in told} == {"github:corp/app"}
 
 
 def test_r1_a_token_of_a_project_sees_the_sources_of_its_workflows_alone(api: Any, acme: Tenant, rival: Tenant) -> None:
