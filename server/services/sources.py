@@ -96,7 +96,7 @@ class Sources:
         """Register the source of a workflow within the caller's write transaction; raises what `put` does."""
         _require_valid(request)
         before = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
-        source = self._source_at(connection, principal, parse_source(request.source))
+        source = _ask_registrations(connection, self._source_at(connection, principal, parse_source(request.source)))
         bound = StoredWorkflowSource(workflow.id, source, expected_runs(request), self._now())
         if before is not None and bound.is_as(before):
             return PlacedSource(before.api())
@@ -193,6 +193,18 @@ class Sources:
         place = {"project_id": workflow.project_id, "workflow_id": workflow.id}
         kind = EventKind.SOURCE_CHANGED
         tell(connection, principal, kind, now, self._new_id, subject=workflow.id, **place, facts=told)
+
+
+def _ask_registrations(connection: Connection, source: StoredSource) -> StoredSource:
+    """Return a source with what a registration of the organization knows of it: whose repository it is, by its id."""
+    if source.repository_id is not None:
+        return source
+    bound = sources.find_bound(connection, source.organization_id, source.address)
+    if bound is None:
+        return source
+    known = replace(source, registration_id=bound[0], repository_id=bound[1])
+    sources.save(connection, known)
+    return known
 
 
 def _require_valid(request: SourceRequest) -> None:

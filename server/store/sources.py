@@ -13,6 +13,7 @@ from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from server.model.paging import Key
 from server.model.principal import Reach
 from server.model.sources import ExpectedRuns, StoredSource, StoredWorkflowSource
+from server.store.event_tables import registration_repositories, registrations
 from server.store.source_tables import sources, status_contexts, workflow_sources
 from server.store.tables import projects, workflow_runs, workflows
 from server.store.times import from_text, to_text
@@ -141,6 +142,26 @@ def find_first_claim(connection: Connection, organization_id: str, workflow_id: 
     )
     row = connection.execute(query.order_by(columns.sequence).limit(1)).first()
     return str(row.id) if row else None
+
+
+def find_bound(connection: Connection, organization_id: str, address: SourceAddress) -> tuple[str, str] | None:
+    """Return the organization's registration that lists a repository, and the forge's id of that, or None (R44)."""
+    listed = registration_repositories.c
+    query = (
+        select(listed.registration_id, listed.repository_id)
+        .join(registrations, registrations.c.id == listed.registration_id)
+        .where(
+            listed.organization_id == organization_id,
+            registrations.c.kind == address.kind.value,
+            registrations.c.removed_at.is_(None),
+            listed.host == address.host,
+            func.lower(listed.name) == address.repository.lower(),
+        )
+        .order_by(registrations.c.created_at, registrations.c.id)
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return (row.registration_id, row.repository_id) if row else None
 
 
 def claim_context(connection: Connection, source: StoredSource, context: str) -> bool:

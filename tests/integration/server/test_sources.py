@@ -8,9 +8,10 @@ import pytest
 
 from chainloop_ci.errors import ConflictError, NotFoundError
 from server.model.events import EventKind
-from server.store import events
+from server.model.integrations import BoundRepository, StoredRegistration
+from server.store import events, registrations
 from server.wiring import Services
-from tests.integration.server.conftest import Tenant
+from tests.integration.server.conftest import EPOCH, Tenant
 
 CI = ".github/workflows/ci.yml"
 SOURCE = {"source": "github:corp/app", "ciFile": CI}
@@ -199,6 +200,41 @@ def test_r44_two_organizations_cannot_both_post_under_one_name(
     assert acme.name not in f"{refused.value.message} {refused.value.hint}"
     [listed] = api(rival.token("read")).get("/sources").json["items"]
     assert "repositoryId" not in listed
+
+
+def test_r44_a_registration_that_lists_the_repository_says_whose_it_is(
+    services: Services, api: Any, acme: Tenant, rival: Tenant
+) -> None:
+    for tenant in (acme, rival):
+        with services.database.write() as connection:
+            registrations.add(connection, registration(tenant))
+
+    first, taken = put(api, acme), put(api, rival, source="github:CORP/app")
+    other = put(api, rival, "app/deploy")
+
+    assert (first.status_code, first.json["repositoryId"]) == (201, "4711")
+    assert (taken.status_code, other.status_code) == (409, 201)
+
+
+def test_r44_a_registration_speaks_for_what_it_lists_alone(services: Services, api: Any, acme: Tenant) -> None:
+    with services.database.write() as connection:
+        registrations.add(connection, registration(acme))
+        registrations.add(connection, registration(acme, id="gone", name="gone", removed_at=EPOCH, number="1"))
+
+    asked = [put(api, acme, source=source, ciFile=file).json for source, file in (
+        ("github:https://ghe.corp/corp/app", CI), ("github:corp/other", CI), ("gitlab:corp/app", ""),
+    )]  # fmt: skip
+
+    assert all("repositoryId" not in found for found in asked)
+
+
+def registration(tenant: Tenant, *, number: str = "4711", **more: Any) -> StoredRegistration:
+    """Return a registration that lists one repository."""
+    listed = (BoundRepository("https://github.com", number, "Corp/App"),)
+    known = {"id": f"registration-of-{tenant.name}", "name": "forge", "created_at": EPOCH, **more}
+    return StoredRegistration(
+        organization_id=tenant.id, kind="github", created_by="t", repositories=listed, **known
+    )  # fmt: skip
 
 
 def test_r44_a_second_workflow_of_a_known_repository_is_refused_at_its_registration(
