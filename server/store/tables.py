@@ -28,6 +28,10 @@ from sqlalchemy import (
 
 from server.store import event_tables as event_tables
 from server.store import source_tables as source_tables
+from server.store.forge_tables import ci_jobs as ci_jobs
+from server.store.forge_tables import ci_runs as ci_runs
+from server.store.forge_tables import commit_verdicts as commit_verdicts
+from server.store.forge_tables import heads as heads
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters

@@ -1,0 +1,222 @@
+"""Queries of what forges told. Each write keeps the newer of two news, so that their order changes nothing (R46)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, ForgeRun, Head, is_news
+from server.store.forge_tables import ci_jobs, ci_runs, heads
+from server.store.times import from_text, optional_text, optional_time, to_text
+
+_HEAD_KEY = ("source_id", "sha", "event", "pull_request")
+_HEAD_PLAIN = (
+    *_HEAD_KEY,
+    "organization_id",
+    "branch",
+    "base_branch",
+    "is_branch_new",
+    "is_fork",
+    "is_bot",
+    "is_protected",
+    "is_open",
+)
+_RUN_KEY = ("source_id", "ci_run_id", "attempt")
+_RUN_PLAIN = (*_RUN_KEY, "organization_id", "ci_file", "head_sha", "is_fork", "event")
+
+
+def list_heads(connection: Connection, source_id: str, sha: str) -> list[Head]:
+    """Return what is known of a commit of a source, one entry for each branch event and pull request."""
+    own = (heads.c.source_id == source_id, heads.c.sha == sha)
+    query = select(heads).where(*own).order_by(heads.c.event, heads.c.pull_request)
+    return [_head(row) for row in connection.execute(query)]
+
+
+def list_heads_of(connection: Connection, source_id: str, pull_request: str) -> list[Head]:
+    """Return every head that a pull request has had."""
+    own = (heads.c.source_id == source_id, heads.c.pull_request == pull_request)
+    return [_head(row) for row in connection.execute(select(heads).where(*own).order_by(heads.c.seen_at))]
+
+
+def list_open_heads(connection: Connection, source_id: str) -> list[Head]:
+    """Return the heads of a source that nobody closed, the newest first."""
+    own = (heads.c.source_id == source_id, heads.c.is_open)
+    return [_head(row) for row in connection.execute(select(heads).where(*own).order_by(heads.c.seen_at.desc()))]
+
+
+def save_head(connection: Connection, head: Head) -> bool:
+    """Write news of a head; older news change nothing. Tell whether they changed something."""
+    known = _find_head(connection, head)
+    if known is None:
+        connection.execute(insert(heads).values(**_head_values(head)))
+        return True
+    if head.told_at < known.told_at:
+        return False
+    kept = replace(
+        head,
+        seen_at=min(head.seen_at, known.seen_at),
+        changed_paths=known.changed_paths if head.changed_paths is None else head.changed_paths,
+        ci_files=known.ci_files if head.ci_files is None else head.ci_files,
+    )
+    if replace(kept, told_at=known.told_at) == known:
+        return False
+    connection.execute(update(heads).where(*_is_head(head)).values(**_head_values(kept)))
+    return True
+
+
+def find_run(connection: Connection, source_id: str, ci_run_id: str, attempt: int) -> ForgeRun | None:
+    """Return an attempt of a CI run with its jobs, or None when the forge told nothing of it."""
+    own = (ci_runs.c.source_id == source_id, ci_runs.c.ci_run_id == ci_run_id, ci_runs.c.attempt == attempt)
+    rows = connection.execute(select(ci_runs).where(*own)).all()
+    return _with_jobs(connection, source_id, rows)[0] if rows else None
+
+
+def list_runs(connection: Connection, source_id: str, head_sha: str) -> list[ForgeRun]:
+    """Return the CI runs on a commit with their jobs, every attempt."""
+    own = (ci_runs.c.source_id == source_id, ci_runs.c.head_sha == head_sha)
+    query = select(ci_runs).where(*own).order_by(ci_runs.c.ci_run_id, ci_runs.c.attempt)
+    return _with_jobs(connection, source_id, connection.execute(query).all())
+
+
+def save_run(connection: Connection, run: ForgeRun) -> bool:
+    """Write news of a CI run and of those of its jobs that come with it; tell whether they changed something."""
+    own = (
+        ci_runs.c.source_id == run.source_id,
+        ci_runs.c.ci_run_id == run.ci_run_id,
+        ci_runs.c.attempt == run.attempt,
+    )
+    row = connection.execute(select(ci_runs).where(*own)).first()
+    changed = False
+    if row is None:
+        connection.execute(insert(ci_runs).values(**_run_values(run)))
+        changed = True
+    elif is_news(run.status, run.told_at, CiStatus(row.status), from_text(row.told_at)):
+        # What one kind of news does not say another one has said.
+        known = _run(row, ())
+        kept = replace(
+            run,
+            seen_at=known.seen_at,
+            ci_file=run.ci_file or known.ci_file,
+            started_at=run.started_at or known.started_at,
+            is_fork=run.is_fork or known.is_fork,
+        )
+        changed = replace(kept, told_at=known.told_at, jobs=()) != known
+        connection.execute(update(ci_runs).where(*own).values(**_run_values(kept)))
+    return save_jobs(connection, run, run.jobs, run.told_at) or changed
+
+
+def save_jobs(connection: Connection, run: ForgeRun, jobs: Iterable[ForgeJob], told_at: datetime) -> bool:
+    """Write news of jobs of a CI run; tell whether they changed something."""
+    columns = ci_jobs.c
+    changed = False
+    for job in jobs:
+        own = (
+            columns.source_id == run.source_id,
+            columns.ci_run_id == run.ci_run_id,
+            columns.attempt == run.attempt,
+            columns.job_id == job.job_id,
+        )
+        row = connection.execute(select(ci_jobs).where(*own)).first()
+        if row is None:
+            connection.execute(insert(ci_jobs).values(**_job_values(run, job, told_at)))
+            changed = True
+        elif is_news(job.status, told_at, CiStatus(row.status), from_text(row.told_at)):
+            kept = replace(job, started_at=job.started_at or optional_time(row.started_at))
+            changed = changed or kept != _job(row)
+            connection.execute(update(ci_jobs).where(*own).values(**_job_values(run, kept, told_at)))
+    return changed
+
+
+def _find_head(connection: Connection, head: Head) -> Head | None:
+    row = connection.execute(select(heads).where(*_is_head(head))).first()
+    return _head(row) if row else None
+
+
+def _is_head(head: Head) -> Iterable[Any]:
+    return (heads.c[name] == getattr(head, name) for name in _HEAD_KEY)
+
+
+def _head_values(head: Head) -> dict[str, Any]:
+    files = head.ci_files
+    return {
+        **{name: getattr(head, name) for name in _HEAD_PLAIN},
+        "changed_paths": None if head.changed_paths is None else json.dumps(head.changed_paths),
+        "ci_files": None if files is None else json.dumps({path: asdict(file) for path, file in files.items()}),
+        "seen_at": to_text(head.seen_at),
+        "told_at": to_text(head.told_at),
+    }
+
+
+def _head(row: Row[Any]) -> Head:
+    files: Mapping[str, Any] | None = None if row.ci_files is None else json.loads(row.ci_files)
+    return Head(
+        **{name: getattr(row, name) for name in _HEAD_PLAIN},
+        changed_paths=None if row.changed_paths is None else tuple(json.loads(row.changed_paths)),
+        ci_files=None if files is None else {path: CiFileTexts(**file) for path, file in files.items()},
+        seen_at=from_text(row.seen_at),
+        told_at=from_text(row.told_at),
+    )
+
+
+def _run_values(run: ForgeRun) -> dict[str, Any]:
+    return {
+        **{name: getattr(run, name) for name in _RUN_PLAIN},
+        "status": run.status.value,
+        "conclusion": run.conclusion.value if run.conclusion else None,
+        "started_at": optional_text(run.started_at),
+        "ended_at": optional_text(run.ended_at),
+        "seen_at": to_text(run.seen_at),
+        "told_at": to_text(run.told_at),
+    }
+
+
+def _job_values(run: ForgeRun, job: ForgeJob, told_at: datetime) -> dict[str, Any]:
+    return {
+        **{name: getattr(run, name) for name in (*_RUN_KEY, "organization_id")},
+        "job_id": job.job_id,
+        "name": job.name,
+        "status": job.status.value,
+        "conclusion": job.conclusion.value if job.conclusion else None,
+        "started_at": optional_text(job.started_at),
+        "ended_at": optional_text(job.ended_at),
+        "told_at": to_text(told_at),
+    }
+
+
+def _with_jobs(connection: Connection, source_id: str, rows: Sequence[Row[Any]]) -> list[ForgeRun]:
+    columns = ci_jobs.c
+    named = columns.ci_run_id.in_({row.ci_run_id for row in rows})
+    query = select(ci_jobs).where(columns.source_id == source_id, named).order_by(columns.job_id)
+    by_run: dict[tuple[str, int], list[ForgeJob]] = {}
+    for row in connection.execute(query):
+        by_run.setdefault((row.ci_run_id, row.attempt), []).append(_job(row))
+    return [_run(row, tuple(by_run.get((row.ci_run_id, row.attempt), ()))) for row in rows]
+
+
+def _run(row: Row[Any], jobs: tuple[ForgeJob, ...]) -> ForgeRun:
+    return ForgeRun(
+        **{name: getattr(row, name) for name in _RUN_PLAIN},
+        status=CiStatus(row.status),
+        conclusion=CiConclusion(row.conclusion) if row.conclusion else None,
+        started_at=optional_time(row.started_at),
+        ended_at=optional_time(row.ended_at),
+        seen_at=from_text(row.seen_at),
+        told_at=from_text(row.told_at),
+        jobs=jobs,
+    )
+
+
+def _job(row: Row[Any]) -> ForgeJob:
+    return ForgeJob(
+        job_id=row.job_id,
+        name=row.name,
+        status=CiStatus(row.status),
+        conclusion=CiConclusion(row.conclusion) if row.conclusion else None,
+        started_at=optional_time(row.started_at),
+        ended_at=optional_time(row.ended_at),
+    )
