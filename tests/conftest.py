@@ -43,6 +43,15 @@ def content_checker() -> Iterator[Any]:
     checker.close()
 
 
+@pytest.fixture
+def fake_github() -> Iterator[Any]:
+    """Return a GitHub on loopback; the test fails when a request or an answer is not as GitHub describes its API."""
+    from tests.forges.checked import checked_github
+
+    with checked_github() as forge:
+        yield forge
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of the property tests, unless it was given; parallel workers get the one that was chosen."""

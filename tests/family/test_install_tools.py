@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.forges.packages import FILES
+
 SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "install-tools"
 TEXT = SCRIPT.read_text()
 PROGRAMS = [line.split() for line in re.findall(r'^  "(\S+ \S+ \S+ v\S+ h1:\S+)"$', TEXT, re.MULTILINE)]
 NPM_PROGRAMS = [line.split() for line in re.findall(r'^  "(\S+ \S+ \d\S+ sha512-\S+)"$', TEXT, re.MULTILINE)]
+NPM_FILES = [line.split() for line in re.findall(r'^  "(\S+ \S+ \d\S+ sha512-\S+ \S+)"$', TEXT, re.MULTILINE)]
 PACKAGES = [line.split() for line in re.findall(r'^  "(\S+ \S+)"$', TEXT, re.MULTILINE)]
 
 FAKE_GO = """\
@@ -24,13 +27,15 @@ chmod +x "$GOBIN/$name"
 echo "$@" >> "$GOBIN/../calls"
 """
 
-# npm install … --prefix FOLDER PACKAGE@VERSION
+# npm install … --prefix FOLDER PACKAGE@VERSION, or npm pack … --pack-destination FOLDER PACKAGE@VERSION
 FAKE_NPM = """\
 #!/bin/sh
 for word in "$@"; do
   [ "$last" = --prefix ] && folder=$word
+  [ "$last" = --pack-destination ] && pack=$word
   last=$word
 done
+if [ -n "$pack" ]; then echo "another package" > "$pack/some.tgz"; echo some.tgz; exit; fi
 mkdir -p "$folder/node_modules/.bin"
 echo '#!/bin/sh' > "$folder/node_modules/.bin/$(basename "$folder")"
 chmod +x "$folder/node_modules/.bin/$(basename "$folder")"
@@ -103,6 +108,10 @@ def put_all(tools: Path) -> None:
         (modules / ".package-lock.json").write_text(f'"integrity": "{integrity}"')
         (tools / "bin" / name).write_text("#!/bin/sh\n")
         (tools / "bin" / name).chmod(0o755)
+    for name, _, version, _, file in NPM_FILES:
+        kept = tools / "npm" / f"{name}-{version}" / file
+        kept.parent.mkdir(parents=True)
+        kept.write_text("{}")
 
 
 def test_every_tool_that_a_test_asks_for_is_installed(project: Path) -> None:
@@ -125,6 +134,7 @@ def test_programs_of_the_right_version_are_kept(tools: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     assert all(f"{name} {version} is there" in answer.stdout for name, _, _, version, _ in PROGRAMS)
     assert all(f"{name} {version} is there" in answer.stdout for name, _, version, _ in NPM_PROGRAMS)
+    assert all(f"{name} {version} is there" in answer.stdout for name, _, version, *_ in NPM_FILES)
     assert not (tools / "calls").exists()
     assert not (tools.parent / "path" / "npm-calls").exists()
 
@@ -174,3 +184,19 @@ def test_an_npm_program_with_another_integrity_is_not_installed(tools: Path) -> 
     assert answer.returncode == 1
     assert f"{name} {version} has another integrity than {integrity}: not installed" in answer.stderr
     assert not (tools / "bin" / name).exists()
+
+
+def test_a_description_with_another_integrity_is_not_installed(tools: Path) -> None:
+    put_all(tools)
+    name, _, version, integrity, file = NPM_FILES[0]
+    (tools / "npm" / f"{name}-{version}" / file).unlink()
+
+    answer = install(tools)
+
+    assert answer.returncode == 1
+    assert f"{name} {version} has another integrity than {integrity}: not installed" in answer.stderr
+    assert not (tools / "npm" / f"{name}-{version}" / file).exists()
+
+
+def test_the_descriptions_that_tests_read_are_those_that_are_installed() -> None:
+    assert {name: file for name, _, _, _, file in NPM_FILES} == FILES

@@ -1,0 +1,47 @@
+"""The clients that the control plane uses, as its own settings make them: no waiting, no repeats of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import github
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from examples.forge.github import FakeGitHub
+from tests.unit.stub_server import Reply, StubServer, stub_server
+
+KEY = rsa.generate_private_key(65537, 2048)
+PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+PRIVATE_PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def github_client(forge: FakeGitHub, secret: str | None = None, auth: github.Auth.Auth | None = None) -> github.Github:
+    """Return a PyGithub client with a token, or with another way to say who asks."""
+    return github.Github(
+        base_url=forge.api_url,
+        auth=auth or (github.Auth.Token(secret) if secret else None),
+        retry=None,
+        seconds_between_requests=0,
+        seconds_between_writes=0,
+        timeout=5,
+        lazy=True,
+    )
+
+
+def app_client(forge: FakeGitHub, app_id: int, seconds: int = 300, key: str = PRIVATE_PEM) -> github.Github:
+    """Return a client that asks as an App itself."""
+    now = int(time.time())
+    token = jwt.encode({"iat": now - 60, "exp": now + seconds, "iss": str(app_id)}, key, algorithm="RS256")
+    return github_client(forge, auth=github.Auth.AppAuthToken(token))
+
+
+@contextmanager
+def receiver(status: int = 200) -> Iterator[StubServer]:
+    """Run what receives webhooks, and remembers them."""
+    with stub_server() as stub:
+        stub.replies = [Reply(status, b"{}")]
+        yield stub
