@@ -52,6 +52,15 @@ def fake_github() -> Iterator[Any]:
         yield forge
 
 
+@pytest.fixture
+def fake_gitlab() -> Iterator[Any]:
+    """Return a GitLab on loopback; the test fails when a request or an answer is not as GitLab describes its API."""
+    from tests.forges.checked import checked_gitlab
+
+    with checked_gitlab() as forge:
+        yield forge
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of the property tests, unless it was given; parallel workers get the one that was chosen."""

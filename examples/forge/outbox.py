@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,6 +21,9 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
 
+
+# A load test sends a hundred thousand; a forge forgets the old ones too.
+MOST_KEPT = 2000
 
 Post = Callable[[str, Mapping[str, str], bytes], Reply]
 
@@ -66,10 +70,12 @@ class Outbox:
 
     def __init__(self, clock: Callable[[], datetime], post: Post = post) -> None:
         self.waiting: list[Delivery] = []
-        self.sent: list[Delivery] = []
+        self.sent: deque[Delivery] = deque(maxlen=MOST_KEPT)
         self.post = post
         self.observe: Callable[[Delivery], None] | None = None
         """Is told of every new webhook when it is made."""
+        self.on_reply: Callable[[Delivery], None] | None = None
+        """Is told of every webhook that was sent, with its answer."""
         self._clock = clock
         self._lock = threading.Lock()
         self._ids = 0
@@ -149,4 +155,6 @@ class Outbox:
         done = replace(delivery, reply=reply, delivered_at=at, duration_seconds=round(time.monotonic() - began, 3))
         with self._lock:
             self.sent.append(done)
+        if self.on_reply is not None:
+            self.on_reply(done)
         return done

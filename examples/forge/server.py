@@ -77,6 +77,8 @@ class Forge:
         self.clock = clock
         self.faults = Faults()
         self.log: list[Exchange] = []
+        self.keeps_answers = True
+        """Whether the log has the documents of answers; a load test does without."""
         self.outbox = Outbox(clock)
         self.lock = threading.RLock()
         self._observe = observe
@@ -224,7 +226,7 @@ class Forge:
                 route.template if route else None,
                 fault,
             )
-            self.log.append(seen)
+            self.log.append(seen if self.keeps_answers else replace(seen, answer=replace(answer, document=None)))
         if self._observe is not None:
             self._observe(seen)
 

@@ -11,7 +11,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+import gitlab
 from examples.forge.github import FakeGitHub
+from examples.forge.gitlab import FakeGitLab
 from tests.unit.stub_server import Reply, StubServer, stub_server
 
 KEY = rsa.generate_private_key(65537, 2048)
@@ -19,10 +21,12 @@ PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPub
 PRIVATE_PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def github_client(forge: FakeGitHub, secret: str | None = None, auth: github.Auth.Auth | None = None) -> github.Github:
+def github_client(
+    forge: FakeGitHub, secret: str | None = None, auth: github.Auth.Auth | None = None, base_url: str | None = None
+) -> github.Github:
     """Return a PyGithub client with a token, or with another way to say who asks."""
     return github.Github(
-        base_url=forge.api_url,
+        base_url=base_url or forge.api_url,
         auth=auth or (github.Auth.Token(secret) if secret else None),
         retry=None,
         seconds_between_requests=0,
@@ -45,3 +49,8 @@ def receiver(status: int = 200) -> Iterator[StubServer]:
     with stub_server() as stub:
         stub.replies = [Reply(status, b"{}")]
         yield stub
+
+
+def gitlab_client(forge: FakeGitLab, secret: str | None = None) -> gitlab.Gitlab:
+    """Return a python-gitlab client that repeats nothing by itself and asks for no project that is only passed by."""
+    return gitlab.Gitlab(forge.url, private_token=secret, timeout=5, retry_transient_errors=False, per_page=20)

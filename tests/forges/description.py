@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from examples.forge.exchange import Exchange
-from tests.forges.schemas import validator
+from tests.forges.schemas import validator, without_nulls
 
 SHOWN = 3
 
@@ -95,7 +95,7 @@ class Description:
         key = (seen.method, seen.template or "", part)
         if key not in self._validators:
             self._validators[key] = validator(self.document, schema, is_lenient)
-        errors = list(self._validators[key].iter_errors(value))
+        errors = list(self._validators[key].iter_errors(without_nulls(value) if is_lenient else value))
         return [f"{part}: /{'/'.join(map(str, one.instance_path))}: {one.message[:300]}" for one in errors[:SHOWN]]
 
     def _resolved(self, value: Mapping[str, Any]) -> Mapping[str, Any]:

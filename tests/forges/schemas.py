@@ -19,11 +19,14 @@ NO_CONSTRAINTS = {
     "description",
 }
 
+# Said to be strings by GitLab's description, for want of a type at their source; its documentation has numbers there.
+UNTYPED = {"access_level", "notification_level", "only_allow_merge_if_all_status_checks_passed"}
+
 
 def validator(document: Mapping[str, Any], schema: Mapping[str, Any], is_lenient: bool = False) -> Any:
     """Return a validator of a schema of an OpenAPI document.
 
-    A lenient one takes null for every value and asks for no field: GitLab's description of answers is so
+    A lenient one asks for no field, and is given documents without nulls: GitLab's description of answers is so
     loose that more would be guessing (corpus/gitlab-openapi/README.md, «Do not trust»).
     """
     names = _closure(document, schema)
@@ -63,11 +66,13 @@ def convert(schema: Any, is_lenient: bool = False) -> dict[str, Any]:
     """Return a schema in JSON Schema's words (draft 2020-12)."""
     if "$ref" in schema:
         found: dict[str, Any] = {"$ref": schema["$ref"]}
-        return {"anyOf": [found, {"type": "null"}]} if is_lenient else found
+        # GitLab's description says one object of some lists: notes, assignees, reviewers.
+        return {"if": {"type": "array"}, "then": {"items": found}, "else": found} if is_lenient else found
     made = {name: value for name, value in schema.items() if name not in NO_CONSTRAINTS and not name.startswith("x-")}
     for name in ("properties", "patternProperties"):
         if name in made:
-            made[name] = {key: convert(value, is_lenient) for key, value in made[name].items()}
+            kept = made[name].items()
+            made[name] = {key: convert(value, is_lenient) for key, value in kept if not (is_lenient and key in UNTYPED)}
     for name in ("items", "additionalProperties", "not"):
         if isinstance(made.get(name), Mapping):
             made[name] = convert(made[name], is_lenient)
@@ -77,7 +82,9 @@ def convert(schema: Any, is_lenient: bool = False) -> dict[str, Any]:
     _bounds(made)
     if is_lenient:
         made.pop("required", None)
-    return _nullable(made) if is_lenient or schema.get("nullable") else made
+    if schema.get("nullable") and made:
+        return {"anyOf": [made, {"type": "null"}]}
+    return made
 
 
 def _bounds(made: dict[str, Any]) -> None:
@@ -88,5 +95,8 @@ def _bounds(made: dict[str, Any]) -> None:
                 made[word] = made.pop(bound)
 
 
-def _nullable(made: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [made, {"type": "null"}]} if made else made
+def without_nulls(value: Any) -> Any:
+    """Return a document without the fields that are null: what a lenient validator is given."""
+    if isinstance(value, Mapping):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import requests
 
 from examples.forge.exchange import Answer, Exchange, Request
-from tests.forges.checked import checked_github, github_description
+from tests.forges.checked import checked_github, github_description, gitlab_description
 from tests.forges.description import Description
 from tests.forges.packages import lack
 from tests.forges.payloads import examples, violations
@@ -98,6 +99,45 @@ def test_every_operation_of_the_stand_in_is_described(description: Description) 
     own = {(route.method, route.template) for route in FakeGitHub.routes}
 
     assert {each for each in own if not description.has(*each)} == UNDESCRIBED
+
+
+@pytest.fixture
+def gitlabs() -> Description:
+    found = gitlab_description()
+    if found is None:
+        pytest.skip("GitLab's description is not beside the project")
+    return found
+
+
+def gitlab_status(sent: bytes, **answer: Any) -> Exchange:
+    request = Request("POST", f"/projects/1/statuses/{SHA}", body=sent)
+    return Exchange(1, request, Answer(201, {"id": 1, **answer}), "robot", "/projects/{id}/statuses/{sha}")
+
+
+def test_gitlabs_answers_may_be_null_and_lack_fields_but_not_types(gitlabs: Description) -> None:
+    sent = b'{"state": "success"}'
+
+    assert gitlabs.violations(gitlab_status(sent, description=None)) == []
+    assert "answer 200: /description" in gitlabs.violations(gitlab_status(sent, description=5))[0]
+
+
+@pytest.mark.parametrize("sent", [b'{"state": "error"}', b'{"name": "x"}', b'{"state": "success", "pipeline_id": "x"}'])
+def test_gitlabs_requests_are_checked_strictly(gitlabs: Description, sent: bytes) -> None:
+    assert gitlabs.violations(gitlab_status(sent))[0].count("request: /") == 1
+
+
+def test_the_stand_in_for_gitlab_has_every_operation_of_its_description(gitlabs: Description) -> None:
+    from examples.forge.gitlab import FakeGitLab
+
+    own = {(route.method, re.sub(r"\{\w+\}", "{}", f"/api/v4{route.template}")) for route in FakeGitLab.routes}
+    described = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path))
+        for path, operations in gitlabs.document["paths"].items()
+        for method in operations
+        if method in ("get", "post", "put", "delete")
+    }
+
+    assert described - own == set()
 
 
 def test_there_are_329_example_payloads_of_58_events() -> None:

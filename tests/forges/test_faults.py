@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import requests
 from github import GithubException
+from gitlab.exceptions import GitlabCreateError
 
 from examples.forge.github import FakeGitHub
-from tests.forges.clients import github_client, receiver
+from examples.forge.gitlab import FakeGitLab
+from tests.forges.clients import github_client, gitlab_client, receiver
 
 
 @pytest.fixture
@@ -66,6 +68,30 @@ def test_a_limit_says_how_long_to_wait(fake_github: FakeGitHub, commit: Any, fau
 
     assert (caught.value.status, caught.value.headers["retry-after"]) == (status, "7")
     assert "secondary rate limit" in caught.value.data["message"]
+
+
+def test_a_log_can_do_without_answers(fake_github: FakeGitHub, commit: Any) -> None:
+    fake_github.keeps_answers = False
+
+    commit.create_status("success")
+
+    assert (fake_github.log[-1].answer.status, fake_github.log[-1].answer.document) == (201, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "statuses"), [("server_error", {500, 502, 503, 504}), ("rate_limited", {429}), ("lost_answer", {502})]
+)
+def test_gitlab_fails_in_its_own_words(fake_gitlab: FakeGitLab, fault: str, statuses: set[int]) -> None:
+    project = fake_gitlab.project("group/app")
+    setattr(fake_gitlab.faults, fault, 1)
+    client = gitlab_client(fake_gitlab, fake_gitlab.token("robot"))
+    commit = client.projects.get(project.id, lazy=True).commits.get(project.branches["main"], lazy=True)
+
+    with pytest.raises(GitlabCreateError) as caught:
+        commit.statuses.create({"state": "success"}, obey_rate_limit=False)
+
+    assert caught.value.response_code in statuses
+    assert len(fake_gitlab.pipelines(commit.get_id())) == (fault == "lost_answer")
 
 
 def test_faults_meet_only_what_they_are_for(fake_github: FakeGitHub, commit: Any) -> None:

@@ -11,7 +11,7 @@ from github import GithubException, UnknownObjectException
 from examples.forge.github import FakeGitHub
 from examples.forge.github.world import App, Installation, Repository
 from tests.forges.checked import checked_github
-from tests.forges.clients import PUBLIC_PEM, app_client, github_client
+from tests.forges.clients import PUBLIC_PEM, app_client, github_client, receiver
 
 RIGHTS = {"checks": "write", "statuses": "write", "deployments": "write", "actions": "read"}
 
@@ -166,6 +166,22 @@ def test_a_required_check_of_an_app_is_no_other_sources(
     repository.create_check_run("chainloop", sha, conclusion="skipped", status="completed")
 
     assert state() == "clean"
+
+
+def test_what_an_app_did_not_take_is_sent_again(fake_github: FakeGitHub) -> None:
+    with receiver(500) as stub:
+        fake_github.repository("octo-org/app")
+        app = fake_github.app("chainloop", PUBLIC_PEM, RIGHTS, ["check_run"], stub.url, "secret")
+        fake_github.install(app, "octo-org")
+        (sent,) = fake_github.deliver()
+        requester = app_client(fake_github, app.id).requester
+        _, listed = requester.requestJsonAndCheck("GET", "/app/hook/deliveries")
+        requester.requestJsonAndCheck("POST", f"/app/hook/deliveries/{listed[0]['id']}/attempts")
+        (again,) = fake_github.deliver()
+
+    assert [(each["event"], each["status_code"]) for each in listed] == [("installation", 500)]
+    assert (again.guid, again.is_redelivery) == (sent.guid, True)
+    assert requester.requestJsonAndCheck("GET", "/app/hook/config")[1]["secret"] == "********"
 
 
 def test_a_deployment_waits_for_an_answer_by_its_run(scene: tuple[FakeGitHub, Repository, App, Installation]) -> None:

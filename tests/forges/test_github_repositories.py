@@ -122,6 +122,20 @@ def test_runs_are_found_by_commit_and_by_workflow(fake_github: FakeGitHub, clien
     assert [one.path for one in repository.get_workflows()] == [CI]
 
 
+def test_a_workflow_of_the_default_branch_is_known_before_it_runs(fake_github: FakeGitHub, client: Any) -> None:
+    made = fake_github.repository("octo-org/app", {CI: "on: push\n"})
+    fake_github.push(made, "feature", {".github/workflows/other.yml": "on: push\n"})
+
+    assert [one.path for one in client.get_repo("octo-org/app").get_workflows()] == [CI]
+
+
+def test_the_api_answers_without_its_prefix_too(fake_github: FakeGitHub) -> None:
+    fake_github.repository("octo-org/app", id=7)
+    plain = github_client(fake_github, fake_github.token("robot"), base_url=fake_github.url)
+
+    assert plain.get_repo("octo-org/app").complete().id == 7
+
+
 def test_comments_are_kept_in_place(fake_github: FakeGitHub, client: Any) -> None:
     made = fake_github.repository("octo-org/app")
     fake_github.push(made, "feature", {"a": "1\n"})

@@ -108,10 +108,19 @@ def get_job(forge: FakeGitHub, call: Call) -> Answer:
     raise not_found()
 
 
+def workflows_of(forge: FakeGitHub, repository: Repository) -> list[Workflow]:
+    """Return the workflows: of the default branch's files, and those that ever ran."""
+    head = repository.network.commits[repository.branches[repository.default_branch]]
+    for path in sorted(head.files):
+        if path.startswith(".github/workflows/") and path.endswith((".yml", ".yaml")):
+            forge.workflow(repository, path)
+    return list(repository.workflows.values())
+
+
 def workflow_of(forge: FakeGitHub, call: Call) -> Workflow:
     """Return the workflow that the path names by number or by file name."""
     name = call.names["workflow_id"]
-    for workflow in forge.repository_of(call).workflows.values():
+    for workflow in workflows_of(forge, forge.repository_of(call)):
         if name in (str(workflow.id), workflow.path.rpartition("/")[2]):
             return workflow
     raise not_found()
@@ -120,9 +129,10 @@ def workflow_of(forge: FakeGitHub, call: Call) -> Workflow:
 def list_workflows(forge: FakeGitHub, call: Call) -> Answer:
     """Answer the workflows of a repository."""
     repository = forge.repository_of(call)
-    page, headers = pages(forge, call, repository.workflows.values())
+    found = workflows_of(forge, repository)
+    page, headers = pages(forge, call, found)
     documents = [workflow_document(forge, repository, workflow) for workflow in page]
-    return Answer(200, {"total_count": len(repository.workflows), "workflows": documents}, headers)
+    return Answer(200, {"total_count": len(found), "workflows": documents}, headers)
 
 
 def get_workflow(forge: FakeGitHub, call: Call) -> Answer:

@@ -24,8 +24,8 @@ def get_user(forge: FakeGitHub, call: Call) -> Answer:
         raise not_accessible(call.who.kind)
     at = moment(forge.started_at)
     texts = ("bio", "blog", "company", "email", "hireable", "location", "name")
-    counts = ("followers", "following", "public_gists", "public_repos", "collaborators", "disk_usage")
-    counts += ("owned_private_repos", "private_gists", "total_private_repos")
+    counts = ["followers", "following", "public_gists", "public_repos", "collaborators", "disk_usage"]
+    counts += ["owned_private_repos", "private_gists", "total_private_repos"]
     document = {**user(forge, call.who.login), **dict.fromkeys(texts), **dict.fromkeys(counts, 0)}
     return Answer(200, {**document, "two_factor_authentication": True, "created_at": at, "updated_at": at})
 

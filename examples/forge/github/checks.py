@@ -120,7 +120,7 @@ def get(forge: FakeGitHub, call: Call) -> Answer:
     return Answer(200, check_run_document(forge, forge.repository_of(call), run_of(forge, call)))
 
 
-def annotations(forge: FakeGitHub, call: Call) -> Answer:
+def list_annotations(forge: FakeGitHub, call: Call) -> Answer:
     """Answer the annotations of a check run."""
     repository, run = forge.repository_of(call), run_of(forge, call)
     page, headers = pages(forge, call, run.annotations)
@@ -294,7 +294,7 @@ ROUTES = (
     Route("POST", f"{BASE}/check-runs", create, "checks:write"),
     Route("GET", f"{BASE}/check-runs/{{check_run_id}}", get, "checks:read"),
     Route("PATCH", f"{BASE}/check-runs/{{check_run_id}}", edit, "checks:write"),
-    Route("GET", f"{BASE}/check-runs/{{check_run_id}}/annotations", annotations, "checks:read"),
+    Route("GET", f"{BASE}/check-runs/{{check_run_id}}/annotations", list_annotations, "checks:read"),
     Route("GET", f"{BASE}/check-suites/{{check_suite_id}}", get_suite, "checks:read"),
     Route("GET", f"{BASE}/check-suites/{{check_suite_id}}/check-runs", of_suite, "checks:read"),
     Route("GET", f"{BASE}/commits/{{ref}}/check-runs", of_commit, "checks:read"),

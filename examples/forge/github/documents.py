@@ -131,8 +131,8 @@ def repository(forge: FakeGitHub, repository: Repository) -> Document:
     """Return the form that webhooks and lists of repositories carry."""
     html = f"{forge.url}/{repository.full_name}"
     at = moment(repository.created_at)
-    counts = ("size", "stargazers_count", "watchers_count", "forks_count", "open_issues_count")
-    counts += ("forks", "open_issues", "watchers")
+    counts = ["size", "stargazers_count", "watchers_count", "forks_count", "open_issues_count"]
+    counts += ["forks", "open_issues", "watchers"]
     return {
         **small_repository(forge, repository),
         "created_at": at,

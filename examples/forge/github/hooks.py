@@ -128,6 +128,36 @@ def repeat(forge: FakeGitHub, call: Call) -> Answer:
     return Answer(202, {})
 
 
+def _apps_hook(call: Call) -> Hook:
+    if call.who.app.hook is None:
+        raise not_found()
+    hook: Hook = call.who.app.hook
+    return hook
+
+
+def get_app_config(forge: FakeGitHub, call: Call) -> Answer:
+    """Answer where an App's webhooks go."""
+    hook = _apps_hook(call)
+    secret = {"secret": HIDDEN_SECRET} if hook.secret else {}
+    return Answer(200, {"url": hook.url, "content_type": "json", "insecure_ssl": hook.insecure_ssl, **secret})
+
+
+def app_deliveries(forge: FakeGitHub, call: Call) -> Answer:
+    """Answer what was sent to an App, newest first."""
+    page, headers = pages(forge, call, forge.outbox.of_hook(_apps_hook(call).id))
+    return Answer(200, [delivery_item(one) for one in page], headers)
+
+
+def repeat_to_app(forge: FakeGitHub, call: Call) -> Answer:
+    """Send a delivery to an App again; it keeps its GUID."""
+    number = call.number("delivery_id")
+    found = [one for one in forge.outbox.of_hook(_apps_hook(call).id) if one.id == number]
+    if not found:
+        raise not_found()
+    forge.outbox.repeat(found[0])
+    return Answer(202, {})
+
+
 def hook_document(forge: FakeGitHub, repository: Repository, hook: Hook) -> dict[str, Any]:
     """Return a webhook; its secret is never shown."""
     url = f"{repository_url(forge, repository)}/hooks/{hook.id}"
@@ -214,4 +244,7 @@ ROUTES = (
     Route("GET", f"{BASE}/{{hook_id}}/deliveries", deliveries, "repository_hooks:read"),
     Route("GET", f"{BASE}/{{hook_id}}/deliveries/{{delivery_id}}", get_delivery, "repository_hooks:read"),
     Route("POST", f"{BASE}/{{hook_id}}/deliveries/{{delivery_id}}/attempts", repeat, "repository_hooks:write"),
+    Route("GET", "/app/hook/config", get_app_config, "app"),
+    Route("GET", "/app/hook/deliveries", app_deliveries, "app"),
+    Route("POST", "/app/hook/deliveries/{delivery_id}/attempts", repeat_to_app, "app"),
 )

@@ -67,15 +67,14 @@ def delivery(
 ) -> Delivery:
     """Return a delivery with GitHub's headers, signed with the hook's secret."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    is_json = hook.content_type == "json"
-    body = text.encode() if is_json else urlencode({"payload": text}).encode()
+    body = text.encode() if hook.content_type == "json" else urlencode({"payload": text}).encode()
     guid = guid or str(uuid.uuid4())
     is_app = hook.app_id is not None
     target = hook.app_id if is_app else found.id if found else 0
     headers = {
         "Accept": "*/*",
         "User-Agent": "GitHub-Hookshot/0000000",
-        "Content-Type": "application/json" if is_json else "application/x-www-form-urlencoded",
+        "Content-Type": "application/json" if hook.content_type == "json" else "application/x-www-form-urlencoded",
         "X-GitHub-Delivery": guid,
         "X-GitHub-Event": event,
         "X-GitHub-Hook-ID": str(hook.id),
