@@ -116,7 +116,7 @@ def merge_request(
         "title": one.title,
         "description": "",
         "author_id": user_id(one.author),
-        **dict.fromkeys(("assignee_ids", "reviewer_ids", "labels"), []),
+        **{name: [] for name in ("assignee_ids", "reviewer_ids", "labels")},
         "source_branch": one.source_branch,
         "target_branch": one.target_branch,
         "source_project_id": one.source.id,
