@@ -139,6 +139,18 @@ def test_one_event_has_one_guid_at_every_hook(fake_github: FakeGitHub) -> None:
     assert len({one.guid for one in sent}) == 1
 
 
+def test_a_status_tells_who_set_it(fake_github: FakeGitHub) -> None:
+    repository = register(fake_github, "http://127.0.0.1:1/", ["status"])
+    fake_github.outbox.drop()
+    intruder = github_client(fake_github, fake_github.token("intruder", login="intruder")).get_repo("octo-org/app")
+
+    intruder.get_commit(repository.branches["main"]).create_status("success", context="chainloop/app/build")
+
+    (told,) = fake_github.outbox.drop()
+    assert (told.event, told.document["sender"]["login"]) == ("status", "intruder")
+    assert (told.document["context"], told.document["branches"][0]["name"]) == ("chainloop/app/build", "main")
+
+
 def test_the_same_hook_twice_is_refused(fake_github: FakeGitHub) -> None:
     register(fake_github, "http://127.0.0.1:1/")
     client = github_client(fake_github, fake_github.token("second")).get_repo("octo-org/app")

@@ -166,6 +166,10 @@ class FakeGitHub(Life, Asking, Forge):
             if context in (None, status.context)
         ]
 
+    def is_heard(self, found: Repository, event: str) -> bool:
+        """Tell whether anybody would get an event of a repository."""
+        return sending.is_heard(self, found, event)
+
     def send(
         self, found: Repository, event: str, action: str | None, payload: dict[str, Any], sender: str = "octocat"
     ) -> None:

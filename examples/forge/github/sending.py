@@ -43,6 +43,13 @@ def send(forge: FakeGitHub, found: Repository, event: str, action: str | None, p
             forge.outbox.add(delivery(forge, one.app.hook, found, event, action, marked, guid))
 
 
+def is_heard(forge: FakeGitHub, found: Repository, event: str) -> bool:
+    """Tell whether anybody would get an event; a payload costs more than the write that it tells of."""
+    if any(hook.is_active and (event in hook.events or "*" in hook.events) for hook in found.hooks.values()):
+        return True
+    return any(event in one.app.events and covers(one, found) for one in forge.installations.values())
+
+
 def _is_for(installation: Installation, payload: dict[str, Any]) -> bool:
     # Asked to run again is only the App whose check it is.
     check = payload.get("check_run") or payload.get("check_suite")

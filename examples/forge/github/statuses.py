@@ -44,7 +44,8 @@ def create(forge: FakeGitHub, call: Call) -> Answer:
         call.who.app.id if call.who.app else None,
     )
     of_commit.append(status)
-    forge.send(repository, "status", None, status_event(forge, repository, status), sender=call.who.login)
+    if forge.is_heard(repository, "status"):
+        forge.send(repository, "status", None, status_event(forge, repository, status), sender=call.who.login)
     url = f"{repository_url(forge, repository)}/statuses/{sha}"
     return Answer(201, status_document(forge, repository, status), {"Location": url})
 
