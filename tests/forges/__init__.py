@@ -1,6 +1,6 @@
 """The forges' stand-ins, checked: every request and answer against the published description of its API.
 
-A test takes the fixture `fake_github` or `fake_gitlab` (tests/conftest.py), or `checked_github(clock=…)` for its own clock:
+A test takes the fixture `fake_github` or `fake_gitlab`, or `checked_github(clock=…)` for a clock of its own:
 
     repository = fake_github.repository("octo-org/app", {".github/workflows/ci.yml": "on: push"})
     sha = fake_github.push(repository, "feature", {"a.py": "1"})
