@@ -35,11 +35,20 @@ class StoredSource:
     hook_id: str | None = None
     registration_id: str | None = None
     """Whose credentials read it."""
+    is_public: bool | None = None
+    """Anybody may read it; None: the forge has not told."""
+    names_in_public: bool = False
+    """Statuses may name materials and workflows although anybody reads them (R47)."""
 
     @property
     def forge(self) -> str:
         """Return the forge as `status_contexts` names it."""
         return forge_key(self.address.host)
+
+    @property
+    def names_allowed(self) -> bool:
+        """Tell whether a status there may name materials and workflows (R47)."""
+        return self.is_public is False or self.names_in_public
 
     @property
     def is_untouched(self) -> bool:

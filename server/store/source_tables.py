@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, PrimaryKeyConstraint, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
 
 from server.store.metadata import metadata
 
@@ -21,6 +33,10 @@ sources = Table(
     # The forge's own id; null until the forge told it to this organization's own credential.
     Column("repository_id", String(64)),
     Column("default_branch", String(255)),
+    # Null: the forge has not told whether anybody may read it.
+    Column("is_public", Boolean),
+    # R47: statuses may name materials and workflows although anybody reads them.
+    Column("names_in_public", Boolean, nullable=False, server_default=false()),
     # Two secrets of the forge's webhook, sealed: both are accepted during a rotation.
     Column("hook_secret", Text),
     Column("previous_hook_secret", Text),

@@ -104,6 +104,19 @@ def names_from(connection: Connection, source: StoredSource) -> list[tuple[str, 
     return [(row.id, row.project, row.name) for row in connection.execute(query)]
 
 
+def list_bindings(connection: Connection, source: StoredSource) -> list[tuple[StoredWorkflowSource, str, str]]:
+    """Return every workflow that comes from a source, with the names of its project and of itself."""
+    query = (
+        _bindings(source.organization_id)
+        .add_columns(projects.c.name.label("project"), workflows.c.name.label("workflow"))
+        .join(workflows, workflows.c.id == workflow_sources.c.workflow_id)
+        .join(projects, projects.c.id == workflows.c.project_id)
+        .where(workflow_sources.c.source_id == source.id)
+        .order_by(workflows.c.id)
+    )
+    return [(_binding(row), row.project, row.workflow) for row in connection.execute(query)]
+
+
 def bind(connection: Connection, bound: StoredWorkflowSource) -> None:
     """Give a workflow its source, in the place of the one that it has."""
     unbind(connection, bound.source.organization_id, bound.workflow_id)
@@ -214,7 +227,7 @@ def _learned(source: StoredSource) -> dict[str, Any]:
     return {name: getattr(source, name) for name in _LEARNED}
 
 
-_LEARNED = ("repository_id", "default_branch", "hook_id", "registration_id")
+_LEARNED = ("repository_id", "default_branch", "hook_id", "registration_id", "is_public", "names_in_public")
 
 
 def _source(row: Row[Any]) -> StoredSource:

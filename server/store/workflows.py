@@ -34,6 +34,12 @@ from server.store.tables import (
 from server.store.times import from_text, optional_text, optional_time, to_text
 
 
+def list_of_contract(connection: Connection, organization_id: str, contract_id: str) -> list[str]:
+    """Return the ids of the workflows that use a contract."""
+    own = (workflows.c.organization_id == organization_id, workflows.c.contract_id == contract_id)
+    return list(connection.execute(select(workflows.c.id).where(*own).order_by(workflows.c.id)).scalars())
+
+
 def find(connection: Connection, organization_id: str, workflow_id: str) -> StoredWorkflow | None:
     """Return a workflow of the organization, or None."""
     row = connection.execute(_find(), {"organization": organization_id, "workflow": workflow_id}).first()

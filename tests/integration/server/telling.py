@@ -82,12 +82,14 @@ def attach(services: Services, tenant: Tenant, name: str = "sink", **options: An
     return registration
 
 
-def couriers(services: Services, *integrations: Integration, holder: str = "one", **options: Any) -> Couriers:
+def couriers(
+    services: Services, *integrations: Integration, holder: str = "one", follow: tuple[Any, ...] = (), **options: Any
+) -> Couriers:
     """Return couriers over the database of `services`."""
     known = {item.kind: item for item in integrations}
     world = services.world
     return Couriers(
-        FanOut(services.database, world.now, world.new_id, integrations=known),
+        FanOut(services.database, world.now, world.new_id, integrations=known, follow=follow),
         DeliveryQueue(services.database, world.now, world.new_id, lambda: 0.5),
         integrations=known,
         open_credentials=lambda registration: {},

@@ -13,6 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column('sources', sa.Column('is_public', sa.Boolean(), nullable=True))
+    op.add_column('sources', sa.Column('names_in_public', sa.Boolean(), server_default=sa.text('0'), nullable=False))
     op.create_table('ci_jobs',
     sa.Column('source_id', sa.String(length=36), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
@@ -98,6 +100,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column('sources', 'names_in_public')
+    op.drop_column('sources', 'is_public')
     op.drop_index('ix_heads_seen', table_name='heads')
     op.drop_index('ix_heads_pull_request', table_name='heads')
     op.drop_table('heads')

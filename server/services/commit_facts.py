@@ -1,0 +1,187 @@
+"""Read everything that the verdict of a workflow on a commit follows from (R30–R39)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.runs import Refusal, RunState
+from chainloop_ci.contract.types import Contract
+from chainloop_ci.errors import ChainloopError
+from server.model.corroboration import Claim, corroborate
+from server.model.forge_facts import CiConclusion, CiStatus, ForgeRun, Head
+from server.model.head_changes import expected_heads, judge_heads
+from server.model.runs import Run
+from server.model.sources import StoredWorkflowSource
+from server.model.verdict_facts import (
+    APPLICABLE,
+    CiJob,
+    CiRun,
+    CommitContext,
+    CountedRun,
+    HeadFacts,
+    Refused,
+    VerdictSettings,
+)
+from server.services.run_access import get_pinned_contract
+from server.store import commit_runs, refusals
+from server.store.commit_runs import Signer
+
+_OF_CONTRACT = frozenset(
+    {"missing-material", "missing-group", "wrong-material-type", "missing-annotation", "runner-mismatch"}
+)
+"""Findings that say that the contract is not met; any other is a fault of the attestation."""
+_MISSING = frozenset({"missing-material", "missing-group"})
+_MAX_INITS = 50
+"""The newest refused inits of a workflow that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the forge told of a commit of a source."""
+
+    heads: Sequence[Head]
+    ci_runs: Sequence[ForgeRun]
+
+    def find_run(self, ci_run_id: str | None, attempt: int | None) -> ForgeRun | None:
+        """Return the attempt of a CI run that a job names, or None when the forge told nothing of it."""
+        same = (run for run in self.ci_runs if run.ci_run_id == ci_run_id and run.attempt == (attempt or 1))
+        return next(same, None)
+
+
+def read_context(
+    connection: Connection,
+    bound: StoredWorkflowSource,
+    name: str,
+    sha: str,
+    told: Told,
+    settings: VerdictSettings,
+    now: datetime,
+) -> CommitContext | None:
+    """Return the facts of one workflow, or None when it has nothing to do with the commit."""
+    found = commit_runs.list_of_commit(connection, bound.source.organization_id, bound.workflow_id, sha)
+    counted = (*_count_runs(connection, bound, found, told), *_count_refused_inits(connection, bound, sha, told))
+    expected = expected_heads(bound, told.heads)
+    if not counted and not expected:
+        return None
+    ci_runs = tuple(_ci_runs(bound, told.ci_runs))
+    seen_at = min((head.seen_at for head in expected), default=None)
+    return CommitContext(
+        workflow=name,
+        runs=counted,
+        applicability=judge_heads(bound, told.heads) if told.heads else APPLICABLE,
+        head=HeadFacts(seen_at, bound.expected.grace_seconds) if seen_at else None,
+        ci_runs=ci_runs,
+        settings=settings,
+    )
+
+
+def _count_runs(
+    connection: Connection, bound: StoredWorkflowSource, found: Sequence[Run], told: Told
+) -> Iterable[CountedRun]:
+    ids = [run.id for run in found]
+    signers = commit_runs.list_signers(connection, bound.source.organization_id, ids) if ids else {}
+    for run in found:
+        proven = corroborate(Claim.of(run), bound, told.find_run(run.ci.run_id, run.ci.run_attempt))
+        refused = _newest_refusal(connection, run)
+        yield _with_contract(connection, run, _with_signer(CountedRun.of(run, proven), signers), refused)
+
+
+def _with_signer(counted: CountedRun, signers: Mapping[str, Signer]) -> CountedRun:
+    signer = signers.get(counted.id)
+    return replace(counted, is_verified=signer.verified and not signer.is_revoked) if signer else counted
+
+
+def _with_contract(connection: Connection, run: Run, counted: CountedRun, refused: Refused | None) -> CountedRun:
+    contract = _read_contract(connection, run)
+    required = sum(entry.required for entry in contract.materials) if contract else 0
+    return replace(
+        counted,
+        refused=refused,
+        required_count=required,
+        present_count=required if run.state is RunState.SUCCESS else None,
+        has_requirements=contract.has_requirements if contract else True,
+    )
+
+
+def _read_contract(connection: Connection, run: Run) -> Contract | None:
+    """Return the contract that a run is held to; one that cannot be read any more must not stop the dispatcher."""
+    try:
+        return get_pinned_contract(connection, run)
+    except ChainloopError:
+        return None
+
+
+def _newest_refusal(connection: Connection, run: Run) -> Refused | None:
+    if not run.refusals:
+        return None
+    listed = refusals.list_store_refusals(connection, run.organization_id, run.id)
+    return _refused(listed[-1]) if listed else None
+
+
+def _refused(refusal: Refusal) -> Refused:
+    findings = refusal.findings
+    return Refused(
+        code=refusal.code,
+        first_finding=findings[0].message if findings else "",
+        count=len(findings),
+        missing=tuple(_material_name(item.message) for item in findings if item.code in _MISSING),
+        contract_not_met=bool(findings) and all(item.code in _OF_CONTRACT for item in findings),
+    )
+
+
+def _material_name(message: str) -> str:
+    """Return the name in the message of a finding: `the material sbom (SBOM_CYCLONEDX_JSON) is required …`."""
+    _, found, rest = message.partition("the material ")
+    return rest.partition(" ")[0] if found else message.partition('group "')[2].partition('"')[0] or message
+
+
+def _count_refused_inits(
+    connection: Connection, bound: StoredWorkflowSource, sha: str, told: Told
+) -> Iterable[CountedRun]:
+    """Return the refused inits on the commit: they have no run, and stand as ones that ended as errors (R12)."""
+    organization_id = bound.source.organization_id
+    listed = refusals.list_init_refusals(connection, organization_id, bound.workflow_id, after=None, limit=_MAX_INITS)
+    for _, init in listed:
+        ci = init.ci
+        if ci is not None and ci.head_sha == sha:
+            proven = corroborate(Claim(ci, init.at), bound, told.find_run(ci.run_id, ci.run_attempt))
+            said = f"runner must be {init.required_runner}"
+            yield CountedRun(
+                id=init.run_id,
+                # Before every run: whatever was begun for the same job since counts.
+                sequence=0,
+                state=RunState.ERROR,
+                expires_at=init.at,
+                corroboration=proven,
+                ci_run_id=ci.run_id,
+                ci_attempt=ci.run_attempt,
+                event=ci.event,
+                job=ci.job,
+                job_index=ci.job_index,
+                refused=Refused("runner-mismatch", said, contract_not_met=True),
+            )
+
+
+def _ci_runs(bound: StoredWorkflowSource, told: Sequence[ForgeRun]) -> Iterable[CiRun]:
+    """Return the CI runs of the registered file, of each the newest attempt."""
+    newest: dict[str, ForgeRun] = {}
+    for run in told:
+        if run.ci_file == bound.expected.ci_file and run.conclusion is not CiConclusion.SKIPPED:
+            before = newest.get(run.ci_run_id)
+            newest[run.ci_run_id] = run if before is None or run.attempt > before.attempt else before
+    for run in newest.values():
+        jobs = (job for job in run.jobs if job.conclusion is not CiConclusion.SKIPPED)
+        yield CiRun(
+            id=run.ci_run_id,
+            seen_at=run.seen_at,
+            ended_at=_ended_at(run),
+            jobs=tuple(CiJob(job.name, job.status is CiStatus.ENDED) for job in jobs),
+        )
+
+
+def _ended_at(run: ForgeRun) -> datetime | None:
+    return (run.ended_at or run.told_at) if run.status is CiStatus.ENDED else None

@@ -1,0 +1,60 @@
+"""Queries of the runs about one commit, with what a verdict needs of them and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from server.model.runs import Run
+from server.store import run_lists
+from server.store.tables import attestations, refused_stores, verification_keys, workflow_runs
+
+MAX_RUNS = 1000
+"""The newest runs of a workflow on a commit that a verdict looks at: GitHub takes no more statuses of one either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed the attestation of a run."""
+
+    verified: bool
+    """A registered key, when it was stored."""
+    is_revoked: bool
+    """That key was revoked since."""
+
+
+def list_of_commit(connection: Connection, organization_id: str, workflow_id: str, sha: str) -> list[Run]:
+    """Return the runs whose CI job was on the commit, else whose attestation is of it; newest first."""
+    columns = workflow_runs.c
+    own = (columns.organization_id == organization_id, columns.workflow_id == workflow_id)
+    by_job = select(columns.sequence).where(*own, columns.ci_head_sha == sha)
+    # Only where the CI system named no commit: what a job said of its commit is not overruled by a statement.
+    attested = select(columns.sequence).where(*own, columns.attested_commit == sha, columns.ci_head_sha.is_(None))
+    found = {
+        sequence
+        for query in (by_job, attested)
+        for sequence in connection.execute(query.order_by(columns.sequence.desc()).limit(MAX_RUNS)).scalars()
+    }
+    return run_lists.load(connection, organization_id, sorted(found, reverse=True)[:MAX_RUNS])
+
+
+def list_signers(connection: Connection, organization_id: str, run_ids: Sequence[str]) -> dict[str, Signer]:
+    """Return who signed the attestations of these runs, by run."""
+    same_key = (
+        verification_keys.c.organization_id == attestations.c.organization_id,
+        verification_keys.c.id == attestations.c.key_id,
+    )
+    query = (
+        select(attestations.c.run_id, attestations.c.verified, verification_keys.c.revoked_at)
+        .select_from(attestations.outerjoin(verification_keys, same_key[0] & same_key[1]))
+        .where(attestations.c.organization_id == organization_id, attestations.c.run_id.in_(run_ids))
+    )
+    return {row.run_id: Signer(row.verified, row.revoked_at is not None) for row in connection.execute(query)}
+
+
+def list_refused(connection: Connection, organization_id: str, run_ids: Sequence[str]) -> set[str]:
+    """Return those of the runs that had a store refused."""
+    own = (refused_stores.c.organization_id == organization_id, refused_stores.c.run_id.in_(run_ids))
+    return set(connection.execute(select(refused_stores.c.run_id).where(*own).distinct()).scalars())

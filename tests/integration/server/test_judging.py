@@ -1,0 +1,281 @@
+"""What the server says of commits, and when it says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob
+from server.wiring import Services
+from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.jobs import CI, COMMIT, Job
+from tests.integration.server.judged import BUILD, CI_FILE, Repository
+
+OTHER = "f" * 40
+
+
+@pytest.fixture
+def repository(services: Services, api: Any, acme: Tenant) -> Repository:
+    found = Repository(services, api, acme)
+    found.register()
+    return found
+
+
+@pytest.fixture
+def make_job(job: Job) -> Callable[[], Job]:
+    """Return what makes another job like `job`."""
+    return lambda: Job(job.api, job.tenant, job.key)
+
+
+def attest(job: Job) -> None:
+    job.begin()
+    job.add_everything()
+    answer = job.push()
+    assert answer.status_code in (200, 201), answer.text
+
+
+def test_a_commit_is_waited_for_from_the_moment_its_forge_tells_of_it(repository: Repository, clock: Clock) -> None:
+    repository.see_head()
+
+    assert repository.kind() == "expected"
+    clock.advance(minutes=31)
+    assert repository.kind() == "missing"
+    assert repository.said().description == "no attestation within 30 min"  # type: ignore[union-attr]
+
+
+def test_a_run_goes_from_its_beginning_to_its_end(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    assert repository.kind() == "expected"
+    repository.see_run()
+    job.begin()
+    assert repository.kind() == "initialized"
+
+    job.add_everything()
+    job.push()
+    assert repository.kind() == "success"
+    repository.end_run()
+
+    assert repository.kind() == "success"
+    assert [item["kind"] for item in repository.contents()] == ["expected", "initialized", "success"]
+    assert [item["version"] for item in repository.contents()] == [1, 2, 3]
+
+
+def test_r32_a_leg_that_goes_on_keeps_a_matrix_pending(repository: Repository, job: Job) -> None:
+    legs = [ForgeJob(str(number), f"build ({number})", CiStatus.RUNNING) for number in range(3)]
+    repository.see_head()
+    repository.see_run(jobs=tuple(legs))
+    attest(job)
+
+    assert repository.kind() == "partial"
+    assert repository.said().description == "1 of 3 jobs attested"  # type: ignore[union-attr]
+
+
+def test_r30_what_only_a_client_says_is_pending(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    attest(job)
+
+    assert repository.kind() == "claimed"
+    repository.see_run()
+    repository.end_run()
+    assert repository.kind() == "success"
+
+
+def test_r30_a_late_run_of_an_ended_ci_run_proves_nothing(repository: Repository, job: Job, clock: Clock) -> None:
+    repository.see_head()
+    repository.see_run()
+    repository.end_run()
+    clock.advance(minutes=20)
+    attest(job)
+
+    assert repository.kind() == "expected", "the forge contradicts it: its CI run was over"
+    clock.advance(hours=2)
+    assert repository.kind() == "missing"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ci_file": ".github/workflows/other.yml"},
+        {"head_sha": OTHER},
+        {"is_fork": True},
+    ],
+)
+def test_r30_a_ci_run_that_is_another_one_proves_nothing(
+    repository: Repository, job: Job, changes: dict[str, Any]
+) -> None:
+    repository.see_head()
+    repository.see_run(**changes)
+    attest(job)
+
+    assert repository.kind() in ("expected", "claimed")
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"repository": "rival/app"},
+        {"serverUrl": "https://github.example"},
+        {"runAttempt": 999999},
+        {"runId": "78"},
+        {"provider": "gitlab"},
+    ],
+)
+def test_r30_a_lie_about_the_ci_run_never_becomes_a_last_word(
+    repository: Repository, job: Job, claim: dict[str, Any]
+) -> None:
+    repository.see_head()
+    repository.see_run()
+    repository.end_run()
+    job.begin(ci={**job.ci_of_attempt(1), **claim})
+    job.ci = replace(CI, **{_snake(name): value for name, value in claim.items()})
+    job.add_everything()
+    job.push()
+
+    said = repository.said()
+    assert said is not None
+    assert said.kind.value in ("expected", "claimed")
+
+
+def _snake(name: str) -> str:
+    return {"serverUrl": "server_url", "runAttempt": "run_attempt", "runId": "run_id"}.get(name, name)
+
+
+def test_a_failed_job_fails_the_commit_and_a_later_run_repairs_it(
+    repository: Repository, job: Job, make_job: Callable[[], Job]
+) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    job.end("failure")
+    repository.end_run(conclusion=CiConclusion.FAILURE)
+    assert repository.kind() == "crafting-error"
+
+    again = make_job()
+    repository.see_run(attempt=2)
+    again.begin(ci=again.ci_of_attempt(2))
+    again.ci = replace(CI, run_attempt=2)
+    again.add_everything()
+    again.push()
+    repository.end_run(attempt=2)
+
+    assert repository.kind() == "success"
+
+
+def test_r15_a_refused_store_says_what_is_missing_while_the_run_is_open(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    job.push()
+
+    said = repository.said()
+    assert said is not None
+    assert said.kind.value == "not-met"
+
+
+def test_r47_a_public_repository_is_not_told_names(services: Services, repository: Repository, job: Job) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    job.push()
+
+    said = repository.said()
+    assert said is not None
+    assert "sbom" not in said.description
+    assert "missing" in said.description
+
+
+def test_r12_a_job_on_another_runner_is_told_so(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin(runnerType="GITLAB_PIPELINE")
+    repository.end_run()
+
+    assert repository.kind() == "not-met"
+
+
+@pytest.mark.parametrize(
+    ("files", "changed", "kind"),
+    [
+        (CiFileTexts(BUILD, None), None, "missing"),
+        (CiFileTexts(BUILD, BUILD.replace("runs-on", "if: false\n    runs-on")), None, "missing"),
+        (CiFileTexts(BUILD, BUILD, is_enabled=False), None, "missing"),
+        (
+            CiFileTexts("on:\n  pull_request:\n    paths: [src/**]\njobs: {a: {}}\n", BUILD),
+            ("README.md",),
+            "not-applicable",
+        ),
+    ],
+)
+def test_r34_the_change_s_own_copy_of_the_ci_file_excuses_nothing(
+    repository: Repository, files: CiFileTexts, changed: tuple[str, ...] | None, kind: str
+) -> None:
+    repository.see_head(
+        event="pull_request",
+        pull_request="5",
+        branch="feature",
+        base_branch="main",
+        ci_files={CI_FILE: files},
+        changed_paths=changed,
+    )
+
+    assert repository.kind() == kind
+
+
+def test_r35_a_fork_waits_for_a_maintainer(repository: Repository) -> None:
+    repository.see_head(event="pull_request", pull_request="5", branch="x", base_branch="main", is_fork=True)
+
+    assert repository.kind() == "untrusted-head"
+
+
+def test_r33_the_roll_up_waits_for_every_workflow(repository: Repository, job: Job) -> None:
+    repository.register("app/deploy", ".github/workflows/deploy.yml")
+    repository.see_head()
+    repository.see_run()
+    attest(job)
+    repository.end_run()
+
+    assert repository.kind() == "success"
+    assert repository.kind("chainloop/compliance") == "reporting"
+
+
+def test_r32_an_older_cancelled_run_does_not_replace_a_newer(
+    repository: Repository, job: Job, make_job: Callable[[], Job]
+) -> None:
+    repository.see_head()
+    repository.see_run()
+    old = make_job()
+    old.begin()
+    attest(job)
+    old.end("cancellation")
+    repository.end_run()
+
+    assert repository.kind() == "success"
+
+
+def test_nothing_is_told_twice_and_an_unknown_commit_is_left_alone(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    for _ in range(3):
+        repository.settle()
+        repository.see_run(OTHER, sha=OTHER, status=CiStatus.QUEUED)
+
+    assert len(repository.contents()) == 1
+    assert repository.kind(sha=OTHER) is None
+
+
+def test_another_organization_s_source_of_the_same_repository_is_not_judged(
+    services: Services, api: Any, rival: Tenant, repository: Repository, job: Job
+) -> None:
+    route = f"/workflows/{rival.workflows['app/build']}/source"
+    body = {"source": "github:acme/app", "ciFile": CI_FILE}
+    made = api(rival.token("operate")).put(route, json=body)
+    repository.see_head()
+    attest(job)
+    repository.settle()
+
+    other = Repository(services, api, rival, source_id=made.json["sourceId"])
+    assert other.kind() is None
+    assert repository.said() is not None
+    assert COMMIT
