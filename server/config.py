@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from chainloop_ci.api.limits import MAX_BLOB_BYTES
 from chainloop_ci.errors import ConfigInvalidError, Finding
@@ -34,8 +35,33 @@ DEFAULT_SHUTDOWN_SECONDS = 30
 DEFAULT_CHECK_MEMORY_BYTES = 1024 * 1024 * 1024
 MIN_CHECK_MEMORY_BYTES = 64 * 1024 * 1024
 
+KEY_BYTES = 32
+"""Of a key that seals credentials."""
+
 _SPAN = re.compile(r"([0-9]{1,5})([mhd])\Z")
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?)(?::([0-9]{1,5}))?\Z")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedHost:
+    """A host, or a network, that the server may speak to though it is not of the public internet (R45)."""
+
+    host: str | None
+    """In lower case; None: `network` says where."""
+    network: Network | None = None
+    port: int | None = None
+    """None: any."""
+
+
+@dataclass(frozen=True, slots=True)
+class EgressProxy:
+    """An http proxy that outgoing requests go through."""
+
+    host: str
+    port: int
+    login: str | None = field(default=None, repr=False)
+    """User and password with a colon between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +98,16 @@ class ServerConfig:
     check_memory_bytes: int = DEFAULT_CHECK_MEMORY_BYTES
     """CHAINLOOP_CHECK_MEMORY_BYTES: what content checks of one process may take together; documents over a twelfth of
     it are not checked (R11)."""
+    egress_allow: tuple[OpenedHost, ...] = ()
+    """CHAINLOOP_EGRESS_ALLOW: what integrations may reach beside the public internet, over http too (R45, R23)."""
+    egress_proxy: EgressProxy | None = field(default=None, repr=False)
+    """CHAINLOOP_EGRESS_PROXY: for all that is not in `egress_allow`."""
+    egress_ca: Path | None = None
+    """CHAINLOOP_EGRESS_CA: PEM file of authorities that are trusted beside the system's."""
+    secret_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    """CHAINLOOP_SECRET_KEY: what credentials are sealed with (R44); the first seals, all open."""
+    secret_key_file: Path | None = None
+    """CHAINLOOP_SECRET_KEY_FILE: the same in a file, one key on each line."""
 
     @property
     def database_path(self) -> Path:
@@ -87,6 +123,11 @@ class ServerConfig:
     def admin_token_path(self) -> Path:
         """Return the file that holds the first instance token (R6)."""
         return self.data / "admin-token"
+
+    @property
+    def secret_key_path(self) -> Path:
+        """Return the file of the key that is made when the operator gives none; a backup has it (`*.key`)."""
+        return self.data / "secret.key"
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> ServerConfig:
@@ -116,7 +157,13 @@ class ServerConfig:
                 "CHAINLOOP_CHECK_MEMORY_BYTES", _integer(MIN_CHECK_MEMORY_BYTES, 2**50), DEFAULT_CHECK_MEMORY_BYTES
             ),
             shutdown_seconds=reader.read("CHAINLOOP_SHUTDOWN_SECONDS", _integer(1, 3600), DEFAULT_SHUTDOWN_SECONDS),
+            egress_allow=reader.read("CHAINLOOP_EGRESS_ALLOW", _opened, ()),
+            egress_proxy=reader.read_secret("CHAINLOOP_EGRESS_PROXY", _proxy, None),
+            egress_ca=reader.read("CHAINLOOP_EGRESS_CA", _file, None),
+            secret_keys=reader.read_secret("CHAINLOOP_SECRET_KEY", parse_secret_keys, ()),
+            secret_key_file=reader.read("CHAINLOOP_SECRET_KEY_FILE", _file, None),
         )
+        reader.refuse_both("CHAINLOOP_SECRET_KEY", "CHAINLOOP_SECRET_KEY_FILE")
         reader.require_no_findings()
         return config
 
@@ -129,14 +176,27 @@ class _Reader:
         self._findings: list[Finding] = []
 
     def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        return self._read(name, parse, default, lambda text: f", found {text[:80]!r}")
+
+    def read_secret(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        """Read what is not shown, even when it is wrong."""
+        return self._read(name, parse, default, lambda _: "")
+
+    def _read(self, name: str, parse: Callable[[str], T], default: T, show: Callable[[str], str]) -> T:
         text = self._env.get(name, "").strip()
         if not text:
             return default
         try:
             return parse(text)
         except ValueError as error:
-            self._findings.append(Finding("invalid-setting", f"{name}: {error}, found {text[:80]!r}", path=name))
+            self._findings.append(Finding("invalid-setting", f"{name}: {error}{show(text)}", path=name))
             return default
+
+    def refuse_both(self, name: str, other: str) -> None:
+        """Refuse two variables that say the same thing."""
+        if all(self._env.get(each, "").strip() for each in (name, other)):
+            message = f"{name}, {other}: expected one of them, found both"
+            self._findings.append(Finding("invalid-setting", message, path=other))
 
     def require_no_findings(self) -> None:
         if self._findings:
@@ -172,6 +232,28 @@ def parse_span(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def parse_secret_keys(text: str) -> tuple[bytes, ...]:
+    """Return keys that are written in Base64 with blanks, commas or line breaks between them.
+
+    Raises:
+        ValueError: says what is expected, and nothing of what was found.
+    """
+    keys = []
+    for word in text.replace(",", " ").split():
+        try:
+            key = base64.b64decode(word.replace("-", "+").replace("_", "/") + "=" * (-len(word) % 4), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise ValueError(
+                f"expected keys of {KEY_BYTES} random bytes in Base64, as `openssl rand -base64 32` prints"
+            )
+        keys.append(key)
+    if not keys:
+        raise ValueError("expected at least one key")
+    return tuple(keys)
+
+
 def _grace(text: str) -> timedelta:
     span = parse_span(text)
     if not MIN_UPLOAD_GRACE <= span <= MAX_UPLOAD_GRACE:
@@ -199,3 +281,41 @@ def _networks(text: str) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError:
         raise ValueError("expected addresses or networks separated by commas, like 10.0.0.0/8") from None
+
+
+def _opened(text: str) -> tuple[OpenedHost, ...]:
+    return tuple(_opened_host(part.strip().lower()) for part in text.split(",") if part.strip())
+
+
+def _opened_host(text: str) -> OpenedHost:
+    try:
+        return OpenedHost(None, ipaddress.ip_network(text.strip("[]")))
+    except ValueError:
+        match = _HOST_AND_PORT.match(text)
+    if match is None or not (match[2] is None or 1 <= int(match[2]) <= 65535):
+        raise ValueError("expected hosts, host:port or networks separated by commas, like ghe.corp.example:8443")
+    host, port = match[1].strip("[]").removesuffix("."), int(match[2]) if match[2] else None
+    try:
+        return OpenedHost(None, ipaddress.ip_network(host), port)
+    except ValueError:
+        return OpenedHost(host, None, port)
+
+
+def _proxy(text: str) -> EgressProxy:
+    expected = ValueError("expected an address like http://proxy.example.com:3128, with user:password@ if it asks")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise expected from None
+    if parts.scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise expected
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+    return EgressProxy(host, port or 80, login)
+
+
+def _file(text: str) -> Path:
+    path = _folder(text)
+    if not path.is_file():
+        raise ValueError("expected the path of a file")
+    return path

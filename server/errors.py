@@ -110,3 +110,51 @@ class CheckerUnavailableError(ChainloopError):
             f"the documents cannot be checked at present: {reason}; nothing was stored",
             hint="push again later; the server's operator finds the cause in its log",
         )
+
+
+class EgressError(ChainloopError):
+    """A request to the outside had no answer; its message names scheme, host and port and nothing else of the address.
+
+    A path may be a secret (`https://hooks.example.com/services/…`), a header is one.
+    """
+
+
+class EgressRefusedError(EgressError):
+    """The address, or where its answer leads to, is not one that this server speaks to (R45, R23); asking again is
+    of no use.
+    """
+
+    code = "egress-refused"
+
+
+class EgressTimeoutError(EgressError):
+    """The answer did not come, or not whole, within the time for all of it."""
+
+    code = "egress-timeout"
+
+    def __init__(self, origin: object, seconds: float) -> None:
+        super().__init__(
+            f"{origin} did not answer within {seconds:g} s",
+            hint="what the request was for may have happened; it is made again later",
+        )
+
+
+class EgressUnreachableError(EgressError):
+    """No connection was made, or it broke, or what came is no HTTP."""
+
+    code = "egress-unreachable"
+
+
+class EgressAnswerError(EgressError):
+    """The answer is larger than the server reads."""
+
+    code = "egress-answer"
+
+
+class SecretUnreadableError(ChainloopError):
+    """A stored credential does not open (R44); the operator gives the key back, or somebody enters it anew."""
+
+    code = "secret-unreadable"
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(f"a stored credential cannot be opened: {why}", hint=hint)

@@ -1,0 +1,109 @@
+"""The one transport (R45). Everything that leaves the server goes through here; made once per process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from server.egress.policy import Policy
+from server.egress.resolver import Resolver, TimedResolver, resolve_addresses
+from server.egress.targets import parse_target
+
+if TYPE_CHECKING:
+    from server.egress.session import BoundSession
+
+DEFAULT_SECONDS = 30.0
+"""For one request to a forge."""
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Of a forge: a page of a hundred pull requests has some MB."""
+MAX_KEPT_ANSWER_BYTES = 64 * 1024
+"""Of a webhook: what an operator may look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a webhook answered; a redirect that was not followed is one too."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    """Its first `MAX_KEPT_ANSWER_BYTES`."""
+
+
+class Transport:
+    """Sends requests to where the operator's policy lets them go. Threads may share it."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        resolver: Resolver = resolve_addresses,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # With it comes urllib3, and with a session requests: a process that sends nothing has neither.
+        from server.egress.exchange import Exchange
+
+        self._policy = policy
+        self._monotonic = monotonic
+        self._exchange = Exchange(policy, TimedResolver(resolver), monotonic)
+
+    def require(self, url: str) -> None:
+        """Refuse an address at once, as far as that is possible without asking for its name.
+
+        Raises:
+            EgressRefusedError: nothing will be sent there.
+        """
+        self._policy.require(parse_target(url).origin)
+
+    def session(
+        self,
+        url: str,
+        *,
+        seconds: float = DEFAULT_SECONDS,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        repeats_writes: bool = False,
+        reads_links_as_paths: bool = False,
+    ) -> BoundSession:
+        """Return a session for the origin of `url`, and no other; its requests raise `EgressError` only.
+
+        `repeats_writes`, `reads_links_as_paths`: see `BoundSession`.
+
+        Raises:
+            EgressRefusedError: nothing will be sent there.
+        """
+        from server.egress.exchange import Limit
+        from server.egress.session import BoundSession, PinnedAdapter
+
+        self.require(url)
+        adapter = PinnedAdapter(self._exchange, parse_target(url).origin, Limit(max_answer_bytes))
+        return BoundSession(
+            adapter,
+            self._monotonic,
+            seconds,
+            repeats_writes=repeats_writes,
+            reads_links_as_paths=reads_links_as_paths,
+        )
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, deadline_seconds: float) -> Answer:
+        """Post a body, and return the answer whatever its status.
+
+        Raises:
+            EgressError: there is none.
+        """
+        from server.egress.exchange import Limit
+        from server.egress.session import BoundSession, PinnedAdapter
+
+        self.require(url)
+        limit = Limit(MAX_KEPT_ANSWER_BYTES, cuts=True)
+        adapter = PinnedAdapter(self._exchange, parse_target(url).origin, limit)
+        with BoundSession(adapter, self._monotonic, deadline_seconds) as session:
+            response = session.post(url, data=body, headers=dict(headers))
+        found = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, found, response.content)
+
+    def close(self) -> None:
+        """Close what is kept open."""
+        self._exchange.close()
