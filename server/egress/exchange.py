@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPException
@@ -101,8 +102,8 @@ class Exchange:
     ) -> HTTPResponse:
         try:
             connection.request(method, target.path, body, headers, preload_content=False)
-            response = connection.getresponse()
-            answer, is_whole = _read(response, target.origin, limit)
+            with closing(connection.getresponse()) as response:
+                answer, is_whole = _read(response, target.origin, limit)
         except BaseException:
             connection.close()
             raise

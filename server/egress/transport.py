@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from server.egress.policy import Policy
@@ -12,6 +13,7 @@ from server.egress.resolver import Resolver, TimedResolver, resolve_addresses
 from server.egress.targets import parse_target
 
 if TYPE_CHECKING:
+    from server.egress.exchange import Exchange
     from server.egress.session import BoundSession
 
 DEFAULT_SECONDS = 30.0
@@ -43,12 +45,16 @@ class Transport:
         resolver: Resolver = resolve_addresses,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._policy = policy
+        self._monotonic = monotonic
+        self._resolver = resolver
+
+    @cached_property
+    def _exchange(self) -> Exchange:
         # With it comes urllib3, and with a session requests: a process that sends nothing has neither.
         from server.egress.exchange import Exchange
 
-        self._policy = policy
-        self._monotonic = monotonic
-        self._exchange = Exchange(policy, TimedResolver(resolver), monotonic)
+        return Exchange(self._policy, TimedResolver(self._resolver), self._monotonic)
 
     def require(self, url: str) -> None:
         """Refuse an address at once, as far as that is possible without asking for its name.
@@ -105,5 +111,6 @@ class Transport:
         return Answer(response.status_code, found, response.content)
 
     def close(self) -> None:
-        """Close what is kept open."""
-        self._exchange.close()
+        """Close what is kept open; a request after it opens it anew."""
+        if "_exchange" in vars(self):
+            self._exchange.close()

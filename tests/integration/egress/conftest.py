@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +18,7 @@ from server.config import OpenedHost
 from server.egress.policy import Policy
 from server.egress.transport import Transport
 from tests.integration.tls_proxy import Authority
+from tests.unit.stub_server import StubServer, stub_server
 
 SECRET = "canary-7c1f0a9e-credential"
 SECONDS = 20.0
@@ -105,6 +106,7 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: Any) -> None:
             """Stay quiet."""
@@ -138,25 +140,46 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
 
 
 @pytest.fixture
-def strict(names: Names) -> Iterator[Transport]:
-    """Return a transport whose operator opened nothing."""
-    transport = Transport(Policy(), resolver=names)
-    yield transport
-    transport.close()
+def make() -> Iterator[Callable[..., Transport]]:
+    """Return a function that makes transports, which are closed at the end."""
+    made: list[Transport] = []
+
+    def make(policy: Policy, **options: Any) -> Transport:
+        made.append(Transport(policy, **options))
+        return made[-1]
+
+    yield make
+    for transport in made:
+        transport.close()
 
 
 @pytest.fixture
-def opened(names: Names, forge: Forge, sink: Sink) -> Iterator[Transport]:
+def strict(names: Names, make: Callable[..., Transport]) -> Transport:
+    """Return a transport whose operator opened nothing."""
+    return make(Policy(), resolver=names)
+
+
+@pytest.fixture
+def opened(names: Names, forge: Forge, sink: Sink, make: Callable[..., Transport]) -> Transport:
     """Return a transport whose operator opened `public.test` and `other-public.test`, where the forge is."""
     names.answers |= {"public.test": [["127.0.0.1"]], "other-public.test": [["127.0.0.1"]]}
     sink.open_ports.add(forge.port)
     policy = Policy((OpenedHost("public.test"), OpenedHost("other-public.test")), authorities=forge.authority)
-    transport = Transport(policy, resolver=names)
-    yield transport
-    transport.close()
+    return make(policy, resolver=names)
 
 
-def loopback(*ports: int) -> Policy:
-    """Return the policy of an operator who opened loopback."""
-    network = ipaddress.ip_network("127.0.0.0/8")
-    return Policy(tuple(OpenedHost(None, network, port) for port in ports or (None,)))
+LOOPBACK = Policy((OpenedHost(None, ipaddress.ip_network("127.0.0.0/8")),))
+"""Of an operator who opened loopback."""
+
+
+@pytest.fixture
+def local(make: Callable[..., Transport]) -> Transport:
+    """Return a transport to loopback."""
+    return make(LOOPBACK)
+
+
+@pytest.fixture
+def stub() -> Iterator[StubServer]:
+    """Run a server on loopback that answers as it is told."""
+    with stub_server() as made:
+        yield made

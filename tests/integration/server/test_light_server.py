@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-UNUSED = ("alembic", "mako", "sqlalchemy.dialects.postgresql", "sqlalchemy.orm")
+UNUSED = (
+    "alembic",
+    "mako",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.orm",
+    "requests",
+    "urllib3",
+    "github",
+    "gitlab",
+)
 PROGRAM = f"""
 import os, sys
 from server.admin.data_folder import make_database_apart, prepare

@@ -1,3 +1,4 @@
+import base64
 import ipaddress
 from datetime import timedelta
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.errors import ConfigInvalidError
-from server.config import ServerConfig
+from server.config import EgressProxy, OpenedHost, ServerConfig
 
 
 def test_without_settings_the_server_listens_on_loopback_only():
@@ -106,3 +107,79 @@ def test_r8_a_grace_that_cannot_be_used_is_named(text):
 
 def test_r8_uploads_are_kept_for_a_day_unless_it_is_said_otherwise():
     assert ServerConfig.from_environment({}).upload_grace == timedelta(hours=24)
+
+
+def test_what_goes_out_is_settled_by_hosts_and_networks(tmp_path):
+    (tmp_path / "ca.pem").touch()
+    config = ServerConfig.from_environment(
+        {
+            "CHAINLOOP_EGRESS_ALLOW": "GHE.corp, gitlab.corp:8443, 10.0.0.0/8, 127.0.0.1:3000, [::1]:3000",
+            "CHAINLOOP_EGRESS_PROXY": "http://us%3Aer:pa%40ss@proxy.corp:3128",
+            "CHAINLOOP_EGRESS_CA": str(tmp_path / "ca.pem"),
+        }
+    )
+
+    assert config.egress_allow == (
+        OpenedHost("ghe.corp"),
+        OpenedHost("gitlab.corp", None, 8443),
+        OpenedHost(None, ipaddress.ip_network("10.0.0.0/8")),
+        OpenedHost(None, ipaddress.ip_network("127.0.0.1"), 3000),
+        OpenedHost(None, ipaddress.ip_network("::1"), 3000),
+    )
+    assert config.egress_proxy == EgressProxy("proxy.corp", 3128, "us:er:pa@ss")
+    assert config.egress_ca == tmp_path / "ca.pem"
+
+
+def test_keys_are_read_in_both_alphabets_of_base64():
+    key = bytes(range(224, 256))
+
+    config = ServerConfig.from_environment(
+        {"CHAINLOOP_SECRET_KEY": f"{base64.b64encode(key).decode()},{base64.urlsafe_b64encode(key[::-1]).decode()}"}
+    )
+
+    assert config.secret_keys == (key, key[::-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHAINLOOP_SECRET_KEY", "hunter2-is-no-key"),
+        ("CHAINLOOP_SECRET_KEY", "aHVudGVyMg=="),
+        ("CHAINLOOP_EGRESS_PROXY", "socks5://user:hunter2@proxy"),
+        ("CHAINLOOP_EGRESS_PROXY", "http://user:hunter2@proxy:port"),
+        ("CHAINLOOP_EGRESS_ALLOW", "http://ghe.corp"),
+        ("CHAINLOOP_EGRESS_ALLOW", "*.corp"),
+        ("CHAINLOOP_EGRESS_ALLOW", "ghe.corp:70000"),
+        ("CHAINLOOP_EGRESS_CA", "/no/such/file"),
+    ],
+)
+def test_a_way_out_or_a_key_that_cannot_be_used_is_named_and_no_secret_shown(name, value):
+    with pytest.raises(ConfigInvalidError, match=name) as refused:
+        ServerConfig.from_environment({name: value})
+
+    assert "hunter2" not in str(refused.value)
+    assert "aHVudGVyMg" not in str(refused.value)
+
+
+def test_a_key_and_a_file_of_keys_are_refused_together(tmp_path):
+    (tmp_path / "keys").touch()
+
+    with pytest.raises(ConfigInvalidError, match="expected one of them"):
+        ServerConfig.from_environment(
+            {
+                "CHAINLOOP_SECRET_KEY": base64.b64encode(bytes(32)).decode(),
+                "CHAINLOOP_SECRET_KEY_FILE": str(tmp_path / "keys"),
+            }
+        )
+
+
+def test_no_secret_is_in_what_a_settings_record_prints():
+    config = ServerConfig.from_environment(
+        {
+            "CHAINLOOP_SECRET_KEY": base64.b64encode(b"k" * 32).decode(),
+            "CHAINLOOP_EGRESS_PROXY": "http://user:hunter2@proxy:3128",
+        }
+    )
+
+    assert "kkkk" not in repr(config)
+    assert "hunter2" not in f"{config!r}{config.egress_proxy!r}"
