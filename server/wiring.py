@@ -16,7 +16,11 @@ from server.config import ServerConfig
 from server.content_check.checker import ContentChecker
 from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
 from server.dispatcher.sweeps import Cleaners
+from server.egress.policy import Policy
+from server.egress.resolver import Resolver, resolve_addresses
+from server.egress.transport import Transport
 from server.model.sweeps import FIRST_SWEEPS
+from server.secret_box import open_secret_box
 from server.services.apply import Apply
 from server.services.artifacts import Artifacts
 from server.services.attestations import Attestations
@@ -34,6 +38,7 @@ from server.services.organizations import Organizations
 from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.runs import Runs
+from server.services.secrets import Secrets
 from server.services.shared_states import SharedStates
 from server.services.sources import Sources
 from server.services.successors import Successors
@@ -52,6 +57,8 @@ class World:
     monotonic: Callable[[], float] = time.monotonic
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    resolver: Resolver = resolve_addresses
+    """Names to addresses, of what is sent to the outside."""
     checker: ContentChecker | None = None
     """None: one with the memory that the settings say."""
 
@@ -87,6 +94,9 @@ class Services:
     metrics: Metrics
     process_metrics: ProcessMetrics
     server_metrics: ServerMetrics
+    secrets: Secrets
+    transport: Transport
+    """The only way out (R45); loads its libraries with the first request."""
 
 
 def build_services(config: ServerConfig, world: World | None = None) -> Services:
@@ -132,7 +142,14 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         metrics=Metrics(database, now),
         process_metrics=process,
         server_metrics=ServerMetrics(database, health, process),
+        secrets=Secrets(open_secret_box(config, world.random_bytes), now),
+        transport=build_transport(config, world),
     )
+
+
+def build_transport(config: ServerConfig, world: World) -> Transport:
+    """Return the way out that the settings leave open; nothing large is loaded before its first request."""
+    return Transport(Policy.from_config(config), resolver=world.resolver, monotonic=world.monotonic)
 
 
 def _build_content(

@@ -92,7 +92,6 @@ class _Backup:
     def copy(self) -> None:
         """Copy the database, then the blobs that it names, and again while sweeps remove some of them."""
         self._blobs.prepare()
-        self._copy_secrets()
         for round_ in range(MAX_ROUNDS):
             self._copy_database()
             missing = self._copy_blobs()
@@ -106,6 +105,8 @@ class _Backup:
         self._lost = missing
         if round_:
             self._drop_swept()
+        # After the database: a key that is made meanwhile has sealed what the snapshot may already hold.
+        self._copy_secrets()
 
     def describe(self, taken_at: datetime) -> Manifest:
         """Write the list of blobs and return the manifest."""

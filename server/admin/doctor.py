@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from secrets import token_bytes
 from typing import Any
 
 from chainloop_ci.digests import sha256_digest
@@ -19,7 +20,9 @@ from server.cas.blobs import Blobs
 from server.cas.registry import look_into_back_ends
 from server.config import ServerConfig
 from server.model.sweeps import ABANDONED
+from server.secret_box import open_secret_box
 from server.services.orphans import list_orphans
+from server.services.secrets import lost_keys
 from server.services.sweep_log import SweepLog
 from server.store import artifacts, checks, counter_checks, schema
 from server.store.database import Database
@@ -84,9 +87,10 @@ def diagnose(config: ServerConfig, database: Database, *, now: datetime) -> Diag
         # The other checks ask for tables that may not be there.
         return Diagnosis((tables, file))
     inside, counts = _look_inside(database)
+    secrets = _look_at_secrets(config, database)
     sweeps = _look_at_sweeps(database, now)
     back_ends = look_into_back_ends(config.blobs_path)
-    return Diagnosis((tables, file, *inside, sweeps, *_look_at_blobs(database, back_ends, now)), counts)
+    return Diagnosis((tables, file, *inside, secrets, sweeps, *_look_at_blobs(database, back_ends, now)), counts)
 
 
 def _look_inside(database: Database) -> tuple[tuple[Check, ...], dict[str, int]]:
@@ -105,6 +109,18 @@ def _look_inside(database: Database) -> tuple[tuple[Check, ...], dict[str, int]]
             ),
         )
         return found, count_rows(connection)
+
+
+def _look_at_secrets(config: ServerConfig, database: Database) -> Check:
+    """Check that every key that sealed credentials is here."""
+    box = open_secret_box(config, token_bytes)
+    with database.read() as connection:
+        lost = _first(lost_keys(connection, box))
+    advice = (
+        "give the server that key again (CHAINLOOP_SECRET_KEY, or `secret.key` of a backup); without it every "
+        "credential has to be entered anew"
+    )
+    return Check("keys of credentials", lost, advice=advice)
 
 
 def _look_at_sweeps(database: Database, now: datetime) -> Check:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from server.egress.exchange import Exchange
     from server.egress.session import BoundSession
 
-DEFAULT_SECONDS = 30.0
-"""For one request to a forge."""
+DEFAULT_SECONDS = 10.0
+"""For one request to a forge with its redirects; GitHub itself gives up what takes longer."""
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Of a forge: a page of a hundred pull requests has some MB."""
 MAX_KEPT_ANSWER_BYTES = 64 * 1024
@@ -93,7 +93,7 @@ class Transport:
             reads_links_as_paths=reads_links_as_paths,
         )
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], *, deadline_seconds: float) -> Answer:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
         """Post a body, and return the answer whatever its status.
 
         Raises:

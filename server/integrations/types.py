@@ -8,21 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from server.egress.transport import Transport
 from server.model.deliveries import Outcome
 from server.model.events import Event
 from server.model.integrations import BoundRepository, StoredAttachment
-
-
-class Transport(Protocol):
-    """The only way out of the server (R45)."""
-
-    def session(self) -> Any:
-        """Return a `requests.Session` that goes nowhere else."""
-
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Any:
-        """Send a body and return the answer, whatever its status."""
 
 
 @dataclass(frozen=True, slots=True)

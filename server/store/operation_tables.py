@@ -61,3 +61,12 @@ audit_records = Table(
     Index("ix_audit_token", "organization_id", "token_id", "at", "sequence"),
     Index("ix_audit_action", "organization_id", "action", "at", "sequence"),
 )
+
+secret_canaries = Table(
+    "secret_canaries",
+    metadata,
+    # One for each key that ever sealed a credential (R44): whoever has all keys can open all of them.
+    Column("key_id", String(16), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("made_at", String(32), nullable=False),
+)

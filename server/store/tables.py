@@ -36,6 +36,7 @@ from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters
 from server.store.operation_tables import run_durations as run_durations
+from server.store.operation_tables import secret_canaries as secret_canaries
 from server.store.operation_tables import sweeps as sweeps
 from server.store.referrer_tables import referrer_edges as referrer_edges
 from server.store.referrer_tables import referrer_facts as referrer_facts

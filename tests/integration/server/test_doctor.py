@@ -1,5 +1,6 @@
 """What `doctor` finds: each fault is put into an honest data folder by hand, and named with what to do about it."""
 
+import base64
 import itertools
 import os
 import sqlite3
@@ -10,6 +11,7 @@ import pytest
 from chainloop_ci.digests import sha256_digest
 from server.admin.doctor import MAX_EXAMPLES, diagnose
 from server.model.sweeps import ABANDONED, INTERVALS, SweepName
+from server.secret_box import SealedFor
 from server.store.database import Database
 from server.store.times import to_text
 from tests.integration.server.conftest import EPOCH
@@ -206,3 +208,46 @@ def test_many_findings_are_shown_in_part_and_counted(look, execute):
 
     assert len(problems["database file"]) == MAX_EXAMPLES + 1
     assert problems["database file"][-1] == "and 3 more"
+
+
+SEALED_FOR = SealedFor("registration", "org", "registration", "https://github.com")
+
+
+def test_a_key_that_sealed_a_credential_and_is_lost_is_a_problem(services, data, look):
+    with services.database.write() as connection:
+        sealed = services.secrets.seal(connection, "canary-9b1e-credential", SEALED_FOR)
+        services.secrets.seal(connection, "another", SEALED_FOR)
+    assert services.secrets.open(sealed, SEALED_FOR) == "canary-9b1e-credential"
+    assert "keys of credentials" not in look()[0]
+
+    (data / "secret.key").unlink()
+
+    (problem,) = look()[0]["keys of credentials"]
+    assert "which this server does not have" in problem
+    assert "canary-9b1e" not in problem
+
+
+def test_a_file_of_keys_that_cannot_be_read_is_a_problem(services, data, look):
+    with services.database.write() as connection:
+        services.secrets.seal(connection, "text", SEALED_FOR)
+
+    (data / "secret.key").write_text("no key\n")
+
+    (problem,) = look()[0]["keys of credentials"]
+    assert "secret.key cannot be used" in problem
+    assert "no key" not in problem
+
+
+def test_after_a_change_of_keys_the_old_one_is_still_wanted(services, data, look):
+    with services.database.write() as connection:
+        services.secrets.seal(connection, "text", SEALED_FOR)
+    path = data / "secret.key"
+    before = path.read_text()
+    path.write_text(f"{base64.b64encode(bytes(range(32))).decode()}\n{before}")
+    with services.database.write() as connection:
+        services.secrets.seal(connection, "text", SEALED_FOR)
+    assert "keys of credentials" not in look()[0]
+
+    path.write_text(path.read_text().splitlines()[0])
+
+    assert len(look()[0]["keys of credentials"]) == 1

@@ -1,0 +1,62 @@
+"""Credentials for third parties: sealed on their way into the database, opened for one try (R44).
+
+Whatever key seals for the first time leaves a canary: so `doctor` finds a lost key before a delivery does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.errors import ChainloopError
+from server.secret_box import SealedFor, SecretBox
+from server.store import secret_canaries
+
+_CANARY = "canary"
+
+
+class Secrets:
+    """Use cases of sealed texts."""
+
+    def __init__(self, box: SecretBox, now: Callable[[], datetime]) -> None:
+        self._box = box
+        self._now = now
+
+    def seal(self, connection: Connection, text: str, place: SealedFor) -> str:
+        """Return a text that only `open` with the same place makes readable; to be stored in this transaction.
+
+        Raises:
+            ConfigInvalidError: the keys cannot be used.
+        """
+        key_id = self._box.key_id()
+        if not secret_canaries.has(connection, key_id):
+            canary = self._box.seal(_CANARY, _place_of_canary(key_id))
+            secret_canaries.add(connection, key_id, canary, self._now())
+        return self._box.seal(text, place)
+
+    def open(self, sealed: str, place: SealedFor) -> str:
+        """Return a text that was sealed for this place.
+
+        Raises:
+            SecretUnreadableError: its key is not here, it is of another place, or it was altered.
+        """
+        return self._box.open(sealed, place)
+
+    def is_current(self, sealed: str) -> bool:
+        """Tell whether a text was sealed with the key that seals now."""
+        return self._box.is_current(sealed)
+
+
+def lost_keys(connection: Connection, box: SecretBox) -> Iterator[str]:
+    """Say of each key that sealed credentials and does not open its canary what is wrong with it."""
+    for key_id, sealed in secret_canaries.list_all(connection):
+        try:
+            box.open(sealed, _place_of_canary(key_id))
+        except ChainloopError as error:
+            yield f"key {key_id}: {error.message}"
+
+
+def _place_of_canary(key_id: str) -> SealedFor:
+    return SealedFor("canary", "", key_id, "")
