@@ -48,6 +48,15 @@ settings (environment):
                                 (1073741824)
   CHAINLOOP_SHUTDOWN_SECONDS    time for requests in progress after SIGTERM or
                                 Ctrl-C (30)
+  CHAINLOOP_EGRESS_ALLOW        hosts, host:port or networks that integrations
+                                may reach beside the public internet (none)
+  CHAINLOOP_EGRESS_PROXY        http proxy for all other outgoing requests
+                                (none)
+  CHAINLOOP_EGRESS_CA           PEM file of authorities that are trusted beside
+                                the system's (none)
+  CHAINLOOP_SECRET_KEY          keys that credentials are sealed with, of which
+                                the first seals (secret.key in the data folder)
+  CHAINLOOP_SECRET_KEY_FILE     file with the same, one on each line (none)
 """
 
 

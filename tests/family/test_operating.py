@@ -15,7 +15,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "operating.md").read_text()
 SETTINGS = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", PAGE, re.MULTILINE))
 COMMANDS = re.findall(r"^\| `\.venv/bin/python -m server ([a-z ]+)` \|", PAGE, re.MULTILINE)
-SAID_IN_WORDS = {"CHAINLOOP_PUBLIC_URL", "CHAINLOOP_TRUSTED_PROXIES"}
+SAID_IN_WORDS = {
+    "CHAINLOOP_PUBLIC_URL",
+    "CHAINLOOP_TRUSTED_PROXIES",
+    "CHAINLOOP_EGRESS_ALLOW",
+    "CHAINLOOP_EGRESS_PROXY",
+    "CHAINLOOP_EGRESS_CA",
+    "CHAINLOOP_SECRET_KEY",
+    "CHAINLOOP_SECRET_KEY_FILE",
+}
 """Settings whose default is not one fixed text."""
 
 

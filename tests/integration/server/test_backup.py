@@ -21,6 +21,8 @@ from server.admin.data_folder import RESTORING, open_existing
 from server.admin.folder_lock import hold_folder
 from server.cas.filesystem import FilesystemBlobs
 from server.config import ServerConfig
+from server.secret_box import SealedFor, open_secret_box
+from server.services.secrets import Secrets
 from server.store import schema
 from server.store.database import open_engine, sqlite_url
 from tests.integration.server.between import BetweenReadAndWrite
@@ -482,3 +484,47 @@ def test_a_backup_is_repeatable_while_the_database_is_open(services, attested, t
 
     assert manifests[0].rows == manifests[1].rows
     assert manifests[0].blob_list == manifests[1].blob_list
+
+
+SEALED_FOR = SealedFor("registration", "org", "registration", "https://github.com")
+
+
+def _seal(config, database):
+    secrets = Secrets(open_secret_box(config, os.urandom), lambda: EPOCH)
+    with database.write() as connection:
+        return secrets.seal(connection, "canary-2f00-credential", SEALED_FOR)
+
+
+def test_a_restored_server_opens_the_credentials_that_were_sealed_before(operate, attested, tmp_path, new):
+    config = ServerConfig(data=tmp_path)
+    sealed = _seal(config, open_existing(config))
+    folder = tmp_path.parent / f"{tmp_path.name}-sealed"
+
+    assert operate("backup", folder)[0] == 0
+    assert operate("restore", folder, data=new)[0] == 0
+
+    box = open_secret_box(ServerConfig(data=new), os.urandom)
+    assert box.open(sealed, SEALED_FOR) == "canary-2f00-credential"
+    assert stat.S_IMODE((new / "secret.key").stat().st_mode) == 0o600
+    assert operate("doctor", data=new)[0] == 0
+
+
+def test_a_key_that_is_made_while_a_backup_is_taken_is_in_it(attested, tmp_path):
+    config = ServerConfig(data=tmp_path)
+    database = open_existing(config)
+    sealed = []
+
+    class Sealing(Progress):
+        """Seals the first credential while the database is being copied."""
+
+        def of(self, what, unit):
+            if what == "database" and not sealed:
+                sealed.append(_seal(config, database))
+            return super().of(what, unit)
+
+    progress = Sealing(lambda _: None, lambda: 0.0)
+    taken = take_backup(config, database, tmp_path.parent / f"{tmp_path.name}-b", now=lambda: EPOCH, progress=progress)
+
+    assert {file.name for file in taken.manifest.secrets} == {"admin-token", "secret.key"}
+    assert taken.manifest.rows["secret_canaries"] == 1
+    database.engine.dispose()
