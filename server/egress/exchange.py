@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -34,6 +35,9 @@ _FAULTS = (exceptions.HTTPError, HTTPException, OSError)
 _TIMEOUTS = (TimeoutError, exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)
 _RELAYED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """How a body was brought; it is no longer so when it was read."""
+
+# It warns of a broken head with the whole address, whose path may be a secret.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)

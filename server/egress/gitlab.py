@@ -7,7 +7,7 @@ from typing import Any
 import gitlab
 import requests
 
-from server.egress.session import USER_AGENT
+from server.egress.session import USER_AGENT, LinkRule
 from server.egress.transport import DEFAULT_SECONDS, Transport
 
 
@@ -38,7 +38,7 @@ def gitlab_client(
         url,
         private_token=private_token,
         oauth_token=oauth_token,
-        session=transport.session(url, seconds=seconds, reads_links_as_paths=True),
+        session=transport.session(url, seconds=seconds, links=LinkRule.PATHS),
         user_agent=USER_AGENT,
         retry_transient_errors=False,
         keep_base_url=True,

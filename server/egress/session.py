@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum, auto
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin
@@ -22,7 +23,19 @@ USER_AGENT = "chainloop"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SCHEME = re.compile(r"[^/?#]*:")
 _SAME_REQUEST = frozenset({307, 308})
+_PAGES = frozenset({"first", "prev", "next", "last"})
 _READS = frozenset({"GET", "HEAD"})
+
+
+class LinkRule(Enum):
+    """What becomes of the addresses of other pages in a `Link` header."""
+
+    OWN = auto()
+    """They are of the session's origin, or the answer is refused."""
+    PATHS = auto()
+    """They are addresses at least: the library above puts the session's origin into them."""
+    UNREAD = auto()
+    """Nobody looks at them."""
 
 
 class PinnedAdapter(HTTPAdapter):
@@ -51,7 +64,7 @@ class PinnedAdapter(HTTPAdapter):
             target,
             str(request.method),
             request.body,
-            dict(request.headers),
+            {name: value for name, value in request.headers.items() if name.lower() != "host"},
             deadline=timeout,
             limit=self._limit,
         )
@@ -67,16 +80,15 @@ class BoundSession(requests.Session):
         monotonic: Callable[[], float],
         seconds: float,
         *,
+        links: LinkRule,
         repeats_writes: bool = False,
-        reads_links_as_paths: bool = False,
     ) -> None:
         """`seconds`: for each request, its redirects included. `repeats_writes`: whether 301 and 302 leave a request
-        that is no GET what it is; else it is not followed. `reads_links_as_paths`: whether the library above puts the
-        host of `Link` headers right; else one that names another is refused.
+        that is no GET what it is; else it is not followed.
         """
         super().__init__()
         self._origin = adapter.origin
-        self._reads_links_as_paths = reads_links_as_paths
+        self._links = links
         self.trust_env = False
         self.adapters.clear()
         self.mount("https://", adapter)
@@ -107,7 +119,7 @@ class BoundSession(requests.Session):
             response = super().send(request, allow_redirects=False, **options)
             location = response.headers.get("location")
             if not (follows and location and self._is_followed(request, response.status_code)):
-                self._require_own_links(response)
+                self._require_own_pages(response)
                 return response
             request = request.copy()
             # Only a path is joined: what has a scheme, the libraries read in more than one way.
@@ -127,12 +139,15 @@ class BoundSession(requests.Session):
         is_read = request.method in _READS
         return is_read or status in _SAME_REQUEST or (self._repeats_writes and status != 303)
 
-    def _require_own_links(self, response: requests.Response) -> None:
+    def _require_own_pages(self, response: requests.Response) -> None:
+        """Refuse an answer whose other pages lie elsewhere; what else it links to, nobody follows."""
+        if self._links is LinkRule.UNREAD:
+            return
         for link in response.links.values():
             address = link.get("url", "")
-            if address.startswith("/") and not address.startswith("//"):
+            if not _PAGES & set(link.get("rel", "").split()) or (address.startswith("/") and address[1:2] != "/"):
                 continue
-            if parse_target(address).origin != self._origin and not self._reads_links_as_paths:
+            if parse_target(address).origin != self._origin and self._links is LinkRule.OWN:
                 raise EgressRefusedError(
                     f"{self._origin} is not asked any further: its `Link` header leads to another host",
                     hint="check the address",

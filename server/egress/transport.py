@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from server.egress.policy import Policy
 from server.egress.resolver import Resolver, TimedResolver, resolve_addresses
 from server.egress.targets import parse_target
 
 if TYPE_CHECKING:
-    from server.egress.exchange import Exchange
-    from server.egress.session import BoundSession
+    from server.egress.exchange import Exchange, Limit
+    from server.egress.session import BoundSession, LinkRule
 
 DEFAULT_SECONDS = 10.0
 """For one request to a forge with its redirects; GitHub itself gives up what takes longer."""
@@ -70,28 +70,20 @@ class Transport:
         *,
         seconds: float = DEFAULT_SECONDS,
         max_answer_bytes: int = MAX_ANSWER_BYTES,
+        links: LinkRule | None = None,
         repeats_writes: bool = False,
-        reads_links_as_paths: bool = False,
     ) -> BoundSession:
         """Return a session for the origin of `url`, and no other; its requests raise `EgressError` only.
 
-        `repeats_writes`, `reads_links_as_paths`: see `BoundSession`.
+        `links`: `LinkRule.OWN` unless said otherwise. `repeats_writes`: see `BoundSession`.
 
         Raises:
             EgressRefusedError: nothing will be sent there.
         """
-        from server.egress.exchange import Limit
-        from server.egress.session import BoundSession, PinnedAdapter
+        from server.egress.session import LinkRule
 
-        self.require(url)
-        adapter = PinnedAdapter(self._exchange, parse_target(url).origin, Limit(max_answer_bytes))
-        return BoundSession(
-            adapter,
-            self._monotonic,
-            seconds,
-            repeats_writes=repeats_writes,
-            reads_links_as_paths=reads_links_as_paths,
-        )
+        limit = self._limit(max_answer_bytes)
+        return self._bound(url, seconds, limit, links=links or LinkRule.OWN, repeats_writes=repeats_writes)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], deadline_seconds: float) -> Answer:
         """Post a body, and return the answer whatever its status.
@@ -99,16 +91,25 @@ class Transport:
         Raises:
             EgressError: there is none.
         """
-        from server.egress.exchange import Limit
-        from server.egress.session import BoundSession, PinnedAdapter
+        from server.egress.session import LinkRule
 
-        self.require(url)
-        limit = Limit(MAX_KEPT_ANSWER_BYTES, cuts=True)
-        adapter = PinnedAdapter(self._exchange, parse_target(url).origin, limit)
-        with BoundSession(adapter, self._monotonic, deadline_seconds) as session:
+        limit = self._limit(MAX_KEPT_ANSWER_BYTES, cuts=True)
+        with self._bound(url, deadline_seconds, limit, links=LinkRule.UNREAD) as session:
             response = session.post(url, data=body, headers=dict(headers))
         found = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, found, response.content)
+
+    def _bound(self, url: str, seconds: float, limit: Limit, **options: Any) -> BoundSession:
+        from server.egress.session import BoundSession, PinnedAdapter
+
+        self.require(url)
+        adapter = PinnedAdapter(self._exchange, parse_target(url).origin, limit)
+        return BoundSession(adapter, self._monotonic, seconds, **options)
+
+    def _limit(self, size_bytes: int, *, cuts: bool = False) -> Limit:
+        from server.egress.exchange import Limit
+
+        return Limit(size_bytes, cuts)
 
     def close(self) -> None:
         """Close what is kept open; a request after it opens it anew."""

@@ -116,6 +116,15 @@ def test_a_renamed_repository_of_github_gets_the_same_request_at_its_new_place(l
     assert [(seen.method, json.loads(seen.body)["state"]) for seen in stub.seen] == [("POST", "success")] * 2
 
 
+def test_a_link_of_github_to_a_page_about_deprecation_is_not_minded(local, stub):
+    link = {"Link": '<https://developer.github.com/changes>; rel="deprecation"; type="text/html"'}
+    stub.replies = [Reply(201, STATUS, link)]
+
+    post_status(github_client(local, f"{stub.url}/api/v3", github.Auth.Token(SECRET)))
+
+    assert len(stub.seen) == 1
+
+
 def test_an_address_in_an_answer_of_github_is_not_asked(local, stub):
     with stub_server() as other:
         foreign = f"http://localhost:{other.host.partition(':')[2]}/api/v3/repos/a/b"

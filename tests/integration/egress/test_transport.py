@@ -120,6 +120,38 @@ def test_an_error_shows_neither_path_nor_header(local):
     assert str(broken.value) == f"http://127.0.0.1:{port} cannot be reached: connection refused"
 
 
+def test_a_broken_head_is_not_logged_with_the_path(local, caplog, capfd):
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nno header at all\r\n\r\n"
+
+    with dripping(head, b"") as url:
+        post(local, f"{url}/services/T000/path-secret")
+
+    assert "path-secret" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_a_webhook_may_link_to_wherever_it_likes(local, stub):
+    stub.replies = [Reply(200, b"", {"Link": '<https://api.w.example/>; rel="next"'})]
+
+    assert post(local, stub.url).status == 200
+
+
+def test_nobody_gives_a_request_another_host_than_its_address(local, stub):
+    stub.replies = [Reply()]
+
+    local.post(stub.url, b"", {"Host": "metadata.google.internal"}, deadline_seconds=5)
+
+    assert stub.seen[0].headers["Host"] == stub.host
+
+
+def test_r23_nothing_is_sent_over_http_to_a_host_that_is_not_opened(strict, names, sink):
+    names.answers["public.test"] = [["93.184.216.34"]]
+
+    with pytest.raises(EgressRefusedError, match="R23"):
+        post(strict, "http://public.test/")
+
+    assert sink.seen == []
+
+
 def test_a_header_that_would_make_two_is_refused_and_not_shown(local, stub):
     stub.replies = [Reply()]
 
