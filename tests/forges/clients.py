@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import github
+import gitlab
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-import gitlab
 from examples.forge.github import FakeGitHub
 from examples.forge.gitlab import FakeGitLab
 from tests.unit.stub_server import Reply, StubServer, stub_server
