@@ -115,6 +115,9 @@ class Integration:
     """One try, within `TRY_SECONDS`; raises only for a defect."""
     check: Callable[[Target, Tools], Checked]
     """Ask the third party whether settings and credentials will do; called when an admin registers, and daily."""
+    always: tuple[str, ...] = ()
+    """Kinds of events that it is told of whatever the filter of an attachment says: those that it is asked questions
+    by."""
     has_repositories: bool = False
     """Whether a registration lists repositories (R44)."""
     answers_verdicts: bool = False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from server.integrations.types import Integration, Part
 from server.model.deliveries import Delivery
+from server.model.event_repository import repository_of
 from server.model.events import Event
 from server.model.integrations import StoredAttachment
 from server.store import deliveries, events, registrations
@@ -54,34 +55,37 @@ class FanOut:
             for event in new:
                 for conclude in self._follow:
                     conclude(connection, event)
-                self._tell(connection, event, _attachments(connection, event, known))
+                wanting = [item for item in _attachments(connection, event, known) if self._wants(item, event)]
+                self._tell(connection, event, self._listeners(connection, event, wanting))
             if new:
                 events.mark_told(connection, [event.sequence for event in new], self._now())
         return len(new)
 
-    def _tell(self, connection: Connection, event: Event, attachments: Iterable[StoredAttachment]) -> None:
-        for attachment in self._listeners(event, attachments):
+    def _tell(self, connection: Connection, event: Event, listeners: Iterable[StoredAttachment]) -> None:
+        for attachment in listeners:
             for part in self._integrations[attachment.kind].parts(event, attachment):
                 self._add(connection, event, attachment, part)
 
-    def _listeners(self, event: Event, attachments: Iterable[StoredAttachment]) -> list[StoredAttachment]:
-        """Return who is told; of those that put verdicts on commits only the narrowest one of each kind (R40)."""
-        wanting = [item for item in attachments if self._wants(item, event)]
-        told = [item for item in wanting if not self._integrations[item.kind].answers_verdicts]
-        authors: dict[str, StoredAttachment] = {}
+    def _listeners(
+        self, connection: Connection, event: Event, wanting: Sequence[StoredAttachment]
+    ) -> list[StoredAttachment]:
+        """Return who is told; of those that put verdicts on commits one of each kind (R40)."""
+        authors: dict[str, list[StoredAttachment]] = {}
+        told = []
         for item in wanting:
             if self._integrations[item.kind].answers_verdicts:
-                before = authors.get(item.kind)
-                if before is None or item.breadth < before.breadth:
-                    authors[item.kind] = item
-        return [*told, *authors.values()]
+                authors.setdefault(item.kind, []).append(item)
+            else:
+                told.append(item)
+        return [*told, *(_author(connection, event, of_kind) for of_kind in authors.values())]
 
     def _wants(self, attachment: StoredAttachment, event: Event) -> bool:
         # An older server may meet the registration of an integration that only a newer one knows.
         integration = self._integrations.get(attachment.kind)
         if integration is None or not attachment.covers(event):
             return False
-        return event.only_registration_id is not None or attachment.wants(event.kind, integration.events)
+        is_named = event.only_registration_id is not None or event.kind.value in integration.always
+        return is_named or attachment.wants(event.kind, integration.events)
 
     def _add(self, connection: Connection, event: Event, attachment: StoredAttachment, part: Part) -> None:
         now = self._now()
@@ -103,6 +107,13 @@ class FanOut:
                 next_attempt_at=now,
             ),
         )
+
+
+def _author(connection: Connection, event: Event, attachments: Sequence[StoredAttachment]) -> StoredAttachment:
+    """Return the one that speaks: whose registration lists the event's repository (R44), of these the narrowest."""
+    place = repository_of(event) if len(attachments) > 1 else None
+    listed = registrations.list_speakers(connection, event.organization_id, place) if place else frozenset()
+    return min(attachments, key=lambda item: (item.registration_id not in listed, item.breadth, item.id))
 
 
 def _attachments(

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
 
 from server.model.deliveries import Breaker
+from server.model.event_repository import EventRepository
 from server.model.integrations import BoundRepository, RegistrationState, StoredAttachment, StoredRegistration
 from server.model.paging import Key
 from server.store.event_tables import attachments, registration_repositories, registrations
@@ -183,6 +184,14 @@ def _save_repositories(connection: Connection, registration: StoredRegistration)
         for item in registration.repositories
     ]
     connection.execute(insert(registration_repositories), rows)
+
+
+def list_speakers(connection: Connection, organization_id: str, place: EventRepository) -> frozenset[str]:
+    """Return the registrations of the organization that list a repository (R44)."""
+    of = registration_repositories.c
+    is_it = of.repository_id == place.id if place.id is not None else func.lower(of.name) == (place.name or "").lower()
+    query = select(of.registration_id).where(of.organization_id == organization_id, of.host == place.host, is_it)
+    return frozenset(row.registration_id for row in connection.execute(query))
 
 
 def _with_repositories(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredRegistration]:

@@ -11,7 +11,7 @@ from server.dispatcher.couriers import Couriers
 from server.integrations.types import Checked, Integration, Message, Part, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.events import Event
-from server.model.integrations import StoredAttachment, StoredRegistration
+from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
 from server.services.delivery_queue import DeliveryQueue
 from server.services.fan_out import FanOut
 from server.store import registrations
@@ -63,10 +63,18 @@ def integration(sink: Sink, **options: Any) -> Integration:
     )
 
 
-def attach(services: Services, tenant: Tenant, name: str = "sink", **options: Any) -> StoredRegistration:
+def attach(
+    services: Services,
+    tenant: Tenant,
+    name: str = "sink",
+    repositories: tuple[BoundRepository, ...] = (),
+    **options: Any,
+) -> StoredRegistration:
     """Register a target for an organization and attach it; options are the attachment's."""
     now = services.world.now()
-    registration = StoredRegistration(services.world.new_id(), tenant.id, "sink", name, now, "somebody")
+    registration = StoredRegistration(
+        services.world.new_id(), tenant.id, "sink", name, now, "somebody", repositories=repositories
+    )
     attachment = StoredAttachment(
         id=services.world.new_id(),
         organization_id=tenant.id,
