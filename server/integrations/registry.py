@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from server.integrations.github.entry import GITHUB
 from server.integrations.types import Integration
 
-INTEGRATIONS: tuple[Integration, ...] = ()
+INTEGRATIONS: tuple[Integration, ...] = (GITHUB,)
 
 
 def by_kind(integrations: tuple[Integration, ...] = INTEGRATIONS) -> Mapping[str, Integration]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +20,7 @@ from examples.forge.github.tokens import find_token, read_app, require_right, se
 from examples.forge.github.world import App, Hook, Installation, Repository, Status, Token
 from examples.forge.server import Call, Forge, Route
 
+_BY_NUMBER = re.compile(r"/repositories/(?P<number>[0-9]{1,18})/(?P<rest>.+)")
 SERVER_ERRORS = {500: "Server Error", 502: "Server Error", 503: "Service Unavailable", 504: "Server Error"}
 
 
@@ -188,6 +191,15 @@ class FakeGitHub(Life, Asking, Forge):
         return sending.with_sender(self, found, payload, sender)
 
     # What the server asks for.
+
+    def serve(self, request: Request) -> Answer | None:
+        """Answer a request; GitHub serves what it has below a repository's name also below its number."""
+        found = _BY_NUMBER.fullmatch(request.path)
+        if found is not None:
+            repository = self.repositories.get(int(found["number"]))
+            name = repository.full_name if repository else "nobody/nothing"
+            request = replace(request, path=f"/repos/{name}/{found['rest']}")
+        return super().serve(request)
 
     def authenticate(self, request: Request) -> Token | None:
         """Return the token of a request, None without one; an App's JSON web token counts as one."""

@@ -1,0 +1,135 @@
+"""Ask for the CI run that a run claims. Sources: GitHub Docs, REST pages «Workflow runs» and «Workflow jobs»."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from chainloop_ci.api.record import to_dict
+from server.integrations.github.access import ask, find_repository
+from server.integrations.github.patience import Patience
+from server.integrations.types import Message, Target, Tools
+from server.model.deliveries import Outcome, OutcomeKind
+from server.model.forge_answers import CiRunAnswer, JobAnswer
+
+if TYPE_CHECKING:
+    from github import Github
+    from github.Repository import Repository
+    from github.WorkflowJob import WorkflowJob
+    from github.WorkflowRun import WorkflowRun
+
+NEED = "Actions: read"
+UNKNOWN_AFTER = timedelta(hours=1)
+"""After the event: a CI run that GitHub does not know by then is none."""
+MAX_JOBS = 1000
+
+_STATUSES = {"in_progress": "running", "completed": "ended"}
+"""Whatever else there is (queued, requested, waiting, pending) has not begun."""
+_CONCLUSIONS = {
+    "success": "success",
+    "failure": "failure",
+    "startup_failure": "failure",
+    "action_required": "failure",
+    "cancelled": "canceled",
+    "stale": "canceled",
+    "timed_out": "timed-out",
+    "skipped": "skipped",
+}
+
+
+def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
+    """Make one try."""
+    content = message.content
+    bound = find_repository(target, str(content["host"]), str(content["repository"]))
+    if bound is None:
+        return Outcome(OutcomeKind.SKIPPED, "repository-not-bound", "the registration does not list this repository")
+    if not str(content["ciRunId"]).isdigit():
+        return _unknown(content)
+
+    def work(client: Github) -> Outcome:
+        repository = client.get_repo(int(bound.repository_id))
+        answer = _read(repository, int(content["ciRunId"]), content.get("attempt"), Patience(tools.now))
+        return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer))
+
+    outcome = ask(target, tools, NEED, message.attempt, work)
+    if outcome.code != "404":
+        return outcome
+    # The forge may not know yet what a job says already.
+    if tools.now() - message.event_at >= UNKNOWN_AFTER:
+        return _unknown(content)
+    return replace(outcome, kind=OutcomeKind.RETRY, detail="GitHub knows no such run and attempt yet")
+
+
+def _unknown(content: Mapping[str, Any]) -> Outcome:
+    answer = CiRunAnswer(str(content["ciRunId"]), unknown=True)
+    return Outcome(OutcomeKind.SKIPPED, "unknown", "GitHub knows no such run and attempt", answer=to_dict(answer))
+
+
+def _read(repository: Repository, run_id: int, attempt: int | None, patience: Patience) -> CiRunAnswer:
+    run = repository.get_workflow_run(run_id)
+    if attempt is not None:
+        run = run.get_attempt(attempt)
+    document: Mapping[str, Any] = run.raw_data
+    patience.require()
+    jobs = _jobs(repository, run_id, document["run_attempt"], patience)
+    status = _STATUSES.get(document["status"] or "", "queued")
+    return CiRunAnswer(
+        ci_run_id=str(document["id"]),
+        attempt=document["run_attempt"],
+        # GitHub writes the ref behind some.
+        path=document["path"].partition("@")[0],
+        head_sha=document["head_sha"],
+        head_branch=document["head_branch"],
+        repository_id=str(document["repository"]["id"]),
+        head_repository_id=_id_of(document.get("head_repository")),
+        event=document["event"],
+        status=status,
+        conclusion=_conclusion(document["conclusion"], status),
+        started_at=run.run_started_at,
+        ended_at=_end(run, jobs) if status == "ended" else None,
+        pull_requests=tuple(each["number"] for each in document.get("pull_requests") or ()),
+        actor=(document.get("triggering_actor") or document.get("actor") or {}).get("login"),
+        jobs=jobs,
+    )
+
+
+def _jobs(repository: Repository, run_id: int, attempt: int, patience: Patience) -> tuple[JobAnswer, ...]:
+    from github.PaginatedList import PaginatedList
+    from github.WorkflowJob import WorkflowJob
+
+    # PyGithub lists the jobs of the newest attempt only.
+    url = f"{repository.url}/actions/runs/{run_id}/attempts/{attempt}/jobs"
+    listed: PaginatedList[WorkflowJob] = PaginatedList(WorkflowJob, repository.requester, url, None, list_item="jobs")
+    found: Iterable[WorkflowJob] = patience.each(islice(listed, MAX_JOBS))
+    return tuple(_job(job) for job in found)
+
+
+def _job(job: WorkflowJob) -> JobAnswer:
+    status = _STATUSES.get(job.status or "", "queued")
+    return JobAnswer(
+        id=str(job.id),
+        name=job.name,
+        status=status,
+        conclusion=_conclusion(job.conclusion, status),
+        started_at=job.started_at if status != "queued" else None,
+        ended_at=job.completed_at if status == "ended" else None,
+        runner_name=job.runner_name or None,
+    )
+
+
+def _end(run: WorkflowRun, jobs: tuple[JobAnswer, ...]) -> datetime:
+    """Return when an attempt ended: with its last job. The run itself only says when it was changed, which goes on."""
+    ends = [job.ended_at for job in jobs]
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else run.updated_at
+
+
+def _conclusion(word: str | None, status: str) -> str | None:
+    return _CONCLUSIONS.get(word or "", "neutral") if status == "ended" else None
+
+
+def _id_of(repository: Mapping[str, Any] | None) -> str | None:
+    return str(repository["id"]) if repository else None

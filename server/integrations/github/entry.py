@@ -1,0 +1,26 @@
+"""The entry of the registry."""
+
+from __future__ import annotations
+
+from server.integrations.github.checking import check
+from server.integrations.github.delivering import deliver
+from server.integrations.github.parts import QUESTIONS, parts
+from server.integrations.github.words import APP_KEY, ATTACHMENT_SCHEMA, KIND, SETTINGS_SCHEMA, TOKEN
+from server.integrations.types import Integration
+from server.model.events import EventKind
+
+GITHUB = Integration(
+    kind=KIND,
+    title="Commit statuses, check runs and comments on GitHub and GitHub Enterprise Server",
+    events=(EventKind.VERDICT_CHANGED.value,),
+    settings_schema=SETTINGS_SCHEMA,
+    credential_names=(TOKEN, APP_KEY),
+    required_credentials=((TOKEN,), (APP_KEY,)),
+    attachment_schema=ATTACHMENT_SCHEMA,
+    parts=parts,
+    deliver=deliver,
+    check=check,
+    always=(*(kind.value for kind in QUESTIONS), EventKind.HEAD_SEEN.value),
+    has_repositories=True,
+    answers_verdicts=True,
+)
