@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     WORKFLOW_CHANGED = "workflow.changed"
     SOURCE_CHANGED = "source.changed"
     HEAD_SEEN = "head.seen"
+    HEAD_LEARNED = "head.learned"
+    """What it changes: the forge was asked."""
     CI_RUN_SEEN = "ci-run.seen"
     VERDICT_CHANGED = "verdict.changed"
     OVERRIDE_SET = "override.set"

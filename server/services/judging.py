@@ -46,7 +46,7 @@ _OF_WORKFLOWS = frozenset(
 )
 REMEMBERED = timedelta(days=90)
 """So old verdicts are judged anew when an operator changes what they follow from."""
-_OF_A_COMMIT = frozenset({EventKind.HEAD_SEEN, EventKind.CI_RUN_SEEN})
+_OF_A_COMMIT = frozenset({EventKind.HEAD_SEEN, EventKind.HEAD_LEARNED, EventKind.CI_RUN_SEEN})
 
 
 @dataclass(frozen=True, slots=True)

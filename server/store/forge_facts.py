@@ -69,6 +69,15 @@ def save_head(connection: Connection, head: Head) -> bool:
     return True
 
 
+def learn_head(connection: Connection, head: Head) -> bool:
+    """Write what the forge answered of a head that is known; tell whether that changed something."""
+    known = _find_head(connection, head)
+    if known is None or known == head:
+        return False
+    connection.execute(update(heads).where(*_is_head(head)).values(**_head_values(head)))
+    return True
+
+
 def find_run(connection: Connection, source_id: str, ci_run_id: str, attempt: int) -> ForgeRun | None:
     """Return an attempt of a CI run with its jobs, or None when the forge told nothing of it."""
     own = (ci_runs.c.source_id == source_id, ci_runs.c.ci_run_id == ci_run_id, ci_runs.c.attempt == attempt)

@@ -1,0 +1,122 @@
+"""Write down what forges answer to questions, and have the commits judged that it is about (R30, R34)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from chainloop_ci.api.record import from_dict
+from server.model.deliveries import Delivery
+from server.model.events import Event, EventKind
+from server.model.forge_answers import CI_RUN, HEAD, CiRunAnswer, FileState, HeadAnswer, JobAnswer
+from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, ForgeRun, Head
+from server.model.sources import StoredSource
+from server.services.delivery_queue import Learn
+from server.store import events, forge_facts, runs, sources
+
+_BOTS = frozenset({"dependabot[bot]"})
+"""Authors whose jobs get no secrets (GitHub Docs, "Troubleshooting Dependabot on GitHub Actions")."""
+
+
+class ForgeAnswers:
+    """What the dispatcher does with the answers; each comes in the transaction that ends its delivery."""
+
+    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._now = now
+        self._new_id = new_id
+
+    def handlers(self) -> Mapping[str, Learn]:
+        """Return what writes down the answer of each question, by the part that asked it."""
+        return {CI_RUN: self.learn_ci_run, HEAD: self.learn_head}
+
+    def learn_ci_run(self, connection: Connection, delivery: Delivery, answer: Mapping[str, object]) -> None:
+        """Write down a CI run that a run of ours claims; the source of that run's workflow must be the one asked."""
+        told = from_dict(CiRunAnswer, answer)
+        source = _source_of_run(connection, delivery)
+        if source is None or told.unknown or told.head_sha is None or told.repository_id != source.repository_id:
+            return
+        known = _ci_run(source, told, self._now())
+        if forge_facts.save_run(connection, known):
+            self._tell(connection, source, EventKind.CI_RUN_SEEN, known.head_sha)
+
+    def learn_head(self, connection: Connection, delivery: Delivery, answer: Mapping[str, object]) -> None:
+        """Write down what a head changes, for every entry of that commit which the question was about."""
+        told = from_dict(HeadAnswer, answer)
+        source = sources.find(connection, delivery.organization_id, str(delivery.content["sourceId"]))
+        if source is None or told.unknown:
+            return
+        sha, number = str(delivery.content["sha"]), str(delivery.content.get("pullRequest") or "")
+        changed = False
+        for head in forge_facts.list_heads(connection, source.id, sha):
+            if head.pull_request == number:
+                changed = forge_facts.learn_head(connection, _learned(head, told)) or changed
+        if changed:
+            self._tell(connection, source, EventKind.HEAD_LEARNED, sha)
+
+    def _tell(self, connection: Connection, source: StoredSource, kind: EventKind, sha: str) -> None:
+        facts = {"sourceId": source.id, "sha": sha}
+        event = Event(self._new_id(), source.organization_id, kind, self._now(), sha, facts=facts)
+        events.add(connection, event)
+
+
+def _source_of_run(connection: Connection, delivery: Delivery) -> StoredSource | None:
+    run = runs.find(connection, delivery.organization_id, str(delivery.content["runId"]))
+    bound = sources.find_of_workflow(connection, run.organization_id, run.workflow_id) if run else None
+    return bound.source if bound else None
+
+
+def _ci_run(source: StoredSource, told: CiRunAnswer, now: datetime) -> ForgeRun:
+    return ForgeRun(
+        source_id=source.id,
+        organization_id=source.organization_id,
+        ci_run_id=told.ci_run_id,
+        attempt=told.attempt or 1,
+        head_sha=told.head_sha or "",
+        event=(told.event or "")[:64],
+        status=CiStatus(told.status or CiStatus.QUEUED.value),
+        seen_at=now,
+        # Read just now: nothing that came before is newer.
+        told_at=now,
+        ci_file=told.path,
+        is_fork=told.head_repository_id != told.repository_id,
+        conclusion=_conclusion(told.conclusion),
+        started_at=told.started_at,
+        ended_at=told.ended_at,
+        jobs=tuple(map(_job, told.jobs)),
+    )
+
+
+def _job(told: JobAnswer) -> ForgeJob:
+    return ForgeJob(
+        job_id=told.id,
+        name=told.name,
+        status=CiStatus(told.status),
+        conclusion=_conclusion(told.conclusion),
+        started_at=told.started_at,
+        ended_at=told.ended_at,
+    )
+
+
+def _conclusion(word: str | None) -> CiConclusion | None:
+    if word is None:
+        return None
+    # Neutral stops nobody, and nothing was done.
+    return CiConclusion.SKIPPED if word == "neutral" else CiConclusion(word)
+
+
+def _learned(head: Head, told: HeadAnswer) -> Head:
+    files = {
+        path: CiFileTexts(file.base, file.head, file.state is not FileState.DISABLED)
+        for path, file in told.ci_files.items()
+    }
+    return replace(
+        head,
+        changed_paths=head.changed_paths if told.changed_paths is None else told.changed_paths,
+        ci_files=files,
+        is_fork=head.is_fork if told.is_fork is None else told.is_fork,
+        is_bot=head.is_bot or told.author in _BOTS,
+        is_protected=head.is_protected if told.is_protected is None else told.is_protected,
+    )
