@@ -104,13 +104,9 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     world = world or World()
     database = Database(open_engine(sqlite_url(config.database_path)))
     now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
-    projects = Projects(database, now, new_id)
-    contracts = Contracts(database, now, new_id)
-    sources = Sources(database, now, new_id)
-    workflows = Workflows(database, now, new_id, projects=projects, contracts=contracts, sources=sources)
+    projects, contracts, sources, workflows = _build_workflows(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
-    sweep_log = SweepLog(database, now, patient_until=now() + FIRST_SWEEPS)
-    health = Health(database, config.data, config.min_free_bytes, sweep_log)
+    health = _build_health(config, database, now)
     # Workers may overlap while one takes the place of another.
     process = ProcessMetrics(2 * config.workers)
     artifacts, uploads = _build_content(config, database, now, back_ends)
@@ -127,7 +123,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         projects=projects,
         workflows=workflows,
         sources=sources,
-        apply=Apply(database, projects=projects, contracts=contracts, workflows=workflows, sources=sources),
+        apply=Apply(database, contracts=contracts, workflows=workflows, sources=sources),
         contracts=contracts,
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
@@ -150,6 +146,21 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
 def build_transport(config: ServerConfig, world: World) -> Transport:
     """Return the way out that the settings leave open; nothing large is loaded before its first request."""
     return Transport(Policy.from_config(config), resolver=world.resolver, monotonic=world.monotonic)
+
+
+def _build_workflows(
+    database: Database, now: Callable[[], datetime], new_id: Callable[[], str]
+) -> tuple[Projects, Contracts, Sources, Workflows]:
+    projects = Projects(database, now, new_id)
+    contracts = Contracts(database, now, new_id)
+    sources = Sources(database, now, new_id)
+    workflows = Workflows(database, now, new_id, projects=projects, contracts=contracts, sources=sources)
+    return projects, contracts, sources, workflows
+
+
+def _build_health(config: ServerConfig, database: Database, now: Callable[[], datetime]) -> Health:
+    sweep_log = SweepLog(database, now, patient_until=now() + FIRST_SWEEPS)
+    return Health(database, config.data, config.min_free_bytes, sweep_log)
 
 
 def _build_content(

@@ -79,7 +79,7 @@ class AppliedItem:
     kind: AppliedKind
     name: str
     result: AppliedResult
-    project: Annotated[str, about("Of a workflow.")] = ""
+    project: Annotated[str | None, about("Of a workflow.")] = None
     revision: Annotated[int | None, about("Of a contract: the newest.")] = None
 
 

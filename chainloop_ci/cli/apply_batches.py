@@ -141,7 +141,7 @@ def _merged(applied: Iterable[Applied]) -> list[AppliedItem]:
     """Return projects, then contracts, then workflows; a project that several batches of a dry run make stands once."""
     found: dict[tuple[str, str, str], AppliedItem] = {}
     for item in _items(applied):
-        found.setdefault((item.kind, item.project, item.name), item)
+        found.setdefault((item.kind, item.project or "", item.name), item)
     order = list(AppliedKind)
     return sorted(found.values(), key=lambda item: order.index(item.kind))
 

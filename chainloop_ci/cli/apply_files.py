@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chainloop_ci.api.apply import AppliedContract, AppliedKind, AppliedWorkflow
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.contract.nodes import Node, Place, Tree, finding_at, place_of
-from chainloop_ci.errors import ContractInvalidError, FileUnreadableError, Finding, LimitExceededError
+from chainloop_ci.errors import ContractInvalidError, FileUnreadableError, Finding, LimitExceededError, PathRefusedError
 
 if TYPE_CHECKING:
     from chainloop_ci.contract.load import LoadedContract
@@ -132,11 +132,24 @@ def _files(world: World, places: Iterable[str]) -> Iterator[str]:
 
 
 def _below(cwd: Path, folder: str) -> Iterator[str]:
-    """Yield the files of a folder and of those in it; links to folders and what is hidden are left alone."""
+    """Yield the files of a folder and of those in it; links to folders and what is hidden are left alone.
+
+    Raises:
+        PathRefusedError: a file is a link that leads out of the folder, which may be somebody else's work (R22).
+    """
+    top = (cwd / folder).resolve()
     for root, folders, names in os.walk(cwd / folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inner = PurePosixPath(folder) / Path(root).relative_to(cwd / folder).as_posix()
-        yield from (str(inner / name) for name in names if not name.startswith(".") and name.lower().endswith(_READ))
+        for name in names:
+            if name.startswith(".") or not name.lower().endswith(_READ):
+                continue
+            if not Path(root, name).resolve().is_relative_to(top):
+                raise PathRefusedError(
+                    f"{inner / name} is a link that leads out of the folder {folder}",
+                    hint="apply what it leads to by its own name",
+                )
+            yield str(inner / name)
 
 
 def _read(world: World, path: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from chainloop_ci.api.source_address import SourceAddress, SourceKind, forge_key, of_claim
@@ -129,10 +129,6 @@ class StoredWorkflowSource:
             "cadence_seconds": expected.cadence_seconds,
             "grace_seconds": expected.grace_seconds,
         }
-
-    def is_as(self, other: StoredWorkflowSource) -> bool:
-        """Tell whether two say the same; when they were made does not count."""
-        return replace(self, created_at=other.created_at) == other
 
 
 def expected_runs(request: SourceRequest) -> ExpectedRuns:

@@ -31,9 +31,7 @@ from server.model.principal import Principal
 from server.model.workflows import EMPTY_CONTRACT, MAX_CONTRACT_NAME
 from server.services.contract_documents import load_for_name
 from server.services.contracts import Contracts
-from server.services.projects import Projects
 from server.services.sources import Sources
-from server.services.workflow_access import get_reachable
 from server.services.workflows import Workflows
 from server.store import contracts, projects, workflows
 from server.store.database import Database
@@ -79,11 +77,8 @@ class _Outcome:
 class Apply:
     """The use case of many things at once."""
 
-    def __init__(
-        self, database: Database, *, projects: Projects, contracts: Contracts, workflows: Workflows, sources: Sources
-    ) -> None:
+    def __init__(self, database: Database, *, contracts: Contracts, workflows: Workflows, sources: Sources) -> None:
         self._database = database
-        self._projects = projects
         self._contracts = contracts
         self._workflows = workflows
         self._sources = sources
@@ -153,10 +148,10 @@ class Apply:
                 item = AppliedItem(AppliedKind.PROJECT, wanted.project, AppliedResult.CREATED)
                 made[wanted.project] = item
             return _item(wanted, AppliedResult.CREATED)
-        before = get_reachable(connection, principal, found.id)
+        principal.require_reach(project_id=found.project_id, workflow_id=found.id)
         change = WorkflowChange(wanted.contract, wanted.team, wanted.description)
-        after = self._workflows.change_in(connection, principal, before, change)
-        is_changed = after != before
+        after = self._workflows.change_in(connection, principal, found, change)
+        is_changed = after != found
         if wanted.source is not None:
             is_changed |= self._sources.put_in(connection, principal, after, wanted.source).is_changed
         return _item(wanted, AppliedResult.CHANGED if is_changed else AppliedResult.UNCHANGED)

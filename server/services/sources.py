@@ -96,17 +96,18 @@ class Sources:
         """Register the source of a workflow within the caller's write transaction; raises what `put` does."""
         _require_valid(request)
         before = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
-        source = _ask_registrations(connection, self._source_at(connection, principal, parse_source(request.source)))
-        bound = StoredWorkflowSource(workflow.id, source, expected_runs(request), self._now())
-        if before is not None and bound.is_as(before):
-            return PlacedSource(before.api())
-        if before is not None and before.source.id != source.id:
-            self._leave(connection, workflow, before.source)
+        source = self._source_at(connection, principal, parse_source(request.source))
+        stays = before is not None and before.source.id == source.id
+        since = before.created_at if before is not None and stays else self._now()
+        bound = StoredWorkflowSource(workflow.id, source, expected_runs(request), since)
+        if before is not None and stays and bound.expected == before.expected:
+            return PlacedSource(bound.api())
+        if before is not None and not stays:
+            _leave(connection, workflow, before.source)
         _require_single(connection, source, workflow)
-        _claim(connection, source, workflow)
+        if source.repository_id is not None:
+            _require_own(connection, source, workflow.project, workflow.name)
         sources.bind(connection, bound)
-        if before is not None and before.source.id != source.id:
-            _forget_unused(connection, before.source)
         self._note(connection, principal, AuditAction.SOURCE_CHANGED, workflow, bound)
         return PlacedSource(bound.api(), is_new=before is None, is_changed=True)
 
@@ -127,8 +128,7 @@ class Sources:
         """Take the source from a workflow within the caller's write transaction; return what it had, or None."""
         found = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
         if found is not None:
-            self._leave(connection, workflow, found.source)
-            _forget_unused(connection, found.source)
+            _leave(connection, workflow, found.source)
         return found
 
     def confirm(
@@ -148,30 +148,18 @@ class Sources:
             if found is None:
                 raise NotFoundError(f"there is no source {source_id}")
             told = replace(found, repository_id=repository_id, default_branch=default_branch)
-            names = sources.names_from(connection, found)
-            if found.repository_id not in (None, repository_id):
-                # Another repository under the old name: what was owned there is of no concern any more.
-                contexts = [status_context(project, name) for _, project, name in names]
-                sources.release_contexts(connection, found, contexts)
-            for _, project, name in names:
-                _require_own(connection, told, project, name)
-            sources.save(connection, told)
+            _learn(connection, found, told)
         return told
 
     def _source_at(self, connection: Connection, principal: Principal, address: SourceAddress) -> StoredSource:
         found = sources.find_by_address(connection, principal.organization_id, address)
         if found is not None:
-            return found
+            return _ask_registrations(connection, found)
         if sources.count(connection, principal.organization_id) >= MAX_SOURCES:
             raise LimitExceededError(f"an organization may have {MAX_SOURCES} sources, and has them")
         source = StoredSource(self._new_id(), principal.organization_id, address, self._now())
         sources.add(connection, source)
-        return source
-
-    def _leave(self, connection: Connection, workflow: StoredWorkflow, source: StoredSource) -> None:
-        sources.unbind(connection, workflow.organization_id, workflow.id)
-        if source.repository_id is not None:
-            sources.release_contexts(connection, source, [status_context(workflow.project, workflow.name)])
+        return _ask_registrations(connection, source)
 
     def _note(
         self,
@@ -203,8 +191,28 @@ def _ask_registrations(connection: Connection, source: StoredSource) -> StoredSo
     if bound is None:
         return source
     known = replace(source, registration_id=bound[0], repository_id=bound[1])
-    sources.save(connection, known)
+    _learn(connection, source, known)
     return known
+
+
+def _learn(connection: Connection, before: StoredSource, told: StoredSource) -> None:
+    """Write what is known of a source now, and take the contexts of its workflows on that repository."""
+    names = sources.names_from(connection, before)
+    if before.repository_id not in (None, told.repository_id):
+        # Another repository under the old name: what was owned at the old one is of no concern any more.
+        sources.release_contexts(connection, before, [status_context(project, name) for _, project, name in names])
+    for _, project, name in names:
+        _require_own(connection, told, project, name)
+    sources.save(connection, told)
+
+
+def _leave(connection: Connection, workflow: StoredWorkflow, source: StoredSource) -> None:
+    """Take a source from a workflow, with all that only this workflow needed of it."""
+    sources.unbind(connection, workflow.organization_id, workflow.id)
+    if source.repository_id is not None:
+        sources.release_contexts(connection, source, [status_context(workflow.project, workflow.name)])
+    if source.is_untouched and not sources.names_from(connection, source):
+        sources.remove(connection, source)
 
 
 def _require_valid(request: SourceRequest) -> None:
@@ -225,11 +233,6 @@ def _require_single(connection: Connection, source: StoredSource, workflow: Stor
         )
 
 
-def _claim(connection: Connection, source: StoredSource, workflow: StoredWorkflow) -> None:
-    if source.repository_id is not None:
-        _require_own(connection, source, workflow.project, workflow.name)
-
-
 def _require_own(connection: Connection, source: StoredSource, project: str, name: str) -> None:
     context = status_context(project, name)
     if not sources.claim_context(connection, source, context):
@@ -237,11 +240,6 @@ def _require_own(connection: Connection, source: StoredSource, project: str, nam
             f"statuses called {context} at {source.address} are posted for somebody else already",
             hint="give project or workflow another name, or ask the operator of this server",
         )
-
-
-def _forget_unused(connection: Connection, source: StoredSource) -> None:
-    if source.is_untouched and not sources.names_from(connection, source):
-        sources.remove(connection, source)
 
 
 def _find_claimed(connection: Connection, workflow: StoredWorkflow) -> WorkflowSource | None:

@@ -11,7 +11,7 @@ from server.model.events import EventKind
 from server.model.integrations import BoundRepository, StoredRegistration
 from server.store import events, registrations
 from server.wiring import Services
-from tests.integration.server.conftest import EPOCH, Tenant
+from tests.integration.server.conftest import EPOCH, Clock, Tenant
 
 CI = ".github/workflows/ci.yml"
 SOURCE = {"source": "github:corp/app", "ciFile": CI}
@@ -47,6 +47,16 @@ def test_another_request_takes_the_place_of_the_first(api: Any, acme: Tenant) ->
     assert "branch" not in changed
     listed = api(acme.token("read")).get("/sources").json["items"]
     assert [item["source"] for item in listed] == ["gitlab:corp/app"]
+
+
+def test_a_change_of_the_filter_does_not_make_the_source_a_new_one(api: Any, acme: Tenant, clock: Clock) -> None:
+    first = put(api, acme).json
+    clock.advance(hours=1)
+
+    filtered, moved = put(api, acme, branch="main").json, put(api, acme, source="github:corp/moved").json
+
+    assert filtered["createdAt"] == first["createdAt"]
+    assert moved["createdAt"] > first["createdAt"]
 
 
 def test_workflows_of_one_repository_share_its_source_however_it_is_spelt(api: Any, acme: Tenant) -> None:
@@ -214,6 +224,19 @@ def test_r44_a_registration_that_lists_the_repository_says_whose_it_is(
 
     assert (first.status_code, first.json["repositoryId"]) == (201, "4711")
     assert (taken.status_code, other.status_code) == (409, 201)
+
+
+def test_r44_what_is_learnt_of_a_repository_holds_for_all_its_workflows(
+    services: Services, api: Any, acme: Tenant, rival: Tenant
+) -> None:
+    put(api, acme, "app/build")
+    for tenant in (acme, rival):
+        with services.database.write() as connection:
+            registrations.add(connection, registration(tenant))
+
+    put(api, acme, "app/deploy")
+
+    assert put(api, rival, "app/build").status_code == 409
 
 
 def test_r44_a_registration_speaks_for_what_it_lists_alone(services: Services, api: Any, acme: Tenant) -> None:

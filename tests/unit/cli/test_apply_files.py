@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainloop_ci.cli.apply_files import split
+from tests.unit.cli.answers import reply
 
 ONE = b"kind: Contract\nmetadata: {name: one}\n"
 TWO = b"kind: Contract\nmetadata: {name: two}\n"
@@ -126,6 +128,41 @@ def test_hidden_files_and_those_of_other_kinds_are_left_alone(operate, stub, tmp
         (tmp_path / name).write_text("kind: Nothing\n")
 
     assert "the folder . has no file that could describe a contract or a workflow" in refused(operate)
+
+
+def test_r22_a_link_out_of_the_folder_is_refused(operate, stub, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "outside.yaml").write_text(CONTRACT)
+    (folder / "link.yaml").symlink_to(tmp_path / "outside.yaml")
+
+    result = operate("apply", "-f", "folder")
+
+    assert "folder/link.yaml is a link that leads out of the folder folder" in result.err
+    assert (result.status, stub.seen) == (1, [])
+
+
+def test_a_link_to_another_folder_is_left_alone(operate, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.yaml").write_text(CONTRACT)
+    (folder / "link").symlink_to(tmp_path / "outside")
+
+    assert "the folder folder has no file" in refused(operate, "-f", "folder")
+
+
+def test_contracts_in_json_and_cue_are_documents_too(operate, stub, tmp_path: Path) -> None:
+    header = '"apiVersion": "chainloop.dev/v1", "kind": "Contract"'
+    (tmp_path / "a.json").write_text(f'{{{header}, "metadata": {{"name": "a"}}, "spec": {{}}}}')
+    (tmp_path / "b.cue").write_text('apiVersion: "chainloop.dev/v1"\nkind: "Contract"\nmetadata: name: "b"\nspec: {}\n')
+    stub.replies = [reply({"items": []})]
+
+    result = operate("apply", "-f", ".")
+
+    assert result.status == 0, result.err
+    sent = json.loads(stub.seen[0].body)["contracts"]
+    assert [(item["name"], item["format"]) for item in sent] == [("a", "json"), ("b", "cue")]
 
 
 def test_a_file_that_is_not_there_is_named(operate, tmp_path: Path) -> None:
