@@ -15,7 +15,7 @@ from chainloop_ci.cli.source_options import EXPECTED_RUNS, TypedSource
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.which_workflow import WHICH, find_workflow
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.errors import UsageError
+from chainloop_ci.errors import NotFoundError, UsageError
 
 
 @click.group(cls=Group)
@@ -64,7 +64,10 @@ def remove(world: World, named: str | None, name: str | None, project: str | Non
     """Take the registered source from a workflow; its commits get no verdict any more."""
     operator = world.operator()
     found = find_workflow(operator, named or name, project)
-    require_consent(world, f"Take the source from the workflow {found.project}/{found.name}?")
+    registered = operator.get_source(found.id)
+    if registered.state is SourceState.CLAIMED:
+        raise NotFoundError(f"workflow {found.project}/{found.name} has no registered source, only a claimed one")
+    require_consent(world, f"Take the source {registered.source} from the workflow {found.project}/{found.name}?")
     operator.delete_source(found.id)
     if world.format == "json":
         world.output.document({"removed": True, "id": found.id, "name": found.name, "project": found.project})

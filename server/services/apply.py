@@ -6,7 +6,6 @@ A dry run does the same and takes it back: so it cannot say anything else than t
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -171,7 +170,7 @@ def _load(request: ApplyRequest, outcome: _Outcome) -> dict[int, LoadedContract]
 def _decode(contract: AppliedContract) -> bytes:
     try:
         return base64.b64decode(contract.raw_body, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         message = f"the bytes of contract {contract.name} are not base64"
         raise RequestInvalidError(message, findings=[Finding("invalid-field", message, path="/rawBody")]) from error
 

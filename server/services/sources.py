@@ -112,17 +112,17 @@ class Sources:
         return PlacedSource(bound.api(), is_new=before is None, is_changed=True)
 
     def remove(self, principal: Principal, workflow_id: str) -> None:
-        """Take the source from a workflow; its commits get no verdict any more.
+        """Take the source from a workflow; its commits get no verdict any more. One without a source stays so.
 
         Raises:
-            NotFoundError: it has none.
+            NotFoundError: there is no such workflow.
+            NotAllowedError: it lies outside the token's scope.
         """
         with self._database.write() as connection:
             workflow = get_reachable(connection, principal, workflow_id)
             found = self.remove_in(connection, workflow)
-            if found is None:
-                raise NotFoundError(f"workflow {workflow.project}/{workflow.name} has no registered source")
-            self._note(connection, principal, AuditAction.SOURCE_REMOVED, workflow, found)
+            if found is not None:
+                self._note(connection, principal, AuditAction.SOURCE_REMOVED, workflow, found)
 
     def remove_in(self, connection: Connection, workflow: StoredWorkflow) -> StoredWorkflowSource | None:
         """Take the source from a workflow within the caller's write transaction; return what it had, or None."""

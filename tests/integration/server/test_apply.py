@@ -152,6 +152,14 @@ def test_one_refusal_takes_everything_back_and_hides_no_other(api: Any, acme: Te
     assert {noun: names(api, acme, noun) for noun in before} == before
 
 
+@pytest.mark.parametrize("text", ["?", "YQ", "\u010c", "YQ==\u0000"])
+def test_bytes_that_are_not_base64_are_a_reason_like_others(apply: Any, text: str) -> None:
+    answer = apply({**contract("one"), "rawBody": text})
+
+    assert answer.status_code == 422
+    assert all(found["path"].startswith("/contracts/0/rawBody") for found in answer.json["findings"])
+
+
 def test_reasons_of_one_kind_keep_their_kind(apply: Any) -> None:
     answer = apply(workflow("a", contract="none"), workflow("b", contract="neither"))
 

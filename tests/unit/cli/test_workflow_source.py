@@ -190,12 +190,21 @@ def test_accept_as_json_is_one_document(operate, stub) -> None:
 
 
 def test_remove_asks_the_control_plane(operate, stub) -> None:
-    stub.replies = [page(workflow()), Reply(204)]
+    stub.replies = [page(workflow()), reply(source()), Reply(204)]
 
     result = operate("workflow", "source", "remove", "bedrock/release", "-o", "json")
 
     assert (stub.seen[-1].method, stub.seen[-1].path) == ("DELETE", f"/api/v1/workflows/{WORKFLOW}/source")
     assert result.json["removed"] is True
+
+
+@pytest.mark.parametrize("answer", [NONE, reply(claimed())])
+def test_there_is_nothing_to_remove_where_nothing_is_registered(operate, stub, answer) -> None:
+    stub.replies = [page(workflow()), answer]
+
+    result = operate("workflow", "source", "remove", "release")
+
+    assert (result.status, len(stub.seen)) == (1, 2)
 
 
 def test_list_has_a_row_for_each_repository(operate, stub) -> None:
