@@ -107,10 +107,8 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     projects, contracts, sources, workflows = _build_workflows(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
     health = _build_health(config, database, now)
-    # Workers may overlap while one takes the place of another.
-    process = ProcessMetrics(2 * config.workers)
+    process = ProcessMetrics(2 * config.workers)  # workers may overlap while one takes the place of another
     artifacts, uploads = _build_content(config, database, now, back_ends)
-    checker = world.checker or ContentChecker(config.check_memory_bytes, process.checked)
     return Services(
         config=config,
         world=world,
@@ -129,7 +127,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
-        attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=checker),
+        attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=_checker(config, world, process)),
         artifacts=artifacts,
         uploads=uploads,
         body_places=BodyPlaces(config.threads // 4),
@@ -146,6 +144,10 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
 def build_transport(config: ServerConfig, world: World) -> Transport:
     """Return the way out that the settings leave open; nothing large is loaded before its first request."""
     return Transport(Policy.from_config(config), resolver=world.resolver, monotonic=world.monotonic)
+
+
+def _checker(config: ServerConfig, world: World, process: ProcessMetrics) -> ContentChecker:
+    return world.checker or ContentChecker(config.check_memory_bytes, process.checked)
 
 
 def _build_workflows(
