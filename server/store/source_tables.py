@@ -33,10 +33,6 @@ sources = Table(
     # The forge's own id; null until the forge told it to this organization's own credential.
     Column("repository_id", String(64)),
     Column("default_branch", String(255)),
-    # Null: the forge has not told whether anybody may read it.
-    Column("is_public", Boolean),
-    # R47: statuses may name materials and workflows although anybody reads them.
-    Column("names_in_public", Boolean, nullable=False, server_default=false()),
     # Two secrets of the forge's webhook, sealed: both are accepted during a rotation.
     Column("hook_secret", Text),
     Column("previous_hook_secret", Text),
@@ -44,6 +40,10 @@ sources = Table(
     # Whose credentials read it.
     Column("registration_id", String(36)),
     Column("created_at", String(32), nullable=False),
+    # Null: the forge has not told whether anybody may read it.
+    Column("is_public", Boolean),
+    # R47: statuses may name materials and workflows although anybody reads them.
+    Column("names_in_public", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("organization_id", "kind", "address_key", name="uq_sources_address"),
     Index("ix_sources_organization", "organization_id", "created_at", "id"),
 )

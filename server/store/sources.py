@@ -80,9 +80,9 @@ def save(connection: Connection, source: StoredSource) -> None:
 
 
 def remove(connection: Connection, source: StoredSource) -> None:
-    """Delete a source that no workflow comes from."""
+    """Delete a source that no workflow comes from; one whose webhooks may have come stays, with what they told."""
     own = (sources.c.organization_id == source.organization_id, sources.c.id == source.id)
-    connection.execute(delete(sources).where(*own))
+    connection.execute(delete(sources).where(*own, sources.c.hook_secret.is_(None)))
 
 
 def find_of_workflow(connection: Connection, organization_id: str, workflow_id: str) -> StoredWorkflowSource | None:

@@ -14,7 +14,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column('sources', sa.Column('is_public', sa.Boolean(), nullable=True))
-    op.add_column('sources', sa.Column('names_in_public', sa.Boolean(), server_default=sa.text('0'), nullable=False))
+    op.add_column('sources', sa.Column('names_in_public', sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_table('ci_jobs',
     sa.Column('source_id', sa.String(length=36), nullable=False),
     sa.Column('organization_id', sa.String(length=36), nullable=False),
