@@ -13,6 +13,7 @@ from chainloop_ci.api.problems import ProblemFinding
 from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.api.workflows import ContractRevision, Workflow
+from chainloop_ci.contract.upcoming import NewRequirement
 from chainloop_ci.digests import Digest
 from chainloop_ci.records import record
 from chainloop_ci.runners.types import CiIdentity
@@ -74,6 +75,10 @@ class CraftingContext:
     role: Role
     run_expiry_seconds: int
     has_verification_key: Annotated[bool, about("Whether any registered key may verify this workflow.")] = True
+    upcoming: Annotated[
+        tuple[ContractRevision, ...],
+        about("R38: newer revisions; what only they ask for is a warning. The first to be enforced stands first."),
+    ] = ()
 
 
 _LINK_PATTERN = r"^(https?://[^\u0000-\u0020\u007f-\u009f\"<>\\^`{|}]+)?$"
@@ -241,6 +246,9 @@ class RunDetail:
         about("When the attestation was finished, by the job's clock; claimed, and any time is possible."),
     ] = None
     stored_at: Annotated[datetime | None, about("When the server stored the attestation, by its own clock.")] = None
+    new_requirements: Annotated[
+        tuple[NewRequirement, ...], about("R38: what only newer revisions asked for when it was stored.")
+    ] = ()
 
 
 @record
@@ -253,6 +261,9 @@ class Stored:
     verified: bool
     verification: Verification
     view_url: str = ""
+    new_requirements: Annotated[
+        tuple[NewRequirement, ...], about("R38: what only newer revisions ask for: warnings until their dates.")
+    ] = ()
 
 
 @record

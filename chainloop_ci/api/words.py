@@ -41,7 +41,11 @@ class AuditAction(StrEnum):
     SOURCE_REMOVED = "workflow.source-removed"
     CONTRACT_CREATED = "contract.created"
     CONTRACT_REVISED = "contract.revised"
+    CONTRACT_RESCHEDULED = "contract.rescheduled"
+    """Another date from which a revision is enforced."""
     CONTRACT_DELETED = "contract.deleted"
+    OVERRIDE_SET = "override.set"
+    OVERRIDE_ENDED = "override.ended"
     # Of a run that another token began: a run itself says who began it, and what came of it.
     RUN_CANCELED = "run.canceled"
     ATTESTATION_STORED = "attestation.stored"

@@ -127,6 +127,9 @@ class ContractRevision:
     created_by: str = ""
     warnings: tuple[str, ...] = ()
     changed: Annotated[bool, about("In the answer to a PUT: whether a new revision was made.")] = False
+    enforced_from: Annotated[
+        datetime | None, about("R38: from when on new runs have to meet it, unless a newer one is enforced by then.")
+    ] = None
 
 
 @record
@@ -138,3 +141,4 @@ class RevisionSummary:
     format: ContractFormat
     created_at: datetime
     created_by: str = ""
+    enforced_from: Annotated[datetime | None, about("R38: from when on new runs have to meet it.")] = None

@@ -11,6 +11,7 @@ from dataclasses import field, replace
 from datetime import datetime
 
 from chainloop_ci.contract.types import Contract, MaterialType, RunnerType
+from chainloop_ci.contract.upcoming import Upcoming
 from chainloop_ci.digests import Digest
 from chainloop_ci.materials.types import MainComponent
 from chainloop_ci.records import record
@@ -165,6 +166,9 @@ class CraftingState:
 
     carried: frozenset[str] = frozenset()
     """Materials of an earlier attempt of the CI run: who adds one again replaces it, without asking for it (R16)."""
+
+    upcoming: tuple[Upcoming, ...] = ()
+    """Newer contract revisions: what only they ask for is a warning (R38)."""
 
     @property
     def is_begun(self) -> bool:

@@ -23,6 +23,7 @@ from chainloop_ci.attestation.state import (
 from chainloop_ci.attestation.state_materials import material_document, read_material
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.contract.types import Contract, ContractSchema, RunnerType
+from chainloop_ci.contract.upcoming import Upcoming
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import ChainloopError, Finding, StateBrokenError
 
@@ -176,8 +177,19 @@ def _own_document(state: CraftingState) -> dict[str, object]:
             "skipUpload": sorted(name for name, entry in state.materials.items() if entry.skip_upload),
             "carried": sorted(state.carried),
             "removed": {name: str(state.removed[name]) for name in sorted(state.removed)},
+            "upcoming": [_upcoming_document(item) for item in state.upcoming],
         }
     )
+
+
+def _upcoming_document(item: Upcoming) -> dict[str, object]:
+    from chainloop_ci.contract.document import to_document as contract_document
+
+    return {
+        "revision": item.revision,
+        "enforcedFrom": render_time(item.enforced_from),
+        "contract": contract_document(item.contract),
+    }
 
 
 def _read_state(document: Fields) -> CraftingState | None:
@@ -215,6 +227,7 @@ def _read_state(document: Fields) -> CraftingState | None:
         dry_run=document.flag("dryRun"),
         removed=_read_removed(own.child("removed")),
         carried=frozenset(own.words("carried")),
+        upcoming=tuple(item for entry in own.children("upcoming") if (item := _read_upcoming(entry))),
     )
 
 
@@ -234,6 +247,19 @@ def _read_contract(document: Fields) -> Contract | None:
     except ChainloopError as error:
         document.report(name, f"the contract cannot be read: {error.message}")
         document.findings.extend(error.findings)
+        return None
+
+
+def _read_upcoming(entry: Fields) -> Upcoming | None:
+    """Return a newer revision; one that cannot be read warns of nothing, and is no reason to stop (R38)."""
+    from chainloop_ci.contract.document import from_document as read_contract
+
+    revision, enforced_from = entry.number("revision"), entry.time("enforcedFrom")
+    if revision is None or enforced_from is None:
+        return None
+    try:
+        return Upcoming(revision, enforced_from, read_contract(entry.value("contract")))
+    except ChainloopError:
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from chainloop_ci.cli.options import SIGNING_PASSWORD_FILE_VARIABLE
 from chainloop_ci.cli.status_view import status_document
 from chainloop_ci.cli.unreachable import may_queue
 from chainloop_ci.cli.wiring import World
+from chainloop_ci.contract.upcoming import NewRequirement
 from chainloop_ci.crafting.annotations import parse_annotations
 from chainloop_ci.crafting.ports import Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
 from chainloop_ci.crafting.reset import AGAIN, end_unmet
-from chainloop_ci.crafting.status import THEN_PUSH, get_status, require_compliant
+from chainloop_ci.crafting.status import THEN_PUSH, find_new, get_status, require_compliant
 from chainloop_ci.errors import AttestationRefusedError, ContractNotMetError, SigningKeyMissingError
 
 
@@ -170,6 +172,7 @@ def show_dry(world: World, dry: DryPush, *, hint: str = THEN_PUSH) -> None:
         world.output.document({**status_document(get_status(dry.state)), "statement": statement})
     else:
         world.output.document(statement)
+    warn_of_news(world, find_new(dry.state))
     # Design decision 19: the statement is shown whatever is missing, and the status says that it is not complete.
     require_compliant(dry.state, hint=hint)
     world.output.info("Dry run: nothing was signed and nothing was sent; the attestation stays here")
@@ -180,6 +183,7 @@ def show_pushed(world: World, push: Push, pushed: Pushed | QueuedPush) -> None:
     if isinstance(pushed, QueuedPush):
         from chainloop_ci.cli.attestation_queue import keep_for_later
 
+        warn_of_news(world, find_new(pushed.state))
         keep_for_later(world, pushed)
         return
     if world.report:
@@ -199,6 +203,8 @@ def _show_result(world: World, pushed: Pushed) -> None:
     stored = pushed.stored
     if world.format == "json":
         status = get_status(pushed.state, digest=pushed.digest, pushed=True, view_url=stored.view_url)
+        # What the control plane found out by itself stands in the place of what was found here.
+        status = replace(status, new_requirements=stored.new_requirements)
         world.output.document({**status_document(status), "state": stored.state.value, "verified": stored.verified})
     else:
         world.output.document(_envelope(pushed.bundle))
@@ -210,8 +216,16 @@ def _tell(world: World, pushed: Pushed) -> None:
         world.output.warning(
             "stored, but not verified: it does not count as success", reason=stored.verification.key.reason
         )
+    warn_of_news(world, stored.new_requirements)
     facts = {"digest": pushed.digest, "run": stored.run_id, "url": stored.view_url}
     world.output.info("Attestation pushed!", **{name: fact for name, fact in facts.items() if fact})
+
+
+def warn_of_news(world: World, found: Sequence[NewRequirement]) -> None:
+    """Say what the attestation lacks of newer contract revisions, so that their dates surprise nobody (R38)."""
+    for item in found:
+        hint = item.hint and (world.dialect.advice(item.hint) if world.dialect else item.hint)
+        world.output.warning(f"{item}; what to do: {hint}" if hint else str(item))
 
 
 def _envelope(bundle: bytes) -> dict[str, object]:

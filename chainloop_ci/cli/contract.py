@@ -9,6 +9,7 @@ import click
 from chainloop_ci.api.workflows import ContractRevision
 from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.contract_files import lint, read_contract, show_materials
+from chainloop_ci.cli.durations import parse_date_ahead
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import MAX_CONTRACT_NAME, require_name
 from chainloop_ci.cli.options import Kind, Option
@@ -28,8 +29,14 @@ _IF_REVISION = Option(
     Kind.NUMBER,
     metavar="N",
 )
+_ENFORCE_FROM = Option(
+    "enforce_from",
+    ("--enforce-from",),
+    "From when on runs have to meet it: 2026-12-31, 14d; until then what it adds is a warning. Default: at once.",
+    metavar="WHEN",
+)
 _CREATE = (_FILE, _NAME, _DESCRIPTION)
-_WRITE = (*_CREATE, _IF_REVISION)
+_WRITE = (*_CREATE, _IF_REVISION, _ENFORCE_FROM)
 _WHICH = (Option("name", ("--name",), "Name of the contract."),)
 _DESCRIBE = (
     *_WHICH,
@@ -66,11 +73,24 @@ def create(world: World, file: str, name: str | None, description: str | None) -
 
 @contract.command("apply", options=_WRITE)
 @click.pass_obj
-def apply(world: World, file: str, name: str | None, description: str | None, if_revision: int | None) -> None:
+def apply(
+    world: World,
+    file: str,
+    name: str | None,
+    description: str | None,
+    if_revision: int | None,
+    enforce_from: str | None,
+) -> None:
     """Store a contract; a new revision is made only when the bytes differ."""
+    date_ = _date(world, enforce_from)
     read = read_contract(world, file)
     stored = world.operator().put_contract(
-        read.require_name(name), read.raw, read.media_type, if_match=if_revision, description=description
+        read.require_name(name),
+        read.raw,
+        read.media_type,
+        if_match=if_revision,
+        description=description,
+        enforce_from=date_,
     )
     _show_stored(world, stored, "contract applied" if stored.changed else "contract unchanged")
 
@@ -79,14 +99,23 @@ def apply(world: World, file: str, name: str | None, description: str | None, if
 @click.argument("named", metavar="[NAME]", required=False)
 @click.pass_obj
 def update(
-    world: World, named: str | None, file: str, name: str | None, description: str | None, if_revision: int | None
+    world: World,
+    named: str | None,
+    file: str,
+    name: str | None,
+    description: str | None,
+    if_revision: int | None,
+    enforce_from: str | None,
 ) -> None:
     """Store the next revision of a contract, unless somebody else is faster."""
+    date_ = _date(world, enforce_from)
     read = read_contract(world, file)
     operator = world.operator()
     known = operator.get_contract(read.require_name(named or name))
     expected = known.latest_revision if if_revision is None else if_revision
-    stored = operator.put_contract(known.name, read.raw, read.media_type, if_match=expected, description=description)
+    stored = operator.put_contract(
+        known.name, read.raw, read.media_type, if_match=expected, description=description, enforce_from=date_
+    )
     _show_stored(world, stored, "contract updated" if stored.changed else "contract unchanged")
 
 
@@ -133,6 +162,10 @@ def delete(world: World, named: str | None, name: str | None) -> None:
     world.output.info("contract deleted", name=wanted)
 
 
+def _date(world: World, enforce_from: str | None) -> str | None:
+    return None if enforce_from is None else parse_date_ahead(enforce_from, "--enforce-from", world.now())
+
+
 def _require(named: str | None) -> str:
     if not named:
         raise UsageError("say which contract", hint="`chainloop workflow contract list` names them")
@@ -154,4 +187,5 @@ def _rows(item: ContractRevision) -> list[Row]:
         ("Digest", item.digest),
         ("Format", item.format),
         ("Created At", date(item.created_at)),
+        ("Enforced From", date(item.enforced_from)),
     ]

@@ -6,7 +6,7 @@ Labels and column heads are those of the 2022 transcript, with more rows; the do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from chainloop_ci.attestation.state import CraftedMaterial, WorkflowPin
@@ -14,6 +14,7 @@ from chainloop_ci.attestation.state_materials import SIZE_ANNOTATION
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.cli.table import RULE, Row, Table
 from chainloop_ci.contract.types import Contract, RunnerType
+from chainloop_ci.contract.upcoming import NewRequirement
 from chainloop_ci.crafting.status import AttestationStatus, MaterialStatus, find_expiry
 from chainloop_ci.errors import RunnerMismatchError
 
@@ -47,7 +48,17 @@ def status_tables(status: AttestationStatus, *, full: bool, advice: Callable[[st
     if status.missing:
         rows = [(finding.message, advice(finding.hint or "")) for finding in status.missing]
         tables.append(Table(rows, title="Missing", header=("What", "What to type"), whole=frozenset({1})))
+    if status.new_requirements:
+        tables.append(_new_requirements(status.new_requirements, advice))
     return tables
+
+
+def _new_requirements(found: Sequence[NewRequirement], advice: Callable[[str], str]) -> Table:
+    rows = [
+        (render_date(item.enforced_from), str(item.revision), item.message, advice(item.hint or "")) for item in found
+    ]
+    header = ("From", "Revision", "What", "What to type")
+    return Table(rows, title="Will be required", header=header, whole=frozenset({3}))
 
 
 def _summary(status: AttestationStatus, advice: Callable[[str], str]) -> Table:
@@ -163,12 +174,20 @@ def status_document(status: AttestationStatus) -> dict[str, object]:
             "met": status.compliant,
             "hasRequirements": state.contract.has_requirements,
             "missing": [finding.to_dict() for finding in status.missing],
+            "newRequirements": [requirement_document(item) for item in status.new_requirements],
         },
         "commit": state.head.hash if state.head else None,
         "expiresAt": render_time(expires_at) if expires_at else None,
         "expired": status.expired,
         "contractRevisionLatest": state.session.latest_contract_revision,
     }
+
+
+def requirement_document(item: NewRequirement) -> dict[str, object]:
+    """Return what a newer contract revision asks for, as scripts read it (R38)."""
+    fields = {"code": item.code, "message": item.message, "path": item.path, "hint": item.hint}
+    given = {name: text for name, text in fields.items() if text}
+    return {"revision": item.revision, "enforcedFrom": render_time(item.enforced_from), **given}
 
 
 def _workflow_document(pin: WorkflowPin) -> dict[str, object]:

@@ -212,8 +212,11 @@ class ControlPlane:
         *,
         must_be_new: bool = False,
         description: str | None = None,
+        enforce_from: str | None = None,
     ) -> ContractRevision:
         """Store a contract; a new revision is made only when the bytes differ.
+
+        `enforce_from` is an RFC 3339 time, or `now` (R38); None: at once, and a revision that is there keeps its date.
 
         Raises:
             PreconditionFailedError: `if_match` is not the newest revision, or it `must_be_new` and is not.
@@ -225,7 +228,7 @@ class ControlPlane:
             "PUT",
             f"contracts/{name}",
             raw,
-            query={"description": description},
+            query={"description": description, "enforceFrom": enforce_from},
             headers=headers,
             media_type=media_type,
             # A lost answer to a guarded request that is sent again would look like somebody else's revision.

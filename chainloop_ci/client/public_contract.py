@@ -7,7 +7,7 @@ from chainloop_ci.errors import NotFoundError
 
 
 def get_public_contract(http: HttpClient, public_id: str) -> bytes:
-    """Return the exact bytes of the newest revision of a public contract; `http` needs no token.
+    """Return the exact bytes of a public contract, the revision in force; `http` needs no token.
 
     Raises:
         NotFoundError: the address was switched off, or a new one was made.

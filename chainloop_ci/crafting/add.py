@@ -14,6 +14,7 @@ from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, NAME_PATTERN
 from chainloop_ci.contract.types import ContractMaterial, MaterialType
+from chainloop_ci.contract.upcoming import find_awaited
 from chainloop_ci.crafting.annotations import merge_annotations, require_material_annotations
 from chainloop_ci.crafting.content import Content, ContentReader
 from chainloop_ci.crafting.packing import Pack, require_expected
@@ -94,10 +95,12 @@ class Add:
         require_begun(state)
         name = _require_name(request.name) if request.name else self._free_name(state)
         entry = state.contract.find_material(name)
+        # What only a newer revision asks for (R38) is given with the type that it will have to have.
+        awaited = None if entry else find_awaited(state.upcoming, name)
         annotations = self._annotations(name, entry, request.annotations)
         with self._reader.open(
             request.value,
-            self._type(entry, request),
+            self._type(entry or awaited, request),
             strict=request.strict,
             credentials=request.credentials,
             pack=request.pack,
@@ -106,7 +109,7 @@ class Add:
                 self._report.warning(notice)
             if request.expected:  # before anything of it is sent
                 require_expected(content.digest(), request.expected, request.value)
-            if entry is None and not request.is_further:
+            if entry is None and awaited is None and not request.is_further:
                 self._warn_unknown(state, name, content.type, is_typed=bool(request.name))
             known = state.materials.get(name)
             if known and not _replaces(state, name, request):

@@ -18,7 +18,16 @@ from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.crafting.annotations import merge_annotations
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
 from chainloop_ci.crafting.reset import end_run
-from chainloop_ci.crafting.terms import ContractFile, Terms, TermsFinder, Wanted, cas_of, pin_of, require_implemented
+from chainloop_ci.crafting.terms import (
+    ContractFile,
+    Terms,
+    TermsFinder,
+    Wanted,
+    cas_of,
+    pin_of,
+    require_implemented,
+    warn_terms,
+)
 from chainloop_ci.errors import (
     AlreadyInitializedError,
     ChainloopError,
@@ -30,7 +39,7 @@ from chainloop_ci.errors import (
 )
 from chainloop_ci.records import record
 from chainloop_ci.runners.commits import head_source
-from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_variables
+from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_awaited, resolve_variables
 from chainloop_ci.runners.situations import judge
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
 
@@ -189,21 +198,8 @@ class Init:
                 named = f"no file here is called {file}" if isinstance(file, str) else None
                 error.hint = "; ".join(filter(None, (error.hint, named, _OFFLINE)))
             raise
-        self._warn_terms(terms)
+        warn_terms(terms, self._report)
         return terms
-
-    def _warn_terms(self, terms: Terms) -> None:
-        context = terms.context
-        if terms.contract.policies or terms.contract.policy_groups:
-            self._report.warning("the policies of the contract are not evaluated by this version")
-        if context and context.contract.revision < context.contract.latest_revision:
-            self._report.warning(
-                "the contract has a newer revision",
-                pinned=context.contract.revision,
-                newest=context.contract.latest_revision,
-            )
-        if context and not context.has_verification_key:
-            self._report.warning("no key that may verify this workflow is registered; push will be refused")
 
     def _require_runner(self, terms: Terms, runner: Runner, ci: CiIdentity) -> None:
         try:
@@ -251,6 +247,7 @@ class Init:
     ) -> CraftingState:
         variables, allowed = resolve_variables(runner, self._machine.facts, terms.contract.env_allow_list)
         facts = self._machine.facts
+        awaited = resolve_awaited(facts.env, [name for item in terms.upcoming for name in item.contract.env_allow_list])
         files = runner.workflow_files(facts)
         # A run that was begun about another commit stays about that one.
         goes_on = previous and not previous.is_begun and previous.session.ci == ci and not request.dry_run
@@ -277,12 +274,14 @@ class Init:
                 shared=request.shared,
             ),
             head=head,
-            env=allowed,
+            env={**awaited, **allowed},
             annotations=self._annotate(terms, request),
             cas=cas_of(terms, dry_run=request.dry_run),
             auth_type="AUTH_TYPE_API_TOKEN" if terms.context else "AUTH_TYPE_UNSPECIFIED",
             auth_id=terms.context.token_id if terms.context else "",
             dry_run=request.dry_run,
+            # What an operator's token is about to store is enforced at once: nothing waits any more.
+            upcoming=() if terms.pending else terms.upcoming,
         )
 
     def _annotate(self, terms: Terms, request: InitRequest) -> dict[str, str]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.contract.compliance import check_compliance
 from chainloop_ci.contract.types import ContractMaterial, MaterialType
+from chainloop_ci.contract.upcoming import Attested, NewRequirement, find_new_requirements
 from chainloop_ci.errors import ContractNotMetError, Finding, StateMissingError
 from chainloop_ci.records import record
 
@@ -56,6 +57,8 @@ class AttestationStatus:
     """The attestation's digest, once it is signed."""
     pushed: bool = False
     view_url: str = ""
+    new_requirements: tuple[NewRequirement, ...] = ()
+    """What only newer contract revisions ask for: warnings until their dates (R38)."""
     expired: bool = False
     """As far as is known here its run has expired (R15); the control plane knows it for certain."""
 
@@ -91,6 +94,7 @@ def get_status(
         state=state,
         materials=(*known, *others),
         missing=find_missing(state),
+        new_requirements=find_new(state),
         digest=digest,
         pushed=pushed,
         view_url=view_url or state.session.view_url,
@@ -112,6 +116,19 @@ def find_expiry(state: CraftingState) -> datetime | None:
     return state.session.expires_at + max(
         max(uploads, default=state.initialized_at) - state.initialized_at, timedelta()
     )
+
+
+def find_new(state: CraftingState) -> tuple[NewRequirement, ...]:
+    """Return what is not there and only newer contract revisions ask for (R38)."""
+    attested = Attested(
+        materials={name: material.type for name, material in state.materials.items()},
+        material_annotations={name: material.annotations for name, material in state.materials.items()},
+        annotations=state.annotations,
+        env={**state.runner.env, **state.env},
+        runner=state.runner.type,
+        event=state.session.ci.event,
+    )
+    return find_new_requirements(state.contract, state.upcoming, attested)
 
 
 def find_missing(state: CraftingState) -> tuple[Finding, ...]:

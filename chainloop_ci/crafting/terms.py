@@ -7,11 +7,13 @@ what an operator would type.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chainloop_ci.attestation.state import CasPin, WorkflowPin
 from chainloop_ci.contract.load import LoadedContract, load
 from chainloop_ci.contract.types import Contract, ContractFormat
+from chainloop_ci.contract.upcoming import Upcoming
 from chainloop_ci.crafting.ports import ControlPlane, Reporter
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
@@ -71,6 +73,8 @@ class Terms:
     digest: Digest
     context: CraftingContext | None
     """None: without a control plane, or the workflow is still to be created."""
+    upcoming: tuple[Upcoming, ...] = ()
+    """Newer revisions of the contract: what only they ask for is a warning (R38)."""
     pending: Callable[[], CraftingContext] | None = None
     """Stores what is new (`operate` only), and returns the context that holds then."""
 
@@ -84,7 +88,8 @@ class Terms:
         """Return the terms after what is new was stored."""
         if self.pending is None:
             return self
-        return Terms(self.contract, self.digest, self.pending())
+        context = self.pending()
+        return Terms(self.contract, self.digest, context, _read_upcoming(context))
 
 
 class TermsFinder:
@@ -156,10 +161,12 @@ class TermsFinder:
 
     def _compare(self, plane: ControlPlane, wanted: Wanted, file: ContractFile, context: CraftingContext) -> Terms:
         stored = context.contract
-        if sha256_digest(file.raw) == stored.digest:
+        # The checkout may have the newer text already: until its date the job is held to the one before (R38).
+        known = {stored.digest, *(item.digest for item in context.upcoming)}
+        if sha256_digest(file.raw) in known:
             return _stored_terms(context)
         loaded = self._load(file)
-        if loaded.digest == stored.digest:
+        if loaded.digest in known:
             # Full CUE is stored as the JSON that it exports.
             return _stored_terms(context)
         command = f"chainloop workflow contract apply -f {file.path} --name {stored.name}"
@@ -185,7 +192,7 @@ class TermsFinder:
             self._warn_revision(made)
             return plane.get_crafting_context(wanted.workflow, wanted.project, made.revision)
 
-        return Terms(loaded.contract, loaded.digest, context, apply)
+        return Terms(loaded.contract, loaded.digest, context, pending=apply)
 
     def _warn_revision(self, made: ContractRevision) -> None:
         """Say that what looked like the beginning of one attestation changed what others are held to."""
@@ -221,7 +228,7 @@ class TermsFinder:
             return plane.get_crafting_context(name, project, None)
 
         if loaded:
-            return Terms(loaded.contract, loaded.digest, None, create)
+            return Terms(loaded.contract, loaded.digest, None, pending=create)
         # The contract is known only afterwards: an empty one, or one that is stored already.
         return _stored_terms(create())
 
@@ -254,7 +261,40 @@ def _stored_terms(context: CraftingContext) -> Terms:
             f"the contract {stored.name} cannot be read by this version: {error.message}",
             hint="update chainloop, or ask for an older revision with --contract-revision",
         ) from error
-    return Terms(contract, stored.digest, context)
+    return Terms(contract, stored.digest, context, _read_upcoming(context))
+
+
+def _read_upcoming(context: CraftingContext) -> tuple[Upcoming, ...]:
+    """Return the newer revisions that this version can read; of the others the control plane warns when it stores."""
+    from chainloop_ci.contract.document import from_document
+
+    found = []
+    for item in context.upcoming:
+        with suppress(ChainloopError):
+            if item.enforced_from is not None:
+                found.append(Upcoming(item.revision, item.enforced_from, from_document(item.document)))
+    return tuple(found)
+
+
+def warn_terms(terms: Terms, report: Reporter) -> None:
+    """Say what the user should know of the terms before anything is crafted."""
+    if terms.contract.policies or terms.contract.policy_groups:
+        report.warning("the policies of the contract are not evaluated by this version")
+    context = terms.context
+    if context is None:
+        return
+    pinned, newest = context.contract.revision, context.contract.latest_revision
+    for item in terms.upcoming:
+        report.info(
+            f"a newer revision of the contract is enforced from {item.enforced_from:%Y-%m-%d %H:%M} UTC on; what only "
+            "it asks for is a warning until then",
+            pinned=pinned,
+            newer=item.revision,
+        )
+    if pinned < newest and not terms.upcoming:
+        report.warning("the contract has a newer revision", pinned=pinned, newest=newest)
+    if not context.has_verification_key:
+        report.warning("no key that may verify this workflow is registered; push will be refused")
 
 
 def _may_operate(role: Role) -> bool:

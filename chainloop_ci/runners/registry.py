@@ -95,6 +95,14 @@ def resolve_variables(
     return _runner_values(runner, own), {name: facts.env[name] for name in allow_list}
 
 
+def resolve_awaited(env: Env, names: Iterable[str]) -> dict[str, str]:
+    """Return those of the variables that are set and hold no secret: one day a contract will ask for them (R38)."""
+    secrets = secret_values(env)
+    known = {name: env[name] for name in dict.fromkeys(names) if env.get(name)}
+    refused = {finding.path for finding in check_variables(known, secrets)}
+    return {name: value for name, value in known.items() if name not in refused}
+
+
 def _runner_values(runner: Runner, env: Env) -> dict[str, str]:
     return {variable.name: _recorded(variable, env) for variable in runner.env_vars if env.get(variable.name)}
 

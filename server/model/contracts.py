@@ -73,7 +73,10 @@ class StoredSummary:
     format: ContractFormat
     created_at: datetime
     created_by: str
+    enforced_from: datetime
 
     def api(self) -> RevisionSummary:
         """Return the wire form."""
-        return RevisionSummary(self.revision, self.digest, self.format, self.created_at, self.created_by)
+        return RevisionSummary(
+            self.revision, self.digest, self.format, self.created_at, self.created_by, self.enforced_from
+        )

@@ -20,6 +20,8 @@ class Pin:
     """The one that was asked for; None: the workflow's contract has no such revision."""
     enforced: Enforcement | None
     """The newest revision of the workflow's contract whose enforcement date has passed."""
+    default_revision: int
+    """What a run is held to that asks for no revision: the enforced one, or a newer minimum (R19, R38)."""
 
     @property
     def run_life_seconds(self) -> int:

@@ -1,9 +1,13 @@
-"""Which contract revision a run has to meet at least (R19). Pure: revisions and the time come as arguments."""
+"""Which contract revision a run has to meet at least, and which ones later (R19, R38). Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+
+MAX_UPCOMING = 5
+"""Newer revisions that an attestation is judged by beside its own, those that come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,15 @@ def minimum_of(
     if enforced is None:
         return None
     return Minimum(enforced.revision, max(enforced.enforced_from, changed_at or enforced.enforced_from))
+
+
+def find_upcoming(newer: Iterable[Enforcement], now: datetime) -> tuple[Enforcement, ...]:
+    """Return those of the newer revisions that runs will be held to, or are already; the first of them first.
+
+    One whose date comes no earlier than that of a still newer one is overtaken by it: nobody is ever held to it.
+    """
+    kept: list[Enforcement] = []
+    for item in sorted(newer, key=lambda item: item.revision, reverse=True):
+        if not kept or max(item.enforced_from, now) < max(kept[-1].enforced_from, now):
+            kept.append(item)
+    return tuple(reversed(kept))[:MAX_UPCOMING]

@@ -15,6 +15,7 @@ from server.model.principal import EVERYBODY, OPERATORS, READERS
 from server.routes.endpoints import PAGING, Answer, Call, Endpoint, Header, Query
 from server.routes.register import read_body
 from server.services.contracts import ContractText
+from server.services.enforcement_dates import parse_date
 
 _FORMATS: dict[str, ContractFormat | None] = {
     "application/yaml": ContractFormat.YAML,
@@ -40,6 +41,7 @@ def _put(call: Call) -> Any:
         description=call.query.get("description"),
         if_match=_expected_revision(),
         must_be_new=_must_be_new(),
+        date=parse_date(call.query.get("enforceFrom")),
     )
     revision = call.services.contracts.put(call.principal, call.path["name"], text)
     created = revision.changed and revision.revision == 1
@@ -114,7 +116,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         is_repeatable=True,
         raw_body=", ".join(_FORMATS),
         max_body_bytes=MAX_CONTRACT_BYTES,
-        query=(Query("description", "For people.", {"type": "string", "maxLength": 500}),),
+        query=(
+            Query("description", "For people.", {"type": "string", "maxLength": 500}),
+            Query(
+                "enforceFrom",
+                "R38: RFC 3339 time from which runs have to meet the revision; `now`, or left out: at once. With the "
+                "bytes of the newest revision it moves that one's date, if it has not passed.",
+            ),
+        ),
         headers=(
             Header("If-Match", 'The revision that must be the newest, like "3".'),
             Header("If-None-Match", "`*`: there must be no contract of this name."),

@@ -31,7 +31,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "/public/contracts/<uuid:public_id>",
         frozenset(),
         _get,
-        "Return the newest revision of a contract that was made public, byte for byte; needs no token.",
+        "Return the revision in force of a contract that was made public, byte for byte; needs no token.",
         "contracts",
         raw_answer="*/*",
         is_public=True,

@@ -27,6 +27,7 @@ from server.services.revision_rules import find_too_old
 from server.services.run_access import get_held_run, get_pinned_contract, get_run, require_living_token
 from server.services.run_events import end_run
 from server.services.shared_states import require_unchanged
+from server.services.upcoming import list_upcoming
 from server.store import (
     artifacts,
     attestations,
@@ -105,7 +106,7 @@ class Attestations:
             require_unchanged(connection, run, state_digest)
             pin = pins.find(connection, run.organization_id, run.workflow_id, run.contract_revision, now)
             too_old = _refuse_pin(pin, run)
-            held = _hold(connection, pin, run)
+            held = _hold(connection, pin, run, now)
         checked = too_old or rederive(raw, held, self._back_ends, now, checker=self._checker)
         outcome = checked if isinstance(checked, Refused) else self._write(principal, run_id, checked, state_digest)
         if isinstance(outcome, Refused):
@@ -175,6 +176,7 @@ class Attestations:
                 key_id=accepted.key_id,
                 verified=accepted.verified,
                 verification=accepted.verification,
+                new_requirements=accepted.new_requirements,
             )
             stored = _stored_event(self._new_id(), ended, now, len(accepted.materials))
             end_run(connection, ended, now, self._new_id, stored)
@@ -230,7 +232,8 @@ def _refuse_pin(pin: Pin | None, run: Run) -> Refused | None:
     return Refused(finding.code, (finding,)) if finding else None
 
 
-def _hold(connection: Connection, pin: Pin | None, run: Run) -> Held:
+def _hold(connection: Connection, pin: Pin | None, run: Run, now: datetime) -> Held:
+    pinned = pin.revision if pin else None
     return Held(
         run=run,
         contract=get_pinned_contract(connection, run, pin),
@@ -238,6 +241,7 @@ def _hold(connection: Connection, pin: Pin | None, run: Run) -> Held:
         keys=verification_keys.list_all(connection, run.organization_id),
         artifacts=artifacts.list_of_run(connection, run.organization_id, run.id),
         accept_unsigned=pin is not None and pin.organization.accept_unsigned,
+        upcoming=list_upcoming(connection, pin, pinned, now) if pin and pinned else (),
     )
 
 
@@ -252,7 +256,14 @@ def _accepts_unsigned(connection: Connection, run: Run) -> bool:
 
 
 def _answer(run: Run, attestation: StoredAttestation) -> Stored:
-    return Stored(attestation.digest, run.id, run.state, attestation.verified, attestation.verification)
+    return Stored(
+        digest=attestation.digest,
+        run_id=run.id,
+        state=run.state,
+        verified=attestation.verified,
+        verification=attestation.verification,
+        new_requirements=attestation.new_requirements,
+    )
 
 
 def _refusal(run: Run, refused: Refused) -> AttestationRefusedError:

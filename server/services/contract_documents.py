@@ -79,4 +79,5 @@ def describe_revision(stored: StoredRevision, *, changed: bool = False) -> Contr
         created_by=stored.created_by,
         warnings=tuple(notes),
         changed=changed,
+        enforced_from=stored.enforced_from,
     )

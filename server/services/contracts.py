@@ -7,13 +7,14 @@ workflows use, and changes only those that nobody else uses.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.workflows import Contract, ContractRevision, RevisionSummary
+from chainloop_ci.attestation.times import render_time
 from chainloop_ci.contract.load import LoadedContract
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import (
@@ -31,8 +32,16 @@ from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.workflows import MAX_CONTRACT_NAME
 from server.services.contract_documents import describe_revision, load_for_name
+from server.services.enforcement_dates import (
+    AS_IT_IS,
+    WantedDate,
+    list_overtaken,
+    refuse_first_date,
+    require_future,
+    reschedule,
+)
 from server.services.run_events import tell
-from server.store import audit, contracts
+from server.store import audit, contracts, pins
 from server.store.database import Database
 
 
@@ -49,6 +58,8 @@ class ContractText:
     """The newest revision must be this one."""
     must_be_new: bool = False
     """There must be no contract of this name."""
+    date: WantedDate = AS_IT_IS
+    """From when on runs have to meet it (R38)."""
 
 
 class Contracts:
@@ -60,19 +71,20 @@ class Contracts:
         self._new_id = new_id
 
     def get_public(self, public_id: str) -> StoredRevision:
-        """Return the newest revision of the contract that was made public under that id; no token is needed.
+        """Return the revision in force of the contract that was made public under that id; no token is needed.
 
         Raises:
             NotFoundError: there is none, or it is not public any more.
         """
         with self._database.read() as connection:
             found = contracts.find_public(connection, public_id)
-        if found is None:
+            pin = pins.find(connection, *found, None, self._now()) if found else None
+        if pin is None or pin.revision is None:
             raise NotFoundError(
                 f"there is no public contract {public_id}",
                 hint="an operator makes one with `chainloop workflow update NAME --public-contract on`",
             )
-        return found
+        return pin.revision
 
     def list(self, principal: Principal, paging: Paging) -> Page[Contract]:
         """Return the contracts that the token reaches, by name."""
@@ -108,29 +120,41 @@ class Contracts:
             ContractInvalidError: with every finding.
             PreconditionFailedError: the newest revision is not the one that the writer has seen.
             NotAllowedError: it is used outside the token's scope.
+            RequestInvalidError: the date has passed, or it is the contract's first revision, which has none.
+            ConflictError: another date is given for a revision that is enforced already.
         """
         require_name("contract", name, MAX_CONTRACT_NAME)
         # Parsed before the write lock is taken: a large contract must not hold up others.
         loaded = load_for_name(text.raw, text.format, name)
         with self._database.write() as connection:
             _require_expected(contracts.find_by_name(connection, principal.organization_id, name), name, text)
-            stored, is_changed = self.put_in(connection, principal, name, loaded, text.description)
-        return describe_revision(stored, changed=is_changed)
+            stored, is_changed = self.put_in(connection, principal, name, loaded, text.description, text.date)
+            overtaken = list_overtaken(connection, stored, self._now()) if is_changed else []
+        described = describe_revision(stored, changed=is_changed)
+        return replace(described, warnings=(*described.warnings, *overtaken))
 
     def put_in(
-        self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, description: str | None
+        self,
+        connection: Connection,
+        principal: Principal,
+        name: str,
+        loaded: LoadedContract,
+        description: str | None,
+        date: WantedDate = AS_IT_IS,
     ) -> tuple[StoredRevision, bool]:
         """Store a contract within the caller's write transaction; return its newest revision, and whether that is new.
 
         Raises:
             NotAllowedError: it is used outside the token's scope.
+            RequestInvalidError, ConflictError: it may not have that date.
         """
         found = contracts.find_by_name(connection, principal.organization_id, name)
         if found is None:
             principal.require_reach(project_id=None)
+            refuse_first_date(date)
             return self.create_in(connection, principal, name, loaded, description), True
         _require_writable(connection, principal, found)
-        return self._add_revision(connection, principal, found, loaded, description)
+        return self._add_revision(connection, principal, found, loaded, description, date)
 
     def create_in(
         self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, description: str | None
@@ -208,19 +232,23 @@ class Contracts:
         found: StoredContract,
         loaded: LoadedContract,
         description: str | None,
+        date: WantedDate,
     ) -> tuple[StoredRevision, bool]:
         now = self._now()
         wanted = description if description is not None else loaded.contract.description or found.description
         if wanted != found.description:
             contracts.save_description(connection, found.organization_id, found.id, wanted, now)
         if loaded.digest == found.digest:
-            return get_pinned(connection, found, found.latest_revision), False
+            newest = get_pinned(connection, found, found.latest_revision)
+            return reschedule(connection, principal, newest, date, now), False
         if found.latest_revision >= MAX_REVISIONS:
             raise LimitExceededError(f"a contract may have {MAX_REVISIONS} revisions; {found.name} has them")
         revision = _revision(principal, found, loaded, found.latest_revision + 1, now)
+        revision = replace(revision, enforced_from=require_future(date.moment, now) or now)
         contracts.add_revision(connection, revision)
         _note(connection, principal, AuditAction.CONTRACT_REVISED, revision, now)
         told = {"name": revision.name, "revision": revision.revision, "digest": revision.digest}
+        told["enforcedFrom"] = render_time(revision.enforced_from)
         kind = EventKind.CONTRACT_REVISED
         tell(connection, principal, kind, now, self._new_id, subject=revision.contract_id, facts=told)
         return revision, True
@@ -303,7 +331,9 @@ def _require_expected(found: StoredContract | None, name: str, text: ContractTex
 def _note(
     connection: Connection, principal: Principal, action: AuditAction, revision: StoredRevision, now: datetime
 ) -> None:
-    facts = {"name": revision.name, "revision": revision.revision, "digest": revision.digest}
+    facts: dict[str, object] = {"name": revision.name, "revision": revision.revision, "digest": revision.digest}
+    if revision.enforced_from > now:
+        facts["enforced_from"] = render_time(revision.enforced_from)
     audit.add(connection, audit_of(principal, now, action, revision.contract_id, facts))
 
 

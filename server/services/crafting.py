@@ -15,6 +15,7 @@ from server.model.organizations import StoredOrganization
 from server.model.principal import Principal
 from server.services.contract_documents import describe_revision
 from server.services.revision_rules import get_pin, require_minimum, require_revision
+from server.services.upcoming import list_upcoming
 from server.store import verification_keys, workflows
 from server.store.database import Database
 
@@ -46,6 +47,7 @@ class Crafting:
             pin = get_pin(connection, principal, workflow_id, revision, now)
             pinned, found = require_revision(pin, revision), pin.workflow
             require_minimum(pin, pinned.revision)
+            newer = list_upcoming(connection, pin, pinned, now)
             keys = verification_keys.list_for_workflow(connection, found.organization_id, found.project_id, found.id)
         return CraftingContext(
             organization=found.organization,
@@ -56,6 +58,7 @@ class Crafting:
             role=principal.role,
             run_expiry_seconds=pin.run_life_seconds,
             has_verification_key=any(key.usable_at(now) for key in keys),
+            upcoming=tuple(map(describe_revision, newer)),
         )
 
     def _cas(self, organization: StoredOrganization) -> CasDescription:

@@ -19,6 +19,7 @@ from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.verification import key_id_of_hint
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.contract.types import Contract
+from chainloop_ci.contract.upcoming import NewRequirement
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import (
     AttestationRefusedError,
@@ -33,7 +34,9 @@ from chainloop_ci.signing.public_keys import PublicKey, load_public_key
 from server.auth.token_text import holds_token
 from server.cas.blobs import Blobs
 from server.content_check.checker import ContentChecker
+from server.model.attested import attested_of
 from server.model.claims import check_claims
+from server.model.contracts import StoredRevision
 from server.model.keys import StoredKey
 from server.model.material_claims import PlacedMaterial, check_materials, place_materials
 from server.model.runs import Run
@@ -42,6 +45,7 @@ from server.model.signers import SignatureVerdict, judge_signature
 from server.model.subject_claims import check_subjects
 from server.model.verdicts import judge
 from server.services.contents import Contents
+from server.services.upcoming import judge_upcoming
 from server.store.artifacts import HeldArtifact
 from server.store.attestations import StoredMaterial
 
@@ -57,6 +61,8 @@ class Held:
     artifacts: Mapping[Digest, HeldArtifact]
     """What the run uploaded or refers to."""
     accept_unsigned: bool
+    upcoming: Sequence[StoredRevision] = ()
+    """Newer revisions of the same contract: what only they ask for is no reason to refuse (R38)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class Accepted:
     materials: tuple[StoredMaterial, ...]
     key_id: Digest | None
     """None: the organization accepts unsigned attestations, and this is one (R4)."""
+    new_requirements: tuple[NewRequirement, ...] = ()
+    """What it lacks of newer revisions."""
 
     @property
     def verified(self) -> bool:
@@ -141,7 +149,8 @@ def _compare(
         return Refused(AttestationRefusedError.code, limit_findings(report.findings))
     checks = {entry.name: entry.content_check for entry in report.materials}
     verification = judge(verdict, view, held.run, held.contract, checks)
-    return Accepted(bundle, view, verification, report.materials, verdict.key_id)
+    lacks = judge_upcoming(held.contract, held.upcoming, attested_of(view, held.run))
+    return Accepted(bundle, view, verification, report.materials, verdict.key_id, lacks)
 
 
 def _unchecked(placed: Sequence[PlacedMaterial]) -> Iterator[Finding]:

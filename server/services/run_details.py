@@ -58,6 +58,7 @@ def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
         successor=runs.find_successor_id(connection, run),
         crafted_at=said.finished_at,
         stored_at=attestation.stored_at if attestation else None,
+        new_requirements=attestation.new_requirements if attestation else (),
     )
 
 

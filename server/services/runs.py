@@ -324,16 +324,16 @@ def _require_pinned(pin: Pin, request: RunRequest) -> StoredRevision:
         findings.append(Finding("invalid-field", message, path="/stateLocation"))
     if findings:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
-    _require_newest(pin, request)
+    _require_current(pin, request)
     return revision
 
 
-def _require_newest(pin: Pin, request: RunRequest) -> None:
+def _require_current(pin: Pin, request: RunRequest) -> None:
     """R20: what a job was held to while nobody could ask says nothing; a late run is judged by today's revision."""
-    newest = pin.workflow.contract_revision
-    if request.late and request.contract_revision != newest:
+    current = pin.default_revision
+    if request.late and request.contract_revision != current:
         raise ConflictError(
-            f"a late run is judged by the newest revision of contract {pin.workflow.contract}, {newest}; "
+            f"a late run is judged by the revision of contract {pin.workflow.contract} that is in force, {current}; "
             f"found {request.contract_revision}",
-            hint="repeat the same command: it asks for the newest revision again",
+            hint="repeat the same command: it asks for that revision again",
         )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, insert, select
 
 from chainloop_ci.api.record import from_dict, to_dict
 from chainloop_ci.api.runs import ContentPlace, Verification
+from chainloop_ci.contract.upcoming import NewRequirement
 from chainloop_ci.digests import Digest
 from server.model.principal import Reach
 from server.store.reach import within_table
@@ -30,6 +31,8 @@ class StoredAttestation:
     key_id: str | None
     verified: bool
     verification: Verification
+    new_requirements: tuple[NewRequirement, ...] = ()
+    """What newer contract revisions asked for when it was stored, and its own did not (R38)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def add(
         "key_id": attestation.key_id,
         "verified": attestation.verified,
         "verification": json.dumps(to_dict(attestation.verification)),
+        "new_requirements": json.dumps([to_dict(item) for item in attestation.new_requirements]),
     }
     connection.execute(insert(attestations), values)
     if materials:
@@ -142,4 +146,5 @@ def _record(row: Row[Any]) -> StoredAttestation:
         key_id=row.key_id,
         verified=row.verified,
         verification=from_dict(Verification, json.loads(row.verification)),
+        new_requirements=tuple(from_dict(NewRequirement, item) for item in json.loads(row.new_requirements)),
     )

@@ -26,10 +26,13 @@ from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
 from server.model.contracts import StoredContract, StoredRevision, StoredSummary
 from server.model.paging import Key
-from server.store.tables import contract_revisions, contracts, workflow_runs, workflows
+from server.model.revisions import Enforcement
+from server.store.tables import contract_notices, contract_revisions, contracts, workflow_runs, workflows
 from server.store.times import from_text, to_text
 
 _REVISIONS = contract_revisions.c
+MAX_DATES = 1000
+"""Revisions above a pin that are looked at."""
 
 
 def find_by_name(connection: Connection, organization_id: str, name: str) -> StoredContract | None:
@@ -80,15 +83,11 @@ def find_revision(
     return _revision(row) if row else None
 
 
-def find_public(connection: Connection, public_id: str) -> StoredRevision | None:
-    """Return the newest revision of the contract of the workflow that has this public id, whosever it is, or None."""
-    query = (
-        select(workflows.c.organization_id, workflows.c.contract_id, contracts.c.latest_revision)
-        .join(contracts, contracts.c.id == workflows.c.contract_id)
-        .where(workflows.c.public_contract_id == public_id)
-    )
-    row = connection.execute(query).first()
-    return find_revision(connection, row.organization_id, row.contract_id, row.latest_revision) if row else None
+def find_public(connection: Connection, public_id: str) -> tuple[str, str] | None:
+    """Return organization and id of the workflow whose contract has this public id, whosever it is, or None."""
+    columns = (workflows.c.organization_id, workflows.c.id)
+    row = connection.execute(select(*columns).where(workflows.c.public_contract_id == public_id)).first()
+    return (row.organization_id, row.id) if row else None
 
 
 def find_revisions(
@@ -110,12 +109,23 @@ def list_revisions(
     connection: Connection, organization_id: str, contract_id: str, *, after: Key | None, limit: int
 ) -> list[StoredSummary]:
     """Return the contract's revisions without their bytes, newest first."""
-    columns = (_REVISIONS.revision, _REVISIONS.digest, _REVISIONS.format, _REVISIONS.created_at, _REVISIONS.created_by)
+    names = ("revision", "digest", "format", "created_at", "created_by", "enforced_from")
+    columns = (_REVISIONS[name] for name in names)
     own = (_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
     query = select(*columns).where(*own).order_by(_REVISIONS.revision.desc()).limit(limit)
     if after:
         query = query.where(_REVISIONS.revision < after[0])
     return [_summary(row) for row in connection.execute(query)]
+
+
+def list_dates(
+    connection: Connection, organization_id: str, contract_id: str, *, after: int, limit: int = MAX_DATES
+) -> list[Enforcement]:
+    """Return the newest of the revisions above `after`, without their bytes, each with its enforcement date."""
+    own = (_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
+    query = select(_REVISIONS.revision, _REVISIONS.enforced_from).where(*own, _REVISIONS.revision > after)
+    rows = connection.execute(query.order_by(_REVISIONS.revision.desc()).limit(limit))
+    return [Enforcement(row.revision, from_text(row.enforced_from)) for row in rows]
 
 
 def add(connection: Connection, contract: StoredContract, first: StoredRevision) -> None:
@@ -142,6 +152,13 @@ def add_revision(connection: Connection, revision: StoredRevision) -> None:
     connection.execute(update(contracts).where(*own).values(**values))
 
 
+def save_date(connection: Connection, revision: StoredRevision) -> None:
+    """Write another enforcement date of a revision that is not enforced yet; its bytes stay (R38)."""
+    own = (_REVISIONS.organization_id == revision.organization_id, _REVISIONS.contract_id == revision.contract_id)
+    query = update(contract_revisions).where(*own, _REVISIONS.revision == revision.revision)
+    connection.execute(query.values(enforced_from=to_text(revision.enforced_from)))
+
+
 def save_description(
     connection: Connection, organization_id: str, contract_id: str, description: str, now: datetime
 ) -> None:
@@ -151,7 +168,9 @@ def save_description(
 
 
 def remove(connection: Connection, organization_id: str, contract_id: str) -> None:
-    """Delete a contract that nothing refers to, with its revisions."""
+    """Delete a contract that nothing refers to, with its revisions and who was told of them."""
+    told = (contract_notices.c.organization_id == organization_id, contract_notices.c.contract_id == contract_id)
+    connection.execute(delete(contract_notices).where(*told))
     connection.execute(
         delete(contract_revisions).where(
             _REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id
@@ -162,6 +181,7 @@ def remove(connection: Connection, organization_id: str, contract_id: str) -> No
 
 
 def _insert(connection: Connection, revision: StoredRevision) -> None:
+    waits = revision.enforced_from > revision.created_at
     connection.execute(
         insert(contract_revisions).values(
             contract_id=revision.contract_id,
@@ -173,6 +193,8 @@ def _insert(connection: Connection, revision: StoredRevision) -> None:
             created_at=to_text(revision.created_at),
             created_by=revision.created_by,
             enforced_from=to_text(revision.enforced_from),
+            # One that is enforced from its beginning has no date that somebody has to notice.
+            enforcement_noticed_at=None if waits else to_text(revision.created_at),
         )
     )
 
@@ -255,4 +277,5 @@ def _summary(row: Any) -> StoredSummary:
         format=ContractFormat(row.format),
         created_at=from_text(row.created_at),
         created_by=row.created_by,
+        enforced_from=from_text(row.enforced_from),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, and_, bindparam, func, select
+from sqlalchemy import Connection, Integer, Row, Select, and_, bindparam, case, func, select
 
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.contract.types import ContractFormat
@@ -25,19 +25,22 @@ _SETTINGS = ("accept_unsigned", "run_expiry_seconds", "quota_bytes", "used_bytes
 def find(
     connection: Connection, organization_id: str, workflow_id: str, revision: int | None, now: datetime
 ) -> Pin | None:
-    """Return a workflow of the organization with a revision of its contract, or None; `revision` None: the newest."""
+    """Return a workflow of the organization with a revision of its contract, or None.
+
+    `revision` None: the one in force.
+    """
     asked = {"organization": organization_id, "workflow": workflow_id, "number": revision, "now": to_text(now)}
     row = connection.execute(_find(), asked).first()
     if row is None:
         return None
     enforced = Enforcement(row.enforced_revision, from_text(row.enforced_from)) if row.enforced_revision else None
-    return Pin(to_workflow(row), _organization(row), _revision(row) if row.pinned_revision else None, enforced)
+    pinned = _revision(row) if row.pinned_revision else None
+    return Pin(to_workflow(row), _organization(row), pinned, enforced, row.default_revision)
 
 
 @cache
 def _find() -> Select[Any]:
     pinned, enforced = contract_revisions.alias("pinned"), contract_revisions.alias("enforced")
-    number = func.coalesce(bindparam("number", type_=Integer), contracts.c.latest_revision)
     of_contract = contract_revisions.c.contract_id == workflows.c.contract_id
     newest_in_force = (
         select(contract_revisions.c.revision)
@@ -47,6 +50,10 @@ def _find() -> Select[Any]:
         .correlate(workflows)
         .scalar_subquery()
     )
+    # Before its date a revision is not what a run is held to (R38), unless an operator has made it the minimum (R19).
+    raised = (workflows.c.minimum_revision > newest_in_force, workflows.c.minimum_revision)
+    default = func.coalesce(case(raised, else_=newest_in_force), contracts.c.latest_revision)
+    number = func.coalesce(bindparam("number", type_=Integer), default)
     return (
         select_workflows(bindparam("organization"))
         .add_columns(
@@ -54,6 +61,7 @@ def _find() -> Select[Any]:
             *(column.label(f"pinned_{column.name}") for column in pinned.c),
             enforced.c.revision.label("enforced_revision"),
             enforced.c.enforced_from,
+            default.label("default_revision"),
         )
         .outerjoin(pinned, and_(pinned.c.contract_id == workflows.c.contract_id, pinned.c.revision == number))
         .outerjoin(

@@ -28,6 +28,9 @@ from sqlalchemy import (
 
 from server.store import event_tables as event_tables
 from server.store import source_tables as source_tables
+from server.store.access_tables import api_tokens as api_tokens
+from server.store.access_tables import verification_key_scopes as verification_key_scopes
+from server.store.access_tables import verification_keys as verification_keys
 from server.store.forge_tables import ci_jobs as ci_jobs
 from server.store.forge_tables import ci_runs as ci_runs
 from server.store.forge_tables import commit_verdicts as commit_verdicts
@@ -38,9 +41,11 @@ from server.store.operation_tables import counters as counters
 from server.store.operation_tables import run_durations as run_durations
 from server.store.operation_tables import secret_canaries as secret_canaries
 from server.store.operation_tables import sweeps as sweeps
+from server.store.override_tables import overrides as overrides
 from server.store.referrer_tables import referrer_edges as referrer_edges
 from server.store.referrer_tables import referrer_facts as referrer_facts
 from server.store.referrer_tables import referrer_nodes as referrer_nodes
+from server.store.requirement_tables import contract_notices as contract_notices
 from server.store.run_state_tables import run_states as run_states
 
 UNUSUAL_STATE = text("state <> 'success'")
@@ -95,7 +100,10 @@ contract_revisions = Table(
     Column("created_by", String(36), nullable=False),
     # From when on runs have to meet it (R19).
     Column("enforced_from", String(32), nullable=False),
+    # When it was noticed that this date has passed (R38); null: it was not, or the date is still to come.
+    Column("enforcement_noticed_at", String(32)),
     PrimaryKeyConstraint("contract_id", "revision"),
+    Index("ix_revisions_waiting", "enforced_from", sqlite_where=text("enforcement_noticed_at IS NULL")),
 )
 
 workflows = Table(
@@ -182,6 +190,8 @@ workflow_runs = Table(
     Column("pinned_at", String(32)),
     # R20: begun after its job, with what was signed while the control plane did not answer.
     Column("late", Boolean, nullable=False, server_default=false()),
+    # R39: an operator does not trust what it attested; its state stays, and it counts as success nowhere.
+    Column("distrusted_at", String(32)),
     Index("ix_runs_organization", "organization_id", "sequence"),
     Index("ix_runs_workflow", "workflow_id", "sequence"),
     Index("ix_runs_project", "project_id", "sequence"),
@@ -284,6 +294,8 @@ attestations = Table(
     Column("key_id", String(71)),
     Column("verified", Boolean, nullable=False),
     Column("verification", Text, nullable=False),
+    # R38: what newer contract revisions asked for when it was stored, and its own did not.
+    Column("new_requirements", Text, nullable=False, server_default=text("'[]'")),
     PrimaryKeyConstraint("organization_id", "digest"),
 )
 
@@ -339,59 +351,6 @@ run_artifacts = Table(
     Column("run_sequence", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("run_id", "digest"),
     Index("ix_run_artifacts_digest", "organization_id", "digest", "run_sequence"),
-)
-
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("organization_id", ForeignKey("organizations.id")),
-    Column("name", String(63), nullable=False),
-    Column("description", Text, nullable=False, default=""),
-    Column("role", String(16), nullable=False),
-    Column("project_id", ForeignKey("projects.id")),
-    Column("workflow_id", ForeignKey("workflows.id")),
-    Column("secret_sha256", String(64), nullable=False, unique=True),
-    # R6: after a rotation the old secret works until its overlap ends; its digest stays, so that it is told so.
-    Column("previous_secret_sha256", String(64), unique=True),
-    Column("previous_expires_at", String(32)),
-    Column("created_at", String(32), nullable=False),
-    Column("created_by", String(36), nullable=False),
-    Column("expires_at", String(32)),
-    Column("revoked_at", String(32)),
-    Column("last_used_at", String(32)),
-    Column("last_used_address", String(64)),
-    Column("rotated_at", String(32)),
-    UniqueConstraint("organization_id", "name"),
-)
-
-verification_keys = Table(
-    "verification_keys",
-    metadata,
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("id", String(71), nullable=False),
-    Column("name", String(63), nullable=False),
-    Column("algorithm", String(32), nullable=False),
-    Column("public_key", Text, nullable=False),
-    Column("organization_wide", Boolean, nullable=False, default=False),
-    Column("created_at", String(32), nullable=False),
-    Column("created_by", String(36), nullable=False),
-    Column("valid_from", String(32), nullable=False),
-    Column("retired_at", String(32)),
-    Column("revoked_at", String(32)),
-    PrimaryKeyConstraint("organization_id", "id"),
-    UniqueConstraint("organization_id", "name"),
-)
-
-verification_key_scopes = Table(
-    "verification_key_scopes",
-    metadata,
-    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("key_id", String(71), nullable=False),
-    Column("project_id", ForeignKey("projects.id"), nullable=False),
-    # Null: every workflow of the project.
-    Column("workflow_id", ForeignKey("workflows.id")),
-    UniqueConstraint("organization_id", "key_id", "project_id", "workflow_id", name="uq_key_scope"),
 )
 
 

@@ -24,8 +24,10 @@ from chainloop_ci.api.runs import RunState
 from server.model.paging import Key
 from server.model.workflows import LastRun, StoredWorkflow, WorkflowFilters
 from server.store.tables import (
+    contract_notices,
     contracts,
     organizations,
+    overrides,
     projects,
     refused_inits,
     workflow_runs,
@@ -117,7 +119,11 @@ def save(connection: Connection, workflow: StoredWorkflow) -> None:
 
 
 def remove(connection: Connection, organization_id: str, workflow_id: str) -> None:
-    """Delete a workflow that never had a run, and the inits that were refused to it."""
+    """Delete a workflow that never had a run, and what stands of it elsewhere: refused inits, notices, overrides."""
+    for table in (contract_notices, overrides):
+        connection.execute(
+            delete(table).where(table.c.organization_id == organization_id, table.c.workflow_id == workflow_id)
+        )
     refused = (refused_inits.c.organization_id == organization_id, refused_inits.c.workflow_id == workflow_id)
     connection.execute(delete(refused_inits).where(*refused))
     own = (workflows.c.organization_id == organization_id, workflows.c.id == workflow_id)

@@ -56,7 +56,7 @@ def test_r20_any_other_run_is_not_late(job: Job) -> None:
     assert job.begin().json["late"] is False
 
 
-def test_r20_a_late_run_is_pinned_to_the_newest_revision_only(api: Any, acme: Tenant, job: Job) -> None:
+def test_r20_a_late_run_is_pinned_to_the_revision_in_force_only(api: Any, acme: Tenant, job: Job) -> None:
     put_contract(api, acme, NEWER)
     minimum = {"minimumRevision": 1}
     api(acme.token("operate")).patch(f"/workflows/{acme.workflows['app/build']}", json=minimum)
@@ -65,7 +65,7 @@ def test_r20_a_late_run_is_pinned_to_the_newest_revision_only(api: Any, acme: Te
     new = replace(job, contract=NEWER, revision=3).begin(late=True)
 
     assert (old.status_code, new.status_code) == (409, 201)
-    assert "the newest revision of contract app-build, 3; found 2" in old.json["detail"]
+    assert "the revision of contract app-build that is in force, 3; found 2" in old.json["detail"]
 
 
 def test_r20_a_revision_that_is_newer_by_the_time_the_late_run_is_written_counts(

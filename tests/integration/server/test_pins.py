@@ -71,8 +71,8 @@ def test_r19_a_newer_revision_counts_before_an_older_one_with_a_later_date(find:
     assert pin.enforced == Enforcement(3, EPOCH)
 
 
-@pytest.mark.parametrize(("asked", "found"), [(None, 2), (1, 1), (2, 2), (3, None), (0, None)])
-def test_the_newest_revision_is_found_or_the_one_that_is_asked_for(
+@pytest.mark.parametrize(("asked", "found"), [(None, 1), (1, 1), (2, 2), (3, None), (0, None)])
+def test_r38_the_revision_in_force_is_found_or_the_one_that_is_asked_for(
     find: Callable[..., Pin], asked: int | None, found: int | None
 ) -> None:
     pin = find(EPOCH, (Enforcement(2, EPOCH + DAY),), asked)
