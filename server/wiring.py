@@ -30,6 +30,7 @@ from server.services.contracts import Contracts
 from server.services.crafting import Crafting
 from server.services.disk_reserve import DiskReserve
 from server.services.health import Health
+from server.services.impact import Impacts
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
 from server.services.metrics_process import ProcessMetrics
@@ -80,6 +81,7 @@ class Services:
     sources: Sources
     apply: Apply
     contracts: Contracts
+    impacts: Impacts
     crafting: Crafting
     runs: Runs
     shared_states: SharedStates
@@ -123,6 +125,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         sources=sources,
         apply=Apply(database, contracts=contracts, workflows=workflows, sources=sources),
         contracts=contracts,
+        impacts=Impacts(database),
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         shared_states=SharedStates(database, now),

@@ -1,4 +1,4 @@
-"""`chainloop workflow contract`: create, apply, update, describe, list, delete, lint."""
+"""`chainloop workflow contract`: create, apply, update, impact, describe, list, delete, lint."""
 
 from __future__ import annotations
 
@@ -117,6 +117,17 @@ def update(
         known.name, read.raw, read.media_type, if_match=expected, description=description, enforce_from=date_
     )
     _show_stored(world, stored, "contract updated" if stored.changed else "contract unchanged")
+
+
+@contract.command("impact", options=(_FILE, _NAME))
+@click.pass_obj
+def impact(world: World, file: str, name: str | None) -> None:
+    """Show which workflows would fail on a contract's file, and on what; nothing is stored."""
+    from chainloop_ci.cli.contract_impact import show_impact
+
+    read = read_contract(world, file)
+    named = read.require_name(name)
+    show_impact(world, named, tuple(world.operator().judge_impact(named, read.raw, read.media_type)))
 
 
 @contract.command("list", aliases=("ls",), options=PAGING)

@@ -20,9 +20,11 @@ from chainloop_ci.api.access import (
 )
 from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
+from chainloop_ci.api.limits import MAX_PAGE
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.referrers import ReferrerGraph
+from chainloop_ci.api.requirements import ContractImpact
 from chainloop_ci.api.runs import RunDetail, WorkflowRun
 from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource
 from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
@@ -253,6 +255,24 @@ class Operator(ControlPlane):
     def get_contract_revision(self, name: str, revision: int) -> ContractRevision:
         """Return one revision with its bytes."""
         return read_record(ContractRevision, self.http.json("GET", f"contracts/{name}/revisions/{revision}"))
+
+    def judge_impact(self, name: str, raw: bytes, media_type: str) -> Iterator[ContractImpact]:
+        """Yield what another text of a contract would mean for each workflow that uses it; nothing is stored."""
+        cursor: str | None = None
+        while True:
+            answer = self.http.send(
+                "POST",
+                f"contracts/{name}/impact",
+                raw,
+                query={"limit": MAX_PAGE, "cursor": cursor},
+                media_type=media_type,
+                repeat=True,
+            )
+            found = page(ContractImpact, answer)
+            yield from found.items
+            cursor = found.next_cursor
+            if cursor is None:
+                return
 
     def delete_contract(self, name: str) -> None:
         """Delete a contract that no workflow uses."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import request
 
+from chainloop_ci.api.requirements import ContractImpact
 from chainloop_ci.api.workflows import Contract, ContractRevision, RevisionSummary
 from chainloop_ci.contract.limits import MAX_CONTRACT_BYTES
 from chainloop_ci.contract.types import ContractFormat
@@ -46,6 +47,11 @@ def _put(call: Call) -> Any:
     revision = call.services.contracts.put(call.principal, call.path["name"], text)
     created = revision.changed and revision.revision == 1
     return Answer(revision, 201 if created else 200, {"ETag": f'"{revision.revision}"'})
+
+
+def _impact(call: Call) -> Any:
+    raw, format_ = read_body(request), _FORMATS[request.mimetype]
+    return call.services.impacts.judge(call.principal, call.path["name"], raw, format_, call.paging)
 
 
 def _delete(call: Call) -> Any:
@@ -128,6 +134,20 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             Header("If-Match", 'The revision that must be the newest, like "3".'),
             Header("If-None-Match", "`*`: there must be no contract of this name."),
         ),
+    ),
+    Endpoint(
+        "POST",
+        "/contracts/<name>/impact",
+        READERS,
+        _impact,
+        "Judge the last successful attestation of each workflow that uses a contract against another text of it; "
+        "nothing is stored.",
+        _TAG,
+        answer=ContractImpact,
+        is_list=True,
+        raw_body=", ".join(_FORMATS),
+        max_body_bytes=MAX_CONTRACT_BYTES,
+        query=PAGING,
     ),
     Endpoint(
         "DELETE",

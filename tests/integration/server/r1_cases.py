@@ -169,6 +169,11 @@ def of_contract(suffix: str = "") -> Prepare:
     return prepare
 
 
+def impact(world: World, place: Place) -> tuple[str, Build]:
+    name, _ = of_contract()(world, place)
+    return name, asking("POST", "/contracts/{}/impact", data=b"schemaVersion: v1\n", headers=YAML)
+
+
 def unused_contract(world: World, place: Place) -> tuple[str, Build]:
     name = world.fresh("contract")
     world.made(place, "PUT", f"/contracts/{name}", data=b"schemaVersion: v1\n", headers=YAML)
@@ -325,6 +330,7 @@ CASES: dict[str, Case] = {
         ),
         places=WITHIN,
     ),
+    "POST /contracts/<name>/impact": Case(impact),
     "DELETE /contracts/<name>": Case(unused_contract, belongs=Belongs.ORGANIZATION, places=(OWN, OTHER_ORGANIZATION)),
     "GET /contracts/<name>/revisions": Case(of_contract("/revisions")),
     "GET /contracts/<name>/revisions/<int:revision>": Case(of_contract("/revisions/1")),

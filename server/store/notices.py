@@ -1,0 +1,81 @@
+"""Queries of dates that have passed, and of who was told of new requirements (R38)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, exists, insert, select, text, update
+
+from server.model.notices import EnforcedRevision, Notice
+from server.store.tables import contract_notices, contract_revisions, contracts
+from server.store.times import from_text, to_text
+
+_REVISIONS = contract_revisions.c
+
+
+def list_told(connection: Connection, organization_id: str, contract_id: str, revision: int) -> set[str]:
+    """Return the ids of the workflows whose team was told of a revision."""
+    told = contract_notices.c
+    own = (told.organization_id == organization_id, told.contract_id == contract_id, told.revision == revision)
+    return set(connection.execute(select(told.workflow_id).where(*own)).scalars())
+
+
+def add(connection: Connection, notices: Collection[Notice], now: datetime) -> None:
+    """Write down that these teams are told; the caller has read who was, in the same write transaction."""
+    rows = [
+        {
+            "organization_id": item.organization_id,
+            "contract_id": item.contract_id,
+            "revision": item.revision,
+            "workflow_id": item.workflow_id,
+            "told_at": to_text(now),
+        }
+        for item in notices
+    ]
+    if rows:
+        connection.execute(insert(contract_notices), rows)
+
+
+def list_passed(connection: Connection, now: datetime, *, limit: int) -> list[tuple[EnforcedRevision, bool]]:
+    """Return revisions of all organizations whose date has passed and nobody has noticed it, the oldest date first.
+
+    Each comes with whether a newer one of its contract is enforced already: then nobody is held to it.
+    """
+    newer = contract_revisions.alias("newer")
+    overtaken = exists().where(
+        newer.c.contract_id == _REVISIONS.contract_id,
+        newer.c.revision > _REVISIONS.revision,
+        newer.c.enforced_from <= to_text(now),
+    )
+    query = (
+        select(
+            _REVISIONS.organization_id,
+            _REVISIONS.contract_id,
+            contracts.c.name,
+            _REVISIONS.revision,
+            _REVISIONS.enforced_from,
+            overtaken.label("is_overtaken"),
+        )
+        .join(contracts, contracts.c.id == _REVISIONS.contract_id)
+        # As literal text: only so does SQLite see that the partial index fits.
+        .where(text("contract_revisions.enforcement_noticed_at IS NULL"), _REVISIONS.enforced_from <= to_text(now))
+        .order_by(_REVISIONS.enforced_from)
+        .limit(limit)
+    )
+    return [
+        (
+            EnforcedRevision(
+                row.organization_id, row.contract_id, row.name, row.revision, from_text(row.enforced_from)
+            ),
+            bool(row.is_overtaken),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def save_noticed(connection: Connection, revision: EnforcedRevision, now: datetime) -> None:
+    """Write down that it was noticed that the date of a revision has passed."""
+    own = (_REVISIONS.organization_id == revision.organization_id, _REVISIONS.contract_id == revision.contract_id)
+    query = update(contract_revisions).where(*own, _REVISIONS.revision == revision.revision)
+    connection.execute(query.values(enforcement_noticed_at=to_text(now)))
