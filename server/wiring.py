@@ -36,6 +36,7 @@ from server.services.metrics import Metrics
 from server.services.metrics_process import ProcessMetrics
 from server.services.metrics_server import ServerMetrics
 from server.services.organizations import Organizations
+from server.services.overrides import Overrides
 from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.runs import Runs
@@ -84,6 +85,7 @@ class Services:
     impacts: Impacts
     crafting: Crafting
     runs: Runs
+    overrides: Overrides
     shared_states: SharedStates
     successors: Successors
     attestations: Attestations
@@ -128,6 +130,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         impacts=Impacts(database),
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
+        overrides=Overrides(database, now, new_id, reserve),
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
         attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=_checker(config, world, process)),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.api.overrides import Override
 from chainloop_ci.api.problems import ProblemFinding
 from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.api.words import CancelTrigger
@@ -221,6 +222,7 @@ class WorkflowRun:
     late: Annotated[
         bool, about("R20: begun after its job, with what was signed while the control plane did not answer.")
     ] = False
+    distrusted: Annotated[bool, about("R39: an operator does not trust it: it counts as success nowhere.")] = False
 
 
 @record
@@ -248,6 +250,9 @@ class RunDetail:
     stored_at: Annotated[datetime | None, about("When the server stored the attestation, by its own clock.")] = None
     new_requirements: Annotated[
         tuple[NewRequirement, ...], about("R38: what only newer revisions asked for when it was stored.")
+    ] = ()
+    overrides: Annotated[
+        tuple[Override, ...], about("R39: what operators have decided about the run, its workflow or its commit.")
     ] = ()
 
 

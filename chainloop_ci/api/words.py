@@ -22,6 +22,17 @@ class CasBackend(StrEnum):
     """Inside the signed statement."""
 
 
+class OverrideKind(StrEnum):
+    """What an operator decides against the rules (R39)."""
+
+    BLOCK = "block"
+    """Nothing of a workflow is begun, and its commits fail."""
+    DISTRUST = "distrust"
+    """A run counts as success nowhere."""
+    OVERRIDE = "override"
+    """A commit passes for a workflow, whatever it attested."""
+
+
 class AuditAction(StrEnum):
     """What is audited."""
 

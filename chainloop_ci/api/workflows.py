@@ -89,6 +89,9 @@ class Workflow:
     last_run_late: Annotated[
         bool, about("R20: whether the last run was begun after its job; `success` is then not corroborated.")
     ] = False
+    last_run_distrusted: Annotated[
+        bool, about("R39: whether an operator does not trust the last run; `success` then counts nowhere.")
+    ] = False
     last_run_at: datetime | None = None
     last_runner_type: str | None = None
     run_expiry_seconds: int | None = None

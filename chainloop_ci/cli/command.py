@@ -222,14 +222,16 @@ class Group(_Shared, click.Group):
         *arguments: Any,
         lazy: Sequence[Lazy] = (),
         aliases: Sequence[str] = (),
+        options: Sequence[Option] = (),
         shared: Sequence[Option] = (),
         **keywords: Any,
     ) -> None:
+        """`options` are for a group that does something by itself (`invoke_without_command`)."""
         keywords.setdefault("no_args_is_help", True)
         super().__init__(*arguments, **keywords)
         self.lazy = {entry.name: entry for entry in lazy}
         self.aliases = tuple(aliases)
-        self.declare((), (*shared, *GLOBAL), ())
+        self.declare(options, (*shared, *GLOBAL), ())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands in the order of the table."""

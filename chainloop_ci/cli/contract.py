@@ -32,7 +32,7 @@ _IF_REVISION = Option(
 _ENFORCE_FROM = Option(
     "enforce_from",
     ("--enforce-from",),
-    "From when on runs have to meet it: 2026-12-31, 14d; until then what it adds is a warning. Default: at once.",
+    "From when on runs have to meet it: 2026-12-31, 14d, now; until then what it adds is a warning.",
     metavar="WHEN",
 )
 _CREATE = (_FILE, _NAME, _DESCRIPTION)
@@ -174,7 +174,9 @@ def delete(world: World, named: str | None, name: str | None) -> None:
 
 
 def _date(world: World, enforce_from: str | None) -> str | None:
-    return None if enforce_from is None else parse_date_ahead(enforce_from, "--enforce-from", world.now())
+    if enforce_from in (None, "now"):
+        return enforce_from
+    return parse_date_ahead(enforce_from, "--enforce-from", world.now())
 
 
 def _require(named: str | None) -> str:

@@ -10,7 +10,6 @@ from chainloop_ci.attestation.times import render_time
 from chainloop_ci.errors import UsageError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-NOW = "now"
 _DURATION = re.compile(r"(?:[0-9]{1,9}[smhdw])+\Z")
 _PART = re.compile(r"([0-9]+)([smhdw])")
 _SIZES = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -61,13 +60,11 @@ def parse_moment(text: str, option: str, now: datetime) -> str:
 
 
 def parse_date_ahead(text: str, option: str, now: datetime) -> str:
-    """Return an RFC 3339 time: one that was typed, the begin of a day in UTC, or so far ahead (`14d`); or `now`.
+    """Return an RFC 3339 time: one that was typed, the begin of a day in UTC, or so far ahead (`14d`).
 
     Raises:
         UsageError: names the option and the forms.
     """
-    if text == NOW:
-        return NOW
     try:
         if _DURATION.match(text):
             return render_time(now + timedelta(seconds=parse_duration(text, option)))
@@ -76,7 +73,7 @@ def parse_date_ahead(text: str, option: str, now: datetime) -> str:
     except (ValueError, OverflowError):
         # Overflow: after the year 9999.
         raise UsageError(
-            f"{option}: expected a day, a time, a duration or {NOW}, found {text[:40]!r}",
+            f"{option}: expected a day, a time or a duration, found {text[:40]!r}",
             hint="write 2026-12-31, 2026-12-31T12:00:00Z or 14d",
         ) from None
 

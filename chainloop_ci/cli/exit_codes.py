@@ -13,7 +13,7 @@ USAGE = 2
 CONTRACT_NOT_MET = 3
 """Missing or wrong material, missing variable, wrong runner."""
 GATE = 4
-"""A gate or policy is violated."""
+"""A gate or policy is violated, or an operator has blocked the workflow."""
 NOT_ALLOWED = 5
 """Not authenticated or not allowed: a token, a key, a registry's credentials."""
 UNREACHABLE = 6
@@ -30,7 +30,7 @@ MEANINGS: Mapping[int, str] = {
     FAILURE: "the step failed",
     USAGE: "the step has wrong options; nothing was begun",
     CONTRACT_NOT_MET: "the contract is not met",
-    GATE: "a policy of the contract is violated",
+    GATE: "a gate is closed: by a policy of the contract, or by an operator",
     NOT_ALLOWED: "the token, the key or a login is missing or was not accepted",
     UNREACHABLE: "the control plane could not be reached; that says nothing about the build, and repeating is safe",
     INTERRUPTED: "the step was interrupted; what was saved stays",
@@ -83,6 +83,7 @@ EXIT_STATUSES: Mapping[str, int] = {
     "conflict": FAILURE,
     "precondition-failed": FAILURE,
     "run-ended": FAILURE,
+    "workflow-blocked": GATE,
     "attestation-refused": FAILURE,
     "request-invalid": FAILURE,
     "digest-mismatch": FAILURE,

@@ -1,4 +1,4 @@
-"""`chainloop workflow run`: list, describe."""
+"""`chainloop workflow run`: list, describe, distrust."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from chainloop_ci.api.runs import WorkflowRun
 from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.durations import parse_moment
-from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page
+from chainloop_ci.cli.listing import PAGING, date, paging_of, show_page, show_record
 from chainloop_ci.cli.names import require_digest
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.run_filters import STATE_WORDS, require_commit, require_runner, require_state
@@ -163,6 +163,25 @@ def _verified_here(world: World, view: RunView, key: str | None) -> RunView:
     signer = check_signature(view.bundle, [load_typed_key(world, "--key", key)] if key else [])
     world.output.info("the signature is valid; what the statement says is its signer's word", key=signer.key_id)
     return view
+
+
+@run.command("distrust", options=(_DESCRIBE[0], Option("reason", ("--reason",), "Why, for people.", required=True)))
+@click.argument("named", metavar="[ID]", required=False)
+@click.pass_obj
+def distrust(world: World, named: str | None, run_id: str | None, reason: str) -> None:
+    """Let a run count as success nowhere; what it attested stays as it is."""
+    from chainloop_ci.api.overrides import OverrideRequest
+    from chainloop_ci.api.words import OverrideKind
+    from chainloop_ci.cli.overrides import override_rows
+
+    wanted = run_id or named
+    _require_one(wanted, None)
+    request = OverrideRequest(OverrideKind.DISTRUST, reason, run_id=(wanted or "").lower())
+    made = world.operator().set_override(request)
+    show_record(world, made, override_rows(made))
+    world.output.info(
+        "the run counts as success nowhere", undo=f"chainloop workflow override end {made.id} --reason TEXT"
+    )
 
 
 def _show_attestation(world: World, view: RunView) -> None:

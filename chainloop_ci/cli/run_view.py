@@ -23,6 +23,11 @@ from chainloop_ci.cli.table import RULE, Row, Table
 from chainloop_ci.contract.annotations import MATERIAL_PREFIX
 from chainloop_ci.runners.types import CiIdentity
 
+_BESIDE = (
+    *("verification", "refusals", "policies", "limitsOfTrust", "address", "craftedAt", "storedAt"),
+    *("newRequirements", "overrides"),
+)
+"""Parts of the detail that the document has under their own names."""
 _TAG = f"{MATERIAL_PREFIX}image.tag"
 
 
@@ -60,10 +65,11 @@ class RunView:
 def state_text(run: WorkflowRun) -> str:
     """Return the state as tables show it; a contract that asks for nothing is met by nobody (R37).
 
-    A late run (R20) is called so in whatever state.
+    A late run (R20) and a distrusted one (R39) are called so in whatever state.
     """
     notes = ["no requirements"] if run.state == "success" and not run.has_requirements else []
     notes += ["late"] if run.late else []
+    notes += ["distrusted"] if run.distrusted else []
     return f"{run.state} ({', '.join(notes)})" if notes else run.state.value
 
 
@@ -100,6 +106,15 @@ def describe_tables(view: RunView) -> list[Table]:
             for finding in refusal.findings
         ]
         tables.append(Table(rows, title="Refused attestations", header=("At", "Code", "Finding")))
+    if detail.new_requirements:
+        rows = [(date(new.enforced_from), str(new.revision), new.message) for new in detail.new_requirements]
+        tables.append(Table(rows, title="What newer revisions require besides", header=("From", "Revision", "What")))
+    if detail.overrides:
+        rows = [
+            (item.kind, date(item.set_at), date(item.until), item.set_by_name, item.reason) for item in detail.overrides
+        ]
+        header = ("Kind", "Since", "Until", "By", "Reason")
+        tables.append(Table(rows, title="Decisions of operators", header=header))
     if detail.limits_of_trust:
         tables.append(Table([(line,) for line in detail.limits_of_trust], title="What this does not prove"))
     return tables
@@ -223,11 +238,7 @@ def describe_document(view: RunView, contract: ContractRevision) -> dict[str, An
         "workflow": workflow,
         "attestation": None if view.bundle is None else _attestation_document(view, view.bundle),
         "verified": view.detail.verified,
-        **{
-            name: own[name]
-            for name in ("verification", "refusals", "policies", "limitsOfTrust", "address", "craftedAt", "storedAt")
-            if name in own
-        },
+        **{name: own[name] for name in _BESIDE if name in own},
     }
 
 

@@ -1,4 +1,4 @@
-"""`chainloop workflow`: create, update, delete, describe, list; the groups `contract`, `source` and `run`."""
+"""`chainloop workflow`: create, update, delete, describe, list; other commands and groups of it are loaded lazily."""
 
 from __future__ import annotations
 
@@ -68,6 +68,17 @@ _LIST = (
 _GROUPS = (
     Lazy("contract", "chainloop_ci.cli.contract:contract", "Manage contracts and check their files."),
     Lazy("source", "chainloop_ci.cli.workflow_source:source", "Manage where the code of workflows lives."),
+    Lazy(
+        "block",
+        "chainloop_ci.cli.overrides:block",
+        "Let nothing of a workflow begin, until it is unblocked; its commits fail.",
+    ),
+    Lazy("unblock", "chainloop_ci.cli.overrides:unblock", "End the block of a workflow."),
+    Lazy(
+        "override",
+        "chainloop_ci.cli.overrides:override",
+        "Let a commit pass for a workflow until a date, with a reason; or see what is in force.",
+    ),
     Lazy("run", "chainloop_ci.cli.run:run", "See runs and what they attested.", ("workflow-run",)),
 )
 
@@ -217,8 +228,9 @@ def _public_address(item: Workflow, operator: Operator) -> str:
 
 
 def _last_state(item: Workflow) -> str:
-    """Return the state of the last run; a late one (R20) is called so in whatever state."""
-    return f"{item.last_run_state} (late)" if item.last_run_late else item.last_run_state or ""
+    """Return the state of the last run; a late one (R20) and a distrusted one (R39) are called so in whatever state."""
+    notes = ["late"] * item.last_run_late + ["distrusted"] * item.last_run_distrusted
+    return f"{item.last_run_state} ({', '.join(notes)})" if notes else item.last_run_state or ""
 
 
 def _rows(item: Workflow, operator: Operator) -> list[Row]:

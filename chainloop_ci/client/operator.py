@@ -21,29 +21,24 @@ from chainloop_ci.api.access import (
 from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
 from chainloop_ci.api.limits import MAX_PAGE
+from chainloop_ci.api.overrides import Override, OverrideEnd, OverrideRequest
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.referrers import ReferrerGraph
 from chainloop_ci.api.requirements import ContractImpact
 from chainloop_ci.api.runs import RunDetail, WorkflowRun
 from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource
+from chainloop_ci.api.words import OverrideKind
 from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
 from chainloop_ci.client.answers import page, read_record
-from chainloop_ci.client.control_plane import ControlPlane
+from chainloop_ci.client.lister import Lister, naming_the_cursor
+from chainloop_ci.client.lister import Paging as Paging
 from chainloop_ci.client.transfers import Progress, Received, file_name, receive
 from chainloop_ci.digests import Digest, sha256_digest
-from chainloop_ci.errors import DigestMismatchError, NotFoundError, RequestInvalidError, UsageError
+from chainloop_ci.errors import DigestMismatchError, NotFoundError, UsageError
 from chainloop_ci.records import record
 
 R = TypeVar("R")
-
-
-@record
-class Paging:
-    """Which page of a list."""
-
-    limit: int | None = None
-    cursor: str | None = None
 
 
 @record
@@ -75,31 +70,8 @@ class AuditFilter:
     until: str | None = None
 
 
-@contextmanager
-def _naming_the_cursor() -> Iterator[None]:
-    """Turn the refusal of a cursor into one of the option that it was typed with.
-
-    Raises:
-        UsageError: it is no cursor, or one of another list.
-    """
-    try:
-        yield
-    except RequestInvalidError as error:
-        if all(finding.path != "?cursor" for finding in error.findings):
-            raise
-        raise UsageError(
-            f"--next: {error.message}",
-            hint="give the --next that the page before ended with, and the same filters; or leave it out",
-        ) from error
-
-
-class Operator(ControlPlane):
+class Operator(Lister):
     """Requests of an operator; a job's are among them."""
-
-    def _list(self, cls: type[R], path: str, paging: Paging, **filters: str | None) -> Page[R]:
-        query = {**filters, "limit": paging.limit, "cursor": paging.cursor}
-        with _naming_the_cursor():
-            return page(cls, self.http.json("GET", path, query=query))
 
     # --- organizations, tokens, keys ---------------------------------------------------------------------------------
 
@@ -278,6 +250,28 @@ class Operator(ControlPlane):
         """Delete a contract that no workflow uses."""
         self.http.exchange("DELETE", f"contracts/{name}", repeat=False)
 
+    # --- overrides ---------------------------------------------------------------------------------------------------
+
+    def set_override(self, request: OverrideRequest) -> Override:
+        """Decide against the rules: block a workflow, distrust a run, let a commit pass."""
+        return read_record(Override, self.http.json("POST", "overrides", to_dict(request)))
+
+    def end_override(self, override_id: str, request: OverrideEnd) -> Override:
+        """End what was decided."""
+        return read_record(Override, self.http.json("POST", f"overrides/{override_id}/end", to_dict(request)))
+
+    def list_overrides(
+        self,
+        paging: Paging,
+        *,
+        kind: OverrideKind | None = None,
+        workflow_id: str | None = None,
+        also_ended: bool = False,
+    ) -> Page[Override]:
+        """Return what was decided and is in force; with `also_ended` the others too."""
+        filters = {"kind": kind and kind.value, "workflowId": workflow_id, "ended": "true" if also_ended else None}
+        return self._list(Override, "overrides", paging, **filters)
+
     # --- runs and artifacts ------------------------------------------------------------------------------------------
 
     def list_runs(self, wanted: RunFilter, paging: Paging) -> Page[WorkflowRun]:
@@ -317,7 +311,7 @@ class Operator(ControlPlane):
     def discover(self, digest: str, kind: str | None, depth: int, paging: Paging) -> ReferrerGraph:
         """Return what has a digest, what it refers to and what refers to it, up to `depth` steps away."""
         query = {"kind": kind, "depth": depth, "limit": paging.limit, "cursor": paging.cursor}
-        with _naming_the_cursor():
+        with naming_the_cursor():
             return read_record(ReferrerGraph, self.http.json("GET", f"referrers/{digest}", query=query))
 
     @contextmanager
@@ -325,15 +319,6 @@ class Operator(ControlPlane):
         """Begin to download an artifact."""
         with self.http.stream(f"artifacts/{digest}") as (headers, blocks):
             yield Download(digest, file_name(headers, digest), _length(headers), blocks)
-
-    def _every(self, cls: type[R], path: str, **filters: str | None) -> Iterator[R]:
-        paging = Paging(limit=200)
-        while True:
-            found = self._list(cls, path, paging, **filters)
-            yield from found.items
-            if found.next_cursor is None:
-                return
-            paging = Paging(limit=200, cursor=found.next_cursor)
 
 
 @record

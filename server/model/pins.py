@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from server.model.contracts import StoredRevision
 from server.model.organizations import StoredOrganization
 from server.model.revisions import Enforcement, Minimum, minimum_of
 from server.model.workflows import StoredWorkflow
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Why nothing of a workflow is begun at present (R39)."""
+
+    reason: str
+    since: datetime
+    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,8 @@ class Pin:
     """The newest revision of the workflow's contract whose enforcement date has passed."""
     default_revision: int
     """What a run is held to that asks for no revision: the enforced one, or a newer minimum (R19, R38)."""
+    block: Block | None = None
+    """R39: nothing of the workflow is begun; None: it is not blocked."""
 
     @property
     def run_life_seconds(self) -> int:

@@ -85,6 +85,8 @@ class Run:
     """The first of those; None when there is none before it."""
     pinned_at: datetime | None = None
     """When that one pinned the contract revision (R19)."""
+    distrusted_at: datetime | None = None
+    """R39: since when an operator does not trust it; its state stays, and it counts as success nowhere."""
     refusals: int = 0
     stored_bytes: int = 0
     names: RunNames = field(default_factory=RunNames)
@@ -204,6 +206,7 @@ class Run:
             predecessor_id=self.id,
             first_run_id=self.first_run_id or self.id,
             pinned_at=self.held_since,
+            distrusted_at=None,
             names=replace(self.names, token=token_name),
         )
 
@@ -287,6 +290,7 @@ class Run:
             refusals=self.refusals,
             successor_of=self.predecessor_id,
             late=self.late,
+            distrusted=self.distrusted_at is not None,
         )
 
     @property

@@ -35,6 +35,8 @@ class LastRun:
     runner_type: str
     late: bool = False
     """R20."""
+    distrusted: bool = False
+    """R39."""
 
     def state_at(self, now: datetime) -> RunState:
         """Return the state that counts (`shown_state`)."""
@@ -119,6 +121,7 @@ class StoredWorkflow:
             last_run_id=last.id if last else None,
             last_run_state=last.state_at(now).value if last else None,
             last_run_late=last is not None and last.late,
+            last_run_distrusted=last is not None and last.distrusted,
             last_run_at=last.created_at if last else None,
             last_runner_type=last.runner_type if last else None,
             run_expiry_seconds=self.run_expiry_seconds,

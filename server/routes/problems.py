@@ -27,6 +27,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "already-initialized": 409,
     "material-conflict": 409,
     "run-ended": 409,
+    "workflow-blocked": 409,
     "precondition-failed": 412,
     "body-too-large": 413,
     "media-type": 415,

@@ -14,7 +14,7 @@ from chainloop_ci.errors import Finding, NotAllowedError, NotFoundError, Request
 from server.model.organizations import StoredOrganization
 from server.model.principal import Principal
 from server.services.contract_documents import describe_revision
-from server.services.revision_rules import get_pin, require_minimum, require_revision
+from server.services.revision_rules import get_pin, require_minimum, require_revision, require_unblocked
 from server.services.upcoming import list_upcoming
 from server.store import verification_keys, workflows
 from server.store.database import Database
@@ -40,11 +40,13 @@ class Crafting:
             NotAllowedError: the names are not those of the token's workflow.
             RequestInvalidError: no workflow is named, or the name is not unique.
             ContractNotMetError: the revision is older than the workflow takes (R19).
+            WorkflowBlockedError: an operator has blocked the workflow (R39).
         """
         now = self._now()
         with self._database.read() as connection:
             workflow_id = _find_workflow(connection, principal, workflow, project)
             pin = get_pin(connection, principal, workflow_id, revision, now)
+            require_unblocked(pin)
             pinned, found = require_revision(pin, revision), pin.workflow
             require_minimum(pin, pinned.revision)
             newer = list_upcoming(connection, pin, pinned, now)

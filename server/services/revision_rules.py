@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.errors import ContractNotMetError, Finding, NotFoundError
+from chainloop_ci.attestation.times import render_time
+from chainloop_ci.errors import ContractNotMetError, Finding, NotFoundError, WorkflowBlockedError
 from server.model.contracts import StoredRevision
 from server.model.pins import Pin
 from server.model.principal import Principal
@@ -48,6 +49,24 @@ def require_revision(pin: Pin, revision: int | None) -> StoredRevision:
             hint="leave --contract-revision out to take the newest",
         )
     return pin.revision
+
+
+def require_unblocked(pin: Pin) -> None:
+    """Refuse to begin anything of a workflow that an operator has blocked (R39).
+
+    Raises:
+        WorkflowBlockedError: with the operator's reason.
+    """
+    if pin.block is None:
+        return
+    workflow, block = pin.workflow, pin.block
+    until = f" until {render_time(block.until)}" if block.until else ""
+    raise WorkflowBlockedError(
+        f"workflow {workflow.project}/{workflow.name} is blocked since {render_time(block.since)}{until}: "
+        f"{block.reason}",
+        hint="only an operator ends that: "
+        f"`chainloop workflow unblock --name {workflow.name} --project {workflow.project} --reason TEXT`",
+    )
 
 
 def require_minimum(pin: Pin, revision: int) -> None:

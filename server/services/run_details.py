@@ -13,10 +13,11 @@ from chainloop_ci.attestation.bundle import read_bundle
 from chainloop_ci.attestation.reader import read_statement
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.errors import ServerFaultError
+from server.model.overrides import StoredOverride
 from server.model.runs import Run
 from server.model.trust import limits_of_trust, verification_today
 from server.services.run_access import get_pinned_contract
-from server.store import attestations, refusals, runs, verification_keys, workflows
+from server.store import attestations, overrides, refusals, runs, verification_keys, workflows
 from server.store.attestations import StoredAttestation, StoredMaterial
 
 
@@ -58,8 +59,16 @@ def describe_run(connection: Connection, run: Run, now: datetime) -> RunDetail:
         successor=runs.find_successor_id(connection, run),
         crafted_at=said.finished_at,
         stored_at=attestation.stored_at if attestation else None,
+        overrides=tuple(item.api(now) for item in _find_overrides(connection, run, now)),
         new_requirements=attestation.new_requirements if attestation else (),
     )
+
+
+def _find_overrides(connection: Connection, run: Run, now: datetime) -> list[StoredOverride]:
+    found = overrides.in_force(connection, run.organization_id, [run.workflow_id], run.commit, now)
+    if run.distrusted_at is None:
+        return found
+    return [*found, *overrides.list_distrust(connection, run.organization_id, run.id)]
 
 
 def read_stored_statement(attestation: StoredAttestation) -> StatementView:

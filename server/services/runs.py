@@ -34,7 +34,7 @@ from server.model.workflows import StoredWorkflow
 from server.services.contract_documents import load_contract
 from server.services.disk_reserve import DiskReserve
 from server.services.metrics_counters import REFUSED_INITS
-from server.services.revision_rules import get_pin, require_minimum, require_revision
+from server.services.revision_rules import get_pin, require_minimum, require_revision, require_unblocked
 from server.services.run_access import (
     get_run,
     list_with_requirements,
@@ -84,6 +84,7 @@ class Runs:
             ContractNotMetError: the revision is older than the workflow takes (R19), or does not allow the job's event.
             LimitExceededError: the token has as many open runs as it may have.
             NotAuthenticatedError: the token has ended meanwhile.
+            WorkflowBlockedError: an operator has blocked the workflow (R39).
         """
         digest = request_digest(request)
         asked = principal, request.workflow_id, request.contract_revision
@@ -103,6 +104,7 @@ class Runs:
             require_living_token(connection, principal, now)
             # Since it was read the workflow may have been deleted, or given another contract.
             pin = get_pin(connection, *asked, now)
+            require_unblocked(pin)
             _require_pinned(pin, request)
             require_open_place(connection, principal, now, self._max_open_runs)
             require_minimum(pin, request.contract_revision)

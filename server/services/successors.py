@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from chainloop_ci.api.runs import SuccessorRequest, WorkflowRun
 from server.model.principal import Principal
 from server.model.runs import Run
+from server.services.revision_rules import get_pin, require_unblocked
 from server.services.run_access import (
     get_held_run,
     list_with_requirements,
@@ -46,6 +47,7 @@ class Successors:
             NotAllowedError: the handle is missing or wrong.
             LimitExceededError: the token has as many open runs as it may have.
             NotAuthenticatedError: the token has ended meanwhile.
+            WorkflowBlockedError: an operator has blocked the workflow (R39).
         """
         with self._database.write() as connection:
             now = self._now()
@@ -66,6 +68,7 @@ class Successors:
         self, connection: Connection, principal: Principal, ended: Run, request: SuccessorRequest, now: datetime
     ) -> Run:
         ended.require_rerun(request.ci, now)
+        require_unblocked(get_pin(connection, principal, ended.workflow_id, None, now))
         require_open_place(connection, principal, now, self._max_open_runs)
         begun = ended.succeeded_by(
             self._new_id(),

@@ -139,6 +139,7 @@ def list_last_runs(connection: Connection, reach: Reach, *, now: datetime, limit
             workflows.c.name.label("workflow"),
             workflow_runs.c.runner_type,
             workflow_runs.c.state,
+            workflow_runs.c.distrusted_at,
         )
         .select_from(
             workflows.join(projects, projects.c.id == workflows.c.project_id).join(
@@ -149,10 +150,12 @@ def list_last_runs(connection: Connection, reach: Reach, *, now: datetime, limit
         .order_by(workflow_runs.c.sequence.desc())
         .limit(limit)
     )
-    return [
-        LastRun(row.project, row.workflow, row.runner_type, row.state == RunState.SUCCESS.value)
-        for row in connection.execute(query)
-    ]
+    return [LastRun(row.project, row.workflow, row.runner_type, _counts(row)) for row in connection.execute(query)]
+
+
+def _counts(row: Any) -> bool:
+    """Tell whether a run counts as a success: one that is distrusted does not (R39)."""
+    return row.state == RunState.SUCCESS.value and row.distrusted_at is None
 
 
 def list_durations(connection: Connection, reach: Reach) -> list[DurationBucket]:

@@ -6,17 +6,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, and_, bindparam, case, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, and_, bindparam, case, func, or_, select
 
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest
 from server.model.contracts import StoredRevision
 from server.model.organizations import StoredOrganization
-from server.model.pins import Pin
+from server.model.overrides import OverrideKind
+from server.model.pins import Block, Pin
 from server.model.revisions import Enforcement
-from server.store.tables import contract_revisions, contracts, organizations, workflows
-from server.store.times import from_text, to_text
+from server.store.tables import contract_revisions, contracts, organizations, overrides, workflows
+from server.store.times import from_text, optional_time, to_text
 from server.store.workflows import select_workflows, to_workflow
 
 _SETTINGS = ("accept_unsigned", "run_expiry_seconds", "quota_bytes", "used_bytes")
@@ -35,7 +36,7 @@ def find(
         return None
     enforced = Enforcement(row.enforced_revision, from_text(row.enforced_from)) if row.enforced_revision else None
     pinned = _revision(row) if row.pinned_revision else None
-    return Pin(to_workflow(row), _organization(row), pinned, enforced, row.default_revision)
+    return Pin(to_workflow(row), _organization(row), pinned, enforced, row.default_revision, _block(row))
 
 
 @cache
@@ -62,13 +63,33 @@ def _find() -> Select[Any]:
             enforced.c.revision.label("enforced_revision"),
             enforced.c.enforced_from,
             default.label("default_revision"),
+            *(overrides.c[name].label(f"block_{name}") for name in ("reason", "set_at", "until")),
         )
         .outerjoin(pinned, and_(pinned.c.contract_id == workflows.c.contract_id, pinned.c.revision == number))
         .outerjoin(
             enforced, and_(enforced.c.contract_id == workflows.c.contract_id, enforced.c.revision == newest_in_force)
         )
+        .outerjoin(overrides, _blocks())
         .where(workflows.c.id == bindparam("workflow"))
     )
+
+
+def _blocks() -> ColumnElement[bool]:
+    """Return the condition on the one block of a workflow that is in force (R39)."""
+    own = overrides.c
+    return and_(
+        own.organization_id == workflows.c.organization_id,
+        own.kind == OverrideKind.BLOCK.value,
+        own.target == workflows.c.id,
+        own.ended_at.is_(None),
+        or_(own.until.is_(None), own.until > bindparam("now")),
+    )
+
+
+def _block(row: Row[Any]) -> Block | None:
+    if row.block_reason is None:
+        return None
+    return Block(row.block_reason, from_text(row.block_set_at), optional_time(row.block_until))
 
 
 def _organization(row: Row[Any]) -> StoredOrganization:

@@ -204,6 +204,7 @@ def to_run(row: Row[Any]) -> Run:
         expires_at=from_text(row.expires_at),
         finished_at=optional_time(row.finished_at),
         pinned_at=optional_time(row.pinned_at),
+        distrusted_at=optional_time(row.distrusted_at),
         names=_names(row),
     )
 

@@ -156,6 +156,7 @@ def select_workflows(organization_id: str | BindParameter[str]) -> Select[Any]:
             workflow_runs.c.expires_at.label("last_expires_at"),
             workflow_runs.c.runner_type.label("last_runner_type"),
             workflow_runs.c.late.label("last_late"),
+            workflow_runs.c.distrusted_at.label("last_distrusted_at"),
         )
         .join(organizations, organizations.c.id == workflows.c.organization_id)
         .join(projects, projects.c.id == workflows.c.project_id)
@@ -210,4 +211,5 @@ def _last_run(row: Row[Any]) -> LastRun | None:
         expires_at=from_text(row.last_expires_at),
         runner_type=row.last_runner_type,
         late=row.last_late,
+        distrusted=row.last_distrusted_at is not None,
     )

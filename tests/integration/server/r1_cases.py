@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -174,6 +175,22 @@ def impact(world: World, place: Place) -> tuple[str, Build]:
     return name, asking("POST", "/contracts/{}/impact", data=b"schemaVersion: v1\n", headers=YAML)
 
 
+def new_override(world: World, place: Place) -> tuple[str, Build]:
+    body = override_body(place)
+    return place.workflow_id, lambda ident: Ask("POST", "/overrides", json={**body, "workflowId": ident})
+
+
+def override_body(place: Place) -> dict[str, object]:
+    commit = uuid.uuid4().hex + "01234567"
+    until = "2026-11-30T00:00:00Z"
+    return {"kind": "override", "reason": "r1", "workflowId": place.workflow_id, "commit": commit, "until": until}
+
+
+def of_override(world: World, place: Place) -> tuple[str, Build]:
+    made: Any = world.made(place, "POST", "/overrides", json=override_body(place))
+    return made["id"], asking("POST", "/overrides/{}/end", json={"reason": "r1"})
+
+
 def unused_contract(world: World, place: Place) -> tuple[str, Build]:
     name = world.fresh("contract")
     world.made(place, "PUT", f"/contracts/{name}", data=b"schemaVersion: v1\n", headers=YAML)
@@ -338,6 +355,9 @@ CASES: dict[str, Case] = {
     "GET /workflow-runs": Case(listing("/workflow-runs", of_run("GET")), lists=lambda item: item["id"]),
     "GET /workflow-runs/<uuid:run_id>": Case(of_run("GET")),
     "POST /workflow-runs/<uuid:run_id>/cancel": Case(of_run("POST", "/cancel", json={"trigger": "failure"})),
+    "POST /overrides": Case(new_override),
+    "GET /overrides": Case(listing("/overrides", of_override), lists=lambda item: item["id"]),
+    "POST /overrides/<uuid:override_id>/end": Case(of_override),
     "PUT /workflow-runs/<uuid:run_id>/state": Case(put_state),
     "GET /workflow-runs/<uuid:run_id>/state": Case(get_state),
     "POST /workflow-runs/<uuid:run_id>/successor": Case(successor),
