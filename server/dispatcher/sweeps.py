@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from server.cas.blobs import Blobs
 from server.model.sweeps import ABANDONED, SweepName
 from server.services.orphans import remove_orphans, remove_unfinished
+from server.services.passed_dates import PassedDates
 from server.services.run_expiry import RunExpiry
 from server.services.state_sweep import StateSweep
 from server.services.upload_sweep import UploadSweep
@@ -45,6 +46,12 @@ def _expire_runs(use: Cleaners) -> Iterator[Counts]:
         yield {"runs": runs}
 
 
+def _notice_dates(use: Cleaners) -> Iterator[Counts]:
+    passed = PassedDates(use.database, use.now, use.new_id)
+    while dates := passed.notice_some():
+        yield {"dates": dates}
+
+
 def _remove_uploads(use: Cleaners) -> Iterator[Counts]:
     sweep, before = UploadSweep(use.database, use.now, back_ends=use.back_ends), use.now() - use.upload_grace
     for batch in sweep.batches(before):
@@ -67,6 +74,7 @@ def _remove_blobs(use: Cleaners) -> Iterator[Counts]:
 
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
+    Sweep(SweepName.DATES, _notice_dates),
     Sweep(SweepName.UPLOADS, _remove_uploads),
     Sweep(SweepName.STATES, _forget_states),
     Sweep(SweepName.BLOBS, _remove_blobs),

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 
 from chainloop_ci.api.overrides import Override, OverrideRequest
 from chainloop_ci.api.words import OverrideKind as OverrideKind
+from chainloop_ci.attestation.times import render_time
 from chainloop_ci.errors import ConflictError, Finding, RequestInvalidError
+from server.model.events import Event, EventKind
 
 MAX_OVERRIDE = timedelta(days=90)
 """The longest that a commit may pass: what holds longer is a contract, not an exception."""
@@ -98,6 +100,30 @@ class StoredOverride:
             ended_by=self.ended_by,
             ended_reason=self.ended_reason,
         )
+
+
+def override_event(event_id: str, override: StoredOverride, kind: EventKind, at: datetime) -> Event:
+    """Return the event of a decision that was made, or has ended."""
+    known: dict[str, object | None] = {
+        "kind": override.kind.value,
+        "workflow": override.workflow,
+        "project": override.project,
+        "commit": override.commit,
+        "reason": override.reason,
+        "until": render_time(override.until) if override.until else None,
+        "endedReason": override.ended_reason,
+    }
+    return Event(
+        id=event_id,
+        organization_id=override.organization_id,
+        kind=kind,
+        at=at,
+        subject=override.id,
+        project_id=override.project_id,
+        workflow_id=override.workflow_id,
+        run_id=override.run_id,
+        facts={name: value for name, value in known.items() if value is not None},
+    )
 
 
 def target_of(kind: OverrideKind, *, workflow_id: str, run_id: str | None = None, commit: str | None = None) -> str:

@@ -24,6 +24,7 @@ class SweepName(StrEnum):
     """One word per sweep; each has one entry in the dispatcher."""
 
     RUNS = "expired-runs"
+    DATES = "passed-dates"
     UPLOADS = "unreferenced-uploads"
     STATES = "ended-states"
     BLOBS = "unknown-blobs"
@@ -31,6 +32,7 @@ class SweepName(StrEnum):
 
 INTERVALS: Mapping[str, timedelta] = {
     SweepName.RUNS: timedelta(minutes=1),
+    SweepName.DATES: timedelta(minutes=1),
     SweepName.UPLOADS: timedelta(minutes=15),
     SweepName.STATES: timedelta(minutes=15),
     # It walks the whole store.

@@ -240,7 +240,7 @@ class Contracts:
             contracts.save_description(connection, found.organization_id, found.id, wanted, now)
         if loaded.digest == found.digest:
             newest = get_pinned(connection, found, found.latest_revision)
-            return reschedule(connection, principal, newest, date, now), False
+            return reschedule(connection, principal, newest, date, now, self._new_id), False
         if found.latest_revision >= MAX_REVISIONS:
             raise LimitExceededError(f"a contract may have {MAX_REVISIONS} revisions; {found.name} has them")
         revision = _revision(principal, found, loaded, found.latest_revision + 1, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +12,9 @@ from chainloop_ci.attestation.times import parse_time, render_time
 from chainloop_ci.errors import ConflictError, Finding, RequestInvalidError
 from server.model.audit import AuditAction, audit_of
 from server.model.contracts import StoredRevision
+from server.model.events import EventKind
 from server.model.principal import Principal
+from server.services.run_events import tell
 from server.store import audit, contracts
 
 AT_ONCE = "now"
@@ -74,7 +77,12 @@ def refuse_first_date(date: WantedDate) -> None:
 
 
 def reschedule(
-    connection: Connection, principal: Principal, newest: StoredRevision, date: WantedDate, now: datetime
+    connection: Connection,
+    principal: Principal,
+    newest: StoredRevision,
+    date: WantedDate,
+    now: datetime,
+    new_id: Callable[[], str],
 ) -> StoredRevision:
     """Return the newest revision with another date; without one, or with the same, it stays as it is.
 
@@ -99,6 +107,9 @@ def reschedule(
     dates = {"from": render_time(newest.enforced_from), "to": render_time(moment)}
     facts = {"name": newest.name, "revision": newest.revision, "enforced_from": dates}
     audit.add(connection, audit_of(principal, now, AuditAction.CONTRACT_RESCHEDULED, newest.contract_id, facts))
+    told = {"name": newest.name, "revision": newest.revision, "digest": newest.digest, "enforcedFrom": dates["to"]}
+    kind = EventKind.CONTRACT_REVISED
+    tell(connection, principal, kind, now, new_id, subject=newest.contract_id, facts=told)
     return moved
 
 

@@ -16,13 +16,14 @@ from chainloop_ci.api.paging import Page
 from chainloop_ci.attestation.times import render_time
 from chainloop_ci.errors import ConflictError, NotFoundError
 from server.model.audit import SERVER_ACTOR, AuditAction, AuditRecord, audit_of
-from server.model.overrides import OverrideKind, StoredOverride, require_form
+from server.model.events import EventKind
+from server.model.overrides import OverrideKind, StoredOverride, override_event, require_form
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.services.disk_reserve import DiskReserve
 from server.services.run_access import get_run
 from server.services.workflow_access import get_reachable
-from server.store import audit, overrides
+from server.store import audit, events, overrides
 from server.store.database import Database
 from server.store.overrides import OverrideFilter
 from server.store.times import to_text
@@ -89,9 +90,11 @@ class Overrides:
         with self._database.write() as connection:
             now = self._now()
             override = self._new(connection, principal, request, now)
-            _end_lapsed_before(connection, override, now)
+            if lapsed := _end_lapsed_before(connection, override, now):
+                events.add(connection, override_event(self._new_id(), lapsed, EventKind.OVERRIDE_ENDED, now))
             overrides.add(connection, override)
             audit.add(connection, audit_of(principal, now, AuditAction.OVERRIDE_SET, override.id, _facts(override)))
+            events.add(connection, override_event(self._new_id(), override, EventKind.OVERRIDE_SET, now))
         return override.api(now)
 
     def _end(self, principal: Principal, override_id: str, request: OverrideEnd) -> Override:
@@ -107,6 +110,7 @@ class Overrides:
             overrides.end(connection, ended)
             facts = {**_facts(ended), "reason": request.reason}
             audit.add(connection, audit_of(principal, now, AuditAction.OVERRIDE_ENDED, ended.id, facts))
+            events.add(connection, override_event(self._new_id(), ended, EventKind.OVERRIDE_ENDED, now))
         return ended.api(now)
 
     def _new(
@@ -143,22 +147,24 @@ def end_lapsed(connection: Connection, now: datetime, *, limit: int = 200) -> li
     return lapsed
 
 
-def _end_lapsed_before(connection: Connection, override: StoredOverride, now: datetime) -> None:
-    """Make room for a decision about the same.
+def _end_lapsed_before(connection: Connection, override: StoredOverride, now: datetime) -> StoredOverride | None:
+    """Make room for a decision about the same, and return the one whose end has passed.
 
     Raises:
         ConflictError: one is in force.
     """
     known = overrides.find_unended(connection, override)
     if known is None:
-        return
+        return None
     if known.in_force_at(now):
         raise ConflictError(
             f"{known.kind} of {known.what} is in force since {render_time(known.set_at)}: {known.reason}",
             hint="end it first, to decide anew: `chainloop workflow override end ID --reason TEXT`; "
             "`chainloop workflow override list` shows its id",
         )
-    _write_lapsed(connection, known.lapsed(), now)
+    lapsed = known.lapsed()
+    _write_lapsed(connection, lapsed, now)
+    return lapsed
 
 
 def _write_lapsed(connection: Connection, lapsed: StoredOverride, now: datetime) -> None:

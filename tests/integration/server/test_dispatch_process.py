@@ -98,7 +98,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
             process.stdout.close()
 
 
-DONE = {"expired-runs": "done", "unreferenced-uploads": "done", "ended-states": "done", "unknown-blobs": "done"}
+DONE = {
+    "expired-runs": "done",
+    "passed-dates": "done",
+    "unreferenced-uploads": "done",
+    "ended-states": "done",
+    "unknown-blobs": "done",
+}
 
 
 def test_serve_starts_a_dispatcher_that_sweeps_and_ends_it(server: Server) -> None:

@@ -287,6 +287,7 @@ def test_what_is_wrong_with_the_sweeps_is_found(services: Services, cleaners: Cl
     assert at_once == ()
     assert [finding.message for finding in late] == [
         "sweep expired-runs was done 3 h ago, it is due every 1 min",
+        "sweep passed-dates was done 3 h ago, it is due every 1 min",
         "sweep unreferenced-uploads was done 3 h ago, it is due every 15 min",
         "sweep ended-states was done 3 h ago, it is due every 15 min",
     ]
