@@ -11,6 +11,7 @@ import pytest
 from chainloop_ci.attestation.state import CraftingState, Session
 from chainloop_ci.attestation.state_document import from_document, to_document
 from chainloop_ci.contract.types import Contract, ContractSchema, MaterialType, RunnerType
+from chainloop_ci.contract.upcoming import Upcoming
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import StateBrokenError
 from chainloop_ci.runners.types import CiIdentity
@@ -34,11 +35,23 @@ def through_json(state: CraftingState) -> dict[str, Any]:
         minimal_state(env={"A": "1"}, materials={"a": material("a", size_bytes=0, inline=b"")}),
         minimal_state(materials={"a": material("a"), "b": material("b")}).without_material("a"),
         minimal_state(session=Session(shared=True, attempt=2, ci=CI), carried=frozenset({"a", "b"})),
+        minimal_state(upcoming=(Upcoming(8, FINISHED, Contract(env_allow_list=("REGION",))),)),
     ],
-    ids=["minimal", "full", "finished", "v1", "empty-values", "removed", "shared"],
+    ids=["minimal", "full", "finished", "v1", "empty-values", "removed", "shared", "upcoming"],
 )
 def test_a_state_comes_back_as_it_was_saved(state: CraftingState) -> None:
     assert from_document(through_json(state)) == state
+
+
+@pytest.mark.parametrize(
+    "broken", [{"contract": {"spec": {"materials": [{"name": "a", "type": "NEW"}]}}}, {"revision": None}]
+)
+def test_r38_a_newer_revision_that_cannot_be_read_is_no_reason_to_stop(broken: dict[str, object]) -> None:
+    state = minimal_state(upcoming=(Upcoming(8, FINISHED, Contract()), Upcoming(9, FINISHED, Contract())))
+    document = through_json(state)
+    document["chainloopCi"]["upcoming"][0].update(broken)
+
+    assert [item.revision for item in from_document(document).upcoming] == [9]
 
 
 def test_the_document_has_the_shape_of_the_reference() -> None:

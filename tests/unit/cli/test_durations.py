@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chainloop_ci.cli.durations import parse_duration, parse_moment, parse_size, render_duration
+from chainloop_ci.cli.durations import parse_date_ahead, parse_duration, parse_moment, parse_size, render_duration
 from chainloop_ci.errors import UsageError
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -75,3 +75,22 @@ def test_a_day_begins_in_utc_wherever_it_is_typed() -> None:
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
 
     assert done.stdout == "2026-01-31T00:00:00Z\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-12-31", "2026-12-31T00:00:00Z"),
+        ("2026-12-31T12:00:00+02:00", "2026-12-31T10:00:00Z"),
+        ("14d", "2026-02-14T12:00:00Z"),
+        ("1h30m", "2026-01-31T13:30:00Z"),
+    ],
+)
+def test_r38_a_date_ahead_is_a_day_a_time_or_so_far_ahead(text: str, moment: str) -> None:
+    assert parse_date_ahead(text, "--enforce-from", datetime(2026, 1, 31, 12, tzinfo=UTC)) == moment
+
+
+@pytest.mark.parametrize("text", ["", "soon", "14", "-14d", "2026-13-01", "999999999w"])
+def test_r38_what_is_no_date_ahead_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--enforce-from: expected a day, a time or a duration"):
+        parse_date_ahead(text, "--enforce-from", datetime(2026, 1, 31, 12, tzinfo=UTC))

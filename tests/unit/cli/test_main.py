@@ -99,6 +99,7 @@ def test_help_imports_no_command_module() -> None:
         "cli",
         "errors",
         "digests",
+        "findings",
         "escaping",
         "records",
         *(f"cli.{name}" for name in ("main", "command", "option", "options", "output", "shared_options", "wiring")),
