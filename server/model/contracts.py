@@ -63,6 +63,11 @@ class StoredRevision:
     enforced_from: datetime
     """From when on runs have to meet it (R19)."""
 
+    @property
+    def has_date(self) -> bool:
+        """Tell whether it was not enforced at once: who uses the contract could know of it before (R38)."""
+        return self.enforced_from > self.created_at
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSummary:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.api.words import CancelTrigger
+from chainloop_ci.api.words import OverrideKind as OverrideKind
 from server.model.runs import UNVERIFIED, Run, shown_state
 
 MAX_CI_WAIT = timedelta(hours=6)
@@ -207,17 +208,6 @@ class CiRun:
     def is_running(self, now: datetime) -> bool:
         """Tell whether it is worth waiting for."""
         return self.ended_at is None and now < self.seen_at + MAX_CI_WAIT
-
-
-class OverrideKind(StrEnum):
-    """What an operator said (R39)."""
-
-    BLOCK = "block"
-    """Of a workflow: none of its runs passes."""
-    DISTRUST = "distrust"
-    """Of a run: it is success nowhere."""
-    OVERRIDE = "override"
-    """Of a workflow's verdict on a commit: it passes until a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from server.model.verdict_facts import (
     VerdictSettings,
 )
 from server.services.run_access import get_pinned_contract
+from server.services.verdict_additions import find_upcoming, read_overrides
 from server.store import commit_runs, refusals
 from server.store.commit_runs import Signer
 
@@ -63,7 +64,7 @@ def read_context(
 ) -> CommitContext | None:
     """Return the facts of one workflow, or None when it has nothing to do with the commit."""
     found = commit_runs.list_of_commit(connection, bound.source.organization_id, bound.workflow_id, sha)
-    counted = (*_count_runs(connection, bound, found, told), *_count_refused_inits(connection, bound, sha, told))
+    counted = (*_count_runs(connection, bound, found, told, now), *_count_refused_inits(connection, bound, sha, told))
     expected = expected_heads(bound, told.heads)
     if not counted and not expected:
         return None
@@ -75,19 +76,21 @@ def read_context(
         applicability=judge_heads(bound, told.heads) if told.heads else APPLICABLE,
         head=HeadFacts(seen_at, bound.expected.grace_seconds) if seen_at else None,
         ci_runs=ci_runs,
+        overrides=read_overrides(connection, bound, sha, found, now),
         settings=settings,
     )
 
 
 def _count_runs(
-    connection: Connection, bound: StoredWorkflowSource, found: Sequence[Run], told: Told
+    connection: Connection, bound: StoredWorkflowSource, found: Sequence[Run], told: Told, now: datetime
 ) -> Iterable[CountedRun]:
     ids = [run.id for run in found]
     signers = commit_runs.list_signers(connection, bound.source.organization_id, ids) if ids else {}
     for run in found:
         proven = corroborate(Claim.of(run), bound, told.find_run(run.ci.run_id, run.ci.run_attempt))
         refused = _newest_refusal(connection, run)
-        yield _with_contract(connection, run, _with_signer(CountedRun.of(run, proven), signers), refused)
+        counted = _with_contract(connection, run, _with_signer(CountedRun.of(run, proven), signers), refused)
+        yield replace(counted, upcoming=find_upcoming(connection, run, now))
 
 
 def _with_signer(counted: CountedRun, signers: Mapping[str, Signer]) -> CountedRun:
