@@ -37,6 +37,8 @@ MIN_CHECK_MEMORY_BYTES = 64 * 1024 * 1024
 
 KEY_BYTES = 32
 """Of a key that seals credentials."""
+MAX_SECRET_BYTES = 64 * 1024
+"""Of a file that holds a setting."""
 
 _SPAN = re.compile(r"([0-9]{1,5})([mhd])\Z")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?)(?::([0-9]{1,5}))?\Z")
@@ -70,6 +72,12 @@ class ServerConfig:
 
     data: Path
     """CHAINLOOP_DATA: folder of the database, the blobs and the instance token; one server serves it."""
+    database_url: str = field(default="", repr=False)
+    """CHAINLOOP_DATABASE_URL, or what stands in the file that CHAINLOOP_DATABASE_URL_FILE names: a PostgreSQL database
+    (`postgresql://…`), which may carry a password; empty: the embedded SQLite in the data folder."""
+    blobs: Path | None = None
+    """CHAINLOOP_BLOBS: folder of the blobs, which all servers of one PostgreSQL database share; None: in the data
+    folder."""
     port: int = DEFAULT_PORT
     """PORT."""
     bind: str = DEFAULT_BIND
@@ -117,7 +125,15 @@ class ServerConfig:
     @property
     def blobs_path(self) -> Path:
         """Return the folder of the `filesystem` CAS back end."""
-        return self.data / "blobs"
+        return self.blobs or self.data / "blobs"
+
+    @property
+    def database_place(self) -> str:
+        """Return where the database is, for people: without account and password."""
+        if not self.database_url:
+            return str(self.data)
+        parts = urlsplit(self.database_url)
+        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
     def admin_token_path(self) -> Path:
@@ -142,6 +158,8 @@ class ServerConfig:
         host = f"[{bind}]" if ":" in bind else bind
         config = cls(
             data=reader.read("CHAINLOOP_DATA", _folder, _folder(DEFAULT_DATA)),
+            database_url=reader.read_file_or_secret("CHAINLOOP_DATABASE_URL", _database_url),
+            blobs=reader.read("CHAINLOOP_BLOBS", _folder, None),
             port=port,
             bind=bind,
             public_url=reader.read("CHAINLOOP_PUBLIC_URL", _url, f"http://{host}:{port}"),
@@ -198,6 +216,18 @@ class _Reader:
             message = f"{name}, {other}: expected one of them, found both"
             self._findings.append(Finding("invalid-setting", message, path=other))
 
+    def read_file_or_secret(self, name: str, parse: Callable[[str], str]) -> str:
+        """Read what is not shown from its variable, or from the file that `<name>_FILE` names; empty: it is absent."""
+        self.refuse_both(name, f"{name}_FILE")
+        path = self.read(f"{name}_FILE", _file, None)
+        if path is None:
+            return self.read_secret(name, parse, "")
+        try:
+            return parse(_read_file(path))
+        except ValueError as error:
+            self._findings.append(Finding("invalid-setting", f"{name}_FILE: {error}", path=f"{name}_FILE"))
+            return ""
+
     def require_no_findings(self) -> None:
         if self._findings:
             raise ConfigInvalidError(
@@ -205,6 +235,36 @@ class _Reader:
                 hint="correct or unset the variables named above",
                 findings=self._findings,
             )
+
+
+def _read_file(path: Path) -> str:
+    """Return what stands in a file of one setting; an empty one is no setting but a mistake."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_SECRET_BYTES).decode().strip()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not in UTF-8") from None
+    if not text:
+        raise ValueError(f"{path} is empty")
+    return text
+
+
+def _database_url(text: str) -> str:
+    """Return the URL with its usual scheme. Nothing of it is repeated: what is wrong may be the password."""
+    scheme, found, rest = text.partition("://")
+    try:
+        parts = urlsplit(text)
+        is_complete = bool(parts.path.strip("/")) and parts.port != 0 and not parts.fragment
+    except ValueError:
+        is_complete = False
+    if scheme not in ("postgresql", "postgres") or not found or not is_complete:
+        raise ValueError(
+            "expected an address like postgresql://user:password@host:5432/database, "
+            "with the special characters of a password in their %-form"
+        )
+    return f"postgresql://{rest}"
 
 
 def _folder(text: str) -> Path:

@@ -103,10 +103,15 @@ class Services:
     """The only way out (R45); loads its libraries with the first request."""
 
 
+def open_database(config: ServerConfig) -> Database:
+    """Return the database of a server, whatever its version; it is opened on first use."""
+    return Database(open_engine(config.database_url or sqlite_url(config.database_path)))
+
+
 def build_services(config: ServerConfig, world: World | None = None) -> Services:
     """Return the services over the data folder of `config`; the database is opened on first use, so after a fork."""
     world = world or World()
-    database = Database(open_engine(sqlite_url(config.database_path)))
+    database = open_database(config)
     now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
     projects, contracts, sources, workflows = _build_workflows(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)

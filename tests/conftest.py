@@ -11,9 +11,12 @@ import socket
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgresql import PostgresqlServer
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -61,6 +64,57 @@ def fake_gitlab() -> Iterator[Any]:
         yield forge
 
 
+ENGINES = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that touches the store on both engines, unless it is marked with the one that it is about."""
+    if "engine_name" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("engine")
+        metafunc.parametrize("engine_name", marked.args if marked else ENGINES, scope="session")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """Run a PostgreSQL server for all tests of this process, with a template that has the tables."""
+    from server.store import schema
+    from server.store.database import open_engine
+    from tests.postgresql import TEMPLATE, find_programs, run_server
+
+    programs = find_programs()
+    if programs is None:
+        _lack("needs PostgreSQL's server, not installed here (.ci/run installs it)")
+    with run_server(programs) as server:
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        engine = open_engine(server.url(TEMPLATE))
+        schema.upgrade(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture
+def database_url(engine_name: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return the address of a fresh database that has the tables; empty: it is the embedded one, without any yet."""
+    if engine_name == "sqlite":
+        yield ""
+        return
+    from tests.postgresql import TEMPLATE, closing_connections
+
+    server = request.getfixturevalue("postgresql")
+    name = server.create(TEMPLATE)
+    # Some tests make more servers than the one that their fixture ends.
+    with closing_connections():
+        yield server.url(name)
+    server.drop(name)
+
+
+def _lack(reason: str) -> NoReturn:
+    """Skip what cannot be tested here; where everything is required, fail."""
+    if os.environ.get("CHAINLOOP_TEST_REQUIRE") == "all":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the seed of the property tests, unless it was given; parallel workers get the one that was chosen."""
@@ -103,10 +157,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = [name for name in marker.args if shutil.which(name) is None]
         if not missing:
             continue
-        reason = f"needs {', '.join(missing)}, not installed here (.ci/run installs it)"
-        if os.environ.get("CHAINLOOP_TEST_REQUIRE") == "all":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        _lack(f"needs {', '.join(missing)}, not installed here (.ci/run installs it)")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,4 +1,8 @@
-"""The data folder: made when it is new, refused when its database is of another version."""
+"""The data folder and the database: made when they are new, refused when the database is of another version.
+
+The embedded database lies in the folder. With PostgreSQL each server has a data folder of its own, and all have one
+database.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ from server.config import ServerConfig
 from server.errors import StoreFullError
 from server.services.disk_reserve import DiskReserve
 from server.store import schema
-from server.store.database import Database, open_engine, sqlite_url, translated
+from server.store.database import Database, translated
+from server.wiring import open_database
 
 T = TypeVar("T")
 
@@ -40,18 +45,16 @@ def make_folder(config: ServerConfig, *, restoring: bool = False) -> None:
         ) from error
 
 
-def open_database(config: ServerConfig) -> Database:
-    """Return the database of the data folder, whatever its version."""
-    return Database(open_engine(sqlite_url(config.database_path)))
-
-
 def open_existing(config: ServerConfig) -> Database:
-    """Return the database of a data folder that has been served before, whatever its version.
+    """Return the database of a server that has been there before, whatever its version.
 
     Raises:
         ConfigInvalidError: there is none.
         ConflictError: a restore into it was interrupted.
+        StoreUnusableError: the database's server does not answer.
     """
+    if config.database_url:
+        return _open_on_server(config)
     _require_whole(config)
     if not config.database_path.is_file():
         raise ConfigInvalidError(
@@ -59,6 +62,20 @@ def open_existing(config: ServerConfig) -> Database:
             hint="set CHAINLOOP_DATA (or --data) to the server's data folder; `serve` makes a new one",
         )
     return open_database(config)
+
+
+def _open_on_server(config: ServerConfig) -> Database:
+    make_folder(config)
+    database = open_database(config)
+    with translated():
+        schema.require_suitable(database.engine)
+        found = schema.current_version(database.engine)
+    if found is None:
+        raise ConfigInvalidError(
+            f"the database {config.database_place} has no tables",
+            hint="set CHAINLOOP_DATABASE_URL to the database of a server; `serve` makes the tables of an empty one",
+        )
+    return database
 
 
 def open_current(config: ServerConfig) -> Database:
@@ -101,19 +118,21 @@ def prepare(config: ServerConfig) -> Database:
     """
     make_folder(config)
     database = open_database(config)
-    if schema.current_version(database.engine) is None:
-        schema.upgrade(database.engine)
-    schema.require_current(database.engine)
+    with translated():
+        schema.require_suitable(database.engine)
+        if schema.current_version(database.engine) is None:
+            schema.upgrade(database.engine)
+        schema.require_current(database.engine)
     return database
 
 
 def make_database_apart(config: ServerConfig) -> None:
-    """Make the database of a fresh data folder in a process of its own, which takes what only that needs with it.
+    """Make the tables of a fresh database in a process of its own, which takes what only that needs with it.
 
     The migration library would otherwise stay in this process and in all that it forks. Nothing is told of a failure:
     `prepare` finds no database then, and meets the same one.
     """
-    if config.database_path.exists():
+    if config.database_path.exists() and not config.database_url:
         return
     # Whoever has connections to share must not fork; this is called before there are any.
     process_id = os.fork()

@@ -16,7 +16,7 @@ from chainloop_ci.api.paging import Page
 from chainloop_ci.errors import Finding, RequestInvalidError
 
 T = TypeVar("T")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 Key = tuple[str | int, ...]
 """The sort key of a row; the next page begins behind it."""
 
@@ -75,9 +75,9 @@ def _parse(cursor: str, binding: str) -> Key | None:
         found, *key = json.loads(raw)
     except (ValueError, binascii.Error, TypeError, RecursionError):
         return None
-    # What the database driver would refuse: halves of surrogate pairs, and integers of more than 63 bits.
+    # What the database's driver would refuse: NUL, halves of surrogate pairs, and integers of more than 63 bits.
     fits = all(
-        (isinstance(part, str) and not _SURROGATE.search(part)) or (type(part) is int and abs(part) < 2**63)
+        (isinstance(part, str) and not _UNSTORABLE.search(part)) or (type(part) is int and abs(part) < 2**63)
         for part in key
     )
     return tuple(key) if found == binding and fits else None

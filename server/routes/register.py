@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, UnicodeConverter, ValidationError
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.api.limits import ORGANIZATION_HEADER
@@ -42,6 +42,16 @@ class AnyDigestConverter(BaseConverter):
     regex = "sha256:[0-9a-f]{64}|sha1:[0-9a-f]{40}"
 
 
+class TextConverter(UnicodeConverter):
+    """`<name>`: what PostgreSQL can keep; nothing is called otherwise."""
+
+    def to_python(self, value: str) -> str:
+        """Return the text; with a NUL it leads nowhere."""
+        if "\0" in value:
+            raise ValidationError
+        return value
+
+
 def register(app: Flask, endpoints: Iterable[Endpoint], services: Services) -> None:
     """Add a route to `app` for every endpoint; the converters must be installed."""
     # HEAD first: Flask adds it to every GET route, and an endpoint of its own must win.
@@ -59,6 +69,7 @@ def register(app: Flask, endpoints: Iterable[Endpoint], services: Services) -> N
 
 def install_converters(app: Flask) -> None:
     """Make the converters known to the URL map of `app`."""
+    app.url_map.converters["default"] = TextConverter
     app.url_map.converters["digest"] = DigestConverter
     app.url_map.converters["anydigest"] = AnyDigestConverter
 
@@ -139,6 +150,9 @@ def _violations(query: Query, text: str) -> list[Finding]:
         value = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else text
     elif query.schema.get("type") == "boolean":
         value = {"true": True, "false": False}.get(text, text)
+    if "\0" in text:
+        # PostgreSQL keeps no text with one, so nothing is called so.
+        return [Finding("invalid-parameter", "expected a text without NUL", path=f"?{query.name}")]
     errors = _validator(json.dumps(query.schema, sort_keys=True)).iter_errors(value)
     return [Finding("invalid-parameter", error.message[:300], path=f"?{query.name}") for error in errors]
 

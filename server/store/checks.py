@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, exists, select, text
 
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.digests import Digest
@@ -13,9 +13,10 @@ from server.store.tables import attestations, metadata, workflow_runs
 
 
 def check_file(engine: Engine) -> list[str]:
-    """Return what the database engine itself finds wrong with its file and its references."""
+    """Return what is wrong with the database's file, as far as its engine tells, and with its references."""
     if engine.dialect.name != "sqlite":
-        return []
+        with engine.connect() as connection:
+            return list(_dangling(connection))
     with engine.connect() as connection:
         integrity = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
         dangling = [
@@ -23,6 +24,20 @@ def check_file(engine: Engine) -> list[str]:
             for row in connection.execute(text("PRAGMA foreign_key_check"))
         ]
     return [item for item in integrity if item != "ok"] + dangling
+
+
+def _dangling(connection: Connection) -> Iterator[str]:
+    """Return the rows that refer to none; an engine that enforces references lets none in, a restore may."""
+    for table in metadata.sorted_tables:
+        for constraint in table.foreign_key_constraints:
+            name, referred = constraint.referred_table.name, constraint.referred_table.alias()
+            pairs = [(element.parent, referred.c[element.column.name]) for element in constraint.elements]
+            query = select(*table.primary_key.columns, *(own for own, _ in pairs)).where(
+                *(own.is_not(None) for own, _ in pairs), ~exists().where(*(own == other for own, other in pairs))
+            )
+            for row in connection.execute(query):
+                key = ", ".join(str(part) for part in row)
+                yield f"table {table.name}, row {key}: refers to a row of {name} that is not there"
 
 
 def check_tables(engine: Engine) -> Iterator[str]:

@@ -1,48 +1,56 @@
-"""The database: one engine per process, short read and write transactions.
-
-SQLite runs in WAL mode with `synchronous=FULL` (an acknowledged write survives power loss) and every writer begins with
-`BEGIN IMMEDIATE`: a transaction that starts as a read and turns into a write would lose the race and fail.
-"""
+"""The database: one engine per process, short read and write transactions."""
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from chainloop_ci.errors import ChainloopError
-from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
+from server.errors import StoreBusyError
+from server.store.engine_kind import BUSY_TIMEOUT_SECONDS as BUSY_TIMEOUT_SECONDS
+from server.store.engine_kind import EngineKind
+from server.store.postgresql import POSTGRESQL
+from server.store.sqlite import SQLITE
 
-BUSY_TIMEOUT_SECONDS = 5
+KINDS: dict[str, EngineKind] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+"""By the name of SQLAlchemy's dialect."""
 
-_PRIMARY_CODE = 0xFF
-"""SQLite's extended result codes carry the primary one in their lowest byte (sqlite.org/rescode.html)."""
-_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_SHMSIZE})
-_UNUSABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM})
-_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_CONNECTED = {
+    "client_encoding": "utf8",
+    "connect_timeout": "5",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+"""libpq's parameters: a server that is gone without a word is noticed within a minute. What the URL says, wins."""
 
 
 def open_engine(url: str) -> Engine:
     """Return the engine for a database URL; connections are opened on first use, so after a fork."""
     engine = create_engine(
-        url,
+        _driver_url(url),
         pool_size=64,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_SECONDS,
         # An error of the driver reaches the log: it must not carry contents or digests of secrets.
         hide_parameters=True,
     )
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "handle_error", _drop_unusable)
+    kind_of(engine).prepare(engine)
     return engine
+
+
+def kind_of(bound: Engine | Connection) -> EngineKind:
+    """Return how the engine of a connection does what engines do differently."""
+    return KINDS[bound.dialect.name]
 
 
 def sqlite_url(path: Path) -> str:
@@ -50,61 +58,20 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    # The driver must not begin transactions by itself: whoever begins one says which kind.
-    connection.isolation_level = None
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}",
-        "temp_store=MEMORY",
-        "cache_size=-16000",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def begin_reading(connection: Connection) -> None:
-    """Begin a transaction on SQLite that only reads; other databases began one already."""
-    if connection.dialect.name == "sqlite":
-        # It touches no file, so there is no error to translate; SQLAlchemy's way costs as much as a query.
-        connection.connection.cursor().execute("BEGIN")
+def _driver_url(text: str) -> URL:
+    url = make_url(text)
+    if url.get_backend_name() != "postgresql":
+        return url
+    given = {"application_name": "chainloop", **_CONNECTED, **url.query}
+    return url.set(drivername="postgresql+psycopg", query=given)
 
 
 def begin_writing(connection: Connection, patience_seconds: float = BUSY_TIMEOUT_SECONDS) -> None:
-    """Begin a transaction on SQLite that writes, which keeps other writers out; other databases began one already.
+    """Begin a transaction that writes, which keeps other writers out.
 
     `patience_seconds`: how long it waits for other processes, when that is less than the busy timeout.
     """
-    if connection.dialect.name == "sqlite":
-        with _hurried(connection, patience_seconds) if patience_seconds < BUSY_TIMEOUT_SECONDS else nullcontext():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _hurried(connection: Connection, patience_seconds: float) -> Iterator[None]:
-    """Let a connection wait no longer than this for a lock meanwhile."""
-    cursor = connection.connection.cursor()
-    usual = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
-    cursor.execute(f"PRAGMA busy_timeout={min(usual, max(0, round(patience_seconds * 1000)))}")
-    try:
-        yield
-    finally:
-        # One that was dropped for an error of the disk is closed already.
-        with suppress(sqlite3.ProgrammingError):
-            cursor.execute(f"PRAGMA busy_timeout={usual}")
-
-
-def _drop_unusable(context: ExceptionContext) -> None:
-    """Open the file anew after an error of disk or system: recovery needs no restart (R8).
-
-    A file that could not be opened for writing, for want of descriptors perhaps, SQLite opens for reading only, and so
-    it would stay.
-    """
-    code = getattr(context.original_exception, "sqlite_errorcode", 0)
-    if code & _PRIMARY_CODE in _UNUSABLE:
-        context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False
+    kind_of(connection).begin_writing(connection, patience_seconds)
 
 
 class Database:
@@ -118,44 +85,98 @@ class Database:
     ) -> None:
         """`patience_seconds`: how long a writer waits in all, for others of its process and for other processes."""
         self.engine = engine
-        is_sqlite = engine.dialect.name == "sqlite"
+        self._kind = kind_of(engine)
         self._patience_seconds = patience_seconds
-        self._wait_for_turn = _Turns(monotonic).wait if is_sqlite else nullcontext
+        self._wait_for_turn = _Turns(monotonic).wait
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that sees one moment of the database.
 
         Raises:
-            StoreUnusableError: the disk or the system does not let the database be used.
+            StoreUnusableError: the disk, the system or the database's server does not let the database be used.
         """
-        with translated(), self.engine.connect() as connection, connection.begin():
-            # Not by an event: with one, SQLAlchemy looks for events before and after every statement.
-            begin_reading(connection)
+        # Not by an event: with one, SQLAlchemy looks for events before and after every statement.
+        with translated(), self._begun(self._kind.begin_reading) as connection:
             yield connection
 
     @contextmanager
     def write(self, patience_seconds: float | None = None) -> Iterator[Connection]:
-        """Open a transaction that writes: it commits whole at the end of the block, or not at all.
+        """Open the one transaction that writes: it commits whole at the end of the block, or not at all.
 
+        No other one of any process is open meanwhile, so what the block reads stays true until it has written.
         `patience_seconds` is less than usual for what may as well be written another time.
 
         Raises:
             StoreBusyError: other writers held the database for longer than that.
             StoreFullError: the disk is full; nothing was written.
-            StoreUnusableError: the disk or the system does not let the database be used.
+            StoreUnusableError: the disk, the system or the database's server does not let the database be used.
         """
         turn = self._wait_for_turn(self._patience_seconds if patience_seconds is None else patience_seconds)
-        with turn as left_seconds, translated(), self.engine.connect() as connection, connection.begin():
-            begin_writing(connection, left_seconds)
+        with turn as left_seconds, translated(), self._begun(partial(self._begin_writing, left_seconds)) as connection:
             yield connection
+
+    @contextmanager
+    def write_beside(self) -> Iterator[Connection]:
+        """Open a transaction that writes without keeping others from it, where the engine can do that.
+
+        Only for rows that it locked itself (`server.store.claims`) or that nobody else writes, and never for events:
+        what it reads otherwise, others may change before it ends, and its numbers may become visible after higher
+        ones. On SQLite it is `write`.
+
+        Raises:
+            StoreBusyError, StoreFullError, StoreUnusableError: as `write`.
+        """
+        if self._kind.begin_beside is None:
+            with self.write() as connection:
+                yield connection
+            return
+        with translated(), self._begun(self._kind.begin_beside) as connection:
+            yield connection
+
+    def _begin_writing(self, patience_seconds: float, connection: Connection) -> None:
+        self._kind.begin_writing(connection, patience_seconds)
+
+    @contextmanager
+    def _begun(self, begin: Callable[[Connection], None]) -> Iterator[Connection]:
+        """Begin a transaction, and end it with the block."""
+        with self._connect(begin) as connection, _transaction_of(connection):
+            yield connection
+
+    def _connect(self, begin: Callable[[Connection], None]) -> Connection:
+        """Return a connection in a transaction; one that broke while nobody used it is replaced by a new one, once."""
+        try:
+            return _begin(self.engine.connect(), begin)
+        except DBAPIError as error:
+            if not (self._kind.has_lasting_connections and error.connection_invalidated):
+                raise
+        # SQLAlchemy has dropped all connections that are as old.
+        return _begin(self.engine.connect(), begin)
+
+
+def _begin(connection: Connection, begin: Callable[[Connection], None]) -> Connection:
+    try:
+        connection.begin()
+        begin(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _transaction_of(connection: Connection) -> RootTransaction:
+    transaction = connection.get_transaction()
+    if transaction is None:
+        raise RuntimeError("the connection is in no transaction")
+    return transaction
 
 
 class _Turns:
     """Lets the writers of one process begin one after the other.
 
     SQLite has no queue: whoever finds it locked sleeps, ever longer, and asks again, while others are served; among
-    many threads one of them waits half a second for what takes milliseconds. Other processes are SQLite's to keep out.
+    many threads one of them waits half a second for what takes milliseconds. On PostgreSQL those that wait here hold no
+    connection. Other processes are the engine's to keep out.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -183,29 +204,21 @@ class _Turns:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Say what an error of the embedded database means for its users."""
+    """Say what an error of the database means for its users."""
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
         ours = failure_of(error.orig)
         if ours is None:
             raise
         raise ours from error
+    except PoolTimeoutError as error:
+        # All connections of this process are in use.
+        raise StoreBusyError() from error
 
 
 def failure_of(error: BaseException | None) -> ChainloopError | None:
-    """Return what an error of the embedded database means for its users; None: it is a defect of ours.
-
-    A full disk shows in three ways: SQLite's own code, a flush (fsync) that fails, and an index of the log that cannot
-    grow (R8).
-    """
-    if not isinstance(error, sqlite3.Error):
+    """Return what an error of the database's driver means for its users; None: it is a defect of ours."""
+    if error is None:
         return None
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code & _PRIMARY_CODE in _BUSY:
-        return StoreBusyError()
-    if code in _FULL:
-        return StoreFullError()
-    if code & _PRIMARY_CODE in _UNUSABLE:
-        return StoreUnusableError(str(error))
-    return None
+    return next((ours for kind in KINDS.values() if (ours := kind.failure_of(error))), None)

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, Select, and_, bindparam, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select
 
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.contract.types import ContractFormat
@@ -16,6 +16,7 @@ from server.model.organizations import StoredOrganization
 from server.model.overrides import OverrideKind
 from server.model.pins import Block, Pin
 from server.model.revisions import Enforcement
+from server.store.metadata import NUMBER
 from server.store.tables import contract_revisions, contracts, organizations, overrides, workflows
 from server.store.times import from_text, optional_time, to_text
 from server.store.workflows import select_workflows, to_workflow
@@ -54,7 +55,7 @@ def _find() -> Select[Any]:
     # Before its date a revision is not what a run is held to (R38), unless an operator has made it the minimum (R19).
     raised = (workflows.c.minimum_revision > newest_in_force, workflows.c.minimum_revision)
     default = func.coalesce(case(raised, else_=newest_in_force), contracts.c.latest_revision)
-    number = func.coalesce(bindparam("number", type_=Integer), default)
+    number = func.coalesce(bindparam("number", type_=NUMBER), default)
     return (
         select_workflows(bindparam("organization"))
         .add_columns(

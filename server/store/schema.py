@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine, event, inspect, text
 
 from server.errors import SchemaMismatchError
-from server.store.database import begin_writing
+from server.store.database import begin_writing, kind_of, translated
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -49,15 +49,27 @@ def upgrade(engine: Engine, version: str = "head") -> None:
 
     Raises:
         SchemaMismatchError: a newer server has been at work on it.
+        StoreBusyError: another process is at it and did not end in time.
     """
     from alembic import command
 
     require_known(engine)
     config = _config()
-    with engine.connect() as connection:
+    # Taken and given back outside a transaction; whoever waited finds nothing left to do.
+    with engine.connect() as connection, translated(), kind_of(engine).alone(connection):
         event.listen(connection, "begin", begin_writing)
         config.attributes["connection"] = connection
         command.upgrade(config, version)
+
+
+def require_suitable(engine: Engine) -> None:
+    """Refuse a database that would keep texts in another way than this server compares them.
+
+    Raises:
+        ConfigInvalidError: with what was found, and how to make a database that fits.
+    """
+    with engine.connect() as connection:
+        kind_of(engine).require_suitable(connection)
 
 
 def require_current(engine: Engine) -> None:

@@ -35,6 +35,7 @@ from server.store.forge_tables import ci_jobs as ci_jobs
 from server.store.forge_tables import ci_runs as ci_runs
 from server.store.forge_tables import commit_verdicts as commit_verdicts
 from server.store.forge_tables import heads as heads
+from server.store.metadata import NUMBER, words
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters
@@ -81,7 +82,7 @@ contracts = Table(
     Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     Column("name", String(127), nullable=False),
     Column("description", Text, nullable=False, default=""),
-    Column("latest_revision", Integer, nullable=False),
+    Column("latest_revision", NUMBER, nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
     UniqueConstraint("organization_id", "name"),
@@ -92,7 +93,7 @@ contract_revisions = Table(
     metadata,
     Column("contract_id", ForeignKey("contracts.id"), nullable=False),
     Column("organization_id", ForeignKey("organizations.id"), nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("revision", NUMBER, nullable=False),
     Column("raw_body", LargeBinary, nullable=False),
     Column("format", String(8), nullable=False),
     Column("digest", String(71), nullable=False),
@@ -121,7 +122,7 @@ workflows = Table(
     Column("runs_count", Integer, nullable=False, default=0),
     Column("last_run_id", String(36)),
     # R19: set by an operator; null: the contract's enforced revision.
-    Column("minimum_revision", Integer),
+    Column("minimum_revision", NUMBER),
     Column("minimum_revision_since", String(32)),
     # Under which anybody may read the newest revision of the contract; null: nobody may.
     Column("public_contract_id", String(36)),
@@ -148,7 +149,7 @@ workflow_runs = Table(
     Column("state", String(16), nullable=False),
     Column("reason", Text, nullable=False, default=""),
     Column("contract_id", ForeignKey("contracts.id"), nullable=False),
-    Column("contract_revision", Integer, nullable=False),
+    Column("contract_revision", NUMBER, nullable=False),
     Column("contract_digest", String(71), nullable=False),
     Column("runner_type", String(64), nullable=False),
     Column("runner_url", Text, nullable=False, default=""),
@@ -162,15 +163,15 @@ workflow_runs = Table(
     Column("ci_provider", String(32), nullable=False, default="none"),
     Column("ci_server_url", Text),
     Column("ci_repository", Text),
-    Column("ci_run_id", String(128)),
-    Column("ci_run_attempt", Integer),
+    Column("ci_run_id", words(128)),
+    Column("ci_run_attempt", NUMBER),
     Column("ci_job", Text),
-    Column("ci_job_index", String(128)),
+    Column("ci_job_index", words(128)),
     Column("ci_runner_name", Text),
-    Column("ci_event", String(128)),
+    Column("ci_event", words(128)),
     Column("ci_ref", Text),
     Column("ci_head_sha", String(64)),
-    Column("ci_pull_request", String(64)),
+    Column("ci_pull_request", words(64)),
     Column("token_id", String(36), nullable=False),
     Column("created_at", String(32), nullable=False),
     Column("last_accepted_at", String(32), nullable=False),

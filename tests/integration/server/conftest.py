@@ -1,4 +1,4 @@
-"""An application on a real SQLite file, with two organizations and tokens of every role.
+"""An application on a real database of each engine, with two organizations and tokens of every role.
 
 Fixtures for every test of the server:
 
@@ -112,8 +112,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> ServerConfig:
-    return ServerConfig(data=tmp_path, min_free_bytes=0)
+def config(tmp_path: Path, database_url: str) -> ServerConfig:
+    return ServerConfig(data=tmp_path, database_url=database_url, min_free_bytes=0)
 
 
 @pytest.fixture

@@ -188,6 +188,7 @@ def test_t38_the_activity_of_another_organizations_token_is_not_found(admin: Any
     assert api(rival.token("admin")).get(f"/api-tokens/{ident}/activity").status_code == 404
 
 
+@pytest.mark.engine("sqlite")
 def test_every_part_of_an_activity_walks_an_index(services: Services, acme: Tenant) -> None:
     wanted = AuditFilter(token_id="t", since=EPOCH, until=EPOCH)
     after = After(9, "2026-11-20T12:00:00.000000Z", "init", "x")
@@ -284,6 +285,7 @@ def test_a_refused_change_leaves_no_audit_record(admin: Any, api: Any, acme: Ten
     assert admin.get("/audit-records?limit=200").json["items"] == before
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("after", [None, ("2026", 5)])
 @pytest.mark.parametrize("until", [None, EPOCH])
 @pytest.mark.parametrize("since", [None, EPOCH])

@@ -29,6 +29,8 @@ from tests.integration.server.between import BetweenReadAndWrite
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.jobs import BINARY, Job, Key, put_contract, register_key
 
+pytestmark = pytest.mark.engine("sqlite")
+
 SILENT = Progress(lambda _: None, lambda: 0.0)
 
 

@@ -2,11 +2,13 @@ import base64
 import threading
 
 import pytest
+from sqlalchemy import update
 
 from chainloop_ci.api.limits import MAX_BODY_BYTES
 from chainloop_ci.digests import sha256_digest
 from server.app import create_app
 from server.services import contracts as contract_service
+from server.store.tables import contract_revisions
 from tests.integration.server.conftest import Api
 
 V2 = b"""apiVersion: chainloop.dev/v1
@@ -274,9 +276,9 @@ def test_the_numbers_of_contracts_and_revisions_are_limited(api, acme, monkeypat
 
 def test_bytes_that_newer_rules_would_refuse_are_still_shown(api, acme, services):
     put(api, acme.token("operate"))
-    with services.database.engine.connect() as connection:
-        connection.exec_driver_sql("UPDATE contract_revisions SET raw_body = ? WHERE revision = 1", (b"surprise: 1",))
-        connection.commit()
+    with services.database.write() as connection:
+        first = contract_revisions.c.revision == 1
+        connection.execute(update(contract_revisions).where(first).values(raw_body=b"surprise: 1"))
 
     answer = api(acme.token("read")).get("/contracts/build/revisions/1").json
 

@@ -236,6 +236,7 @@ def test_a_sweep_whose_end_cannot_be_written_down_has_failed_and_the_others_go_o
     assert (succeeded, begun) == (False, ["sweep", "sweep"])
 
 
+@pytest.mark.engine("sqlite")
 def test_a_locked_database_is_waited_out(services: Services, job: Job, clock: Clock, sweep: Any) -> None:
     job.begin()
     clock.advance(hours=7)

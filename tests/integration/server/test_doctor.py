@@ -3,16 +3,16 @@
 import base64
 import itertools
 import os
-import sqlite3
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from chainloop_ci.digests import sha256_digest
 from server.admin.doctor import MAX_EXAMPLES, diagnose
 from server.model.sweeps import ABANDONED, INTERVALS, SweepName
 from server.secret_box import SealedFor
-from server.store.database import Database
+from server.store.database import Database, sqlite_url
 from server.store.times import to_text
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.jobs import BINARY
@@ -29,14 +29,18 @@ def data(job, services, config):
 
 
 @pytest.fixture
-def execute(data):
-    """Return a function that changes the database behind the server's back."""
+def execute(data, database_url):
+    """Return a function that changes the database behind the server's back; references are not looked after."""
 
-    def execute(statement, *values):
-        connection = sqlite3.connect(data / "chainloop.db")
-        connection.execute(statement, values)
-        connection.commit()
-        connection.close()
+    def execute(statement, **values):
+        # The server's own engine would look after references.
+        url = database_url.replace("postgresql://", "postgresql+psycopg://")
+        engine = create_engine(url or sqlite_url(data / "chainloop.db"))
+        with engine.begin() as connection:
+            if database_url:
+                connection.execute(text("SET session_replication_role = replica"))
+            connection.execute(text(statement), values)
+        engine.dispose()
 
     return execute
 
@@ -85,7 +89,7 @@ def test_looking_changes_nothing(look, data):
         ("UPDATE workflow_runs SET state = 'lost'", "run states", "-"),
         ("UPDATE workflow_runs SET finished_at = NULL", "run states", "-"),
         ("DELETE FROM attestations", "attestations of runs", "-"),
-        ("UPDATE attestations SET bundle = CAST(bundle || 'x' AS BLOB)", "attestation digests", "sha256:"),
+        ("UPDATE attestations SET digest = 'sha256:1'", "attestation digests", "sha256:"),
         ("UPDATE attestations SET run_id = 'gone'", "database file", "refers to a row of workflow_runs"),
         ("DROP INDEX ix_runs_commit", "schema", "ix_runs_commit"),
         ("ALTER TABLE workflows ADD COLUMN extra TEXT", "schema", "extra"),
@@ -101,7 +105,7 @@ def test_a_row_that_contradicts_others_is_named(look, execute, statement, check,
 
 
 def test_a_counter_below_zero_is_named(look, execute, acme):
-    execute("INSERT INTO counters VALUES (?, 'uploads_of_tests', '', -1)", acme.id)
+    execute("INSERT INTO counters VALUES (:id, 'uploads_of_tests', '', -1)", id=acme.id)
 
     problems, _ = look()
 
@@ -129,11 +133,12 @@ def test_doctor_and_readyz_judge_the_same_sweeps_late(look, execute, services, c
     clock.advance(hours=1)
     for name in INTERVALS:
         age = succeeded if name == SweepName.RUNS else timedelta(0)
+        columns = "name, started_at, outcome, detail, succeeded_at"
         execute(
-            "INSERT INTO sweeps (name, started_at, outcome, detail, succeeded_at) VALUES (?, ?, 'done', '{}', ?)",
-            name.value,
-            to_text(clock()),
-            to_text(clock() - age),
+            f"INSERT INTO sweeps ({columns}) VALUES (:name, :at, 'done', '{{}}', :done)",
+            name=name.value,
+            at=to_text(clock()),
+            done=to_text(clock() - age),
         )
 
     _, warnings = look(clock())
@@ -168,7 +173,7 @@ def test_a_blob_that_is_swept_meanwhile_is_not_missing(services, data, execute):
     path_of(data).unlink()
 
     def sweep():
-        execute("DELETE FROM artifacts WHERE digest = ?", sha256_digest(BINARY))
+        execute("DELETE FROM artifacts WHERE digest = :digest", digest=sha256_digest(BINARY))
 
     # One read more than without a fault: whether the blob that is not there is wanted.
     database = SweptWhileLooking(services.database.engine, next(counted), sweep)
@@ -202,7 +207,7 @@ def test_uploads_that_were_broken_off_are_counted_and_those_that_go_on_are_not(l
 
 def test_many_findings_are_shown_in_part_and_counted(look, execute):
     for number in range(MAX_EXAMPLES + 3):
-        execute("INSERT INTO projects VALUES (?, 'gone', ?, '2026')", f"p{number}", f"x{number}")
+        execute("INSERT INTO projects VALUES (:id, 'gone', :name, '2026')", id=f"p{number}", name=f"x{number}")
 
     problems, _ = look()
 

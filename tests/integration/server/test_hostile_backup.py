@@ -11,6 +11,8 @@ import pytest
 
 from server.admin.command import main
 
+pytestmark = pytest.mark.engine("sqlite")
+
 Answer = tuple[int, str]
 Restore = Callable[[], Answer]
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 
 from chainloop_ci.errors import MAX_FINDINGS
+from server.routes.endpoints import Endpoint
+from server.routes.table import ENDPOINTS, PUBLIC_ENDPOINTS
 from tests.integration.server.conftest import Tenant
 from tests.integration.server.jobs import Job
 
@@ -96,3 +99,69 @@ def test_t46_control_characters_and_foreign_schemes_are_refused_at_init(job: Job
 
     assert answer.status_code == 422
     assert job.api.get(job.path).status_code == 404
+
+
+_READING = [endpoint for endpoint in (*ENDPOINTS, *PUBLIC_ENDPOINTS) if endpoint.method == "GET"]
+_SOME = {"uuid": "5f0c2f6e-2f0b-4c56-9a0e-6f1f3c0e7a11", "int": "1", "digest": "sha256:" + 64 * "0"}
+_SOME["anydigest"] = _SOME["digest"]
+
+
+def _fill(path: str, text: str) -> str:
+    """Return the path with something in each of its places, `text` where any text may stand."""
+    return re.sub(r"<(?:(\w+):)?\w+>", lambda place: _SOME[place[1]] if place[1] else text, path)
+
+
+@pytest.mark.parametrize("endpoint", _READING, ids=lambda endpoint: endpoint.path)
+def test_t42_a_nul_where_a_text_is_looked_up_is_no_fault_of_the_server(
+    api: Any, acme: Tenant, instance_token: str, endpoint: Endpoint
+) -> None:
+    paths = [_fill(endpoint.path, "a%00b")]
+    paths += [f"{_fill(endpoint.path, 'build')}?{query.name}=a%00b" for query in endpoint.query]
+
+    answers = [api(secret).get(path) for path in paths for secret in (acme.token("admin"), instance_token)]
+
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
+
+
+@pytest.mark.parametrize("noun", ["projects", "workflows", "contracts"])
+def test_t42_a_cursor_with_a_nul_is_refused(api: Any, acme: Tenant, noun: str) -> None:
+    read = api(acme.token("read"))
+    cursor = read.get(f"/{noun}?limit=1").json["nextCursor"]
+    binding, *key = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+    broken = base64.urlsafe_b64encode(json.dumps([binding, *["\0" for _ in key]]).encode()).decode().rstrip("=")
+
+    answer = read.get(f"/{noun}?limit=1&cursor={broken}")
+
+    assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (2**31, [404, 404, 404, 201]),
+        (2**53 - 1, [404, 422, 404, 201]),
+        (2**53, [404, 422, 422, 422]),
+    ],
+)
+def test_t42_numbers_that_one_engine_keeps_and_another_would_not_are_answered_alike(
+    api: Any, acme: Tenant, job: Any, number: int, expected: list[int]
+) -> None:
+    asked = [
+        api(acme.token("read")).get(f"/contracts/app-build/revisions/{number}").status_code,
+        api(acme.token("operate"))
+        .patch("/workflows/" + acme.workflows["app/build"], json={"minimumRevision": number})
+        .status_code,
+        job.begin(contractRevision=number).status_code,
+        job.begin(ci={**job.ci_of_attempt(1), "runAttempt": number}).status_code,
+    ]
+
+    assert asked == expected
+
+
+def test_t42_what_a_ci_system_says_may_be_longer_than_usual(api: Any, acme: Tenant, job: Any) -> None:
+    long = dict.fromkeys(("runId", "jobIndex", "event", "pullRequest", "job", "ref", "runnerName"), "x" * 4096)
+
+    answer = job.begin(ci={**job.ci_of_attempt(1), **long})
+
+    assert answer.status_code == 201, answer.text
+    assert job.api.get(job.path).json["run"]["ci"]["runId"] == long["runId"]

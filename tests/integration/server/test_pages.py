@@ -78,8 +78,10 @@ def test_no_list_skips_rows_by_offset(api, acme, clock, statements):
 
     # SQLAlchemy writes `OFFSET 0` for SQLite wherever there is a limit.
     offsets = [parameters[-1] for text, parameters in statements if text.endswith("LIMIT ? OFFSET ?")]
-    assert len(offsets) > 6
-    assert set(offsets) == {0}
+    limits = [text for text, _ in statements if " LIMIT " in text]
+    assert len(limits) > 6
+    assert set(offsets) <= {0}
+    assert len(offsets) == len([text for text in limits if "OFFSET" in text])
 
 
 @pytest.mark.parametrize("path", ["/projects", "/contracts", "/organizations"])

@@ -213,6 +213,7 @@ def test_an_attestation_without_materials_is_seen_by_its_project(api: Any, acme:
     assert answer.status_code == 200
 
 
+@pytest.mark.engine("sqlite")
 @pytest.mark.parametrize("project", [None, "app"])
 def test_t39_every_query_of_the_graph_begins_at_a_digest(services: Services, acme: Tenant, project: str | None) -> None:
     graph = Graph(services, acme)

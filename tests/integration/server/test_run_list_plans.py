@@ -15,6 +15,8 @@ from server.wiring import Services
 from tests.integration.server.conftest import EPOCH
 from tests.integration.server.plans import Plans, plan_of, whole_tables_and_sorts
 
+pytestmark = pytest.mark.engine("sqlite")
+
 SINCE, UNTIL = EPOCH - timedelta(days=1), EPOCH
 SHA = "0123456789abcdef0123456789abcdef01234567"
 DIGEST = "sha256:" + "a" * 64

@@ -5,19 +5,39 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from server.errors import SchemaMismatchError, StoreBusyError
 from server.store import schema
+from server.store.checks import check_file
 from server.store.database import Database, open_engine, sqlite_url
 from server.store.tables import metadata
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_engine(sqlite_url(tmp_path / "test.db"))
-    yield engine
-    engine.dispose()
+def fresh(engine_name, tmp_path, request):
+    """Return what makes empty databases, one engine for each."""
+    engines, names = [], []
+
+    def make():
+        if engine_name == "sqlite":
+            url = sqlite_url(tmp_path / f"{len(engines)}.db")
+        else:
+            names.append(request.getfixturevalue("postgresql").create())
+            url = request.getfixturevalue("postgresql").url(names[-1])
+        engines.append(open_engine(url))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.dispose()
+    for name in names:
+        request.getfixturevalue("postgresql").drop(name)
+
+
+@pytest.fixture
+def engine(fresh):
+    return fresh()
 
 
 def test_the_migrations_make_exactly_the_tables(engine):
@@ -30,15 +50,15 @@ def test_the_migrations_make_exactly_the_tables(engine):
 
 def _shape(engine):
     """Everything that a database says of its tables, whatever the order it says it in."""
-    found = inspect(engine)
+    found, condition = inspect(engine), f"{engine.dialect.name}_where"
     return {
         table: {
             "columns": [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in found.get_columns(table)],
             "key": found.get_pk_constraint(table),
             "foreign": sorted(map(str, found.get_foreign_keys(table))),
-            "unique": sorted(map(str, found.get_unique_constraints(table))),
+            "unique": sorted(str((u["name"], u["column_names"])) for u in found.get_unique_constraints(table)),
             "indexes": sorted(
-                (i["name"], i["column_names"], i["unique"], str(i["dialect_options"].get("sqlite_where")))
+                (i["name"], i["column_names"], i["unique"], str(i.get("dialect_options", {}).get(condition)))
                 for i in found.get_indexes(table)
             ),
         }
@@ -47,32 +67,39 @@ def _shape(engine):
     }
 
 
-def test_the_migrations_and_the_tables_agree_on_every_column_key_and_index(engine, tmp_path):
-    made = open_engine(sqlite_url(tmp_path / "made.db"))
+def test_the_migrations_and_the_tables_agree_on_every_column_key_and_index(engine, fresh):
+    made = fresh()
     schema.upgrade(engine)
 
     metadata.create_all(made)
 
     assert _shape(engine) == _shape(made)
-    made.dispose()
 
 
-_FIRST_VERSION = """
-INSERT INTO organizations VALUES ('o', 'acme', '2026-01-01', 0, 21600, 0, 3, 'filesystem');
-INSERT INTO projects VALUES ('p', 'o', 'web', '2026-01-01');
-INSERT INTO contracts VALUES ('c', 'o', 'web-ci', '', 2, '2026-01-01', '2026-01-03');
-INSERT INTO contract_revisions VALUES ('c', 'o', 1, x'61', 'yaml', 'sha256:1', '2026-01-02', 't');
-INSERT INTO contract_revisions VALUES ('c', 'o', 2, x'00ff', 'yaml', 'sha256:2', '2026-01-03', 't');
-INSERT INTO workflows VALUES ('w', 'o', 'p', 'c', 'ci', '', '', NULL, '2026-01-01', 4, 'r');
-INSERT INTO artifacts VALUES ('o', 'sha256:a', 3, 'a.txt', 'filesystem', '2026-01-04', 't');
-"""
+_FIRST_VERSION = (
+    ("organizations", "o", "acme", "2026-01-01", False, 21600, 0, 3, "filesystem"),
+    ("projects", "p", "o", "web", "2026-01-01"),
+    ("contracts", "c", "o", "web-ci", "", 2, "2026-01-01", "2026-01-03"),
+    ("contract_revisions", "c", "o", 1, b"a", "yaml", "sha256:1", "2026-01-02", "t"),
+    ("contract_revisions", "c", "o", 2, b"\x00\xff", "yaml", "sha256:2", "2026-01-03", "t"),
+    ("workflows", "w", "o", "p", "c", "ci", "", "", None, "2026-01-01", 4, "r"),
+    ("artifacts", "o", "sha256:a", 3, "a.txt", "filesystem", "2026-01-04", "t"),
+)
 
 
 def _fill_first_version(engine):
     schema.upgrade(engine, "0001")
     with engine.begin() as connection:
-        for statement in _FIRST_VERSION.strip().splitlines():
-            connection.exec_driver_sql(statement)
+        for table, *values in _FIRST_VERSION:
+            _put(connection, table, values)
+
+
+def _put(connection, table, values, columns=()):
+    """Insert a row as that version's table takes it; ours know columns that are not there yet."""
+    marks = ", ".join(f":v{number}" for number in range(len(values)))
+    into = f"{table} ({', '.join(columns)})" if columns else table
+    row = {f"v{number}": value for number, value in enumerate(values)}
+    connection.execute(text(f"INSERT INTO {into} VALUES ({marks})"), row)
 
 
 def _rows(engine, query):
@@ -95,45 +122,46 @@ def test_a_database_of_the_first_version_keeps_its_rows(engine):
     assert _rows(engine, "SELECT name, runs_count, minimum_revision, minimum_revision_since FROM workflows") == [
         ("ci", 4, None, None)
     ]
-    assert _rows(engine, "PRAGMA foreign_key_check") == []
-    assert _rows(engine, "PRAGMA integrity_check") == [("ok",)]
+    assert check_file(engine) == []
 
 
-_ATTESTED_FIRST = """
-INSERT INTO projects VALUES ('q', 'o', 'app', '2026-01-01');
-INSERT INTO workflows VALUES ('x', 'o', 'q', 'c', 'ci', '', '', NULL, '2026-01-01', 4, 'r');
-INSERT INTO referrer_nodes VALUES ('o', 'sha256:1', 'ATTESTATION', 1, '{}', '{"by": "web"}', '2026-01-05');
-INSERT INTO referrer_nodes VALUES ('o', 'sha256:2', 'ATTESTATION', 1, '{}', '{"by": "app"}', '2026-01-06');
-INSERT INTO referrer_nodes VALUES ('o', 'sha256:b', 'ARTIFACT', 1, '{}', '{"said": "by one of two"}', '2026-01-05');
-INSERT INTO referrer_nodes VALUES ('o', 'sha256:w', 'ARTIFACT', 0, '{}', '{"said": "by web"}', '2026-01-05');
-INSERT INTO referrer_edges VALUES ('o', 'sha256:1', 'ATTESTATION', 'sha256:b', 'ARTIFACT', 'p', 'w');
-INSERT INTO referrer_edges VALUES ('o', 'sha256:1', 'ATTESTATION', 'sha256:w', 'ARTIFACT', 'p', 'w');
-INSERT INTO referrer_edges VALUES ('o', 'sha256:2', 'ATTESTATION', 'sha256:b', 'ARTIFACT', 'q', 'x');
-"""
+_ATTESTED_FIRST = (
+    ("projects", "q", "o", "app", "2026-01-01"),
+    ("workflows", "x", "o", "q", "c", "ci", "", "", None, "2026-01-01", 4, "r"),
+    ("referrer_nodes", "o", "sha256:1", "ATTESTATION", True, "{}", '{"by": "web"}', "2026-01-05"),
+    ("referrer_nodes", "o", "sha256:2", "ATTESTATION", True, "{}", '{"by": "app"}', "2026-01-06"),
+    ("referrer_nodes", "o", "sha256:b", "ARTIFACT", True, "{}", '{"said": "by one of two"}', "2026-01-05"),
+    ("referrer_nodes", "o", "sha256:w", "ARTIFACT", False, "{}", '{"said": "by web"}', "2026-01-05"),
+    ("referrer_edges", "o", "sha256:1", "ATTESTATION", "sha256:b", "ARTIFACT", "p", "w"),
+    ("referrer_edges", "o", "sha256:1", "ATTESTATION", "sha256:w", "ARTIFACT", "p", "w"),
+    ("referrer_edges", "o", "sha256:2", "ATTESTATION", "sha256:b", "ARTIFACT", "q", "x"),
+)
 
 
 def _attest_in_first_version(engine):
     """Put two attestations there, of two projects, whatever other columns their tables have."""
-
-    def row(connection, table, **given):
-        columns = connection.exec_driver_sql(f"PRAGMA table_info({table})").all()
-        wanted = {name: given.get(name, "") for _, name, _, required, default, key in columns
-                  if name in given or ((required or key) and default is None)}  # fmt: skip
-        marks = ", ".join("?" for _ in wanted)
-        sql = f"INSERT INTO {table} ({', '.join(wanted)}) VALUES ({marks})"
-        connection.exec_driver_sql(sql, tuple(wanted.values()))
-
     with engine.begin() as connection:
-        for statement in _ATTESTED_FIRST.strip().splitlines():
-            connection.exec_driver_sql(statement)
+        for table, *values in _ATTESTED_FIRST:
+            _put(connection, table, values)
         for number, (project, workflow) in enumerate((("p", "w"), ("q", "x")), 1):
             run = {"id": f"r{number}", "run_id": f"r{number}", "organization_id": "o", "project_id": project,
                    "workflow_id": workflow, "contract_id": "c", "contract_revision": 1, "sequence": number,
                    "digest": f"sha256:{number}", "stored_at": f"2026-01-0{number + 4}"}  # fmt: skip
-            row(connection, "workflow_runs", **run)
-            row(connection, "attestations", **run)
+            _put_some(connection, "workflow_runs", **run)
+            _put_some(connection, "attestations", **run)
         held = {"run_id": "r1", "organization_id": "o", "digest": "sha256:b", "type": "ARTIFACT", "stored": "cas"}
-        row(connection, "run_materials", name="b", **held)
+        _put_some(connection, "run_materials", name="b", **held)
+
+
+def _put_some(connection, table, **given):
+    """Insert a row with those of the values that it has columns for, and with something in all that need a value."""
+    columns = inspect(connection).get_columns(table)
+    wanted = {
+        column["name"]: given.get(column["name"], column["type"].python_type())
+        for column in columns
+        if column["name"] in given or not (column["nullable"] or column["default"])
+    }
+    _put(connection, table, tuple(wanted.values()), tuple(wanted))
 
 
 def test_t38_after_the_upgrade_a_project_is_told_only_what_it_said_itself(engine):
@@ -165,10 +193,11 @@ def test_after_the_upgrade_runs_are_found_by_the_commit_that_they_attest(engine)
     with engine.begin() as connection:
         for number, commit in enumerate(commits, 1):
             edge = ("o", f"sha256:{number}", "ATTESTATION", commit, "GIT_HEAD_COMMIT", "p", "w")
-            connection.exec_driver_sql("INSERT INTO referrer_edges VALUES (?, ?, ?, ?, ?, ?, ?)", edge)
-            attested = (f"sha256:{number}", "b" * 64, f"r{number}")
-            connection.exec_driver_sql(
-                "UPDATE workflow_runs SET attestation_digest = ?, ci_head_sha = ? WHERE id = ?", attested
+            _put(connection, "referrer_edges", edge)
+            attested = {"digest": f"sha256:{number}", "head": "b" * 64, "run": f"r{number}"}
+            connection.execute(
+                text("UPDATE workflow_runs SET attestation_digest = :digest, ci_head_sha = :head WHERE id = :run"),
+                attested,
             )
 
     schema.upgrade(engine)
@@ -179,15 +208,14 @@ def test_after_the_upgrade_runs_are_found_by_the_commit_that_they_attest(engine)
     ]
 
 
-def test_a_database_of_the_first_version_gets_the_tables_of_the_newest(engine, tmp_path):
-    made = open_engine(sqlite_url(tmp_path / "made.db"))
+def test_a_database_of_the_first_version_gets_the_tables_of_the_newest(engine, fresh):
+    made = fresh()
     _fill_first_version(engine)
 
     schema.upgrade(engine)
     metadata.create_all(made)
 
     assert _shape(engine) == _shape(made)
-    made.dispose()
 
 
 def test_the_migration_library_finds_the_versions_that_the_files_are_named_after():
@@ -228,7 +256,7 @@ def test_a_failed_write_leaves_nothing(engine):
 
     with pytest.raises(RuntimeError), database.write() as connection:
         connection.exec_driver_sql(
-            "INSERT INTO audit_records (at, token_id, action, subject, detail) VALUES (1,1,1,1,1)"
+            "INSERT INTO audit_records (at, token_id, action, subject, detail) VALUES ('1', '1', '1', '1', '1')"
         )
         raise RuntimeError
 
@@ -236,6 +264,7 @@ def test_a_failed_write_leaves_nothing(engine):
         assert connection.exec_driver_sql("SELECT count(*) FROM audit_records").scalar() == 0
 
 
+@pytest.mark.engine("sqlite")
 def test_an_acknowledged_write_survives_power_loss(engine):
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"

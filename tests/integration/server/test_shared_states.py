@@ -251,6 +251,7 @@ def test_states_are_forgotten_when_uploads_of_their_run_are(services, shared, cl
     assert "ended as error, and what its jobs shared was forgotten since" in shared.kept().json["detail"]
 
 
+@pytest.mark.engine("sqlite")
 def test_no_look_up_of_a_state_or_a_successor_walks_the_runs(services, shared, clock):
     shared.keep(FIRST)
     shared.end()

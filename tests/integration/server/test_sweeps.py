@@ -49,6 +49,7 @@ def operator(api: Any, acme: Tenant) -> Any:
     return api(acme.token("operate"))
 
 
+@pytest.mark.engine("sqlite")
 def test_a_sweep_with_nothing_to_do_does_not_wait_for_writers(services: Services, cleaners: Cleaners) -> None:
     uploads = UploadSweep(services.database, services.world.now, back_ends=cleaners.back_ends)
     before = services.world.now()
@@ -107,6 +108,7 @@ def test_r15_a_run_that_is_prolonged_while_it_is_looked_for_stays_open(
     assert job.api.get(job.path).json["run"]["state"] == "initialized"
 
 
+@pytest.mark.engine("sqlite")
 def test_overdue_runs_are_found_by_the_index_of_open_runs(services: Services, job: Job, clock: Clock) -> None:
     plans = []
 

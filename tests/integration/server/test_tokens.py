@@ -3,6 +3,7 @@ import pytest
 from server.model import tokens as token_model
 from server.model.audit import AuditAction
 from server.services import tokens as token_service
+from server.store.tables import metadata
 from tests.integration.server.audit_log import list_newest
 from tests.integration.server.conftest import bearer
 
@@ -28,6 +29,16 @@ def test_r6_a_created_token_works_and_is_shown_once(api, acme):
 
 
 def test_r6_the_database_holds_no_secret(api, acme, services):
+    secret = create(api, acme.token("admin")).json["secret"]
+
+    with services.database.read() as connection:
+        rows = [row for table in metadata.tables.values() for row in connection.execute(table.select())]
+    assert any("ci" in row for row in rows)
+    assert secret not in repr(rows)
+
+
+@pytest.mark.engine("sqlite")
+def test_r6_the_database_file_holds_no_secret(api, acme, services):
     secret = create(api, acme.token("admin")).json["secret"]
 
     with services.database.engine.connect() as connection:
