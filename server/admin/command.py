@@ -26,6 +26,12 @@ _SETTINGS = """
 settings (environment):
   CHAINLOOP_DATA                folder of database, blobs and the
                                 instance token (.data)
+  CHAINLOOP_DATABASE_URL        PostgreSQL database for several servers:
+                                postgresql://user:password@host/name (none:
+                                SQLite in the data folder)
+  CHAINLOOP_DATABASE_URL_FILE   file that holds the same (none)
+  CHAINLOOP_BLOBS               folder of the artifacts, which servers of one
+                                database share (blobs in the data folder)
   PORT                          port to listen on (8080)
   CHAINLOOP_BIND                address to listen on (127.0.0.1: this machine
                                 only)

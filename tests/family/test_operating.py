@@ -23,6 +23,9 @@ SAID_IN_WORDS = {
     "CHAINLOOP_EGRESS_CA",
     "CHAINLOOP_SECRET_KEY",
     "CHAINLOOP_SECRET_KEY_FILE",
+    "CHAINLOOP_DATABASE_URL",
+    "CHAINLOOP_DATABASE_URL_FILE",
+    "CHAINLOOP_BLOBS",
 }
 """Settings whose default is not one fixed text."""
 

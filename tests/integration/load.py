@@ -96,14 +96,15 @@ class Acknowledged:
 def push_one(site: Site, seen: Acknowledged) -> None:
     """Live the life of one run with content of its own."""
     job = site.job()
-    assert job.begin().status_code == 201
+    # 200: the answer to the same request was lost, and it was sent again.
+    assert job.begin().status_code in (200, 201)
     job.add_everything()
     content = uuid.uuid4().bytes * 1000
     job.add_file("log", MaterialType.EVIDENCE, content, "log.txt")
     seen.uploads[sha256_digest(content)] = content
     bundle = site.key.bundle(job.payload())
     answer = job.push(bundle)
-    assert answer.status_code == 201, answer.text
+    assert answer.status_code in (200, 201), answer.text
     seen.bundles[job.run_id] = bundle
 
 

@@ -183,3 +183,65 @@ def test_no_secret_is_in_what_a_settings_record_prints():
 
     assert "kkkk" not in repr(config)
     assert "hunter2" not in f"{config!r}{config.egress_proxy!r}"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_a_database_url_is_taken_with_either_scheme(scheme):
+    config = ServerConfig.from_environment(
+        {"CHAINLOOP_DATABASE_URL": f"{scheme}://me:pw@db.test:5433/chainloop?sslmode=require"}
+    )
+
+    assert config.database_url == "postgresql://me:pw@db.test:5433/chainloop?sslmode=require"
+
+
+def test_a_database_url_may_stand_in_a_file(tmp_path):
+    (tmp_path / "url").write_text("postgresql://me@/chainloop?host=/run/postgresql\n")
+
+    config = ServerConfig.from_environment({"CHAINLOOP_DATABASE_URL_FILE": str(tmp_path / "url")})
+
+    assert config.database_url == "postgresql://me@/chainloop?host=/run/postgresql"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@db.test",
+        "postgresql://me:hunter2@db.test/",
+        "postgresql://me:hunter2@db.test:port/chainloop",
+        "postgresql://me:hunter2@[db/chainloop",
+        "mysql://me:hunter2@db.test/chainloop",
+        "hunter2",
+        "postgresql:me:hunter2@db.test/chainloop",
+        "postgresql://me:hunter2@db.test/chainloop#fragment",
+    ],
+)
+def test_a_database_url_that_cannot_be_used_is_named_and_not_repeated(url):
+    with pytest.raises(ConfigInvalidError, match="CHAINLOOP_DATABASE_URL: expected") as refused:
+        ServerConfig.from_environment({"CHAINLOOP_DATABASE_URL": url})
+
+    assert "hunter2" not in str(refused.value) + repr(refused.value.findings)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff"])
+def test_a_file_of_a_database_url_that_cannot_be_read_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "url").write_bytes(content)
+
+    with pytest.raises(ConfigInvalidError, match=r"CHAINLOOP_DATABASE_URL_FILE: .*"):
+        ServerConfig.from_environment({"CHAINLOOP_DATABASE_URL_FILE": str(tmp_path / "url")})
+
+
+def test_a_database_url_and_a_file_of_it_are_one_too_many(tmp_path):
+    given = {"CHAINLOOP_DATABASE_URL": "postgresql://db.test/a", "CHAINLOOP_DATABASE_URL_FILE": str(tmp_path)}
+
+    with pytest.raises(ConfigInvalidError, match="expected one of them, found both"):
+        ServerConfig.from_environment(given)
+
+
+def test_the_password_of_a_database_is_in_no_word_for_people():
+    config = ServerConfig.from_environment(
+        {"CHAINLOOP_DATABASE_URL": "postgresql://me:hunter2@db.test:5433/chainloop?password=x1y2"}
+    )
+
+    assert "hunter2" not in repr(config) + config.database_place
+    assert config.database_place == "postgresql://db.test:5433/chainloop"

@@ -1,0 +1,140 @@
+"""Two servers with their dispatchers on one PostgreSQL and one folder of artifacts, one of which is killed at work."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from examples.demo.control_plane import ControlPlane
+from server.store.database import Database, open_engine
+from server.store.tables import attestations, workflow_runs
+from tests.integration.live import PROJECT, Tenant
+from tests.integration.load import Acknowledged, HttpApi, Load, Response, Site, push_one
+from tests.postgresql import PostgresqlServer
+
+THREADS = 4
+RUNS = 6
+"""Pushed before the kill, and again after it."""
+DEADLINE_SECONDS = 120
+
+
+class Place:
+    """A database and a folder of artifacts, with the servers that share them."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
+        self.url = url
+        self.settings = {"CHAINLOOP_DATABASE_URL": url, "CHAINLOOP_BLOBS": str(folder / "blobs")}
+        self.servers: list[ControlPlane] = []
+
+    def start(self) -> ControlPlane:
+        """Start one more server, with a data folder of its own."""
+        data = self.folder / f"server-{len(self.servers)}" / "data"
+        data.mkdir(mode=0o700, parents=True)
+        self.servers.append(ControlPlane(PROJECT, data, self.settings))
+        return self.servers[-1]
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the operator on another machine: with a data folder that is not there yet."""
+        env = {**os.environ, **self.settings, "CHAINLOOP_DATA": str(self.folder / "operator")}
+        command = [sys.executable, "-m", "server", *words]
+        return subprocess.run(command, cwd=PROJECT, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def place(postgresql: PostgresqlServer, tmp_path: Path) -> Iterator[Place]:
+    name = postgresql.create()
+    place = Place(tmp_path, postgresql.url(name))
+    yield place
+    for server in place.servers:
+        server.stop()
+    postgresql.drop(name)
+
+
+@pytest.fixture
+def servers(place: Place) -> list[ControlPlane]:
+    """Start two servers at once on a database without tables."""
+    started = [place.start(), place.start()]
+    for server in started:
+        server.wait()
+    return started
+
+
+class Balancer(HttpApi):
+    """Requests that go to one server after the other, and again to another when one does not answer or is busy."""
+
+    def __init__(self, tenant: Tenant, token: str, urls: list[str]) -> None:
+        super().__init__(tenant, token)
+        self._tenants = [_at(tenant, url) for url in urls]
+        self._turns = itertools.count()
+
+    def request(self, method: str, path: str, **options: Any) -> Response:
+        end = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            self._tenant = self._tenants[next(self._turns) % len(self._tenants)]
+            with contextlib.suppress(urllib3.exceptions.HTTPError):
+                answer = super().request(method, path, **options)
+                if answer.status_code != 503:
+                    return answer
+            assert time.monotonic() < end, "no server answers"
+            time.sleep(0.01)
+
+
+def _at(tenant: Tenant, url: str) -> Tenant:
+    """Return the tenant as it is reached at another server."""
+    other = object.__new__(Tenant)
+    other.__dict__.update({**tenant.__dict__, "url": url})
+    return other
+
+
+def wait_for(what: Callable[[], bool], said: str) -> None:
+    end = time.monotonic() + DEADLINE_SECONDS
+    while not what():
+        assert time.monotonic() < end, said
+        time.sleep(0.02)
+
+
+def first_token(place: Place) -> str:
+    """Return the first instance token, which one of the servers has written to its data folder."""
+    files = [server.token_file for server in place.servers if server.token_file.is_file()]
+    assert len(files) == 1
+    return files[0].read_text().strip()
+
+
+def test_a_server_that_is_killed_at_work_loses_nothing_that_it_acknowledged(
+    place: Place, servers: list[ControlPlane], tmp_path: Path
+) -> None:
+    urls = [server.url for server in servers]
+    tenant, seen = Tenant(urls[0], first_token(place), tmp_path), Acknowledged()
+    site = Site(tenant, lambda tenant, token: Balancer(tenant, token, urls))
+
+    with Load(lambda: push_one(site, seen), THREADS):
+        wait_for(lambda: len(seen.bundles) >= RUNS, "the jobs do not push")
+        # Its workers and its dispatcher with it: the machine is gone.
+        os.killpg(servers[0].process_id, signal.SIGKILL)
+        before = len(seen.bundles)
+        wait_for(lambda: len(seen.bundles) >= before + RUNS, "the jobs do not go on at the other server")
+
+    database = Database(open_engine(place.url))
+    with database.read() as connection:
+        stored = {row.run_id: row.bundle for row in connection.execute(attestations.select())}
+        states = {row.id: row.state for row in connection.execute(workflow_runs.select())}
+    database.engine.dispose()
+    assert {run: stored.get(run) for run in seen.bundles} == seen.bundles
+    assert {states[run] for run in seen.bundles} == {"success"}
+    for digest, content in seen.uploads.items():
+        answer = _at(tenant, urls[1]).request("GET", f"/artifacts/{digest}")
+        assert answer.data == content
+    doctor = place.run("doctor")
+    assert (doctor.returncode, doctor.stderr) == (0, ""), doctor.stdout
