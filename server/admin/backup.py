@@ -8,10 +8,12 @@ is missing, another snapshot is taken, which no longer knows it. So nothing wait
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 import chainloop_ci
 from chainloop_ci.api.words import CasBackend
@@ -21,7 +23,6 @@ from server.admin.backup_files import copy_private, empty_folder, open_private, 
 from server.admin.backup_manifest import (
     BLOB_LIST,
     BLOBS,
-    DATABASE,
     FORMAT,
     MANIFEST,
     MAX_LOST,
@@ -32,12 +33,13 @@ from server.admin.backup_manifest import (
     write_manifest,
 )
 from server.admin.backup_progress import Progress
+from server.admin.database_copy import copy_of
 from server.cas.filesystem import FilesystemBlobs
 from server.config import ServerConfig
 from server.errors import BlobCorruptError
 from server.store import artifacts, schema
 from server.store.database import Database
-from server.store.snapshots import count_rows, list_blobs, open_snapshot, take_snapshot
+from server.store.snapshots import count_rows, list_blobs
 
 MAX_ROUNDS = 10
 """Snapshots that are taken at most while sweeps remove blobs; a sweep removes a blob once, so two suffice."""
@@ -58,11 +60,10 @@ def take_backup(
     """
     schema.require_known(database.engine)
     if schema.current_version(database.engine) is None:
-        raise NotFoundError(f"the database in {config.data} is empty: there is nothing to back up")
+        raise NotFoundError(f"the database in {config.database_place} is empty: there is nothing to back up")
     with space_needed(target), _new_folder(target):
-        backup = _Backup(config, database, target, progress)
-        backup.copy()
-        manifest = backup.describe(now())
+        with closing(_Backup(config, database, target, progress)) as backup:
+            manifest = backup.describe(backup.copy(), now())
         write_manifest(target, manifest)
     return Taken(manifest, backup.shares_bytes)
 
@@ -84,17 +85,26 @@ class _Backup:
         self._database = database
         self._target = target
         self._progress = progress
+        self._copier = copy_of(config, database)
+        self._moment = ExitStack()
         self._source = FilesystemBlobs(config.blobs_path)
         self._blobs = FilesystemBlobs(target / BLOBS)
         self._lost: set[Digest] = set()
         self.shares_bytes = False
 
-    def copy(self) -> None:
-        """Copy the database, then the blobs that it names, and again while sweeps remove some of them."""
+    def close(self) -> None:
+        """Let go of the moment that was copied last."""
+        self._moment.close()
+
+    def copy(self) -> Connection:
+        """Copy the database, then the blobs that it names, and again while sweeps remove some of them.
+
+        Returns what reads the moment that was copied.
+        """
         self._blobs.prepare()
         for round_ in range(MAX_ROUNDS):
-            self._copy_database()
-            missing = self._copy_blobs()
+            seen = self._copy_database()
+            missing = self._copy_blobs(seen)
             if missing <= self._lost or round_ == MAX_ROUNDS - 1:
                 break
             # A blob goes after its row, or in the same write transaction: what is missing though all those of now have
@@ -104,22 +114,21 @@ class _Backup:
                 pass
         self._lost = missing
         if round_:
-            self._drop_swept()
+            self._drop_swept(seen)
         # After the database: a key that is made meanwhile has sealed what the snapshot may already hold.
         self._copy_secrets()
+        return seen
 
-    def describe(self, taken_at: datetime) -> Manifest:
-        """Write the list of blobs and return the manifest."""
-        with self._snapshot() as snapshot, snapshot.read() as connection:
-            rows = count_rows(connection)
-            blobs, blob_bytes = self._write_list(list_blobs(connection, CasBackend.FILESYSTEM))
-            version = schema.current_version(snapshot.engine) or ""
+    def describe(self, seen: Connection, taken_at: datetime) -> Manifest:
+        """Write the list of blobs and return the manifest of what was copied."""
+        rows = count_rows(seen)
+        blobs, blob_bytes = self._write_list(list_blobs(seen, CasBackend.FILESYSTEM))
         return Manifest(
             format=FORMAT,
             server_version=chainloop_ci.__version__,
-            schema_version=version,
+            schema_version=schema.version_of(seen) or "",
             taken_at=taken_at,
-            database=describe_file(self._target / DATABASE),
+            database=describe_file(self._target / self._copier.name),
             blob_list=describe_file(self._target / BLOB_LIST),
             secrets=self._secrets(),
             blobs=blobs,
@@ -129,33 +138,33 @@ class _Backup:
             rows=rows,
         )
 
-    def _copy_database(self) -> None:
-        path = self._target / DATABASE
+    def _copy_database(self) -> Connection:
+        """Copy the moment that is now, and return what reads it until the next one."""
+        self._moment.close()
+        path = self._target / self._copier.name
         path.unlink(missing_ok=True)
-        take_snapshot(self._config.database_path, path, self._progress.of("database", "pages"))
+        return self._moment.enter_context(self._copier.taken(path, self._progress))
 
-    def _copy_blobs(self) -> set[Digest]:
+    def _copy_blobs(self, seen: Connection) -> set[Digest]:
         """Take every blob that the snapshot names, and return those that could not be taken."""
         missing = set()
         report = self._progress.of("artifacts", "bytes")
-        with self._snapshot() as snapshot, snapshot.read() as connection:
-            total = sum(size for _, size in list_blobs(connection, CasBackend.FILESYSTEM))
-            done = 0
-            for digest, size_bytes in list_blobs(connection, CasBackend.FILESYSTEM):
-                try:
-                    self.shares_bytes |= self._blobs.link_from(self._source, digest)
-                except BlobCorruptError:
-                    missing.add(digest)
-                done += size_bytes
-                report(done, total)
+        total = sum(size for _, size in list_blobs(seen, CasBackend.FILESYSTEM))
+        done = 0
+        for digest, size_bytes in list_blobs(seen, CasBackend.FILESYSTEM):
+            try:
+                self.shares_bytes |= self._blobs.link_from(self._source, digest)
+            except BlobCorruptError:
+                missing.add(digest)
+            done += size_bytes
+            report(done, total)
         return missing
 
-    def _drop_swept(self) -> None:
+    def _drop_swept(self, seen: Connection) -> None:
         """Remove blobs that only an earlier snapshot named."""
-        with self._snapshot() as snapshot, snapshot.read() as connection:
-            for blob in self._blobs.list_kept():
-                if not artifacts.is_held(connection, CasBackend.FILESYSTEM, blob.digest):
-                    self._blobs.remove(blob.digest)
+        for blob in self._blobs.list_kept():
+            if not artifacts.is_held(seen, CasBackend.FILESYSTEM, blob.digest):
+                self._blobs.remove(blob.digest)
 
     def _copy_secrets(self) -> None:
         for pattern in SECRETS:
@@ -174,14 +183,6 @@ class _Backup:
                     file.write(f"{digest} {size_bytes}\n".encode())
                     count, size = count + 1, size + size_bytes
         return count, size
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[Database]:
-        engine = open_snapshot(self._target / DATABASE)
-        try:
-            yield Database(engine)
-        finally:
-            engine.dispose()
 
 
 @contextmanager

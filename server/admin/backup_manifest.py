@@ -18,6 +18,8 @@ from server.errors import BackupInvalidError
 
 MANIFEST = "manifest.json"
 DATABASE = "chainloop.db"
+DUMP = "chainloop.pgdump"
+"""The database: a file of SQLite's, or what `pg_dump` wrote."""
 BLOBS = "blobs"
 BLOB_LIST = "blobs.txt"
 """One line per blob: digest, space, size in bytes."""

@@ -31,7 +31,7 @@ settings (environment):
                                 SQLite in the data folder)
   CHAINLOOP_DATABASE_URL_FILE   file that holds the same (none)
   CHAINLOOP_BLOBS               folder of the artifacts, which servers of one
-                                database share (blobs in the data folder)
+                                database share (in the data folder)
   PORT                          port to listen on (8080)
   CHAINLOOP_BIND                address to listen on (127.0.0.1: this machine
                                 only)

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from chainloop_ci.errors import ConflictError
 from server.admin.backup_files import sync_folder
 from server.admin.backup_progress import Progress
 from server.admin.data_folder import open_existing
+from server.admin.database_copy import copy_of
 from server.admin.folder_lock import hold_folder
 from server.config import ServerConfig
 from server.store import schema
-from server.store.snapshots import take_snapshot
+from server.store.database import Database, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ def migrate(config: ServerConfig, *, now: Callable[[], datetime], progress: Prog
 
     Raises:
         ConfigInvalidError: there is no database.
-        ConflictError: there is something to do and the folder is being served.
+        ConflictError: there is something to do and the folder or the database is being served.
         SchemaMismatchError: a newer server has been at work on it.
         StoreFullError: there is no space for the copy; nothing was changed.
     """
@@ -48,23 +50,39 @@ def migrate(config: ServerConfig, *, now: Callable[[], datetime], progress: Prog
         if before != schema.head_version():
             schema.require_known_version(before)
             with hold_folder(config, "migrating"):
+                _require_alone(config, database)
                 # Another `migrate` may have been at work until just now.
                 before = schema.current_version(database.engine)
                 if before not in (None, schema.head_version()):
-                    saved_to = _save(config, f"{before}-{now():%Y%m%dT%H%M%SZ}", progress)
+                    saved_to = _save(config, database, f"{before}-{now():%Y%m%dT%H%M%SZ}", progress)
                 schema.upgrade(database.engine)
     finally:
         database.engine.dispose()
     return Migration(before, schema.head_version(), saved_to)
 
 
-def _save(config: ServerConfig, name: str, progress: Progress) -> Path:
-    """Copy the database to a file beside it that is there whole or not at all."""
-    path = config.data / f"{config.database_path.stem}-{name}.db"
+def _require_alone(config: ServerConfig, database: Database) -> None:
+    """Refuse while servers of other machines are at work: the lock of a folder says nothing of them."""
+    # Ours are not others'.
+    database.engine.dispose()
+    with database.read() as connection:
+        others = kind_of(database.engine).count_others(connection)
+    if others:
+        raise ConflictError(
+            f"the database {config.database_place} is in use: servers or dispatchers have {others} connections to it",
+            hint="stop them on every machine, then repeat",
+        )
+
+
+def _save(config: ServerConfig, database: Database, name: str, progress: Progress) -> Path:
+    """Copy the database to a file in the data folder that is there whole or not at all."""
+    copier = copy_of(config, database)
+    path = config.data / f"{config.database_path.stem}-{name}{Path(copier.name).suffix}"
     new = path.with_name(f".{path.name}")
     new.unlink(missing_ok=True)
     try:
-        take_snapshot(config.database_path, new, progress.of("copy of the database", "pages"))
+        with copier.taken(new, progress):
+            pass
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from chainloop_ci.digests import Digest, digest_of_hex, hex_of
 from chainloop_ci.errors import ConflictError, Finding
+from server.admin import postgresql_programs
 from server.admin.backup_files import copy_private, remove, space_needed, sync_folder
 from server.admin.backup_manifest import (
     BLOB_LIST,
     BLOBS,
     DATABASE,
+    DUMP,
     SECRETS,
     Manifest,
     SavedFile,
@@ -27,6 +29,7 @@ from server.admin.backup_manifest import (
 )
 from server.admin.backup_progress import Progress
 from server.admin.data_folder import RESTORING, make_folder
+from server.admin.database_copy import require_place
 from server.admin.folder_lock import LOCK_NAME, hold_folder
 from server.cas.filesystem import FilesystemBlobs
 from server.cas.regular_file import NotRegularFileError
@@ -61,6 +64,12 @@ def restore_backup(config: ServerConfig, source: Path, progress: Progress) -> Re
     manifest = read_manifest(source)
     schema.require_known_version(manifest.schema_version)
     _require_own_names(manifest)
+    require_place(config, manifest.database.name)
+    if config.blobs is not None:
+        raise ConflictError(
+            f"artifacts are restored into the data folder, and CHAINLOOP_BLOBS says {config.blobs}",
+            hint=f"unset it for this command, then move {config.data / BLOBS} there",
+        )
     with space_needed(config.data):
         _fill(config, source, manifest, progress)
     return Restored(manifest, manifest.schema_version != schema.head_version())
@@ -76,7 +85,7 @@ def _fill(config: ServerConfig, source: Path, manifest: Manifest, progress: Prog
         with hold_folder(config, "restoring a backup"):
             _require_empty(config)
             try:
-                _Restore(source, config.data, manifest, progress).run()
+                _Restore(source, config, manifest, progress).run()
             except BaseException:
                 _clear(config)
                 raise
@@ -90,10 +99,11 @@ def _fill(config: ServerConfig, source: Path, manifest: Manifest, progress: Prog
 class _Restore:
     """A restore that is going on, in a folder that is empty but for its lock."""
 
-    def __init__(self, source: Path, data: Path, manifest: Manifest, progress: Progress) -> None:
+    def __init__(self, source: Path, config: ServerConfig, manifest: Manifest, progress: Progress) -> None:
         self._source = source
-        self._data = data
-        self._staging = data / RESTORING
+        self._data = config.data
+        self._url = config.database_url
+        self._staging = config.data / RESTORING
         self._manifest = manifest
         self._progress = progress
 
@@ -143,10 +153,15 @@ class _Restore:
             report(done, self._manifest.blob_bytes)
 
     def _put_in_place(self) -> None:
-        """Move everything; the folder that keeps others from serving goes last."""
+        """Move everything; the folder that keeps others from serving goes last, what goes to PostgreSQL before it."""
+        dump = self._staging / DUMP
         for entry in sorted(self._staging.iterdir(), key=lambda entry: entry.name == DATABASE):
-            entry.rename(self._data / entry.name)
+            if entry != dump:
+                entry.rename(self._data / entry.name)
         sync_folder(self._data)
+        if dump.exists():
+            postgresql_programs.load(self._url, dump)
+            dump.unlink()
         self._staging.rmdir()
         sync_folder(self._data)
 
@@ -155,8 +170,8 @@ def _require_own_names(manifest: Manifest) -> None:
     """Refuse a manifest with names that no backup has, or one of them twice: they would lead elsewhere."""
     named = [file.name for file in manifest.secrets]
     bad = [name for name in named if not _is_secret(name) or named.count(name) > 1]
-    fixed = {manifest.database.name: DATABASE, manifest.blob_list.name: BLOB_LIST}
-    bad += [name for name, expected in fixed.items() if name != expected]
+    fixed = {manifest.database.name: (DATABASE, DUMP), manifest.blob_list.name: (BLOB_LIST,)}
+    bad += [name for name, expected in fixed.items() if name not in expected]
     if bad:
         shown = ", ".join(repr(name[:80]) for name in dict.fromkeys(bad[:_MAX_SHOWN]))
         raise BackupInvalidError(f"the manifest names files that no backup has: {shown}", hint="restore another backup")

@@ -18,7 +18,7 @@ from chainloop_ci.errors import ChainloopError
 from server.errors import StoreBusyError
 from server.store.engine_kind import BUSY_TIMEOUT_SECONDS as BUSY_TIMEOUT_SECONDS
 from server.store.engine_kind import EngineKind
-from server.store.postgresql import POSTGRESQL
+from server.store.postgresql import APPLICATION, POSTGRESQL
 from server.store.sqlite import SQLITE
 
 KINDS: dict[str, EngineKind] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
@@ -62,7 +62,7 @@ def _driver_url(text: str) -> URL:
     url = make_url(text)
     if url.get_backend_name() != "postgresql":
         return url
-    given = {"application_name": "chainloop", **_CONNECTED, **url.query}
+    given = {"application_name": APPLICATION, **_CONNECTED, **url.query}
     return url.set(drivername="postgresql+psycopg", query=given)
 
 

@@ -29,6 +29,8 @@ class EngineKind:
     """Keeps a connection that is in no transaction alone in changing the schema."""
     require_suitable: Callable[[Connection], None]
     """Refuses a database whose texts would not be kept and sorted as ours have to be."""
+    count_others: Callable[[Connection], int]
+    """Counts the connections that others of our servers have to the database, as far as the engine knows them."""
     failure_of: Callable[[BaseException], ChainloopError | None]
     """Says what an error of the driver means for users; None: it is a defect of ours, or no error of this driver."""
     has_lasting_connections: bool

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy import Connection, Engine, ExceptionContext, event, text
 
 from chainloop_ci.errors import ChainloopError, ConfigInvalidError
 from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
 from server.store.engine_kind import BUSY_TIMEOUT_SECONDS, EngineKind
 
+APPLICATION = "chainloop"
+"""What our connections call themselves."""
 LOCKS = 0x636C
 """The space of our advisory locks: two numbers name one, and others may use the same database."""
 WRITER_LOCK = 1
@@ -31,6 +33,10 @@ SELECT datname AS name, pg_encoding_to_char(encoding) AS encoding, datcollate AS
 FROM pg_database WHERE datname = current_database()
 """
 """Before version 15 collations are the system's C library's (c); later also ICU's (i), or PostgreSQL's own (b)."""
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = :name AND pid <> pg_backend_pid()
+"""
 _BYTE_ORDERS = ("C", "POSIX", "C.UTF-8", "C.utf8")
 _MIGRATION_PATIENCE_SECONDS = 60
 """For another process that migrates."""
@@ -124,6 +130,10 @@ def _require_suitable(connection: Connection) -> None:
     )
 
 
+def _count_others(connection: Connection) -> int:
+    return int(connection.execute(text(_OTHERS), {"name": APPLICATION}).scalar_one())
+
+
 def _failure_of(error: BaseException) -> ChainloopError | None:
     """Return what an error of the driver means, by its code; one without a code is of the connection itself."""
     if not type(error).__module__.startswith("psycopg"):
@@ -146,6 +156,7 @@ POSTGRESQL = EngineKind(
     begin_beside=_begin_beside,
     alone=_alone,
     require_suitable=_require_suitable,
+    count_others=_count_others,
     failure_of=_failure_of,
     has_lasting_connections=True,
 )

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, event, inspect, text
+from sqlalchemy import Connection, Engine, event, inspect, text
 
 from server.errors import SchemaMismatchError
 from server.store.database import begin_writing, kind_of, translated
@@ -39,9 +39,14 @@ def head_version() -> str:
 def current_version(engine: Engine) -> str | None:
     """Return the version that the database has; None: it is empty."""
     with engine.connect() as connection:
-        if not inspect(connection).has_table(_VERSION_TABLE):
-            return None
-        return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608  # a constant
+        return version_of(connection)
+
+
+def version_of(connection: Connection) -> str | None:
+    """Return the version of what a transaction sees; None: it is empty."""
+    if not inspect(connection).has_table(_VERSION_TABLE):
+        return None
+    return connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608  # a constant
 
 
 def upgrade(engine: Engine, version: str = "head") -> None:

@@ -1,4 +1,4 @@
-"""Copies of the embedded database, taken while others read and write it, and what such a copy holds."""
+"""Moments of the database, copied while others read and write it, and what such a copy holds."""
 
 from __future__ import annotations
 
@@ -49,12 +49,21 @@ def open_snapshot(path: Path) -> Engine:
     return create_engine("sqlite://", creator=lambda: _connect(path, "ro&immutable=1"), poolclass=NullPool)
 
 
+def exported_snapshot(connection: Connection) -> str:
+    """Return the name under which others may read what this transaction of PostgreSQL sees, while it lasts.
+
+    It may be idle for hours, while the artifacts are copied that it names.
+    """
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    return str(connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one())
+
+
 def list_blobs(connection: Connection, backend: str) -> Iterator[tuple[Digest, int]]:
     """Return the digests that a back end must hold, each once, with their sizes; whatever the schema's version."""
     own = artifacts.c.backend == backend
     sizes = select(artifacts.c.digest, func.max(artifacts.c.size_bytes)).where(own)
     query = sizes.group_by(artifacts.c.digest).order_by(artifacts.c.digest)
-    for digest, size_bytes in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query):
+    for digest, size_bytes in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
         yield Digest(digest), size_bytes
 
 

@@ -105,6 +105,7 @@ SQLITE = EngineKind(
     # Whoever migrates holds the data folder, and texts are kept and sorted as bytes.
     alone=lambda connection: nullcontext(),
     require_suitable=lambda connection: None,
+    count_others=lambda connection: 0,
     failure_of=_failure_of,
     has_lasting_connections=False,
 )
