@@ -71,7 +71,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that touches the store on both engines, unless it is marked with the one that it is about."""
     if "engine_name" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("engine")
-        metafunc.parametrize("engine_name", marked.args if marked else ENGINES, scope="session")
+        metafunc.parametrize("engine_name", marked.args if marked else ENGINES)
 
 
 @pytest.fixture(scope="session")
