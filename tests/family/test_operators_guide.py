@@ -232,7 +232,7 @@ def test_every_step_of_the_guide_works_as_it_is_typed(machine: Machine) -> None:
     [listed, graph] = [said[line] for line in said if line.startswith("9 ") and "sha256sum" in line]
     assert "success" in listed
     assert "hello/build" in graph
-    assert "first-administrator" in said["10 chainloop organization audit list --org acme --since 30d"]
+    assert "first-administrator" in said["11 chainloop organization audit list --org acme --since 30d"]
 
 
 def test_the_nightly_backup_removes_old_ones_of_its_own_and_nothing_that_was_named_by_hand(tmp_path: Path) -> None:
