@@ -59,8 +59,11 @@ class DeliveryQueue:
             return deliveries.list_targets(connection, self._now())
 
     def claim(self, registration_id: str, holder: str, *, limit: int) -> list[Claimed]:
-        """Take due deliveries of a registration; of one whose target fails at present, at most one."""
-        with self._database.write() as connection:
+        """Take due deliveries of a registration; of one whose target fails at present, at most one.
+
+        Beside writers: rows that somebody else has locked are passed over, and no event is added.
+        """
+        with self._database.write_beside() as connection:
             registration = registrations.get_any(connection, registration_id)
             if registration.state is not RegistrationState.ACTIVE or registration.removed_at is not None:
                 return []

@@ -231,3 +231,27 @@ def test_a_defect_of_one_integration_ends_no_other_delivery(services: Services, 
     couriers(services, integration(sink)).run_until_idle()
 
     assert sorted(states(services, acme)) == ["delivered", "pending"]
+
+
+@pytest.mark.engine("postgresql")
+def test_deliveries_are_claimed_while_somebody_writes_and_each_by_one_dispatcher(
+    services: Services, acme: Tenant, sink: Sink
+) -> None:
+    registration = attach(services, acme)
+    happen(services, acme, *(f"r{number}" for number in range(20)))
+    couriers(services, integration(sink))._fan_out.tell_some()
+    queue = DeliveryQueue(services.database, services.world.now, services.world.new_id, lambda: 0.5)
+    taken: list[str] = []
+
+    def claim(holder: str) -> None:
+        while found := queue.claim(registration.id, holder, limit=3):
+            taken.extend(item.delivery.id for item in found)
+
+    with services.database.write():
+        dispatchers = [threading.Thread(target=claim, args=(f"d{number}",)) for number in range(4)]
+        for dispatcher in dispatchers:
+            dispatcher.start()
+        for dispatcher in dispatchers:
+            dispatcher.join()
+
+    assert len(taken) == len(set(taken)) == 20
