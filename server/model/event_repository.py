@@ -30,6 +30,6 @@ def repository_of(event: Event) -> EventRepository | None:
 
 
 def _read(host: object, number: object, name: object) -> EventRepository | None:
-    if not isinstance(host, str) or not (number or name):
+    if not isinstance(host, str) or not host or not (number or name):
         return None
     return EventRepository(host.rstrip("/").lower(), str(number) if number else None, str(name) if name else None)

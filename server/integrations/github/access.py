@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from server.errors import EgressError
-from server.integrations.github.outcomes import RefusedError, no_answer, outcome_of, refuse, words
+from server.integrations.github.outcomes import RefusedError, no_answer, outcome_of, refuse, unreadable, words
 from server.integrations.github.words import APP_KEY, TOKEN
 from server.integrations.types import Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
@@ -77,10 +77,12 @@ def ask(target: Target, tools: Tools, need: str, attempt: int, work: Callable[[G
 
     `need`: the permission that is asked for, as GitHub's settings name it.
     """
-    from github import GithubException
+    from github import BadAttributeException, GithubException
 
     try:
         return with_client(target, tools, work)
+    except BadAttributeException:
+        return unreadable("what GitHub's API describes").outcome
     except GithubException as error:
         return outcome_of(error, need, attempt, tools.now())
     except EgressError as error:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from server.integrations.github.memory import Memory
+from server.integrations.github.outcomes import unreadable
 from server.integrations.github.texts import fit, title
 from server.model.verdict_content import MAX_ANNOTATIONS, VerdictContent
 from server.model.verdict_kinds import CheckStatus, is_passing
@@ -38,10 +39,12 @@ class CheckRuns:
         """Let the check run of a context say what was judged, and return what is to be remembered of it.
 
         Raises:
-            GithubException, EgressError: it was not taken, or that is not known.
+            GithubException, EgressError, RefusedError: it was not taken, or that is not known.
         """
         name = context or content.context
         known = memory if memory.check_run_id is not None else self._found(name, content, memory)
+        if known.check_completed and content.surfaces.check_status is not CheckStatus.COMPLETED:
+            known = replace(known, check_run_id=None, check_completed=False, annotated=())
         fresh = _annotations(content, known) if content.surfaces.check_conclusion else []
         fields = _fields(content, fresh[:PAGE_OF_ANNOTATIONS])
         run = self._put(name, content, known, fields)
@@ -58,8 +61,7 @@ class CheckRuns:
     def _put(self, name: str, content: VerdictContent, known: Memory, fields: dict[str, Any]) -> CheckRun:
         from github import UnknownObjectException
 
-        is_completed = content.surfaces.check_status is CheckStatus.COMPLETED
-        if known.check_run_id is not None and (is_completed or not known.check_completed):
+        if known.check_run_id is not None:
             run = self.repository.get_check_run(known.check_run_id)
             try:
                 run.edit(**fields)
@@ -71,9 +73,12 @@ class CheckRuns:
         return self._create(name, content, fields)
 
     def _create(self, name: str, content: VerdictContent, fields: dict[str, Any]) -> CheckRun:
-        return self.repository.create_check_run(
+        made = self.repository.create_check_run(
             name=name, head_sha=content.sha, external_id=_external_id(name, content), **fields
         )
+        if made.id is None:
+            raise unreadable("the check run that was made")
+        return made
 
     def _found(self, name: str, content: VerdictContent, memory: Memory) -> Memory:
         """Return what GitHub knows of a check run that was made and not remembered."""

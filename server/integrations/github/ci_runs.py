@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import to_dict
 from server.integrations.github.access import ask, find_repository
+from server.integrations.github.outcomes import unreadable
 from server.integrations.github.patience import Patience
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
@@ -17,6 +18,7 @@ from server.model.forge_answers import CiRunAnswer, JobAnswer
 
 if TYPE_CHECKING:
     from github import Github
+    from github.NamedUser import NamedUser
     from github.Repository import Repository
     from github.WorkflowJob import WorkflowJob
     from github.WorkflowRun import WorkflowRun
@@ -72,26 +74,28 @@ def _read(repository: Repository, run_id: int, attempt: int | None, patience: Pa
     run = repository.get_workflow_run(run_id)
     if attempt is not None:
         run = run.get_attempt(attempt)
-    document: Mapping[str, Any] = run.raw_data
+    if run.complete().id != run_id or _id_of(run.repository) is None:
+        raise unreadable("the CI run that was asked for")
     patience.require()
-    jobs = _jobs(repository, run_id, document["run_attempt"], patience)
-    status = _STATUSES.get(document["status"] or "", "queued")
+    jobs = _jobs(repository, run_id, run.run_attempt, patience)
+    status = _STATUSES.get(run.status or "", "queued")
     return CiRunAnswer(
-        ci_run_id=str(document["id"]),
-        attempt=document["run_attempt"],
+        ci_run_id=str(run.id),
+        attempt=run.run_attempt,
         # GitHub writes the ref behind some.
-        path=document["path"].partition("@")[0],
-        head_sha=document["head_sha"],
-        head_branch=document["head_branch"],
-        repository_id=str(document["repository"]["id"]),
-        head_repository_id=_id_of(document.get("head_repository")),
-        event=document["event"],
+        path=(run.path or "").partition("@")[0],
+        head_sha=run.head_sha,
+        head_branch=run.head_branch,
+        repository_id=str(run.repository.id),
+        # The repository of a fork may be gone.
+        head_repository_id=_id_of(run.head_repository),
+        event=run.event,
         status=status,
-        conclusion=_conclusion(document["conclusion"], status),
+        conclusion=_conclusion(run.conclusion, status),
         started_at=run.run_started_at,
         ended_at=_end(run, jobs) if status == "ended" else None,
-        pull_requests=tuple(each["number"] for each in document.get("pull_requests") or ()),
-        actor=(document.get("triggering_actor") or document.get("actor") or {}).get("login"),
+        pull_requests=tuple(each.number for each in run.pull_requests or ()),
+        actor=_login_of(run.triggering_actor),
         jobs=jobs,
     )
 
@@ -131,5 +135,9 @@ def _conclusion(word: str | None, status: str) -> str | None:
     return _CONCLUSIONS.get(word or "", "neutral") if status == "ended" else None
 
 
-def _id_of(repository: Mapping[str, Any] | None) -> str | None:
-    return str(repository["id"]) if repository else None
+def _id_of(repository: Repository | None) -> str | None:
+    return str(repository.id) if repository is not None else None
+
+
+def _login_of(user: NamedUser | None) -> str | None:
+    return user.login if user is not None else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import from_dict, to_dict
+from server.integrations.github.outcomes import unreadable
 from server.integrations.github.texts import fit, plain
 from server.integrations.types import Message
 from server.model.deliveries import Outcome, OutcomeKind
@@ -73,7 +74,7 @@ def put_comment(repository: Repository, content: VerdictContent, message: Messag
     """Write the comment of a pull request. `login` returns who writes it; it is asked when it has to be looked for.
 
     Raises:
-        GithubException, EgressError: it was not taken, or that is not known.
+        GithubException, EgressError, RefusedError: it was not taken, or that is not known.
     """
     from github import UnknownObjectException
 
@@ -94,7 +95,10 @@ def put_comment(repository: Repository, content: VerdictContent, message: Messag
         if comment.user.login == own and comment.body.startswith(MARK):
             comment.edit(body)
             return _written(replace(board, comment_id=comment.id))
-    return _written(replace(board, comment_id=issue.create_comment(body).id))
+    made = issue.create_comment(body)
+    if made.id is None:
+        raise unreadable("the comment that was made")
+    return _written(replace(board, comment_id=made.id))
 
 
 def render(board: Board) -> str:

@@ -45,7 +45,7 @@ def ask_head(target: Target, message: Message, tools: Tools) -> Outcome:
     outcome = ask(target, tools, NEED, message.attempt, work)
     if outcome.code == "repository-not-bound":
         return replace(outcome, kind=OutcomeKind.SKIPPED)
-    if outcome.code != "404":
+    if outcome.code not in ("404", "commit-unknown"):
         return outcome
     if tools.now() - message.event_at >= UNKNOWN_AFTER:
         answer = to_dict(HeadAnswer(unknown=True))

@@ -39,6 +39,12 @@ def refuse(code: str, detail: str) -> RefusedError:
     return RefusedError(Outcome(OutcomeKind.REFUSED, code, detail))
 
 
+def unreadable(what: str) -> RefusedError:
+    """Return what ends a try whose answer is none of GitHub's: a page of whatever stands before it, say."""
+    detail = f"expected {what}, found something else; is the address the forge's own?"
+    return RefusedError(Outcome(OutcomeKind.RETRY, "answer-unreadable", detail, blames_target=True))
+
+
 def no_answer(error: EgressError) -> Outcome:
     """Return what it means that there was no answer."""
     return Outcome(OutcomeKind.RETRY, error.code, error.message, blames_target=True)
