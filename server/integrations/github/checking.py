@@ -51,7 +51,7 @@ class _Notes:
 
 def check(target: Target, tools: Tools) -> Checked:
     """Return what GitHub says of a registration; what it does not answer is a finding."""
-    from github import GithubException
+    from github import BadAttributeException, GithubException
 
     notes = _Notes()
     patience = Patience(tools.now)
@@ -63,6 +63,9 @@ def check(target: Target, tools: Tools) -> Checked:
         notes.findings.append(outcome_of(error, "access to the repositories", 1, tools.now()).detail)
     except (EgressError, RefusedError) as error:
         notes.findings.append(error.message if isinstance(error, EgressError) else error.outcome.detail)
+    except (BadAttributeException, KeyError, TypeError, AttributeError):
+        # Whatever a wrong address answers with 200: a page for people, say.
+        notes.findings.append("what answers there is no API of GitHub: give the forge's base address")
     return notes.checked()
 
 

@@ -12,7 +12,7 @@ from server.integrations.github.comments import MARK
 from server.model.deliveries import OutcomeKind
 from server.model.verdict_content import VerdictContent
 from server.model.verdict_kinds import VerdictKind
-from tests.integration.github.conftest import CONTEXT, Scene
+from tests.integration.server.github.conftest import CONTEXT, Scene
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from server.integrations.github.ci_runs import UNKNOWN_AFTER
 from server.integrations.github.heads import MAX_FILES
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CiRunAnswer, FileAnswer, FileState, HeadAnswer
-from tests.integration.github.conftest import Scene
+from tests.integration.server.github.conftest import Scene
 
 PATH = ".github/workflows/build.yml"
 NARROW, WIDE = "on: {push: {paths: [docs/**]}}\n", "on: [push, pull_request]\n"

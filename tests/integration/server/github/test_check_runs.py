@@ -10,7 +10,7 @@ import pytest
 from server.model.deliveries import OutcomeKind
 from server.model.verdict_content import Annotation
 from server.model.verdict_kinds import SURFACES, VerdictKind
-from tests.integration.github.conftest import CONTEXT, URL, Scene
+from tests.integration.server.github.conftest import CONTEXT, URL, Scene
 
 LINE = Annotation(".github/workflows/build.yml", 3, "add an SBOM")
 

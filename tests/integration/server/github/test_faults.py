@@ -13,7 +13,7 @@ from server.integrations.github.outcomes import MAX_SEARCHES, UNNAMED_PAUSE
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.verdict_kinds import VerdictKind
 from tests.forges.clients import receiver
-from tests.integration.github.conftest import Scene
+from tests.integration.server.github.conftest import Scene
 from tests.unit.stub_server import Reply, stub_server
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from server.model.deliveries import OutcomeKind
 from server.model.verdict_kinds import SURFACES, VerdictKind
-from tests.integration.github.conftest import CONTEXT, URL, Scene
+from tests.integration.server.github.conftest import CONTEXT, URL, Scene
 
 
 def shown(scene: Scene, context: str = CONTEXT) -> list[tuple[str, str | None]]:
