@@ -99,6 +99,11 @@ class StoredAttachment:
             return self.workflow_id == event.workflow_id
         return self.project_id is None or self.project_id == event.project_id
 
+    def knows_of(self, event: Event) -> bool:
+        """Tell whether it may be asked about an event of its organization that is of no project, as a commit is."""
+        is_anyones = event.only_registration_id is None and event.project_id is None and event.workflow_id is None
+        return is_anyones and self.organization_id == event.organization_id
+
     def wants(self, kind: EventKind, made_for: tuple[str, ...]) -> bool:
         """Tell whether it is told of events of a kind; `made_for` is the integration's own choice."""
         return any(fnmatchcase(kind.value, pattern) for pattern in self.events or made_for)

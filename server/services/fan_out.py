@@ -82,10 +82,12 @@ class FanOut:
     def _wants(self, attachment: StoredAttachment, event: Event) -> bool:
         # An older server may meet the registration of an integration that only a newer one knows.
         integration = self._integrations.get(attachment.kind)
-        if integration is None or not attachment.covers(event):
+        if integration is None:
             return False
-        is_named = event.only_registration_id is not None or event.kind.value in integration.always
-        return is_named or attachment.wants(event.kind, integration.events)
+        is_asked = event.kind.value in integration.always
+        if not attachment.covers(event) and not (is_asked and attachment.knows_of(event)):
+            return False
+        return event.only_registration_id is not None or is_asked or attachment.wants(event.kind, integration.events)
 
     def _add(self, connection: Connection, event: Event, attachment: StoredAttachment, part: Part) -> None:
         now = self._now()

@@ -68,3 +68,18 @@ def test_a_repository_of_another_host_is_another_one(services: Services, acme: T
     told = tell(services, acme, sink, EventKind.HEAD_SEEN, {"repository": {"host": FORGE, "id": "7"}})
 
     assert told == [here.id]
+
+
+def test_an_attachment_of_one_workflow_is_asked_about_commits_too(services: Services, acme: Tenant, sink: Sink) -> None:
+    registration = attach(services, acme, "narrow", (APP,), workflow_id=acme.workflows["app/build"])
+
+    told = tell(services, acme, sink, EventKind.HEAD_SEEN, {"repository": {"host": FORGE, "id": "7"}})
+
+    assert told == [registration.id]
+    assert tell(services, acme, sink, EventKind.VERDICT_CHANGED, {}) == []
+
+
+def test_another_organization_is_never_asked(services: Services, acme: Tenant, rival: Tenant, sink: Sink) -> None:
+    attach(services, rival, "theirs", (APP,))
+
+    assert tell(services, acme, sink, EventKind.HEAD_SEEN, {"repository": {"host": FORGE, "id": "7"}}) == []
