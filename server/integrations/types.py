@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chainloop_ci.errors import NotFoundError
 from server.egress.transport import Transport
 from server.model.deliveries import Outcome
 from server.model.events import Event
@@ -68,6 +69,13 @@ class Message:
     """Of the attachment."""
 
 
+def _no_secret(organization_id: str, source_id: str) -> str:
+    raise NotFoundError(
+        f"the source {source_id} has no secret for its webhooks",
+        hint="make one: `chainloop workflow source secret create`",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The world of an integration."""
@@ -77,6 +85,8 @@ class Tools:
     now: Callable[[], datetime]
     public_url: str
     """The only source of links to this server (R47)."""
+    hook_secret: Callable[[str, str], str] = _no_secret
+    """Return the newest secret of the webhooks of an organization's source: no content of a delivery holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,9 @@ class Checked:
     """What the third party said of a registration's settings and credentials."""
 
     findings: tuple[str, ...] = ()
-    """What is wrong, in words that say what to do; empty: nothing."""
+    """What is wrong, in words that say what to do; with any, nothing is registered. Empty: nothing."""
+    warnings: tuple[str, ...] = ()
+    """What works and should be otherwise, such as a required check that anybody can satisfy (R40)."""
     credential_expires_at: datetime | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     """What `describe` shows: who the credential is, which rights it has, whether statuses are enforced (R40)."""

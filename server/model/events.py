@@ -35,6 +35,8 @@ class EventKind(StrEnum):
     HEAD_LEARNED = "head.learned"
     """What it changes: the forge was asked."""
     CI_RUN_SEEN = "ci-run.seen"
+    HOOK_ASKED = "hook.asked"
+    """Somebody wants our webhook of a source looked after."""
     VERDICT_CHANGED = "verdict.changed"
     OVERRIDE_SET = "override.set"
     OVERRIDE_ENDED = "override.ended"

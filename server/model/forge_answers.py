@@ -17,6 +17,8 @@ CI_RUN = "ci-run"
 """The part that asks for the CI run that a run claims; answered by `CiRunAnswer`."""
 HEAD = "head"
 """The part that asks what a head changes; answered by `HeadAnswer`."""
+HOOK = "hook"
+"""The part that looks after our webhook of a repository; answered by `HookAnswer`."""
 
 
 class FileState(StrEnum):
@@ -126,3 +128,51 @@ class HeadAnswer:
     """Whether the branch of the head is protected."""
     author: str | None = None
     """Login of who opened the pull request: a bot of the forge has no secrets (R35)."""
+
+
+class HookMode(StrEnum):
+    """How much is done to a webhook."""
+
+    CHECK = "check"
+    """Nothing: what differs is told."""
+    SYNC = "sync"
+    """It is created or repaired, and has the newest secret afterwards."""
+    REDELIVER = "redeliver"
+    """What it could not deliver is asked for again."""
+
+
+class HookState(StrEnum):
+    """How a webhook was found, or left."""
+
+    OK = "ok"
+    MISSING = "missing"
+    DIFFERS = "differs"
+    CREATED = "created"
+    REPAIRED = "repaired"
+
+
+@dataclass(frozen=True, slots=True)
+class HookQuestion:
+    """The facts of a `hook.asked` event; the secret is no part of them, it is opened when it is needed."""
+
+    source_id: str
+    repository: ForgeRepository
+    url: str
+    """Where our webhooks of this source are to be sent."""
+    mode: HookMode
+    hook_id: str | None = None
+    """The forge's number of the webhook that we know of."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookAnswer:
+    """Our webhook of a repository."""
+
+    state: HookState
+    hook_id: str | None = None
+    differences: tuple[str, ...] = ()
+    """In words: what was not as it should be."""
+    failed: int = 0
+    """Deliveries of the last days that never came through."""
+    asked_again: int = 0
+    """Of those, how many the forge was asked to send again."""

@@ -41,12 +41,19 @@ _LEVELS = {"read": 1, "write": 2, "admin": 3}
 @dataclass(slots=True)
 class _Notes:
     findings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     repositories: list[BoundRepository] = field(default_factory=list)
     expires_at: datetime | None = None
 
     def checked(self) -> Checked:
-        return Checked(tuple(self.findings), self.expires_at, self.facts, tuple(self.repositories))
+        return Checked(
+            findings=tuple(self.findings),
+            warnings=tuple(self.warnings),
+            credential_expires_at=self.expires_at,
+            facts=self.facts,
+            repositories=tuple(self.repositories),
+        )
 
 
 def check(target: Target, tools: Tools) -> Checked:
@@ -162,12 +169,12 @@ def _check_rules(repository: Repository, target: Target, notes: _Notes, patience
     ours = {context: source for context, source in required.items() if context.startswith(CONTEXTS)}
     for context, source in sorted(ours.items()):
         if source is None:
-            notes.findings.append(
+            notes.warnings.append(
                 f"{repository.full_name}: the required check {context} of {branch} is taken from any source; "
                 f"choose your GitHub App as its expected source"
             )
         elif source != target.settings.get("appId"):
-            notes.findings.append(
+            notes.warnings.append(
                 f"{repository.full_name}: the required check {context} of {branch} is expected from another App "
                 f"({source}): what this registration tells does not count"
             )
