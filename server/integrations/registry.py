@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from server.integrations.github.entry import GITHUB
+from server.integrations.gitlab.entry import GITLAB
 from server.integrations.types import Integration
 
-INTEGRATIONS: tuple[Integration, ...] = (GITHUB,)
+INTEGRATIONS: tuple[Integration, ...] = (GITHUB, GITLAB)
 
 
 def by_kind(integrations: tuple[Integration, ...] = INTEGRATIONS) -> Mapping[str, Integration]:

@@ -1,0 +1,136 @@
+"""Ask for the pipeline that a run claims.
+
+Sources: GitLab Docs, "Pipelines API", "Jobs API", "Merged results pipelines".
+
+GitLab counts no attempts: a job that is retried gets a new id, and its predecessors stay in the list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from chainloop_ci.api.record import to_dict
+from server.integrations.gitlab.access import Access, ask, find_repository
+from server.integrations.gitlab.ci_words import conclusion_of, job_of, status_of, time_of
+from server.integrations.types import Message, Target, Tools
+from server.model.deliveries import Outcome, OutcomeKind
+from server.model.forge_answers import CiRunAnswer, JobAnswer
+
+NEED = "the scope `api` (or `read_api`) and the role Reporter"
+UNKNOWN_AFTER = timedelta(hours=1)
+"""After the event: a pipeline that GitLab does not know by then is none."""
+MAX_JOBS = 1000
+USUAL_FILE = ".gitlab-ci.yml"
+"""Where a project does not name another one. Source: GitLab Docs, "CI/CD YAML syntax"."""
+
+_OF_REQUEST = re.compile(r"refs/merge-requests/([0-9]{1,9})/(head|merge|train)")
+
+
+def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
+    """Make one try."""
+    content = message.content
+    bound = find_repository(target, str(content["host"]), str(content["repository"]))
+    if bound is None:
+        return Outcome(OutcomeKind.SKIPPED, "repository-not-bound", "the registration does not list this project")
+    if not str(content["ciRunId"]).isdigit():
+        return _unknown(content)
+
+    def work(access: Access) -> Outcome:
+        answer = _Question(access, int(bound.repository_id), content).read()
+        return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer))
+
+    outcome = ask(target, tools, NEED, message.attempt, work)
+    if outcome.code != "404":
+        return outcome
+    # GitLab may not show yet what a job says already.
+    if tools.now() - message.event_at >= UNKNOWN_AFTER:
+        return _unknown(content)
+    return replace(outcome, kind=OutcomeKind.RETRY, detail="GitLab knows no such pipeline yet")
+
+
+def _unknown(content: Mapping[str, Any]) -> Outcome:
+    answer = CiRunAnswer(str(content["ciRunId"]), unknown=True)
+    return Outcome(OutcomeKind.SKIPPED, "unknown", "GitLab knows no such pipeline", answer=to_dict(answer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What a pipeline is about."""
+
+    sha: str
+    branch: str | None
+    project_id: int | None
+    requests: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    access: Access
+    project_id: int
+    content: Mapping[str, Any]
+
+    def read(self) -> CiRunAnswer:
+        """Return the pipeline as GitLab knows it.
+
+        Raises:
+            GitlabError, EgressError: it does not, or that is not known.
+        """
+        project = self.access.client.projects.get(self.project_id)
+        found = project.pipelines.get(int(self.content["ciRunId"])).attributes
+        head = self._head(found)
+        status = status_of(found["status"])
+        return CiRunAnswer(
+            ci_run_id=str(found["id"]),
+            path=project.attributes.get("ci_config_path") or USUAL_FILE,
+            head_sha=head.sha,
+            head_branch=head.branch,
+            repository_id=str(found.get("project_id") or self.project_id),
+            head_repository_id=None if head.project_id is None else str(head.project_id),
+            event=found.get("source"),
+            status=status,
+            conclusion=conclusion_of(found["status"]),
+            # A pipeline has begun before its first job does: what comes first encloses more.
+            started_at=time_of(found, "started_at") or time_of(found, "created_at"),
+            ended_at=time_of(found, "finished_at") if status == "ended" else None,
+            pull_requests=head.requests,
+            actor=(found.get("user") or {}).get("username"),
+            is_protected=self._is_protected(head),
+            jobs=self._jobs(),
+        )
+
+    def _head(self, found: Mapping[str, Any]) -> _Head:
+        match = _OF_REQUEST.fullmatch(str(found.get("ref", "")))
+        if match is None:
+            return _Head(found["sha"], found.get("ref"), self.project_id)
+        request = self.access.project(self.project_id).mergerequests.get(int(match[1]))
+        sha = found["sha"] if match[2] == "head" else self._source_of_trial(found["sha"], request.sha)
+        return _Head(sha, request.source_branch, request.source_project_id, (int(match[1]),))
+
+    def _source_of_trial(self, sha: str, newest: str) -> str:
+        """Return the head that was merged on trial (R31): GitLab merges it into the target as the second parent."""
+        parents = self.access.project(self.project_id).commits.get(sha).parent_ids
+        return str(parents[1]) if len(parents) == 2 else newest
+
+    def _is_protected(self, head: _Head) -> bool | None:
+        from gitlab import GitlabError
+
+        if head.branch is None or head.project_id != self.project_id:
+            # Nothing of a fork is protected here.
+            return None if head.branch is None else False
+        try:
+            return bool(self.access.project(self.project_id).branches.get(head.branch).protected)
+        except GitlabError as error:
+            if error.response_code == 404:
+                # A tag, or a branch that was deleted since.
+                return None
+            raise
+
+    def _jobs(self) -> tuple[JobAnswer, ...]:
+        pipeline = self.access.project(self.project_id).pipelines.get(int(self.content["ciRunId"]), lazy=True)
+        listed = pipeline.jobs.list(iterator=True, include_retried=True)
+        return tuple(job_of(job.attributes) for job in islice(listed, MAX_JOBS))

@@ -1,0 +1,69 @@
+"""What an event becomes: a verdict to be told, or a question to be asked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chainloop_ci.api.record import from_dict
+from server.integrations.gitlab.words import KIND, NOTE, VERDICT, NoteMode
+from server.integrations.types import Part
+from server.model.event_repository import repository_of
+from server.model.events import Event, EventKind
+from server.model.forge_answers import CI_RUN, HEAD, HeadQuestion
+from server.model.integrations import StoredAttachment
+from server.model.verdict_content import VerdictContent
+
+QUESTIONS = (
+    EventKind.RUN_INITIALIZED,
+    EventKind.RUN_SUCCEEDED,
+    EventKind.RUN_FAILED,
+    EventKind.RUN_CANCELED,
+    EventKind.RUN_EXPIRED,
+)
+"""Events of runs whose claims are compared with what the forge knows (R30)."""
+
+
+def parts(event: Event, attachment: StoredAttachment) -> tuple[Part, ...]:
+    """Return what is told and asked because of an event; nothing where it is of another forge."""
+    if event.kind is EventKind.VERDICT_CHANGED:
+        return _verdict(VerdictContent.from_facts(event.facts), attachment)
+    if event.kind is EventKind.HEAD_SEEN:
+        return _head(event)
+    return _ci_run(event) if event.kind in QUESTIONS else ()
+
+
+def _verdict(content: VerdictContent, attachment: StoredAttachment) -> tuple[Part, ...]:
+    if content.repository.kind != KIND:
+        return ()
+    told = [Part(VERDICT, content.lane, content.to_facts(), replaces_older=True)]
+    if attachment.settings.get("note") == NoteMode.ALWAYS and content.pull_request is not None:
+        place = f"{content.repository.host}/{content.repository.id}!{content.pull_request}"
+        # Not replaced by a newer one: contexts share the note, and each has its line.
+        told.append(Part(NOTE, f"{place}:note", content.to_facts()))
+    return tuple(told)
+
+
+def _head(event: Event) -> tuple[Part, ...]:
+    asked = event.facts.get("repository")
+    if not isinstance(asked, Mapping) or asked.get("kind") != KIND:
+        return ()
+    question = from_dict(HeadQuestion, event.facts)
+    lane = f"head:{question.source_id}@{question.sha}:{question.pull_request or question.branch or ''}"
+    return (Part(HEAD, lane, dict(event.facts), replaces_older=True),)
+
+
+def _ci_run(event: Event) -> tuple[Part, ...]:
+    ci: Any = event.facts.get("ci")
+    place = repository_of(event)
+    if not isinstance(ci, Mapping) or ci.get("provider") != KIND or place is None or not ci.get("runId"):
+        return ()
+    content = {
+        "runId": event.run_id,
+        "host": place.host,
+        "repository": place.name,
+        "ciRunId": ci["runId"],
+        "job": ci.get("job"),
+    }
+    # What is asked later is answered with more: one answer will do.
+    return (Part(CI_RUN, f"ci-run:{event.run_id}", content, replaces_older=True),)
