@@ -272,10 +272,10 @@ def difference(change: Change, head: Commit) -> Document:
     }
 
 
-def pages(forge: FakeGitLab, call: Call, items: Iterable[Any]) -> tuple[list[Any], dict[str, str]]:
-    """Return one page of a list, 20 long, 100 at most, and GitLab's headers that lead to the others."""
+def pages(forge: FakeGitLab, call: Call, items: Iterable[Any], largest: int = 100) -> tuple[list[Any], dict[str, str]]:
+    """Return one page of a list, 20 long, `largest` at most, and GitLab's headers that lead to the others."""
     items, query = list(items), call.request.query
-    size = min(max(int(query.get("per_page") or 20), 1), 100)
+    size = min(max(int(query.get("per_page") or 20), 1), largest)
     page = max(int(query.get("page") or 1), 1)
     last = max((len(items) + size - 1) // size, 1)
     links = {"first": 1, "last": last} | ({"next": page + 1} if page < last else {})

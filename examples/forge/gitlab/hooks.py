@@ -215,8 +215,57 @@ def count(forge: FakeGitLab, sent: Delivery) -> None:
         one.disabled_until = forge.clock() + min(pause, timedelta(days=1))
 
 
+EVENTS_OF_A_PAGE = 20
+
+
+def list_events(forge: FakeGitLab, call: Call) -> Answer:
+    """Answer what was sent to a webhook, newest first, twenty on a page; `status` is a number or a class of them."""
+    one, wanted = hook_of(forge, call), call.request.query.get("status")
+    found = [sent for sent in forge.outbox.of_hook(one.id) if sent.reply is not None and _is(sent, wanted)]
+    page, headers = pages(forge, call, found, EVENTS_OF_A_PAGE)
+    return Answer(200, [_event_document(sent) for sent in page], headers)
+
+
+def _is(sent: Delivery, wanted: str | None) -> bool:
+    status = sent.reply.status if sent.reply is not None else 0
+    classes = {"successful": 2, "client_failure": 4, "server_failure": 5}
+    return wanted is None or status // 100 == classes.get(wanted) or str(status) == wanted
+
+
+def _event_document(sent: Delivery) -> dict[str, Any]:
+    status = sent.reply.status if sent.reply is not None else 0
+    return {
+        "id": sent.id,
+        "url": sent.url,
+        "trigger": f"{sent.event}_hooks",
+        "request_headers": {
+            **sent.headers,
+            **({"X-Gitlab-Token": "[REDACTED]"} if "X-Gitlab-Token" in sent.headers else {}),
+        },
+        "request_data": sent.document,
+        "response_headers": dict(sent.reply.headers) if sent.reply else {},
+        "response_body": sent.reply.body if sent.reply else "",
+        "execution_duration": sent.duration_seconds,
+        # What answered nothing has no number.
+        "response_status": str(status) if status else "internal error",
+        "created_at": moment(sent.delivered_at),
+    }
+
+
+def resend(forge: FakeGitLab, call: Call) -> Answer:
+    """Put an event into the queue again; GitLab itself sends it before it answers."""
+    one, number = hook_of(forge, call), call.number("hook_log_id")
+    found = next((sent for sent in forge.outbox.of_hook(one.id) if sent.id == number), None)
+    if found is None:
+        raise not_found("")
+    repeat(forge, found)
+    return Answer(201, {"response_status": None})
+
+
 BASE = "/projects/{id}/hooks"
 ROUTES = (
+    Route("GET", f"{BASE}/{{hook_id}}/events", list_events, "maintainer"),
+    Route("POST", f"{BASE}/{{hook_id}}/events/{{hook_log_id}}/resend", resend, "maintainer"),
     Route("GET", BASE, listed, "maintainer"),
     Route("POST", BASE, create, "maintainer"),
     Route("GET", f"{BASE}/{{hook_id}}", get, "maintainer"),

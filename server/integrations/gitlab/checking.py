@@ -37,7 +37,12 @@ class _Notes:
     expires_at: datetime | None = None
 
     def checked(self) -> Checked:
-        return Checked(tuple(self.findings), self.expires_at, self.facts, tuple(self.repositories))
+        return Checked(
+            findings=tuple(self.findings),
+            credential_expires_at=self.expires_at,
+            facts=self.facts,
+            repositories=tuple(self.repositories),
+        )
 
 
 def check(target: Target, tools: Tools) -> Checked:

@@ -20,7 +20,7 @@ GITLAB = Integration(
     parts=parts,
     deliver=deliver,
     check=check,
-    always=(*(kind.value for kind in QUESTIONS), EventKind.HEAD_SEEN.value),
+    always=(*(kind.value for kind in QUESTIONS), EventKind.HEAD_SEEN.value, EventKind.HOOK_ASKED.value),
     has_repositories=True,
     answers_verdicts=True,
 )

@@ -10,7 +10,7 @@ from server.integrations.gitlab.words import KIND, NOTE, VERDICT, NoteMode
 from server.integrations.types import Part
 from server.model.event_repository import repository_of
 from server.model.events import Event, EventKind
-from server.model.forge_answers import CI_RUN, HEAD, HeadQuestion
+from server.model.forge_answers import CI_RUN, HEAD, HOOK, HeadQuestion, HookQuestion
 from server.model.integrations import StoredAttachment
 from server.model.verdict_content import VerdictContent
 
@@ -30,6 +30,8 @@ def parts(event: Event, attachment: StoredAttachment) -> tuple[Part, ...]:
         return _verdict(VerdictContent.from_facts(event.facts), attachment)
     if event.kind is EventKind.HEAD_SEEN:
         return _head(event)
+    if event.kind is EventKind.HOOK_ASKED:
+        return _hook(event)
     return _ci_run(event) if event.kind in QUESTIONS else ()
 
 
@@ -44,9 +46,20 @@ def _verdict(content: VerdictContent, attachment: StoredAttachment) -> tuple[Par
     return tuple(told)
 
 
-def _head(event: Event) -> tuple[Part, ...]:
+def _hook(event: Event) -> tuple[Part, ...]:
+    if not _is_ours(event):
+        return ()
+    question = from_dict(HookQuestion, event.facts)
+    return (Part(HOOK, f"hook:{question.source_id}", dict(event.facts)),)
+
+
+def _is_ours(event: Event) -> bool:
     asked = event.facts.get("repository")
-    if not isinstance(asked, Mapping) or asked.get("kind") != KIND:
+    return isinstance(asked, Mapping) and asked.get("kind") == KIND
+
+
+def _head(event: Event) -> tuple[Part, ...]:
+    if not _is_ours(event):
         return ()
     question = from_dict(HeadQuestion, event.facts)
     lane = f"head:{question.source_id}@{question.sha}:{question.pull_request or question.branch or ''}"
@@ -63,7 +76,6 @@ def _ci_run(event: Event) -> tuple[Part, ...]:
         "host": place.host,
         "repository": place.name,
         "ciRunId": ci["runId"],
-        "job": ci.get("job"),
     }
     # What is asked later is answered with more: one answer will do.
     return (Part(CI_RUN, f"ci-run:{event.run_id}", content, replaces_older=True),)

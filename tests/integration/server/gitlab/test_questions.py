@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 def ask(scene: Scene, pipeline: Pipeline | str, **options: Any) -> Outcome:
     number = pipeline if isinstance(pipeline, str) else str(pipeline.id)
-    content = {"runId": "r", "host": scene.forge.url, "repository": "GROUP/app", "ciRunId": number, "job": "1"}
+    content = {"runId": "r", "host": scene.forge.url, "repository": "GROUP/app", "ciRunId": number}
     return scene.deliver(CI_RUN, "ci-run:r", content, **options)
 
 
