@@ -35,6 +35,8 @@ class Memory:
     """Of everything that it said, and where."""
     pipelines: tuple[Posted, ...] = ()
     """Each in which there is a status of ours, the last written one last."""
+    working: tuple[int, ...] = ()
+    """Pipelines that are known to hold work of others."""
     status_check_id: int | None = None
     """Of the external status check that was answered last."""
     note_id: int | None = None
@@ -60,6 +62,11 @@ class Memory:
         """Return it with what was put into a pipeline."""
         others = tuple(each for each in self.pipelines if each.pipeline_id != posted.pipeline_id)
         return replace(self, pipelines=(*others, posted)[-MAX_PIPELINES:])
+
+    def with_work_in(self, pipeline_id: int) -> Memory:
+        """Return it with a pipeline that holds work of others."""
+        others = tuple(each for each in self.working if each != pipeline_id)
+        return replace(self, working=(*others, pipeline_id)[-MAX_PIPELINES:])
 
     @property
     def is_shown(self) -> bool:

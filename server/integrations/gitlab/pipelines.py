@@ -1,12 +1,13 @@
 """Which pipeline of a commit holds a status (R41).
 
 A status that is posted to a commit without a pipeline makes one, whose success can let a merge request through that
-waits for a pipeline. So a pipeline that holds nothing but our statuses never gets a success from us.
+waits for a pipeline. The same is true of a pipeline that has no job, since the CI file is broken or the commit asks for
+none, or that skips all of them. So a pipeline in which nothing but our statuses would count never gets a success.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 PREFIX = "chainloop/"
 """What all our contexts begin with."""
-_EXTERNAL = "external"
-"""Source of a pipeline that statuses of others made."""
+_IDLE = frozenset({"skipped", "manual"})
+"""States of jobs that do not run: a pipeline of these alone is skipped, and our success would make it one."""
 _TRIALS = ("/merge", "/train")
 """How the refs of pipelines for merged results end; their commit is no branch's."""
 
@@ -37,32 +38,35 @@ class Pipelines:
     """What there is of a commit, as far as the registration may write there (R44)."""
 
     chosen: Place | None
-    """Of those with work of others in them the newest one: of the source project, else of the target."""
-    alone: tuple[Place, ...] = ()
-    """Those with nothing but our statuses, the newest one last."""
+    """Of those with work of others the newest one: of the source project, else of the target."""
+    idle: tuple[Place, ...] = ()
+    """Those before it in that order, in which nothing but our statuses would count."""
     of_merged_result: bool = False
     """Only the merge on trial has pipelines: the head will have none."""
 
 
-def find_pipelines(access: Access, content: VerdictContent, project_id: int) -> Pipelines:
-    """Ask for the pipelines of a commit.
+def find_pipelines(
+    access: Access, content: VerdictContent, project_id: int, working: Collection[int] = ()
+) -> Pipelines:
+    """Ask for the pipelines of a commit; `working` are those that are known to hold work of others.
 
     Raises:
         GitlabError, EgressError: they are not known.
     """
     listed = list(_listed(access.project(project_id), content))
-    places: list[Place] = []
-    alone: list[Place] = []
-    for found in listed:
-        place = Place(int(found.get("project_id") or project_id), int(found["id"]))
-        if found.get("sha") != content.sha or not _may_write(access, content, place):
-            continue
-        is_alone = found.get("source") == _EXTERNAL and _is_alone(access, content.sha, place)
-        (alone if is_alone else places).append(place)
-    chosen = max(places, key=lambda item: (item.project_id != project_id, item.pipeline_id), default=None)
-    alone.sort(key=lambda item: item.pipeline_id)
+    places = [
+        Place(int(found.get("project_id") or project_id), int(found["id"]))
+        for found in listed
+        if found["sha"] == content.sha
+    ]
+    places = [place for place in places if _may_write(access, content, place)]
+    idle: list[Place] = []
+    for place in sorted(places, key=lambda item: (item.project_id != project_id, item.pipeline_id), reverse=True):
+        if place.pipeline_id in working or _has_work(access, content.sha, place):
+            return Pipelines(place, tuple(idle))
+        idle.append(place)
     on_trial = any(str(found.get("ref", "")).endswith(_TRIALS) for found in listed)
-    return Pipelines(chosen, tuple(alone), of_merged_result=chosen is None and on_trial)
+    return Pipelines(None, tuple(idle), of_merged_result=on_trial)
 
 
 def _listed(project: Project, content: VerdictContent) -> Iterator[dict[str, Any]]:
@@ -79,7 +83,7 @@ def _may_write(access: Access, content: VerdictContent, place: Place) -> bool:
     return access.target.speaks_for(content.repository.host, str(place.project_id))
 
 
-def _is_alone(access: Access, sha: str, place: Place) -> bool:
+def _has_work(access: Access, sha: str, place: Place) -> bool:
     commit = access.project(place.project_id).commits.get(sha, lazy=True)
     statuses = commit.statuses.list(iterator=True, pipeline_id=place.pipeline_id)
-    return all(status.name.startswith(PREFIX) for status in statuses)
+    return any(not each.name.startswith(PREFIX) and each.status not in _IDLE for each in statuses)

@@ -94,17 +94,18 @@ class Teller:
         return outcome
 
     def _tell_status(self, access: Access, project_id: int) -> Outcome:
-        found = find_pipelines(access, self.content, project_id)
+        found = find_pipelines(access, self.content, project_id, self.memory.working)
         writer = StatusWriter(access, self.content, self._attempt)
         if found.chosen is None:
             return self._tell_without_pipeline(access, writer, found, project_id)
+        self.memory = self.memory.with_work_in(found.chosen.pipeline_id)
         try:
             self._post(writer, found.chosen)
             for prior in self.content.prior_contexts:
                 writer.put(found.chosen, prior)
         except NoPlaceError as error:
             return self._tell_by_note(access, project_id, error.code, error.detail, is_for_good=True)
-        self._finish_others(writer, found)
+        self._finish_others(writer, found.chosen)
         if self.memory.note_id is not None:
             self._tell_by_note(access, project_id, "note", "it was written before there was a pipeline")
         return _TOLD
@@ -121,22 +122,22 @@ class Teller:
         posted = Posted(place.project_id, place.pipeline_id, self.content.surfaces.gitlab.value)
         self.memory = self.memory.with_posted(posted)
 
-    def _finish_others(self, writer: StatusWriter, found: Pipelines) -> None:
+    def _finish_others(self, writer: StatusWriter, chosen: Place) -> None:
         """Say the last word also where this commit showed something else: one verdict counts, and nobody waits."""
-        state, chosen = self.content.surfaces.gitlab, found.chosen
-        if state is GitlabState.RUNNING or chosen is None:
+        state = self.content.surfaces.gitlab
+        if state is GitlabState.RUNNING:
             return
-        alone = {place.pipeline_id for place in found.alone}
         for posted in self.memory.pipelines:
-            # One of ours alone that is newer than the chosen one would speak for the merge request.
-            is_closed = posted.pipeline_id in alone and posted.pipeline_id > chosen.pipeline_id
-            if posted.state != state.value and not is_closed:
-                place = Place(posted.project_id, posted.pipeline_id)
-                try:
-                    writer.put(place)
-                except NoPlaceError:
-                    continue
-                self._remember(place)
+            # One that is newer, and ours alone perhaps, would speak for the merge request.
+            is_safe = posted.pipeline_id <= chosen.pipeline_id or posted.pipeline_id in self.memory.working
+            if posted.state == state.value or not (is_safe or state in _FAILING):
+                continue
+            place = Place(posted.project_id, posted.pipeline_id)
+            try:
+                writer.put(place)
+            except NoPlaceError:
+                continue
+            self._remember(place)
 
     def _tell_without_pipeline(
         self, access: Access, writer: StatusWriter, found: Pipelines, project_id: int
@@ -146,16 +147,14 @@ class Teller:
             return self._tell_by_note(access, project_id, "merged-results", why, is_for_good=True)
         is_failing = self.content.surfaces.gitlab in _FAILING
         if self._attempt < (MAX_WAITS if is_failing else MAX_SEARCHES):
-            return Outcome(OutcomeKind.RETRY, "no-pipeline", "the commit has no pipeline yet")
+            return Outcome(OutcomeKind.RETRY, "no-pipeline", "the commit has no pipeline with work in it yet")
         if is_failing and self._is_own_branch(access, project_id):
-            if found.alone:
-                place = found.alone[-1]
+            place = found.idle[0] if found.idle else writer.put_alone(project_id)
+            if found.idle:
                 writer.put(place)
-            else:
-                place = writer.put_alone(project_id)
             self._remember(place)
             return _TOLD
-        why = "the commit has no pipeline, and a status alone could open a gate"
+        why = "the commit has no pipeline with work in it, and a status alone could open a gate"
         return self._tell_by_note(access, project_id, "no-pipeline", why)
 
     def _is_own_branch(self, access: Access, project_id: int) -> bool:

@@ -87,6 +87,35 @@ def test_r41_another_failing_verdict_takes_the_place_of_the_first(bare: Scene) -
     assert bare.states() == ["failed", "canceled"]
 
 
+@pytest.mark.parametrize("jobs", [(), ("skipped",), ("manual", "skipped")])
+def test_r41_a_pipeline_that_runs_nothing_gets_no_success(bare: Scene, jobs: tuple[str, ...]) -> None:
+    """`[ci skip]`, a broken CI file, or rules that no job meets: our success would be the pipeline's."""
+    pipeline = bare.forge.start_pipeline(bare.project, bare.sha, "feature", jobs=map(str, range(len(jobs))))
+    for job, status in zip(pipeline.jobs, jobs, strict=True):
+        job.status = status
+    pipeline.status = "skipped"
+
+    passing = bare.tell(bare.content(VerdictKind.NOT_APPLICABLE), attempt=LATER)
+    assert (passing.code, bare.writes(), is_mergeable(bare)) == ("no-pipeline", [], False)
+    failing = bare.tell(bare.content(VerdictKind.MISSING), attempt=LATER)
+
+    assert failing.kind is OutcomeKind.DELIVERED
+    assert bare.forge.pipelines(bare.sha) == [pipeline]
+    assert (bare.states(), is_mergeable(bare)) == (["failed"], False)
+
+
+def test_r41_work_that_was_seen_once_is_not_looked_for_again(scene: Scene) -> None:
+    scene.tell(scene.content(VerdictKind.INITIALIZED))
+    scene.forge.log.clear()
+
+    scene.tell(scene.content(VerdictKind.SUCCESS))
+
+    assert scene.requests() == [
+        f"GET /merge_requests/{scene.request.iid}/pipelines",
+        f"POST /statuses/{scene.sha}",
+    ]
+
+
 @pytest.mark.parametrize("kind", PENDING)
 def test_r41_what_is_pending_makes_no_pipeline(bare: Scene, kind: VerdictKind) -> None:
     outcome = bare.tell(bare.content(kind), attempt=LATER)

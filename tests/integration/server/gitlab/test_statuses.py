@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from examples.forge.faults import Faults
 from server.model.deliveries import OutcomeKind
 from server.model.verdict_kinds import SURFACES, GitlabState, VerdictKind
 from tests.forges.clients import gitlab_client
@@ -171,7 +172,7 @@ def test_an_older_name_of_a_context_gets_the_same_verdict(scene: Scene) -> None:
 
 
 def test_a_job_that_has_the_name_of_a_context_is_said_by_name(scene: Scene) -> None:
-    scene.forge.start_pipeline(scene.project, scene.sha, "feature", jobs=[CONTEXT])
+    scene.forge.start_pipeline(scene.project, scene.sha, "feature", jobs=["test", CONTEXT])
 
     outcome = scene.tell(scene.content(VerdictKind.SUCCESS))
 
@@ -184,8 +185,7 @@ def test_what_was_done_before_a_failure_is_not_done_again(scene: Scene) -> None:
     start(scene, "web")
     content = scene.content(VerdictKind.SUCCESS)
     # With this seed the first of the two pipelines is written to, and the second one is not.
-    faults = scene.forge.faults
-    faults.seed, faults.server_error, faults.only = 15, 0.4, "POST .*/statuses/"
+    faults = scene.forge.faults = Faults(seed=15, server_error=0.4, only="POST .*/statuses/")
     failed = scene.tell(content)
     assert sorted(scene.states()) == ["running", "success"]
     faults.server_error = 0.0
