@@ -32,6 +32,7 @@ CHECK_SECONDS = 60.0
 @dataclass(slots=True)
 class _Notes:
     findings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=lambda: {"enforcement": ADVISORY})
     repositories: list[BoundRepository] = field(default_factory=list)
     expires_at: datetime | None = None
@@ -39,6 +40,7 @@ class _Notes:
     def checked(self) -> Checked:
         return Checked(
             findings=tuple(self.findings),
+            warnings=tuple(self.warnings),
             credential_expires_at=self.expires_at,
             facts=self.facts,
             repositories=tuple(self.repositories),
@@ -85,7 +87,9 @@ def _check_projects(access: Access, notes: _Notes) -> None:
             continue
         notes.repositories.append(BoundRepository(target.host, str(found["id"]), found["path_with_namespace"]))
         level = role_of(found.get("permissions"))
-        if level < DEVELOPER:
+        if level == 0:
+            notes.warnings.append(f"{name}: a status takes the role Developer; GitLab does not say which the token has")
+        elif level < DEVELOPER:
             notes.findings.append(f"{name}: a status takes the role Developer; the token has {_role(level)}")
         details[found["path_with_namespace"]] = {
             "pipelinesMustSucceed": bool(found.get("only_allow_merge_if_pipeline_succeeds")),
@@ -113,7 +117,10 @@ def _find(access: Access, name: str) -> Mapping[str, Any] | None:
 
 
 def role_of(permissions: Mapping[str, Any] | None) -> int:
-    """Return the access level that a project's document says the caller has, by the project or by its group."""
+    """Return the access level that a project's document says the caller has, by the project or by its group.
+
+    0: it does not say. So it is for administrators, and for members of a group that the project is shared with.
+    """
     parts = [(permissions or {}).get(name) or {} for name in ("project_access", "group_access")]
     return max(int(part.get("access_level") or 0) for part in parts)
 
@@ -127,4 +134,4 @@ def parse_expiry(text: object) -> datetime | None:
 
 
 def _role(level: int) -> str:
-    return {0: "no role", 5: "Minimal Access", 10: "Guest", 15: "Planner", 20: "Reporter"}.get(level, f"level {level}")
+    return {5: "Minimal Access", 10: "Guest", 15: "Planner", 20: "Reporter"}.get(level, f"level {level}")

@@ -7,7 +7,7 @@ none, or that skips all of them. So a pipeline in which nothing but our statuses
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -86,4 +86,12 @@ def _may_write(access: Access, content: VerdictContent, place: Place) -> bool:
 def _has_work(access: Access, sha: str, place: Place) -> bool:
     commit = access.project(place.project_id).commits.get(sha, lazy=True)
     statuses = commit.statuses.list(iterator=True, pipeline_id=place.pipeline_id)
-    return any(not each.name.startswith(PREFIX) and each.status not in _IDLE for each in statuses)
+    return any(
+        is_of(each.attributes, place) and not each.name.startswith(PREFIX) and each.status not in _IDLE
+        for each in statuses
+    )
+
+
+def is_of(status: Mapping[str, Any], place: Place) -> bool:
+    """Tell whether a status is of a pipeline: an older GitLab lists those of all pipelines of the commit."""
+    return bool(status.get("pipeline_id", place.pipeline_id) == place.pipeline_id)

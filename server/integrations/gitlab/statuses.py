@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.integrations.gitlab.access import Access
 from server.integrations.gitlab.outcomes import RefusedError, refuse, words
-from server.integrations.gitlab.pipelines import Place
+from server.integrations.gitlab.pipelines import Place, is_of
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.verdict_content import VerdictContent
 from server.model.verdict_text import clip
@@ -91,7 +91,7 @@ class StatusWriter:
         """Tell whether the pipeline shows a status already, in the fields that are named."""
         for found in commit.statuses.list(iterator=True, pipeline_id=place.pipeline_id, name=fields["name"]):
             shown = {**found.attributes, "state": found.status}
-            if all(shown.get(name) == fields[name] for name in names if name != "pipeline_id"):
+            if is_of(shown, place) and all(shown.get(name) == fields[name] for name in names if name != "pipeline_id"):
                 return True
         return False
 

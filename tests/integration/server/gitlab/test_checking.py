@@ -63,6 +63,16 @@ def test_what_a_token_lacks_is_a_finding_that_says_what_to_do(
     assert findings[0].startswith(finding)
 
 
+def test_a_role_that_gitlab_does_not_tell_is_a_warning(scene: Scene) -> None:
+    """A group that the project is shared with gives roles, and so does being an administrator."""
+    scene.project.is_private = False
+
+    checked = check(scene, level=0)
+
+    assert (checked.findings, len(checked.warnings)) == ((), 1)
+    assert checked.warnings[0].startswith("group/app: a status takes the role Developer")
+
+
 def test_a_project_that_is_not_there_does_not_hide_the_others(scene: Scene) -> None:
     checked = check(scene, "group/nothing", "group/app")
 

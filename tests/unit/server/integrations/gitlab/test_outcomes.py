@@ -10,6 +10,7 @@ from server.integrations.gitlab.ci_words import conclusion_of, status_of
 from server.integrations.gitlab.hooks import never_taken
 from server.integrations.gitlab.memory import MAX_PIPELINES, Memory, Posted
 from server.integrations.gitlab.outcomes import MAX_WORDS, outcome_of, words
+from server.integrations.gitlab.pipelines import Place, is_of
 from server.model.deliveries import OutcomeKind
 
 
@@ -112,3 +113,9 @@ def test_an_event_that_was_taken_once_is_taken() -> None:
     ]
 
     assert never_taken(newest_first) == {"1": 1, "a": 3, "c": 5}
+
+
+@pytest.mark.parametrize(("status", "is_it"), [({"pipeline_id": 4}, True), ({"pipeline_id": 5}, False), ({}, True)])
+def test_statuses_of_other_pipelines_are_others(status: dict[str, Any], is_it: bool) -> None:
+    """An older GitLab ignores the filter by pipeline; the oldest ones do not say of which pipeline a status is."""
+    assert is_of(status, Place(1, 4)) is is_it
