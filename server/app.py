@@ -12,6 +12,7 @@ from server.routes.public import install_public
 from server.routes.register import install_converters, register
 from server.routes.request_log import install_request_log, list_routes
 from server.routes.table import ENDPOINTS, PUBLIC_ENDPOINTS
+from server.routes.webhooks import install_webhooks
 from server.wiring import Services
 
 _WEB = Path(__file__).parent / "web"
@@ -36,6 +37,7 @@ def create_app(services: Services) -> Flask:
     endpoints = (*ENDPOINTS, *PUBLIC_ENDPOINTS)
     install_public(app, endpoints, services)
     install_metrics(app, services)
+    install_webhooks(app, services)
     register(app, endpoints, services)
     services.process_metrics.prepare(list_routes(app))
     return app

@@ -32,6 +32,9 @@ MIN_UPLOAD_GRACE = timedelta(minutes=1)
 MAX_UPLOAD_GRACE = timedelta(days=3650)
 DEFAULT_MIN_FREE_BYTES = 256 * 1024 * 1024
 DEFAULT_SHUTDOWN_SECONDS = 30
+DEFAULT_GITHUB_APP_URL = "https://github.com"
+MIN_HOOK_SECRET = 16
+"""Characters: a shorter one can be guessed from a signature."""
 DEFAULT_CHECK_MEMORY_BYTES = 1024 * 1024 * 1024
 MIN_CHECK_MEMORY_BYTES = 64 * 1024 * 1024
 
@@ -117,6 +120,12 @@ class ServerConfig:
     secret_key_file: Path | None = None
     """CHAINLOOP_SECRET_KEY_FILE: the same in a file, one key on each line."""
 
+    github_app_url: str = DEFAULT_GITHUB_APP_URL
+    """CHAINLOOP_GITHUB_APP_URL: the GitHub that our App is registered at; without a trailing slash."""
+    github_app_webhook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET: what GitHub signs the App's webhooks with, one or two (R42); none: nothing
+    is taken at /webhooks/github-app."""
+
     @property
     def database_path(self) -> Path:
         """Return the file of the embedded database."""
@@ -180,6 +189,8 @@ class ServerConfig:
             egress_ca=reader.read("CHAINLOOP_EGRESS_CA", _file, None),
             secret_keys=reader.read_secret("CHAINLOOP_SECRET_KEY", parse_secret_keys, ()),
             secret_key_file=reader.read("CHAINLOOP_SECRET_KEY_FILE", _file, None),
+            github_app_url=reader.read("CHAINLOOP_GITHUB_APP_URL", _url, DEFAULT_GITHUB_APP_URL),
+            github_app_webhook_secrets=reader.read_secret("CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET", _hook_secrets, ()),
         )
         reader.refuse_both("CHAINLOOP_SECRET_KEY", "CHAINLOOP_SECRET_KEY_FILE")
         reader.require_no_findings()
@@ -290,6 +301,13 @@ def parse_span(text: str) -> timedelta:
     if match is None:
         raise ValueError("expected a number and d, h or m, such as 24h")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _hook_secrets(text: str) -> tuple[str, ...]:
+    secrets = tuple(text.replace(",", " ").split())
+    if not 1 <= len(secrets) <= 2 or any(len(secret) < MIN_HOOK_SECRET for secret in secrets):
+        raise ValueError(f"expected one secret, or two during a rotation, of {MIN_HOOK_SECRET} characters at least")
+    return secrets
 
 
 def parse_secret_keys(text: str) -> tuple[bytes, ...]:

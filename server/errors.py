@@ -158,3 +158,42 @@ class SecretUnreadableError(ChainloopError):
 
     def __init__(self, why: str, hint: str) -> None:
         super().__init__(f"a stored credential cannot be opened: {why}", hint=hint)
+
+
+class WebhookNotAuthenticError(ChainloopError):
+    """A webhook was not signed with a secret of its source; 401. It does not say what was wrong."""
+
+    code = "webhook-not-authentic"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this webhook was not signed with the secret of its source; nothing was done",
+            hint="give the forge's webhook the secret that `chainloop workflow source secret` shows",
+        )
+
+
+class WebhookInvalidError(ChainloopError):
+    """A webhook was signed rightly and cannot be read; 400."""
+
+    code = "webhook-invalid"
+
+
+class WebhookReplayedError(ChainloopError):
+    """A delivery id came once more, with another body; 409 (R46)."""
+
+    code = "webhook-replayed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a webhook with this delivery id has come before, with another body; nothing was done",
+            hint="a sender that sends again sends the same body; what is new needs an id of its own",
+        )
+
+
+class TooManyRequestsError(ChainloopError):
+    """More came than is taken from one sender; 429 with Retry-After (T30)."""
+
+    code = "too-many-requests"
+
+    def __init__(self) -> None:
+        super().__init__("too many webhooks come from there at once; this one was not looked at", hint="send it later")

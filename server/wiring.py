@@ -19,6 +19,7 @@ from server.dispatcher.sweeps import Cleaners
 from server.egress.policy import Policy
 from server.egress.resolver import Resolver, resolve_addresses
 from server.egress.transport import Transport
+from server.model.hook_secrets import SECRET_BYTES, render_secret
 from server.model.sweeps import FIRST_SWEEPS
 from server.secret_box import open_secret_box
 from server.services.apply import Apply
@@ -31,6 +32,9 @@ from server.services.crafting import Crafting
 from server.services.disk_reserve import DiskReserve
 from server.services.health import Health
 from server.services.impact import Impacts
+from server.services.inbound import GitHubApp, Inbound
+from server.services.inbound_limits import InboundLimits
+from server.services.inbound_log import InboundLog
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
 from server.services.metrics_process import ProcessMetrics
@@ -42,6 +46,7 @@ from server.services.referrers import Referrers
 from server.services.runs import Runs
 from server.services.secrets import Secrets
 from server.services.shared_states import SharedStates
+from server.services.source_secrets import SourceSecrets
 from server.services.sources import Sources
 from server.services.successors import Successors
 from server.services.sweep_log import SweepLog
@@ -63,6 +68,15 @@ class World:
     """Names to addresses, of what is sent to the outside."""
     checker: ContentChecker | None = None
     """None: one with the memory that the settings say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Use cases of webhooks that come in."""
+
+    secrets: SourceSecrets
+    inbound: Inbound
+    log: InboundLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,7 @@ class Services:
     process_metrics: ProcessMetrics
     server_metrics: ServerMetrics
     secrets: Secrets
+    webhooks: Webhooks
     transport: Transport
     """The only way out (R45); loads its libraries with the first request."""
 
@@ -115,9 +130,9 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
     projects, contracts, sources, workflows = _build_workflows(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
-    health = _build_health(config, database, now)
-    process = ProcessMetrics(2 * config.workers)  # workers may overlap while one takes the place of another
+    health, process = _build_health(config, database, now), _build_process_metrics(config)
     artifacts, uploads = _build_content(config, database, now, back_ends)
+    secrets = Secrets(open_secret_box(config, world.random_bytes), now)
     return Services(
         config=config,
         world=world,
@@ -147,7 +162,8 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         metrics=Metrics(database, now),
         process_metrics=process,
         server_metrics=ServerMetrics(database, health, process),
-        secrets=Secrets(open_secret_box(config, world.random_bytes), now),
+        secrets=secrets,
+        webhooks=_build_webhooks(config, world, database, secrets),
         transport=build_transport(config, world),
     )
 
@@ -174,6 +190,26 @@ def _build_workflows(
 def _build_health(config: ServerConfig, database: Database, now: Callable[[], datetime]) -> Health:
     sweep_log = SweepLog(database, now, patient_until=now() + FIRST_SWEEPS)
     return Health(database, config.data, config.min_free_bytes, sweep_log)
+
+
+def _build_process_metrics(config: ServerConfig) -> ProcessMetrics:
+    # Workers may overlap while one takes the place of another.
+    return ProcessMetrics(2 * config.workers)
+
+
+def _build_webhooks(config: ServerConfig, world: World, database: Database, secrets: Secrets) -> Webhooks:
+    now, new_id, random_bytes = world.now, world.new_id, world.random_bytes
+    own = SourceSecrets(database, now, random_bytes, secrets=secrets, public_url=config.public_url)
+    inbound = Inbound(
+        database,
+        now,
+        new_id,
+        secrets=own,
+        limits=InboundLimits(world.monotonic),
+        app=GitHubApp(config.github_app_url, config.github_app_webhook_secrets),
+        decoy=render_secret(random_bytes(SECRET_BYTES)),
+    )
+    return Webhooks(own, inbound, InboundLog(database, now, new_id))
 
 
 def _build_content(

@@ -50,6 +50,9 @@ class AuditAction(StrEnum):
     WORKFLOW_DELETED = "workflow.deleted"
     SOURCE_CHANGED = "workflow.source-changed"
     SOURCE_REMOVED = "workflow.source-removed"
+    SOURCE_SECRET_CREATED = "source.secret-created"  # noqa: S105  # an action's name
+    SOURCE_SECRET_ROTATED = "source.secret-rotated"  # noqa: S105
+    INBOUND_REPLAYED = "inbound.replayed"
     CONTRACT_CREATED = "contract.created"
     CONTRACT_REVISED = "contract.revised"
     CONTRACT_RESCHEDULED = "contract.rescheduled"

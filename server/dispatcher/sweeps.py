@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from server.cas.blobs import Blobs
 from server.model.sweeps import ABANDONED, SweepName
+from server.services.inbound_log import InboundLog
 from server.services.orphans import remove_orphans, remove_unfinished
 from server.services.passed_dates import PassedDates
 from server.services.run_expiry import RunExpiry
@@ -72,11 +73,18 @@ def _remove_blobs(use: Cleaners) -> Iterator[Counts]:
         yield {"blobs": len(group), "bytes": sum(blob.size_bytes for blob in group)}
 
 
+def _forget_webhooks(use: Cleaners) -> Iterator[Counts]:
+    log = InboundLog(use.database, use.now, use.new_id)
+    while webhooks := log.remove_old():
+        yield {"webhooks": webhooks}
+
+
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
     Sweep(SweepName.DATES, _notice_dates),
     Sweep(SweepName.UPLOADS, _remove_uploads),
     Sweep(SweepName.STATES, _forget_states),
     Sweep(SweepName.BLOBS, _remove_blobs),
+    Sweep(SweepName.WEBHOOKS, _forget_webhooks),
 )
 """In the order in which they are done: what the first ends, the next may take."""

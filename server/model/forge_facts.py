@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Time of news whose forge names none: whatever has a time is newer."""
+ONLY_ATTEMPT = 1
+"""Attempt of a CI run whose system counts none (GitLab, Jenkins)."""
+MAX_CHANGED_PATHS = 3000
+"""Of one head; of more it is not known what changed."""
 
 
 class CiStatus(StrEnum):
@@ -77,6 +84,7 @@ class ForgeJob:
     conclusion: CiConclusion | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    runner_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +107,43 @@ class ForgeRun:
     conclusion: CiConclusion | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    can_go_on: bool = False
+    """It is a pipeline, which begins again when a job of it is retried; not stored."""
     jobs: tuple[ForgeJob, ...] = ()
 
 
-def is_news(status: CiStatus, told_at: datetime, known_status: CiStatus, known_at: datetime) -> bool:
-    """Tell whether something is newer than what is known, whatever the order in which it came.
+def is_newer_head(told: Head, known: Head) -> bool:
+    """Tell whether something said of a head is newer than what is known, whatever the order in which it came.
 
-    What has ended stays so: an attempt does not begin again.
+    Of one moment a head that is closed is the newer news; where nothing else differs, any order will do that is always
+    the same.
     """
-    steps = tuple(CiStatus)
-    if steps.index(status) != steps.index(known_status):
-        return steps.index(status) > steps.index(known_status)
-    return told_at > known_at
+    return _head_order(told) > _head_order(known)
+
+
+def _head_order(head: Head) -> tuple[object, ...]:
+    # What is learned of a head by asking is no news of it.
+    said = replace(head, seen_at=head.told_at, changed_paths=None, ci_files=None)
+    return (head.told_at, not head.is_open, repr(said))
+
+
+def is_newer_run(told: ForgeRun, known: ForgeRun) -> bool:
+    """Tell whether something said of a CI run is newer than what is known, whatever the order in which it came.
+
+    Of an attempt that is counted what has ended stays so; a GitLab pipeline goes on when one of its jobs is retried.
+    """
+    return _run_order(told, told.can_go_on) > _run_order(known, told.can_go_on)
+
+
+def _run_order(run: ForgeRun, can_go_on: bool) -> tuple[object, ...]:
+    said = repr(replace(run, seen_at=run.told_at, jobs=(), can_go_on=False))
+    step = _STEPS.index(run.status)
+    return (run.told_at, step, said) if can_go_on else (step, run.told_at, said)
+
+
+def is_newer_job(told: ForgeJob, told_at: datetime, known: ForgeJob, known_at: datetime) -> bool:
+    """Tell whether something said of a job is newer than what is known: a job never goes back."""
+    return (_STEPS.index(told.status), told_at, repr(told)) > (_STEPS.index(known.status), known_at, repr(known))
+
+
+_STEPS = tuple(CiStatus)

@@ -28,6 +28,7 @@ class SweepName(StrEnum):
     UPLOADS = "unreferenced-uploads"
     STATES = "ended-states"
     BLOBS = "unknown-blobs"
+    WEBHOOKS = "old-webhooks"
 
 
 INTERVALS: Mapping[str, timedelta] = {
@@ -37,6 +38,7 @@ INTERVALS: Mapping[str, timedelta] = {
     SweepName.STATES: timedelta(minutes=15),
     # It walks the whole store.
     SweepName.BLOBS: timedelta(hours=6),
+    SweepName.WEBHOOKS: timedelta(hours=1),
 }
 """How often each sweep is done."""
 ABANDONED = timedelta(hours=1)

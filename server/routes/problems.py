@@ -19,7 +19,9 @@ from server.errors import UploadsBusyError
 STATUS_OF_CODE: dict[str, int] = {
     "json-invalid": 400,
     "usage": 400,
+    "webhook-invalid": 400,
     "not-authenticated": 401,
+    "webhook-not-authentic": 401,
     "not-allowed": 403,
     "not-found": 404,
     "method-not-allowed": 405,
@@ -28,6 +30,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "material-conflict": 409,
     "run-ended": 409,
     "workflow-blocked": 409,
+    "webhook-replayed": 409,
     "precondition-failed": 412,
     "body-too-large": 413,
     "media-type": 415,
@@ -53,6 +56,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "signer-not-trusted": 422,
     "signing-key-invalid": 422,
     "statement-invalid": 422,
+    "too-many-requests": 429,
     "blob-corrupt": 500,
     "secret-unreadable": 500,
     "server-fault": 500,
@@ -88,7 +92,7 @@ def problem_response(problem: Problem) -> Response:
     response = Response(json.dumps(to_dict(problem)), problem.status, mimetype=PROBLEM_MEDIA_TYPE)
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if problem.status == 503:
+    if problem.status in (429, 503):
         seconds = UPLOADS_RETRY_SECONDS if problem.code == UploadsBusyError.code else RETRY_AFTER_SECONDS
         response.headers["Retry-After"] = str(seconds)
     return response

@@ -166,11 +166,11 @@ def _validator(schema: str) -> Any:
 
 def _checked_body(endpoint: Endpoint, request: Request) -> Any:
     if endpoint.raw_body is not None:
-        _require_media_type(endpoint.raw_body.split(","), request)
+        require_media_type(endpoint.raw_body.split(","), request)
         return None
     if endpoint.body is None:
         return None
-    _require_media_type(["application/json"], request)
+    require_media_type(["application/json"], request)
     return parse_request(endpoint.body, parse_strict(read_body(request)))
 
 
@@ -207,7 +207,12 @@ def has_come(request: Request) -> bool:
     return length is not None and length <= WAITED_FOR_BYTES and "Expect" not in request.headers
 
 
-def _require_media_type(accepted: Iterable[str], request: Request) -> None:
+def require_media_type(accepted: Iterable[str], request: Request) -> None:
+    """Refuse a body of another type.
+
+    Raises:
+        MediaTypeError: names those that are taken.
+    """
     names = [name.strip() for name in accepted]
     if request.mimetype not in names:
         raise MediaTypeError(

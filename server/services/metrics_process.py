@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from server.content_check.wire import CheckOutcome
+from server.model.inbound import ReceiverKind
 from server.services.metrics_cells import SharedCells
 
 BOUNDS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -22,8 +23,18 @@ OTHER_STATUS = "other"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """Those that are told apart where no route was found."""
 
+WEBHOOK_OUTCOMES = (
+    *("accepted", "ignored", "repeated"),
+    *("not-found", "webhook-not-authentic", "webhook-invalid", "webhook-replayed"),
+    *("media-type", "body-too-large", "too-many-requests", "request-invalid", "uploads-busy"),
+)
+"""What comes of a webhook that was answered: how it was taken, or the code of its refusal."""
+OTHER_OUTCOME = "other"
+
 _OUTCOMES = tuple(CheckOutcome)
-_IN_FLIGHT = len(_OUTCOMES)
+_WEBHOOKS = [(kind, outcome) for kind in ReceiverKind for outcome in (*WEBHOOK_OUTCOMES, OTHER_OUTCOME)]
+_CELL_OF_WEBHOOK = {key: len(_OUTCOMES) + at for at, key in enumerate(_WEBHOOKS)}
+_IN_FLIGHT = len(_OUTCOMES) + len(_WEBHOOKS)
 _FIXED = _IN_FLIGHT + 1
 _PER_ROUTE = len(STATUSES) + 1 + len(BOUNDS_SECONDS) + 1 + 1
 """Cells of a route: its statuses and «other», its buckets and «+Inf», the seconds in all."""
@@ -89,6 +100,10 @@ class ProcessMetrics:
         """Count a content check."""
         self._cells.add(_OUTCOMES.index(outcome))
 
+    def webhook(self, kind: ReceiverKind, outcome: str) -> None:
+        """Count a webhook that was answered."""
+        self._cells.add(_CELL_OF_WEBHOOK.get((kind, outcome), _CELL_OF_WEBHOOK[kind, OTHER_OUTCOME]))
+
     @property
     def workers(self) -> int:
         """Return how many processes answer requests."""
@@ -102,6 +117,12 @@ class ProcessMetrics:
     def checks(self) -> dict[str, float]:
         """Return the content checks by outcome."""
         return {outcome.value: self._cells.total(at) for at, outcome in enumerate(_OUTCOMES)}
+
+    def webhooks(self) -> Iterator[tuple[str, str, float]]:
+        """Yield receiver, outcome and number of the webhooks that came."""
+        for (kind, outcome), cell in _CELL_OF_WEBHOOK.items():
+            if number := self._cells.total(cell):
+                yield kind.value, outcome, number
 
     def traffic(self) -> Iterator[RouteTraffic]:
         """Yield the routes on which anything came."""

@@ -110,6 +110,12 @@ class _Server(Collector):
             ("outcome",),
             [((outcome,), count) for outcome, count in process.checks().items()],
         )
+        yield families.counter(
+            "chainloop_inbound_webhooks_total",
+            "Webhooks that were answered, by how they were taken or the code of their refusal.",
+            ("receiver", "outcome"),
+            [((receiver, outcome), count) for receiver, outcome, count in process.webhooks()],
+        )
 
     def _store(self) -> Iterator[Metric]:
         gauge, facts = self._families.gauge, self._facts

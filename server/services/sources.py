@@ -28,7 +28,7 @@ from server.model.workflows import StoredWorkflow
 from server.services.run_details import read_stored_statement
 from server.services.run_events import tell
 from server.services.workflow_access import get_reachable
-from server.store import attestations, audit, runs, sources
+from server.store import attestations, audit, forge_facts, runs, sources
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -211,7 +211,8 @@ def _leave(connection: Connection, workflow: StoredWorkflow, source: StoredSourc
     sources.unbind(connection, workflow.organization_id, workflow.id)
     if source.repository_id is not None:
         sources.release_contexts(connection, source, [status_context(workflow.project, workflow.name)])
-    if source.is_untouched and not sources.names_from(connection, source):
+    is_told_of = not source.is_untouched or forge_facts.has_news(connection, source.id)
+    if not is_told_of and not sources.names_from(connection, source):
         sources.remove(connection, source)
 
 

@@ -10,7 +10,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, ForgeRun, Head, is_news
+from server.model.forge_facts import (
+    CiConclusion,
+    CiFileTexts,
+    CiStatus,
+    ForgeJob,
+    ForgeRun,
+    Head,
+    is_newer_head,
+    is_newer_job,
+    is_newer_run,
+)
 from server.store.forge_tables import ci_jobs, ci_runs, heads
 from server.store.times import from_text, optional_text, optional_time, to_text
 
@@ -55,18 +65,43 @@ def save_head(connection: Connection, head: Head) -> bool:
     if known is None:
         connection.execute(insert(heads).values(**_head_values(head)))
         return True
-    if head.told_at < known.told_at:
-        return False
+    said = head if is_newer_head(head, known) else known
     kept = replace(
-        head,
+        said,
         seen_at=min(head.seen_at, known.seen_at),
-        changed_paths=known.changed_paths if head.changed_paths is None else head.changed_paths,
+        # What was learned by asking is not taken away by news that do not say it.
+        changed_paths=_united(head.changed_paths, known.changed_paths),
         ci_files=known.ci_files if head.ci_files is None else head.ci_files,
     )
-    if replace(kept, told_at=known.told_at) == known:
+    if kept == known:
         return False
+    changed = replace(kept, told_at=known.told_at) != known
     connection.execute(update(heads).where(*_is_head(head)).values(**_head_values(kept)))
-    return True
+    return changed
+
+
+def close_older_heads(connection: Connection, head: Head) -> bool:
+    """Close the heads that this one took the place of, or this one when it is the older; tell whether any was open.
+
+    Of one branch, and of one pull request, the newest head by the forge's own time is the open one.
+    """
+    columns = heads.c
+    same = [columns.source_id == head.source_id, columns.event == head.event]
+    same.append(
+        columns.pull_request == head.pull_request if head.pull_request else columns.branch == head.branch,
+    )
+    order = (columns.told_at.desc(), columns.sha)
+    newest = connection.execute(select(columns.sha).where(*same).order_by(*order).limit(1)).scalar()
+    stale = (*same, columns.sha != newest, columns.is_open)
+    return connection.execute(update(heads).where(*stale).values(is_open=False)).rowcount > 0
+
+
+def has_news(connection: Connection, source_id: str) -> bool:
+    """Tell whether a forge told anything of a source."""
+    return any(
+        connection.execute(select(table.c.source_id).where(table.c.source_id == source_id).limit(1)).first()
+        for table in (heads, ci_runs, ci_jobs)
+    )
 
 
 def learn_head(connection: Connection, head: Head) -> bool:
@@ -104,9 +139,8 @@ def save_run(connection: Connection, run: ForgeRun) -> bool:
     if row is None:
         connection.execute(insert(ci_runs).values(**_run_values(run)))
         changed = True
-    elif is_news(run.status, run.told_at, CiStatus(row.status), from_text(row.told_at)):
+    elif is_newer_run(run, known := _run(row, ())):
         # What one kind of news does not say another one has said.
-        known = _run(row, ())
         kept = replace(
             run,
             seen_at=known.seen_at,
@@ -114,7 +148,7 @@ def save_run(connection: Connection, run: ForgeRun) -> bool:
             started_at=run.started_at or known.started_at,
             is_fork=run.is_fork or known.is_fork,
         )
-        changed = replace(kept, told_at=known.told_at, jobs=()) != known
+        changed = replace(kept, told_at=known.told_at, jobs=(), can_go_on=False) != known
         connection.execute(update(ci_runs).where(*own).values(**_run_values(kept)))
     return save_jobs(connection, run, run.jobs, run.told_at) or changed
 
@@ -134,8 +168,12 @@ def save_jobs(connection: Connection, run: ForgeRun, jobs: Iterable[ForgeJob], t
         if row is None:
             connection.execute(insert(ci_jobs).values(**_job_values(run, job, told_at)))
             changed = True
-        elif is_news(job.status, told_at, CiStatus(row.status), from_text(row.told_at)):
-            kept = replace(job, started_at=job.started_at or optional_time(row.started_at))
+        elif is_newer_job(job, told_at, _job(row), from_text(row.told_at)):
+            kept = replace(
+                job,
+                started_at=job.started_at or optional_time(row.started_at),
+                runner_name=job.runner_name or row.runner_name,
+            )
             changed = changed or kept != _job(row)
             connection.execute(update(ci_jobs).where(*own).values(**_job_values(run, kept, told_at)))
     return changed
@@ -189,6 +227,7 @@ def _job_values(run: ForgeRun, job: ForgeJob, told_at: datetime) -> dict[str, An
         **{name: getattr(run, name) for name in (*_RUN_KEY, "organization_id")},
         "job_id": job.job_id,
         "name": job.name,
+        "runner_name": job.runner_name,
         "status": job.status.value,
         "conclusion": job.conclusion.value if job.conclusion else None,
         "started_at": optional_text(job.started_at),
@@ -228,4 +267,11 @@ def _job(row: Row[Any]) -> ForgeJob:
         conclusion=CiConclusion(row.conclusion) if row.conclusion else None,
         started_at=optional_time(row.started_at),
         ended_at=optional_time(row.ended_at),
+        runner_name=row.runner_name,
     )
+
+
+def _united(told: tuple[str, ...] | None, known: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if told is None or known is None:
+        return known if told is None else told
+    return tuple(sorted({*told, *known}))

@@ -94,6 +94,8 @@ ci_jobs = Table(
     Column("started_at", String(32)),
     Column("ended_at", String(32)),
     Column("told_at", String(32), nullable=False),
+    # As the forge and the job itself name it; null: it has none yet, or the forge does not say.
+    Column("runner_name", Text),
     PrimaryKeyConstraint("source_id", "ci_run_id", "attempt", "job_id"),
 )
 

@@ -125,6 +125,20 @@ def list_open_of_token(connection: Connection, organization_id: str, token_id: s
     return [to_run(row) for row in connection.execute(query)]
 
 
+def list_open_of_ci_run(
+    connection: Connection, organization_id: str, provider: str, ci_run_id: str, now: datetime
+) -> list[Run]:
+    """Return the open runs of the organization whose clients named this run of a CI system, in whatever repository."""
+    query = select_runs().where(
+        IS_OPEN,
+        workflow_runs.c.organization_id == organization_id,
+        workflow_runs.c.ci_run_id == ci_run_id,
+        workflow_runs.c.ci_provider == provider,
+        ~is_overdue(now),
+    )
+    return [to_run(row) for row in connection.execute(query.order_by(workflow_runs.c.sequence))]
+
+
 @cache
 def _find() -> Select[Any]:
     """Return the query of one run; made once, since every request of a job asks it and making it costs most of it."""

@@ -44,6 +44,8 @@ sources = Table(
     Column("is_public", Boolean),
     # R47: statuses may name materials and workflows although anybody reads them.
     Column("names_in_public", Boolean, nullable=False, server_default=false()),
+    # Until when the secret before is accepted.
+    Column("previous_hook_secret_until", String(32)),
     UniqueConstraint("organization_id", "kind", "address_key", name="uq_sources_address"),
     Index("ix_sources_organization", "organization_id", "created_at", "id"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
@@ -23,14 +23,27 @@ def find(connection: Connection, organization_id: str, source_id: str) -> Stored
     """Return a source of the organization, or None."""
     own = (sources.c.organization_id == organization_id, sources.c.id == source_id)
     row = connection.execute(select(sources).where(*own)).first()
-    return _source(row) if row else None
+    return to_source(row) if row else None
 
 
 def find_by_address(connection: Connection, organization_id: str, address: SourceAddress) -> StoredSource | None:
     """Return the organization's source at that address, in whatever spelling, or None."""
     own = (sources.c.organization_id == organization_id, sources.c.kind == address.kind.value)
     row = connection.execute(select(sources).where(*own, sources.c.address_key == address.key)).first()
-    return _source(row) if row else None
+    return to_source(row) if row else None
+
+
+def find_by_repository(
+    connection: Connection, organization_id: str, address: SourceAddress, repository_id: str | None
+) -> StoredSource | None:
+    """Return the organization's source of a repository: by the forge's own id, else by its address; None: it has none.
+
+    A repository keeps its id when it is renamed.
+    """
+    own = (sources.c.organization_id == organization_id, sources.c.kind == address.kind.value)
+    known = select(sources).where(*own, sources.c.host == address.host, sources.c.repository_id == repository_id)
+    row = connection.execute(known).first() if repository_id else None
+    return to_source(row) if row else find_by_address(connection, organization_id, address)
 
 
 def list_page(connection: Connection, reach: Reach, *, after: Key | None, limit: int) -> list[tuple[StoredSource, int]]:
@@ -47,7 +60,7 @@ def list_page(connection: Connection, reach: Reach, *, after: Key | None, limit:
     if after:
         query = query.where(tuple_(*order) < tuple_(*after))
     query = query.order_by(*(column.desc() for column in order)).limit(limit)
-    return [(_source(row), row.workflows) for row in connection.execute(query)]
+    return [(to_source(row), row.workflows) for row in connection.execute(query)]
 
 
 def count(connection: Connection, organization_id: str) -> int:
@@ -115,6 +128,20 @@ def list_bindings(connection: Connection, source: StoredSource) -> list[tuple[St
         .order_by(workflows.c.id)
     )
     return [(_binding(row), row.project, row.workflow) for row in connection.execute(query)]
+
+
+def list_addresses(connection: Connection, organization_id: str, source_ids: Iterable[str]) -> dict[str, str]:
+    """Return the addresses of sources of the organization, by their ids."""
+    own = (sources.c.organization_id == organization_id, sources.c.id.in_(list(source_ids)))
+    return {row.id: str(to_source(row).address) for row in connection.execute(select(sources).where(*own))}
+
+
+def list_ci_files(connection: Connection, source: StoredSource) -> list[str]:
+    """Return the CI files of the workflows that come from a source."""
+    columns = workflow_sources.c
+    own = (columns.organization_id == source.organization_id, columns.source_id == source.id)
+    query = select(columns.ci_file).where(*own).distinct().order_by(columns.ci_file)
+    return list(connection.execute(query).scalars())
 
 
 def bind(connection: Connection, bound: StoredWorkflowSource) -> None:
@@ -230,7 +257,8 @@ def _learned(source: StoredSource) -> dict[str, Any]:
 _LEARNED = ("repository_id", "default_branch", "hook_id", "registration_id", "is_public", "names_in_public")
 
 
-def _source(row: Row[Any]) -> StoredSource:
+def to_source(row: Row[Any]) -> StoredSource:
+    """Return the record of a row of `sources`."""
     return StoredSource(
         id=row.id,
         organization_id=row.organization_id,
@@ -243,7 +271,7 @@ def _source(row: Row[Any]) -> StoredSource:
 def _binding(row: Row[Any]) -> StoredWorkflowSource:
     return StoredWorkflowSource(
         workflow_id=row.workflow_id,
-        source=_source(row),
+        source=to_source(row),
         expected=ExpectedRuns(
             ci_file=row.ci_file,
             branch=row.branch,

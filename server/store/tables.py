@@ -36,6 +36,8 @@ from server.store.forge_tables import ci_runs as ci_runs
 from server.store.forge_tables import commit_verdicts as commit_verdicts
 from server.store.forge_tables import heads as heads
 from server.store.metadata import NUMBER, words
+from server.store.inbound_tables import app_installations as app_installations
+from server.store.inbound_tables import inbound_deliveries as inbound_deliveries
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters
@@ -235,6 +237,12 @@ workflow_runs = Table(
             ("token", ("token_id",)),
             ("runner", ("organization_id", "runner_type")),
         )
+    ),
+    Index(
+        "ix_workflow_runs_open_ci",
+        "organization_id",
+        "ci_run_id",
+        sqlite_where=text("state = 'initialized'"),
     ),
     Index(
         "ix_runs_open",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from chainloop_ci.api.inbound import InboundOutcome
 from chainloop_ci.api.limits import BUNDLE_MEDIA_TYPE
 from chainloop_ci.digests import sha256_digest
+from server.model.inbound import ReceiverKind, StoredInbound
+from server.store import inbound
 from tests.integration.server.r1_world import OTHER_ORGANIZATION, OTHER_PROJECT, OTHER_WORKFLOW, OWN, Ask, Place, World
 from tests.integration.server.test_keys import new_pem
 
@@ -140,6 +144,35 @@ def listed_source(world: World, place: Place) -> tuple[str, Build]:
     body = {"source": f"github:acme/{world.fresh('app')}", "ciFile": ".github/workflows/ci.yml"}
     made: Any = world.made(place, "PUT", f"/workflows/{place.workflow_id}/source", json=body)
     return made["sourceId"], asking("GET", "/sources")
+
+
+def of_secret(suffix: str = "", **options: Any) -> Prepare:
+    def prepare(world: World, place: Place) -> tuple[str, Build]:
+        source_id, _ = listed_source(world, place)
+        return source_id, asking("POST", "/sources/{}/secret" + suffix, **options)
+
+    return prepare
+
+
+def of_inbound(method: str, suffix: str = "") -> Prepare:
+    def prepare(world: World, place: Place) -> tuple[str, Build]:
+        delivery = StoredInbound(
+            id=world.services.world.new_id(),
+            organization_id=place.tenant.id,
+            scope=world.fresh("scope"),
+            receiver=ReceiverKind.GITHUB,
+            event="push",
+            body_digest=sha256_digest(world.fresh("body").encode()),
+            body_bytes=2,
+            received_at=world.clock(),
+            headers={"x-github-event": "push"},
+            outcome=InboundOutcome.HANDLED,
+        )
+        with world.services.database.write() as connection:
+            inbound.add(connection, delivery, zlib.compress(b"{}"))
+        return delivery.id, asking(method, "/inbound-webhooks/{}" + suffix)
+
+    return prepare
 
 
 def apply_workflow(world: World, place: Place) -> tuple[str, Build]:
@@ -331,6 +364,15 @@ CASES: dict[str, Case] = {
     "PATCH /workflows/<uuid:workflow_id>": Case(of_workflow("PATCH", json={"team": "core"})),
     "DELETE /workflows/<uuid:workflow_id>": Case(unused_workflow),
     "GET /sources": Case(listing("/sources", listed_source), lists=lambda item: item["id"]),
+    "POST /sources/<uuid:source_id>/secret": Case(of_secret(), belongs=Belongs.ORGANIZATION),
+    "POST /sources/<uuid:source_id>/secret/rotate": Case(of_secret("/rotate", json={}), belongs=Belongs.ORGANIZATION),
+    "GET /inbound-webhooks": Case(
+        listing("/inbound-webhooks", of_inbound("GET")), belongs=Belongs.ORGANIZATION, lists=lambda item: item["id"]
+    ),
+    "GET /inbound-webhooks/<uuid:delivery_id>": Case(of_inbound("GET"), belongs=Belongs.ORGANIZATION),
+    "POST /inbound-webhooks/<uuid:delivery_id>/replay": Case(
+        of_inbound("POST", "/replay"), belongs=Belongs.ORGANIZATION
+    ),
     "GET /workflows/<uuid:workflow_id>/source": Case(of_source("GET")),
     "PUT /workflows/<uuid:workflow_id>/source": Case(of_source("PUT")),
     "DELETE /workflows/<uuid:workflow_id>/source": Case(of_source("DELETE")),

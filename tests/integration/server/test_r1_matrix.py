@@ -12,6 +12,7 @@ import pytest
 from chainloop_ci.api.access import Role
 from server.app import create_app
 from server.config import ServerConfig
+from server.routes import webhooks
 from server.routes.table import ENDPOINTS, PUBLIC_ENDPOINTS
 from server.store import schema
 from server.wiring import World as Outside
@@ -29,6 +30,7 @@ from tests.integration.server.r1_world import (
 
 WITHOUT_TOKEN = {"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/static/<path:filename>"}
 WITHOUT_TOKEN |= {f"/api/v1{endpoint.path}" for endpoint in PUBLIC_ENDPOINTS}
+WITHOUT_TOKEN |= {rule for _, rule in webhooks.ROUTES}
 """The public contract among them: `test_public_contract` says what it shows to whom."""
 OTHER_ROUTES = {"/metrics"}
 """Outside `/api/v1`, with a token; has its own test below."""

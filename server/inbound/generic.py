@@ -1,0 +1,44 @@
+"""Payloads that our own Jenkins step signs: they can only say that a build has ended (R46).
+
+    {"event": "build.ended", "job": "folder/app/main", "build": "17", "result": "failure", "commit": "<sha>"}
+
+`result` is `success`, `failure` or `canceled`; `commit` may be left out. Documented in docs/webhooks-in.md.
+"""
+
+from __future__ import annotations
+
+from server.inbound.reading import commit, ident, text
+from server.model.forge_facts import LONG_AGO, ONLY_ATTEMPT, CiConclusion, CiStatus, ForgeRun
+from server.model.inbound_facts import NOWHERE, InboundFacts
+
+BUILD_ENDED = "build.ended"
+
+_RESULTS = {
+    "success": CiConclusion.SUCCESS,
+    "failure": CiConclusion.FAILURE,
+    "canceled": CiConclusion.CANCELED,
+}
+
+
+def parse(event: str, payload: object) -> InboundFacts:
+    """Return what a payload says."""
+    build, job = ident(payload, "build"), text(payload, "job")
+    conclusion = _RESULTS.get(text(payload, "result") or "")
+    if event != BUILD_ENDED or build is None or job is None or conclusion is None:
+        return InboundFacts()
+    ended = ForgeRun(
+        **NOWHERE,
+        ci_run_id=build_key(job, build),
+        attempt=ONLY_ATTEMPT,
+        head_sha=commit(payload, "commit") or "",
+        event="",
+        status=CiStatus.ENDED,
+        told_at=LONG_AGO,
+        conclusion=conclusion,
+    )
+    return InboundFacts(runs=(ended,))
+
+
+def build_key(job: str, build: str) -> str:
+    """Return how a build is named: builds are numbered per job, and a source may be a folder of branches."""
+    return f"{job}#{build}"

@@ -1,0 +1,132 @@
+"""Write down what webhooks said, in any order and any number of times, as a conclusion of their coming (R46)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from server.model.events import Event, EventKind
+from server.model.forge_facts import LONG_AGO, CiStatus, ForgeRun
+from server.model.inbound import StoredInbound
+from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_from_text
+from server.model.sources import StoredSource
+from server.services.dangling_runs import DanglingRuns
+from server.store import events, forge_facts, inbound, sources
+
+
+class InboundFollow:
+    """A `Follow` of the fan-out."""
+
+    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._now = now
+        self._new_id = new_id
+        self._dangling = DanglingRuns(now, new_id)
+
+    def __call__(self, connection: Connection, event: Event) -> None:
+        """Handle the webhook that an event tells of; other events are others' to follow."""
+        if event.kind is not EventKind.INBOUND_RECEIVED:
+            return
+        delivery = inbound.find(connection, event.organization_id, event.subject)
+        if delivery is None or not delivery.is_waiting:
+            return
+        inbound.save(connection, self._handle(connection, delivery))
+
+    def _handle(self, connection: Connection, delivery: StoredInbound) -> StoredInbound:
+        try:
+            facts = facts_from_text(delivery.facts)
+        except ValueError as error:
+            # Of another version of the server: an operator has it read again.
+            return delivery.failed(f"what was stored cannot be read: {error}", self._now())
+        source = delivery.source_id and sources.find(connection, delivery.organization_id, delivery.source_id)
+        if source:
+            self._keep(connection, source, facts.of(source.organization_id, source.id, delivery.received_at))
+        elif delivery.source_id:
+            return delivery.failed("its source is gone", self._now())
+        for note in facts.notes:
+            told = {**(_repository(source) if source else {}), **note.facts}
+            self._tell(connection, delivery.organization_id, EventKind(note.kind), note.subject, told)
+        return delivery.handled(self._now())
+
+    def _keep(self, connection: Connection, source: StoredSource, facts: InboundFacts) -> None:
+        for seen in facts.heads:
+            self._keep_head(connection, source, seen)
+        # Jobs first: how a run's own job ended says more than how the whole did.
+        for job in facts.jobs:
+            self._keep_job(connection, source, job)
+        for run in facts.runs:
+            if forge_facts.save_run(connection, run):
+                told = {"conclusion": run.conclusion, "event": run.event, "ciFile": run.ci_file}
+                self._tell_run(connection, source, run, **told)
+            self._dangling.after_run(connection, source, run)
+
+    def _keep_head(self, connection: Connection, source: StoredSource, seen: SeenHead) -> None:
+        head = seen.head
+        is_new = forge_facts.save_head(connection, head)
+        if not forge_facts.close_older_heads(connection, head) and not is_new:
+            return
+        facts = {
+            **_repository(source),
+            "sha": head.sha,
+            "event": head.event,
+            "branch": head.branch,
+            "baseBranch": head.base_branch,
+            "before": seen.before,
+            "pullRequest": int(head.pull_request) if head.pull_request.isdigit() else None,
+            "isOpen": head.is_open,
+            "isFork": head.is_fork,
+            "ciFiles": sources.list_ci_files(connection, source),
+        }
+        self._tell(connection, source.organization_id, EventKind.HEAD_SEEN, head.sha, facts)
+
+    def _keep_job(self, connection: Connection, source: StoredSource, seen: SeenJob) -> None:
+        run = _run_of(source, seen)
+        if forge_facts.save_jobs(connection, run, [seen.job], seen.told_at):
+            self._tell_run(connection, source, run, job=seen.job.name, jobStatus=seen.job.status.value)
+        self._dangling.after_job(connection, source, seen)
+
+    def _tell_run(self, connection: Connection, source: StoredSource, run: ForgeRun, **more: object) -> None:
+        if not run.head_sha:
+            # A build that names no commit changes what is said of none.
+            return
+        facts = {
+            **_repository(source),
+            "sha": run.head_sha,
+            "ciRunId": run.ci_run_id,
+            "attempt": run.attempt,
+            "status": None if "job" in more else run.status.value,
+            **more,
+        }
+        self._tell(connection, source.organization_id, EventKind.CI_RUN_SEEN, run.ci_run_id, facts)
+
+    def _tell(
+        self,
+        connection: Connection,
+        organization_id: str,
+        kind: EventKind,
+        subject: str,
+        facts: Mapping[str, object],
+    ) -> None:
+        known = {name: value for name, value in facts.items() if value not in (None, "")}
+        events.add(connection, Event(self._new_id(), organization_id, kind, self._now(), subject, facts=known))
+
+
+def _run_of(source: StoredSource, seen: SeenJob) -> ForgeRun:
+    """Return the CI run of a job as far as the job tells of it; it is not written down."""
+    return ForgeRun(
+        source_id=source.id,
+        organization_id=source.organization_id,
+        ci_run_id=seen.ci_run_id,
+        attempt=seen.attempt,
+        head_sha=seen.head_sha or "",
+        event="",
+        status=CiStatus.RUNNING,
+        seen_at=LONG_AGO,
+        told_at=seen.told_at,
+    )
+
+
+def _repository(source: StoredSource) -> dict[str, object]:
+    named = {"host": source.address.host, "id": source.repository_id, "name": source.address.repository}
+    return {"sourceId": source.id, "repository": {name: value for name, value in named.items() if value}}

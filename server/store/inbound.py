@@ -1,0 +1,179 @@
+"""Queries of webhooks that came in, and of which organization an installation of our App belongs to (R42, R46)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from chainloop_ci.api.inbound import InboundOutcome
+from server.model.inbound import ReceiverKind, StoredInbound
+from server.store.inbound_tables import app_installations, inbound_deliveries
+from server.store.times import from_text, optional_text, optional_time, to_text
+
+_PLAIN = (
+    "id",
+    "organization_id",
+    "scope",
+    "event",
+    "body_digest",
+    "body_bytes",
+    "source_id",
+    "delivery_id",
+    "action",
+    "address",
+)
+_CHANGING = ("reason", "facts", "replays")
+_COLUMNS = [column for column in inbound_deliveries.c if column.name != "body"]
+_SELECT: Select[Any] = select(*_COLUMNS, inbound_deliveries.c.body.is_not(None).label("has_body"))
+
+
+def find_same(connection: Connection, scope: str, delivery_id: str | None, body_digest: str) -> list[StoredInbound]:
+    """Return those of the scope, at most two, that have the delivery id or the body of one that comes (R46)."""
+    columns = inbound_deliveries.c
+    queries = [_SELECT.where(columns.scope == scope, columns.body_digest == body_digest)]
+    if delivery_id is not None:
+        queries.append(_SELECT.where(columns.scope == scope, columns.delivery_id == delivery_id))
+    rows = [connection.execute(query).first() for query in queries]
+    return [_record(row) for row in rows if row]
+
+
+def add(connection: Connection, delivery: StoredInbound, body: bytes | None) -> bool:
+    """Insert one; tell whether nobody else has written it meanwhile. `body` is compressed."""
+    # Both engines have the clause, and SQLAlchemy has a word of its own for each.
+    new = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    values = {
+        **{name: getattr(delivery, name) for name in _PLAIN},
+        **_changed(delivery),
+        "receiver": delivery.receiver.value,
+        "headers": json.dumps(delivery.headers, sort_keys=True),
+        "received_at": to_text(delivery.received_at),
+        "body": body,
+    }
+    result = connection.execute(new(inbound_deliveries).values(**values).on_conflict_do_nothing())
+    return result.rowcount == 1
+
+
+def save(connection: Connection, delivery: StoredInbound) -> None:
+    """Write what may change of one."""
+    connection.execute(update(inbound_deliveries).where(*_is(delivery)).values(**_changed(delivery)))
+
+
+def forget_body(connection: Connection, delivery: StoredInbound) -> None:
+    """Take its body from one."""
+    connection.execute(update(inbound_deliveries).where(*_is(delivery)).values(body=None))
+
+
+def find(connection: Connection, organization_id: str, delivery_id: str) -> StoredInbound | None:
+    """Return one of the organization by our own id, or None."""
+    own = (inbound_deliveries.c.organization_id == organization_id, inbound_deliveries.c.id == delivery_id)
+    row = connection.execute(_SELECT.where(*own)).first()
+    return _record(row) if row else None
+
+
+def find_body(connection: Connection, delivery: StoredInbound) -> bytes | None:
+    """Return the compressed body of one, or None when it is not kept."""
+    return connection.execute(select(inbound_deliveries.c.body).where(*_is(delivery))).scalar()
+
+
+def list_page(
+    connection: Connection,
+    organization_id: str,
+    *,
+    before: int | None,
+    limit: int,
+    source_id: str | None = None,
+    event: str | None = None,
+    outcome: InboundOutcome | None = None,
+) -> list[tuple[StoredInbound, int]]:
+    """Return those of the organization, newest first, each with its place in the order."""
+    columns = inbound_deliveries.c
+    query = _SELECT.where(columns.organization_id == organization_id)
+    if source_id is not None:
+        query = query.where(columns.source_id == source_id)
+    if event is not None:
+        query = query.where(columns.event == event)
+    if outcome is not None:
+        query = query.where(columns.outcome == outcome.value)
+    if before is not None:
+        query = query.where(columns.sequence < before)
+    rows = connection.execute(query.order_by(columns.sequence.desc()).limit(limit))
+    return [(_record(row), row.sequence) for row in rows]
+
+
+def has_older(connection: Connection, before: datetime) -> bool:
+    """Tell whether one of any organization came before `before`."""
+    old = inbound_deliveries.c.received_at < to_text(before)
+    return connection.execute(select(inbound_deliveries.c.sequence).where(old).limit(1)).first() is not None
+
+
+def remove_old(connection: Connection, before: datetime, *, limit: int) -> int:
+    """Delete the oldest of all organizations that came before `before`, and return how many."""
+    columns = inbound_deliveries.c
+    old = select(columns.sequence).where(columns.received_at < to_text(before)).order_by(columns.received_at)
+    found: Sequence[int] = connection.execute(old.limit(limit)).scalars().all()
+    if found:
+        connection.execute(delete(inbound_deliveries).where(columns.sequence.in_(found)))
+    return len(found)
+
+
+def find_installation_owner(connection: Connection, installation_id: str) -> str | None:
+    """Return the organization that an installation of our App is bound to, or None (R42)."""
+    columns = app_installations.c
+    return connection.execute(
+        select(columns.organization_id).where(columns.installation_id == installation_id)
+    ).scalar()
+
+
+def bind_installation(
+    connection: Connection, organization_id: str, installation_id: str, account: str, bound_by: str, now: datetime
+) -> bool:
+    """Bind an installation to an organization; False: it is another one's (R42)."""
+    owner = find_installation_owner(connection, installation_id)
+    if owner is None:
+        connection.execute(
+            insert(app_installations).values(
+                installation_id=installation_id,
+                organization_id=organization_id,
+                account=account,
+                bound_by=bound_by,
+                bound_at=to_text(now),
+            )
+        )
+    return owner in (None, organization_id)
+
+
+def unbind_installation(connection: Connection, organization_id: str, installation_id: str) -> None:
+    """End the binding of an installation."""
+    columns = app_installations.c
+    own = (columns.organization_id == organization_id, columns.installation_id == installation_id)
+    connection.execute(delete(app_installations).where(*own))
+
+
+def _is(delivery: StoredInbound) -> tuple[Any, ...]:
+    columns = inbound_deliveries.c
+    return (columns.id == delivery.id, columns.organization_id == delivery.organization_id)
+
+
+def _changed(delivery: StoredInbound) -> dict[str, Any]:
+    return {
+        **{name: getattr(delivery, name) for name in _CHANGING},
+        "outcome": delivery.outcome.value,
+        "handled_at": optional_text(delivery.handled_at),
+    }
+
+
+def _record(row: Row[Any]) -> StoredInbound:
+    return StoredInbound(
+        **{name: getattr(row, name) for name in (*_PLAIN, *_CHANGING)},
+        receiver=ReceiverKind(row.receiver),
+        headers=json.loads(row.headers),
+        outcome=InboundOutcome(row.outcome),
+        received_at=from_text(row.received_at),
+        handled_at=optional_time(row.handled_at),
+        has_body=bool(row.has_body),
+    )
