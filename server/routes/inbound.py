@@ -8,7 +8,7 @@ from typing import Any
 from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
 from server.model.principal import ADMINS, OPERATORS, READERS
 from server.routes.endpoints import PAGING, Call, Endpoint, Query
-from server.services.webhooks.log import InboundQuery
+from server.services.inbound_log import InboundQuery
 
 _FILTERS = (
     Query("source", "Id of the source that they came from.", {"type": "string", "format": "uuid", "maxLength": 36}),

@@ -41,7 +41,7 @@ class InboundFollow:
             return delivery.failed(f"what was stored cannot be read: {error}", self._now())
         source = delivery.source_id and sources.find(connection, delivery.organization_id, delivery.source_id)
         if source:
-            self._keep(connection, source, facts.of(source.organization_id, source.id, delivery.received_at))
+            self.keep(connection, source, facts.of(source.organization_id, source.id, delivery.received_at))
         elif delivery.source_id:
             return delivery.failed("its source is gone", self._now())
         for note in facts.notes:
@@ -49,7 +49,8 @@ class InboundFollow:
             self._tell(connection, delivery.organization_id, EventKind(note.kind), note.subject, told)
         return delivery.handled(self._now())
 
-    def _keep(self, connection: Connection, source: StoredSource, facts: InboundFacts) -> None:
+    def keep(self, connection: Connection, source: StoredSource, facts: InboundFacts) -> None:
+        """Write down what a forge says of a source, with the events of what is new, and end the runs that it ends."""
         for seen in facts.heads:
             self._keep_head(connection, source, seen)
         # Jobs first: how a run's own job ended says more than how the whole did.
