@@ -23,6 +23,11 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("workflow", "chainloop_ci.cli.workflow:workflow", "Manage workflows, their contracts and runs.", ("wf",)),
     Lazy("apply", "chainloop_ci.cli.apply:apply", "Make contracts and workflows as files say."),
     Lazy("organization", "chainloop_ci.cli.organization:organization", "Manage organizations and keys.", ("org",)),
+    Lazy(
+        "integration",
+        "chainloop_ci.cli.integration:integration",
+        "See what the control plane hears from other systems.",
+    ),
     Lazy("discover", "chainloop_ci.cli.discover:discover", "Show what refers to a digest, and what it refers to."),
     Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),
     Lazy("config", "chainloop_ci.cli.config_commands:config", "Keep the control plane's address and a token."),

@@ -1,4 +1,4 @@
-"""`chainloop workflow source`: show, accept, remove, list."""
+"""`chainloop workflow source`: show, accept, remove, list; the group `secret`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from chainloop_ci.api.sources import SourceState, WorkflowSource
-from chainloop_ci.cli.command import Group
+from chainloop_ci.cli.command import Group, Lazy
 from chainloop_ci.cli.durations import render_duration
 from chainloop_ci.cli.exit_codes import FAILURE
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
@@ -17,8 +17,10 @@ from chainloop_ci.cli.which_workflow import WHICH, find_workflow
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import NotFoundError, UsageError
 
+_GROUPS = (Lazy("secret", "chainloop_ci.cli.source_secret:secret", "Manage what the forge signs its webhooks with."),)
 
-@click.group(cls=Group)
+
+@click.group(cls=Group, lazy=_GROUPS)
 def source() -> None:
     """Manage where the code of workflows lives."""
 

@@ -22,6 +22,7 @@ from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
 from chainloop_ci.api.limits import MAX_PAGE
 from chainloop_ci.api.overrides import Override, OverrideEnd, OverrideRequest
+from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.referrers import ReferrerGraph
@@ -211,6 +212,29 @@ class Operator(Lister):
     def delete_source(self, workflow_id: str) -> None:
         """Take the registered source from a workflow."""
         self.http.exchange("DELETE", f"workflows/{workflow_id}/source", repeat=False)
+
+    def create_hook_secret(self, source_id: str) -> HookSecret:
+        """Make the first secret of a source's webhook; the answer alone has it."""
+        return read_record(HookSecret, self.http.json("POST", f"sources/{source_id}/secret"))
+
+    def rotate_hook_secret(self, source_id: str, rotation: SecretRotation) -> HookSecret:
+        """Make another secret of a source's webhook."""
+        return read_record(HookSecret, self.http.json("POST", f"sources/{source_id}/secret/rotate", to_dict(rotation)))
+
+    def list_inbound(
+        self, paging: Paging, *, source: str | None, event: str | None, outcome: str | None
+    ) -> Page[InboundDelivery]:
+        """Return webhooks that came in, newest first."""
+        wanted = {"source": source, "event": event, "outcome": outcome}
+        return self._list(InboundDelivery, "inbound-webhooks", paging, **wanted)
+
+    def get_inbound(self, delivery_id: str) -> InboundDelivery:
+        """Return a webhook that came in."""
+        return read_record(InboundDelivery, self.http.json("GET", f"inbound-webhooks/{delivery_id}"))
+
+    def replay_inbound(self, delivery_id: str) -> InboundDelivery:
+        """Have a webhook that came in handled once more."""
+        return read_record(InboundDelivery, self.http.json("POST", f"inbound-webhooks/{delivery_id}/replay"))
 
     def apply(self, request: ApplyRequest) -> Applied:
         """Store contracts and workflows that are not there or not so; repeating it is safe."""

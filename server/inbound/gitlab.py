@@ -182,7 +182,6 @@ def _conclusion(word: str | None, status: CiStatus) -> CiConclusion | None:
 
 _EVENTS: Mapping[str, Callable[[object], InboundFacts]] = {
     "Push Hook": _push,
-    "Tag Push Hook": _push,
     "Merge Request Hook": _merge_request,
     "Pipeline Hook": _pipeline,
     "Job Hook": _build,
