@@ -20,9 +20,9 @@ from chainloop_ci.api.access import (
 )
 from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
+from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
 from chainloop_ci.api.limits import MAX_PAGE
 from chainloop_ci.api.overrides import Override, OverrideEnd, OverrideRequest
-from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.referrers import ReferrerGraph

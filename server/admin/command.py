@@ -63,6 +63,10 @@ settings (environment):
   CHAINLOOP_SECRET_KEY          keys that credentials are sealed with, of which
                                 the first seals (secret.key in the data folder)
   CHAINLOOP_SECRET_KEY_FILE     file with the same, one on each line (none)
+  CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET  what GitHub signs our App's webhooks
+                                with, one or two secrets (none)
+  CHAINLOOP_GITHUB_APP_URL      GitHub that the App is registered at
+                                (https://github.com)
 """
 
 

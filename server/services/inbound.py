@@ -107,8 +107,7 @@ class Inbound:
         """
         self._require_genuine(sender, headers, body)
         payload = read(sender.receiver, headers, media_type, body)
-        with self._database.read() as connection:
-            place = self._place(connection, sender, payload)
+        place = self._place(sender, payload)
         if place.organization_id is None:
             # R42: whose it would be is not known, so that nothing is kept.
             return InboundAnswer("ignored", reason=place.why_ignored)
@@ -145,9 +144,10 @@ class Inbound:
             )
         raise WebhookNotAuthenticError
 
-    def _place(self, connection: Connection, sender: Sender, payload: Payload) -> _Place:
+    def _place(self, sender: Sender, payload: Payload) -> _Place:
         if sender.receiver.kind is ReceiverKind.GITHUB_APP:
-            return self._place_of_installation(connection, payload)
+            with self._database.read() as connection:
+                return self._place_of_installation(connection, payload)
         source = sender.source
         if source is None:
             raise ValueError("only the App's endpoint has no source of its own")
@@ -174,23 +174,21 @@ class Inbound:
         if compressed is not None and len(compressed) > MAX_KEPT_BODY:
             compressed = None
         with self._database.write() as connection:
-            known = self._find_same(connection, delivery)
-            if known is None and not inbound.add(connection, delivery, compressed):
-                # Another process has written the same one meanwhile.
-                known = self._find_same(connection, delivery)
-            if known is not None:
+            # First the attempt, which most often succeeds: whoever looks first holds up writers for longer.
+            if not inbound.add(connection, delivery, compressed):
+                known = self._get_same(connection, delivery)
                 return InboundAnswer("repeated", known.id, known.outcome, known.reason)
             if not is_ignored:
                 events.add(connection, received_event(delivery, self._new_id(), self._now()))
         return InboundAnswer("ignored" if is_ignored else "accepted", delivery.id, reason=delivery.reason)
 
-    def _find_same(self, connection: Connection, delivery: StoredInbound) -> StoredInbound | None:
+    def _get_same(self, connection: Connection, delivery: StoredInbound) -> StoredInbound:
         found = inbound.find_same(connection, delivery.scope, delivery.delivery_id, delivery.body_digest)
         for each in found:
             has_id = delivery.delivery_id is not None and each.delivery_id == delivery.delivery_id
             if has_id and each.body_digest != delivery.body_digest:
                 raise WebhookReplayedError
-        return found[0] if found else None
+        return found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Row, Select, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainloop_ci.api.inbound import InboundOutcome
@@ -44,8 +45,6 @@ def find_same(connection: Connection, scope: str, delivery_id: str | None, body_
 
 def add(connection: Connection, delivery: StoredInbound, body: bytes | None) -> bool:
     """Insert one; tell whether nobody else has written it meanwhile. `body` is compressed."""
-    # Both engines have the clause, and SQLAlchemy has a word of its own for each.
-    new = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         **{name: getattr(delivery, name) for name in _PLAIN},
         **_changed(delivery),
@@ -54,8 +53,7 @@ def add(connection: Connection, delivery: StoredInbound, body: bytes | None) -> 
         "received_at": to_text(delivery.received_at),
         "body": body,
     }
-    result = connection.execute(new(inbound_deliveries).values(**values).on_conflict_do_nothing())
-    return result.rowcount == 1
+    return connection.execute(_insert(connection.dialect.name), values).rowcount == 1
 
 
 def save(connection: Connection, delivery: StoredInbound) -> None:
@@ -152,6 +150,13 @@ def unbind_installation(connection: Connection, organization_id: str, installati
     columns = app_installations.c
     own = (columns.organization_id == organization_id, columns.installation_id == installation_id)
     connection.execute(delete(app_installations).where(*own))
+
+
+@cache
+def _insert(dialect: str) -> Executable:
+    """Return the statement, made once: both engines have the clause, and SQLAlchemy has a word of its own for each."""
+    new = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return new(inbound_deliveries).on_conflict_do_nothing()
 
 
 def _is(delivery: StoredInbound) -> tuple[Any, ...]:

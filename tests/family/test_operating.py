@@ -26,6 +26,7 @@ SAID_IN_WORDS = {
     "CHAINLOOP_DATABASE_URL",
     "CHAINLOOP_DATABASE_URL_FILE",
     "CHAINLOOP_BLOBS",
+    "CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET",
 }
 """Settings whose default is not one fixed text."""
 

@@ -1,0 +1,93 @@
+"""A signed webhook, against a POST of the same size to Flask that commits one row durably.
+
+The payload is one of a workflow run of GitHub's size, another one each time; it is verified, read and stored with its
+event before the answer. Goal: a p99 of at most twice that of bare Flask, and every accepted one listed afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from functools import partial
+
+from bench.anchors.server import bare_flask
+from bench.harness import Pairs, Result, Row, Settings, attempt, in_turn, percentile, row
+from bench.load import Load, request_bytes, run_clients
+from bench.plane import Plane, control_plane
+
+CLIENTS = 8
+EACH = 25
+ROUNDS = 8
+PAYLOAD_BYTES = 12_000
+"""What GitHub's examples of workflow runs have in the middle."""
+
+
+def run(settings: Settings) -> Iterator[Result]:
+    """Return the row."""
+    yield from attempt("webhook-p99", lambda: [_measure(settings)])
+
+
+def _measure(settings: Settings) -> Row:
+    slowest = Pairs()
+    with control_plane() as plane, bare_flask() as bare:
+        hook = _make_hook(plane)
+        for number in range(1 + settings.rounds(ROUNDS)):
+            ours, theirs = _send_both(plane.port, bare.port, hook, number)
+            if number:
+                slowest.add(percentile(ours.waits_ms, 99), percentile(theirs.waits_ms, 99))
+        _require_all(plane, (1 + settings.rounds(ROUNDS)) * CLIENTS * EACH)
+    what = f"signed webhooks, {CLIENTS} at once, p99 / as many POSTs to Flask, one commit each"
+    return row("webhook-p99", what, 2.0, slowest)
+
+
+def _make_hook(plane: Plane) -> tuple[str, str]:
+    """Return path and secret of the webhook of a source."""
+    body = {"source": "github:acme/app", "ciFile": ".github/workflows/ci.yml"}
+    source = plane.call("PUT", f"/workflows/{plane.workflow_id}/source", body)
+    made = plane.call("POST", f"/sources/{source['sourceId']}/secret")
+    return f"/webhooks/github/{source['sourceId']}", made["secret"]
+
+
+def _send_both(our_port: int, bare_port: int, hook: tuple[str, str], number: int) -> tuple[Load, Load]:
+    first = [(number * CLIENTS + client) * EACH for client in range(CLIENTS)]
+    requests = [[_webhook(*hook, each) for each in range(at, at + EACH)] for at in first]
+    posts = [[request_bytes("POST", "/commit", {}, bytes(len(raw))) for raw in mine] for mine in requests]
+    return in_turn(number, partial(run_clients, our_port, requests), partial(run_clients, bare_port, posts))
+
+
+def _webhook(path: str, secret: str, number: int) -> bytes:
+    run_ = {
+        "id": 1_000_000 + number,
+        "run_attempt": 1,
+        "head_sha": hashlib.sha1(str(number).encode(), usedforsecurity=False).hexdigest(),
+        "status": "in_progress",
+        "event": "push",
+        "path": ".github/workflows/ci.yml",
+        "updated_at": "2026-11-30T06:00:00Z",
+        "repository": {"id": 1},
+        "head_repository": {"id": 1},
+    }
+    document = {"action": "in_progress", "workflow_run": run_, "repository": {"id": 1, "full_name": "acme/app"}}
+    body = json.dumps({**document, "rest": "x" * (PAYLOAD_BYTES - len(json.dumps(document)))}).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-GitHub-Event": "workflow_run",
+        "X-GitHub-Delivery": f"bench-{number}",
+        "X-Hub-Signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+    }
+    return request_bytes("POST", path, headers, body)
+
+
+def _require_all(plane: Plane, expected: int) -> None:
+    """Nothing that was accepted may be lost."""
+    found, cursor = 0, ""
+    while True:
+        page = plane.call("GET", f"/inbound-webhooks?limit=200{cursor}")
+        found += len(page["items"])
+        if "nextCursor" not in page:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    if found != expected:
+        raise RuntimeError(f"{expected} webhooks were accepted, {found} are listed")
