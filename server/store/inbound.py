@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -104,16 +103,17 @@ def list_page(
 
 
 def has_older(connection: Connection, before: datetime) -> bool:
-    """Tell whether one of any organization came before `before`."""
-    old = inbound_deliveries.c.received_at < to_text(before)
-    return connection.execute(select(inbound_deliveries.c.sequence).where(old).limit(1)).first() is not None
+    """Tell whether one of any organization came before `before`; they are stored in the order of their coming."""
+    first = select(inbound_deliveries.c.received_at).order_by(inbound_deliveries.c.sequence).limit(1)
+    oldest = connection.execute(first).scalar()
+    return oldest is not None and oldest < to_text(before)
 
 
 def remove_old(connection: Connection, before: datetime, *, limit: int) -> int:
     """Delete the oldest of all organizations that came before `before`, and return how many."""
     columns = inbound_deliveries.c
-    old = select(columns.sequence).where(columns.received_at < to_text(before)).order_by(columns.received_at)
-    found: Sequence[int] = connection.execute(old.limit(limit)).scalars().all()
+    first = select(columns.sequence, columns.received_at).order_by(columns.sequence).limit(limit)
+    found = [row.sequence for row in connection.execute(first) if row.received_at < to_text(before)]
     if found:
         connection.execute(delete(inbound_deliveries).where(columns.sequence.in_(found)))
     return len(found)

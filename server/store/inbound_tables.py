@@ -48,7 +48,6 @@ inbound_deliveries = Table(
     UniqueConstraint("scope", "body_digest", name="uq_inbound_deliveries_body"),
     Index("ix_inbound_deliveries_organization", "organization_id", "sequence"),
     Index("ix_inbound_deliveries_source", "source_id", "sequence"),
-    Index("ix_inbound_deliveries_received", "received_at"),
 )
 
 app_installations = Table(

@@ -41,7 +41,6 @@ def upgrade() -> None:
     sa.UniqueConstraint('scope', 'delivery_id', name='uq_inbound_deliveries_delivery')
     )
     op.create_index('ix_inbound_deliveries_organization', 'inbound_deliveries', ['organization_id', 'sequence'], unique=False)
-    op.create_index('ix_inbound_deliveries_received', 'inbound_deliveries', ['received_at'], unique=False)
     op.create_index('ix_inbound_deliveries_source', 'inbound_deliveries', ['source_id', 'sequence'], unique=False)
     op.create_table('app_installations',
     sa.Column('installation_id', sa.String(length=64), nullable=False),
@@ -65,6 +64,5 @@ def downgrade() -> None:
     op.drop_index('ix_app_installations_organization', table_name='app_installations')
     op.drop_table('app_installations')
     op.drop_index('ix_inbound_deliveries_source', table_name='inbound_deliveries')
-    op.drop_index('ix_inbound_deliveries_received', table_name='inbound_deliveries')
     op.drop_index('ix_inbound_deliveries_organization', table_name='inbound_deliveries')
     op.drop_table('inbound_deliveries')
