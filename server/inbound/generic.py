@@ -13,6 +13,9 @@ from server.model.inbound_facts import NOWHERE, InboundFacts
 
 BUILD_ENDED = "build.ended"
 
+MAX_BUILD_KEY = 128
+"""Characters of the name of a build that are stored; a source of a longer job ends its runs by expiry."""
+
 _RESULTS = {
     "success": CiConclusion.SUCCESS,
     "failure": CiConclusion.FAILURE,
@@ -25,6 +28,8 @@ def parse(event: str, payload: object) -> InboundFacts:
     build, job = ident(payload, "build"), text(payload, "job")
     conclusion = _RESULTS.get(text(payload, "result") or "")
     if event != BUILD_ENDED or build is None or job is None or conclusion is None:
+        return InboundFacts()
+    if len(build_key(job, build)) > MAX_BUILD_KEY:
         return InboundFacts()
     ended = ForgeRun(
         **NOWHERE,

@@ -35,9 +35,9 @@ from server.store.forge_tables import ci_jobs as ci_jobs
 from server.store.forge_tables import ci_runs as ci_runs
 from server.store.forge_tables import commit_verdicts as commit_verdicts
 from server.store.forge_tables import heads as heads
-from server.store.metadata import NUMBER, words
 from server.store.inbound_tables import app_installations as app_installations
 from server.store.inbound_tables import inbound_deliveries as inbound_deliveries
+from server.store.metadata import NUMBER, words
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters
