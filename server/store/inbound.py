@@ -52,7 +52,8 @@ def add(connection: Connection, delivery: StoredInbound, body: bytes | None) -> 
         "received_at": to_text(delivery.received_at),
         "body": body,
     }
-    return connection.execute(_insert(connection.dialect.name), values).rowcount == 1
+    # By what is returned: how many rows were written one of the drivers does not say.
+    return connection.execute(_insert(connection.dialect.name), values).first() is not None
 
 
 def save(connection: Connection, delivery: StoredInbound) -> None:
@@ -156,7 +157,7 @@ def unbind_installation(connection: Connection, organization_id: str, installati
 def _insert(dialect: str) -> Executable:
     """Return the statement, made once: both engines have the clause, and SQLAlchemy has a word of its own for each."""
     new = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return new(inbound_deliveries).on_conflict_do_nothing()
+    return new(inbound_deliveries).on_conflict_do_nothing().returning(inbound_deliveries.c.id)
 
 
 def _is(delivery: StoredInbound) -> tuple[Any, ...]:
