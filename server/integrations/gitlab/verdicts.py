@@ -86,9 +86,10 @@ class Teller:
             if self.memory.status_check_id is not None:
                 self._answer(access, project_id, self.memory.status_check_id)
         else:
-            outcome = self._tell_check(access, project_id)
+            # First, since a check that nobody made must not leave a status running.
             if self.memory.pipelines:
                 self._tell_status(access, project_id)
+            outcome = self._tell_check(access, project_id)
         if outcome.kind is OutcomeKind.DELIVERED:
             self.memory = replace(self.memory, version=self.content.version, digest=self._digest)
         return outcome

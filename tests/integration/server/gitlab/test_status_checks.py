@@ -87,6 +87,15 @@ def test_r40_switching_the_surface_leaves_no_status_behind(checked: Scene) -> No
     assert (answers(checked), checked.states()) == (["passed"], ["success"])
 
 
+def test_r40_a_surface_that_nobody_made_leaves_no_status_running(scene: Scene) -> None:
+    scene.tell(scene.content(VerdictKind.INITIALIZED))
+    scene.settings["surface"] = "external-check"
+
+    outcome = scene.tell(scene.content(VerdictKind.SUCCESS))
+
+    assert (outcome.code, scene.states()) == ("status-check-missing", ["success"])
+
+
 def test_r40_switching_back_answers_the_check_too(checked: Scene) -> None:
     start(checked)
     checked.tell(checked.content(VerdictKind.INITIALIZED))

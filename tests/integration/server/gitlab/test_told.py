@@ -147,8 +147,8 @@ def test_a_forge_that_is_ill_for_a_while_shows_the_last_word_of_each_context(
         for context in contexts:
             ours.happen(EventKind.VERDICT_CHANGED, scene.content(kind, context=context).to_facts())
         ours.couriers.run_until_idle()
-    for _ in range(60):
-        clock.advance(minutes=5)
+    for _ in range(150):
+        clock.advance(minutes=15)
         ours.couriers.run_until_idle()
 
     # One job each: what was sent twice because its answer was lost changed nothing.
