@@ -130,6 +130,7 @@ def test_r38_nothing_is_red_before_the_date_all_that_lack_it_are_after_and_each_
     assert kept_pin == {"contract-not-met": 3}
 
 
+@pytest.mark.engine("sqlite")
 def test_r38_impact_on_two_hundred_workflows_is_one_page_that_walks_indexes(
     teams: list[Team], operator: Any, services: Services, acme: Tenant
 ) -> None:
