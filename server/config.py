@@ -28,6 +28,9 @@ MAX_THREADS = 64
 """Each thread may hold one database connection."""
 DEFAULT_MAX_OPEN_RUNS = 10_000
 DEFAULT_UPLOAD_GRACE = timedelta(hours=24)
+MIN_EVENT_RETENTION = timedelta(days=4)
+"""Longer than a delivery is tried."""
+DEFAULT_EVENT_RETENTION = timedelta(days=90)
 MIN_UPLOAD_GRACE = timedelta(minutes=1)
 MAX_UPLOAD_GRACE = timedelta(days=3650)
 DEFAULT_MIN_FREE_BYTES = 256 * 1024 * 1024
@@ -100,6 +103,8 @@ class ServerConfig:
     upload_grace: timedelta = DEFAULT_UPLOAD_GRACE
     """CHAINLOOP_UPLOAD_GRACE: how long an upload is kept that no attestation refers to, after the last run that had it
     has ended (R8)."""
+    event_retention: timedelta = DEFAULT_EVENT_RETENTION
+    """CHAINLOOP_EVENT_RETENTION: how long events and finished deliveries are kept, after everybody was told."""
     max_open_runs: int = DEFAULT_MAX_OPEN_RUNS
     """CHAINLOOP_MAX_OPEN_RUNS: of one token at once; 0 is no bound."""
     min_free_bytes: int = DEFAULT_MIN_FREE_BYTES
@@ -178,6 +183,7 @@ class ServerConfig:
             max_blob_bytes=reader.read("CHAINLOOP_MAX_BLOB_BYTES", _integer(1, 2**50), MAX_BLOB_BYTES),
             run_quota_bytes=reader.read("CHAINLOOP_RUN_QUOTA_BYTES", _integer(0, 2**50), 0),
             upload_grace=reader.read("CHAINLOOP_UPLOAD_GRACE", _grace, DEFAULT_UPLOAD_GRACE),
+            event_retention=reader.read("CHAINLOOP_EVENT_RETENTION", _retention, DEFAULT_EVENT_RETENTION),
             max_open_runs=reader.read("CHAINLOOP_MAX_OPEN_RUNS", _integer(0, 10**9), DEFAULT_MAX_OPEN_RUNS),
             min_free_bytes=reader.read("CHAINLOOP_MIN_FREE_BYTES", _integer(0, 2**50), DEFAULT_MIN_FREE_BYTES),
             check_memory_bytes=reader.read(
@@ -280,6 +286,13 @@ def _database_url(text: str) -> str:
 
 def _folder(text: str) -> Path:
     return Path(text).expanduser().absolute()
+
+
+def _retention(text: str) -> timedelta:
+    span = parse_span(text)
+    if not MIN_EVENT_RETENTION <= span <= MAX_UPLOAD_GRACE:
+        raise ValueError("expected 4d or more: deliveries are tried for three days")
+    return span
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:

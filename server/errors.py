@@ -118,6 +118,8 @@ class EgressError(ChainloopError):
     A path may be a secret (`https://hooks.example.com/services/…`), a header is one.
     """
 
+    code = "egress-failed"
+
 
 class EgressRefusedError(EgressError):
     """The address, or where its answer leads to, is not one that this server speaks to (R45, R23); asking again is

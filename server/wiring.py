@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from chainloop_ci.errors import NotFoundError
 from server.auth.authenticator import Authenticator
 from server.cas.blobs import Blobs
 from server.cas.registry import open_back_ends
 from server.config import ServerConfig
 from server.content_check.checker import ContentChecker
+from server.dispatcher.couriers import Couriers
 from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
 from server.dispatcher.sweeps import Cleaners
 from server.egress.policy import Policy
 from server.egress.resolver import Resolver, resolve_addresses
 from server.egress.transport import Transport
+from server.integrations.registry import by_kind
+from server.integrations.types import Integration, Tools
 from server.model.hook_secrets import SECRET_BYTES, render_secret
 from server.model.sweeps import FIRST_SWEEPS
 from server.secret_box import open_secret_box
 from server.services.apply import Apply
 from server.services.artifacts import Artifacts
+from server.services.attachments import Attachments
 from server.services.attestations import Attestations
 from server.services.audit import Audit
 from server.services.body_places import BodyPlaces
 from server.services.contracts import Contracts
 from server.services.crafting import Crafting
+from server.services.credentials import Credentials
+from server.services.delivery_log import DeliveryLog
+from server.services.delivery_queue import DeliveryQueue
 from server.services.disk_reserve import DiskReserve
+from server.services.fan_out import FanOut
+from server.services.forge_answers import ForgeAnswers
 from server.services.health import Health
 from server.services.impact import Impacts
 from server.services.inbound import GitHubApp, Inbound
 from server.services.inbound_limits import InboundLimits
 from server.services.inbound_log import InboundLog
+from server.services.integrations import Integrations
+from server.services.judging import Judge
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
 from server.services.metrics_process import ProcessMetrics
@@ -43,6 +56,8 @@ from server.services.organizations import Organizations
 from server.services.overrides import Overrides
 from server.services.projects import Projects
 from server.services.referrers import Referrers
+from server.services.registration_checks import RegistrationChecks
+from server.services.registrations import Registrations
 from server.services.runs import Runs
 from server.services.secrets import Secrets
 from server.services.shared_states import SharedStates
@@ -53,6 +68,7 @@ from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
 from server.services.uploads import Uploads
 from server.services.workflows import Workflows
+from server.store import attestations
 from server.store.database import Database, open_engine, sqlite_url
 
 
@@ -68,6 +84,9 @@ class World:
     """Names to addresses, of what is sent to the outside."""
     checker: ContentChecker | None = None
     """None: one with the memory that the settings say."""
+    jitter: Callable[[], float] = random.random
+    """From 0 to 1: spreads what would otherwise happen at one moment."""
+    integrations: Mapping[str, Integration] = field(default_factory=by_kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +127,7 @@ class Services:
     body_places: BodyPlaces
     """For bodies of other requests than uploads: whoever uploads keeps none of them waiting."""
     referrers: Referrers
+    integrations: Integrations
     audit: Audit
     metrics: Metrics
     process_metrics: ProcessMetrics
@@ -132,7 +152,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     back_ends = open_back_ends(config.blobs_path)
     health, process = _build_health(config, database, now), _build_process_metrics(config)
     artifacts, uploads = _build_content(config, database, now, back_ends)
-    secrets = Secrets(open_secret_box(config, world.random_bytes), now)
+    transport, stored_secrets = build_transport(config, world), build_secrets(config, world)
     return Services(
         config=config,
         world=world,
@@ -158,13 +178,14 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         uploads=uploads,
         body_places=BodyPlaces(config.threads // 4),
         referrers=Referrers(database),
+        integrations=_build_integrations(config, world, database, transport, stored_secrets),
         audit=Audit(database, now),
         metrics=Metrics(database, now),
         process_metrics=process,
         server_metrics=ServerMetrics(database, health, process),
-        secrets=secrets,
-        webhooks=_build_webhooks(config, world, database, secrets),
-        transport=build_transport(config, world),
+        webhooks=_build_webhooks(config, world, database, stored_secrets),
+        secrets=stored_secrets,
+        transport=transport,
     )
 
 
@@ -197,9 +218,9 @@ def _build_process_metrics(config: ServerConfig) -> ProcessMetrics:
     return ProcessMetrics(2 * config.workers)
 
 
-def _build_webhooks(config: ServerConfig, world: World, database: Database, secrets: Secrets) -> Webhooks:
+def _build_webhooks(config: ServerConfig, world: World, database: Database, stored_secrets: Secrets) -> Webhooks:
     now, new_id, random_bytes = world.now, world.new_id, world.random_bytes
-    own = SourceSecrets(database, now, random_bytes, secrets=secrets, public_url=config.public_url)
+    own = SourceSecrets(database, now, random_bytes, secrets=stored_secrets, public_url=config.public_url)
     inbound = Inbound(
         database,
         now,
@@ -210,6 +231,21 @@ def _build_webhooks(config: ServerConfig, world: World, database: Database, secr
         decoy=render_secret(random_bytes(SECRET_BYTES)),
     )
     return Webhooks(own, inbound, InboundLog(database, now, new_id))
+
+
+def _build_integrations(
+    config: ServerConfig, world: World, database: Database, transport: Transport, stored_secrets: Secrets
+) -> Integrations:
+    registrations = Registrations(
+        database,
+        world.now,
+        world.new_id,
+        integrations=world.integrations,
+        credentials=Credentials(stored_secrets),
+        tools=make_tools(config, world, database, transport),
+    )
+    attachments = Attachments(database, world.now, world.new_id, integrations=world.integrations)
+    return Integrations(registrations, attachments, DeliveryLog(database, world.now))
 
 
 def _build_content(
@@ -232,6 +268,7 @@ def build_dispatcher(
     config: ServerConfig,
     world: World,
     database: Database,
+    transport: Transport,
     *,
     holder: str,
     is_stopping: Callable[[], bool] = lambda: False,
@@ -239,5 +276,58 @@ def build_dispatcher(
 ) -> Dispatcher:
     """Return the dispatcher over the data folder of `config`; `holder` tells it from all others."""
     back_ends = open_back_ends(config.blobs_path)
-    cleaners = Cleaners(database, back_ends, world.now, config.upload_grace, world.new_id)
+    checks = RegistrationChecks(
+        database,
+        world.now,
+        world.new_id,
+        integrations=world.integrations,
+        credentials=Credentials(build_secrets(config, world)),
+        tools=make_tools(config, world, database, transport),
+    )
+    cleaners = Cleaners(
+        database,
+        back_ends,
+        world.now,
+        config.upload_grace,
+        world.new_id,
+        event_retention=config.event_retention,
+        check_registrations=checks.check_all,
+    )
     return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)
+
+
+def build_secrets(config: ServerConfig, world: World) -> Secrets:
+    """Return what seals and opens credentials with the keys of the settings."""
+    return Secrets(open_secret_box(config, world.random_bytes), world.now)
+
+
+def build_couriers(
+    config: ServerConfig, world: World, database: Database, transport: Transport, *, holder: str
+) -> Couriers:
+    """Return what turns events into deliveries and deliveries into requests."""
+    now, new_id = world.now, world.new_id
+    judge = Judge(database, now, new_id, public_url=config.public_url)
+    learn = ForgeAnswers(now, new_id).handlers()
+    return Couriers(
+        FanOut(database, now, new_id, integrations=world.integrations, follow=(judge.follow,)),
+        DeliveryQueue(database, now, new_id, world.jitter, learn=learn),
+        integrations=world.integrations,
+        open_credentials=Credentials(build_secrets(config, world)).open,
+        tools=make_tools(config, world, database, transport),
+        holder=holder,
+        now=now,
+        due=(judge.judge_due,),
+    )
+
+
+def make_tools(config: ServerConfig, world: World, database: Database, transport: Transport) -> Tools:
+    """Return the world of integrations."""
+
+    def load_attestation(organization_id: str, digest: str) -> bytes:
+        with database.read() as connection:
+            found = attestations.find(connection, organization_id, digest)
+        if found is None:
+            raise NotFoundError(f"there is no attestation {digest}")
+        return found[0].bundle
+
+    return Tools(transport, world.now, config.public_url, load_attestation=load_attestation)

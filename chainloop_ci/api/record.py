@@ -185,7 +185,7 @@ def parse_request(cls: type[R], document: object) -> R:
     findings = [
         Finding(
             "invalid-field",
-            error.message[:300],
+            _violation(cls, error),
             path="/" + "/".join(str(part) for part in error.absolute_path),
         )
         for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
@@ -199,6 +199,14 @@ def parse_request(cls: type[R], document: object) -> R:
         f"the request body does not fit {cls.__name__}: " + "; ".join(map(str, findings[:5])),
         findings=limit_findings(findings),
     )
+
+
+def _violation(cls: Any, error: Any) -> str:
+    """Return what is wrong; the library shows the value, which must not be seen where it is a secret (`writeOnly`)."""
+    secret = {camel(name) for name, keywords in _keywords(cls).items() if keywords.get("writeOnly")}
+    if secret.intersection(map(str, islice(error.absolute_path, 1))):
+        return f"is not what `{error.validator}` of the schema says"
+    return str(error.message)[:300]
 
 
 def _read(hint: Any, value: Any) -> Any:

@@ -33,6 +33,27 @@ class OverrideKind(StrEnum):
     """A commit passes for a workflow, whatever it attested."""
 
 
+class IntegrationKind(StrEnum):
+    """What can be told of events; each has one entry in the server's registry."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    WEBHOOK = "webhook"
+
+
+class DeliveryState(StrEnum):
+    """States of a delivery; only the first is not for good, until an operator replays it."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    """A newer one of its lane says more."""
+    SKIPPED = "skipped"
+    """There was nothing to tell, or nobody any more to tell it to."""
+    DEAD = "dead"
+    """It was refused, or not taken for three days."""
+
+
 class AuditAction(StrEnum):
     """What is audited."""
 
@@ -63,5 +84,13 @@ class AuditAction(StrEnum):
     # Of a run that another token began: a run itself says who began it, and what came of it.
     RUN_CANCELED = "run.canceled"
     ATTESTATION_STORED = "attestation.stored"
+    INTEGRATION_REGISTERED = "integration.registered"
+    INTEGRATION_CHANGED = "integration.changed"
+    INTEGRATION_PAUSED = "integration.paused"
+    INTEGRATION_RESUMED = "integration.resumed"
+    INTEGRATION_REMOVED = "integration.removed"
+    INTEGRATION_ATTACHED = "integration.attached"
+    INTEGRATION_DETACHED = "integration.detached"
+    DELIVERY_REPLAYED = "delivery.replayed"
     ARTIFACT_UPLOADED = "artifact.uploaded"
     """Without a run, or for one that another token began."""

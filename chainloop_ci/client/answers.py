@@ -49,6 +49,13 @@ BY_CODE: Mapping[str, type[ChainloopError]] = {
     "backup-invalid": errors.ServerFaultError,
     "schema-mismatch": errors.ServerFaultError,
     "blob-corrupt": errors.ServerFaultError,
+    "secret-unreadable": errors.ServerFaultError,
+    # A third party that an administrator registers; not the control plane, which has answered.
+    "egress-answer": errors.RequestInvalidError,
+    "egress-failed": errors.RequestInvalidError,
+    "egress-refused": errors.RequestInvalidError,
+    "egress-timeout": errors.RequestInvalidError,
+    "egress-unreachable": errors.RequestInvalidError,
     "quota-exceeded": errors.LimitExceededError,
     "body-too-large": errors.LimitExceededError,
     "media-type": errors.RequestInvalidError,

@@ -44,6 +44,8 @@ settings (environment):
   CHAINLOOP_MAX_BLOB_BYTES      largest artifact (17179869184)
   CHAINLOOP_RUN_QUOTA_BYTES     what one workflow run may upload (0: no bound
                                 but the organization's)
+  CHAINLOOP_EVENT_RETENTION     how long events and finished deliveries are kept
+                                (90d)
   CHAINLOOP_UPLOAD_GRACE        how long an upload that no attestation refers
                                 to is kept: 90m, 24h, 7d (24h)
   CHAINLOOP_MAX_OPEN_RUNS       runs that one token may have open at once

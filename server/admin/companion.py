@@ -17,7 +17,8 @@ MAX_DELAY_SECONDS = 60.0
 SETTLED_SECONDS = 60.0
 """One that lived so long is well: the next time it dies counts as the first."""
 END_SECONDS = 5.0
-"""Told to end, it gets so long for the step that it is at; it is safe to be killed at any moment."""
+"""Told to end, it gets so long for the step that it is at unless its maker says otherwise; it is safe to be killed at
+any moment."""
 AT_ONCE_SECONDS = 0.5
 
 _log = structlog.get_logger("server.master")
@@ -26,10 +27,17 @@ _log = structlog.get_logger("server.master")
 class Companion:
     """One such process. All methods are the master's, and none waits, except `end`."""
 
-    def __init__(self, work: Callable[[], bool], *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        work: Callable[[], bool],
+        *,
+        end_seconds: float = END_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`work` is done in the forked process, whose exit status says whether it returned True."""
         self._work = work
         self._monotonic = monotonic
+        self._end_seconds = end_seconds
         self._pid = 0
         # Its other end is open in the companion only: it closes when that ends, however it ends.
         self._alive: int | None = None
@@ -63,7 +71,7 @@ class Companion:
         self.ask_to_end()
         if self._alive is None:
             return
-        if not self._has_ended(AT_ONCE_SECONDS if at_once else END_SECONDS):
+        if not self._has_ended(AT_ONCE_SECONDS if at_once else self._end_seconds):
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
             if not self._has_ended(END_SECONDS):

@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import structlog
@@ -15,10 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.admin.data_folder import open_current
 from server.config import ServerConfig
+from server.dispatcher.couriers import Couriers
+from server.dispatcher.dispatcher import Dispatcher
 from server.routes.log_format import configure_logging
 from server.services.disk_reserve import DiskReserve
 from server.store import schema
-from server.wiring import World, build_dispatcher
+from server.wiring import World, build_couriers, build_dispatcher, build_transport
 
 POLL_SECONDS = 5.0
 """So often the dispatcher looks whether something is due."""
@@ -43,32 +46,70 @@ def dispatch(config: ServerConfig, *, once: bool = False, is_orphaned: Callable[
     database, world = open_current(config), World()
     stop = _stop_on_signals()
     holder = world.new_id()
-    reserve = DiskReserve(config.data)
+    reserve, transport = DiskReserve(config.data), build_transport(config, world)
+
+    def is_ending() -> bool:
+        return stop.is_set() or is_orphaned()
+
     dispatcher = build_dispatcher(
         config,
         world,
         database,
+        transport,
         holder=holder,
-        is_stopping=lambda: stop.is_set() or is_orphaned(),
+        is_stopping=is_ending,
         pause=lambda: stop.wait(PAUSE_SECONDS),
     )
+    couriers = build_couriers(config, world, database, transport, holder=holder)
     try:
         if once:
             reserve.keep()
-            return dispatcher.run(only_due=False)
+            # Both, whatever comes of the first.
+            return all((dispatcher.run(only_due=False), couriers.run_until_idle()))
         _log.info("dispatcher-started", pid=os.getpid(), holder=holder)
-        next_look = time.monotonic()
-        while not stop.is_set() and not is_orphaned():
-            if time.monotonic() >= next_look:
-                reserve.keep()
-                if _is_current(database.engine):
-                    dispatcher.run()
-                next_look = time.monotonic() + POLL_SECONDS
-            stop.wait(TICK_SECONDS)
+        with _beside(couriers, is_ending):
+            _sweep(dispatcher, database.engine, reserve, is_ending, stop.wait)
         _log.info("dispatcher-ended", pid=os.getpid())
         return True
     finally:
+        transport.close()
         database.engine.dispose()
+
+
+def _sweep(
+    dispatcher: Dispatcher,
+    engine: Engine,
+    reserve: DiskReserve,
+    is_ending: Callable[[], bool],
+    wait: Callable[[float], object],
+) -> None:
+    """Do the sweeps that are due, again and again."""
+    next_look = time.monotonic()
+    while not is_ending():
+        if time.monotonic() >= next_look:
+            reserve.keep()
+            if _is_current(engine):
+                dispatcher.run()
+            next_look = time.monotonic() + POLL_SECONDS
+        wait(TICK_SECONDS)
+
+
+@contextmanager
+def _beside(couriers: Couriers, is_stopping: Callable[[], bool]) -> Iterator[None]:
+    """Let the couriers work in a thread of their own: a sweep may take long, and nobody is told later for that.
+
+    Whatever ends the sweeps ends them; tries that have begun are finished, within `TRY_SECONDS` each.
+    """
+    ending = threading.Event()
+    thread = threading.Thread(
+        target=couriers.run, args=(lambda: ending.is_set() or is_stopping(),), name="couriers", daemon=False
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
 
 
 def dispatch_beside(config: ServerConfig) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ChainloopError
+from server.admin.doctor_deliveries import ADVICE, find_troubles
 from server.cas.blobs import Blobs
 from server.cas.registry import look_into_back_ends
 from server.config import ServerConfig
@@ -86,14 +87,14 @@ def diagnose(config: ServerConfig, database: Database, *, now: datetime) -> Diag
     if tables.problems:
         # The other checks ask for tables that may not be there.
         return Diagnosis((tables, file))
-    inside, counts = _look_inside(database)
+    inside, counts = _look_inside(database, now)
     secrets = _look_at_secrets(config, database)
     sweeps = _look_at_sweeps(database, now)
     back_ends = look_into_back_ends(config.blobs_path)
     return Diagnosis((tables, file, *inside, secrets, sweeps, *_look_at_blobs(database, back_ends, now)), counts)
 
 
-def _look_inside(database: Database) -> tuple[tuple[Check, ...], dict[str, int]]:
+def _look_inside(database: Database, now: datetime) -> tuple[tuple[Check, ...], dict[str, int]]:
     """Check what one moment of the database says."""
     with database.read() as connection:
         altered = (digest for digest, raw in checks.list_bundles(connection) if sha256_digest(raw) != digest)
@@ -107,6 +108,7 @@ def _look_inside(database: Database) -> tuple[tuple[Check, ...], dict[str, int]]
                 warnings=_first(counter_checks.check_quotas(connection)),
                 advice="raise it: `chainloop organization update --quota`, or leave it: uploads are refused until then",
             ),
+            Check("deliveries", warnings=_first(find_troubles(connection, now)), advice=ADVICE),
         )
         return found, count_rows(connection)
 

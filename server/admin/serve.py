@@ -141,7 +141,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
                 self.cfg.set(name, value)
 
     def run(self) -> None:
-        Master(self, Companion(lambda: dispatch_beside(self._config))).run()
+        # What it has begun to tell others gets as long as a request that has begun.
+        end_seconds = float(self._config.shutdown_seconds)
+        dispatcher = Companion(lambda: dispatch_beside(self._config), end_seconds=end_seconds)
+        Master(self, dispatcher).run()
 
     def load(self) -> Flask:
         prepare_contracts()

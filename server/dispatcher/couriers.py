@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from chainloop_ci.errors import ChainloopError
-from server.integrations.types import Integration, Message, Target, Tools
+from server.integrations.types import Integration, Message, Tools, target_of
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.integrations import StoredRegistration
 from server.services.delivery_queue import Claimed, DeliveryQueue
@@ -24,6 +24,10 @@ THREADS_PER_TARGET = 4
 """Tries at once of one registration: forges slow down who asks them for more."""
 LOOK_SECONDS = 0.05
 """So often the couriers look whether something has happened."""
+DUE_SECONDS = 1.0
+"""So often they look whether time alone has changed something."""
+FAILURE_SECONDS = 1.0
+"""So long they leave a database alone that cannot be asked."""
 
 _log = structlog.get_logger("server.dispatcher")
 
@@ -38,21 +42,25 @@ class Couriers:
         *,
         integrations: Mapping[str, Integration],
         open_credentials: Callable[[StoredRegistration], Mapping[str, str]],
-        tools: Callable[[], Tools],
+        tools: Tools,
         holder: str,
         now: Callable[[], datetime],
         threads: int = THREADS,
+        due: tuple[Callable[[], int], ...] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`tools` is called when the first delivery is due: what it loads is large."""
+        """What is `due` is done again and again until it returns 0: what time alone makes happen."""
         self._fan_out = fan_out
         self._queue = queue
         self._integrations = integrations
         self._open_credentials = open_credentials
-        self._make_tools = tools
-        self._tools: Tools | None = None
+        self._tools = tools
         self._holder = holder
         self._now = now
         self._threads = threads
+        self._due = due
+        self._monotonic = monotonic
+        self._next_due = 0.0
         self._busy: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._something_ended = threading.Event()
@@ -61,31 +69,44 @@ class Couriers:
         """Work until `is_stopping`; tries that have begun are finished first."""
         with ThreadPoolExecutor(self._threads, thread_name_prefix="courier") as pool:
             while not is_stopping():
-                if not self._look(pool):
-                    self._something_ended.wait(LOOK_SECONDS)
+                found = self._look(pool)
+                if not found:
+                    self._something_ended.wait(LOOK_SECONDS if found is not None else FAILURE_SECONDS)
                 self._something_ended.clear()
 
     def run_until_idle(self) -> bool:
         """Tell everything that is due now, and return whether each was taken."""
         failed = 0
         with ThreadPoolExecutor(self._threads, thread_name_prefix="courier") as pool:
-            while self._fan_out.tell_some():
+            while self._fan_out.tell_some() or self._do_due():
                 continue
             while claimed := self._claim_some():
                 failed += sum(not ok for ok in pool.map(self._try, claimed))
         return not failed
 
-    def _look(self, pool: ThreadPoolExecutor) -> bool:
-        """Do what there is to do; whatever goes wrong, the next look tries again."""
+    def _look(self, pool: ThreadPoolExecutor) -> bool | None:
+        """Do what there is to do, and tell whether there was anything; None: it could not be looked at."""
         try:
-            told = self._fan_out.tell_some()
+            told = self._fan_out.tell_some() + self._do_due_now_and_then()
             claimed = self._claim_some()
         except Exception as error:  # noqa: BLE001  # a database that is away for a while must not end the couriers
             _log_failure("deliveries-not-looked-at", error)
-            return False
+            return None
         for item in claimed:
             pool.submit(self._try, item)
         return bool(told or claimed)
+
+    def _do_due_now_and_then(self) -> int:
+        """Do what is due, not at every look: it is about minutes."""
+        if self._monotonic() < self._next_due:
+            return 0
+        done = self._do_due()
+        if not done:
+            self._next_due = self._monotonic() + DUE_SECONDS
+        return done
+
+    def _do_due(self) -> int:
+        return sum(each() for each in self._due)
 
     def _claim_some(self) -> list[Claimed]:
         claimed: list[Claimed] = []
@@ -123,31 +144,13 @@ class Couriers:
         if integration is None:
             return Outcome(OutcomeKind.RETRY, "unknown-integration", "this server does not know the integration")
         try:
-            target = _target(claimed.registration, self._open_credentials(claimed.registration))
-            return integration.deliver(target, _message(claimed), self._get_tools())
+            target = target_of(claimed.registration, self._open_credentials(claimed.registration))
+            return integration.deliver(target, _message(claimed), self._tools)
         except ChainloopError as error:
             return Outcome(OutcomeKind.RETRY, error.code, error.message)
         except Exception as error:  # noqa: BLE001  # one delivery must not end the others
             _log_failure("delivery-failed", error, delivery=claimed.delivery.id)
             return Outcome(OutcomeKind.RETRY, type(error).__name__, "a defect of the server; its log says more")
-
-    def _get_tools(self) -> Tools:
-        with self._lock:
-            if self._tools is None:
-                self._tools = self._make_tools()
-            return self._tools
-
-
-def _target(registration: StoredRegistration, credentials: Mapping[str, str]) -> Target:
-    return Target(
-        registration_id=registration.id,
-        organization_id=registration.organization_id,
-        kind=registration.kind,
-        host=registration.host,
-        settings=registration.settings,
-        credentials=credentials,
-        repositories=registration.repositories,
-    )
 
 
 def _message(claimed: Claimed) -> Message:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from server.cas.blobs import Blobs
+from server.config import DEFAULT_EVENT_RETENTION
 from server.model.sweeps import ABANDONED, SweepName
+from server.services.event_retention import forget_events
 from server.services.inbound_log import InboundLog
 from server.services.orphans import remove_orphans, remove_unfinished
 from server.services.passed_dates import PassedDates
@@ -30,6 +32,10 @@ class Cleaners:
     upload_grace: timedelta
     """How long an upload that no attestation refers to is kept, counted from the end of the last run that had it."""
     new_id: Callable[[], str]
+    event_retention: timedelta = DEFAULT_EVENT_RETENTION
+    """How long events are kept, counted from when they were told."""
+    check_registrations: Callable[[], Iterator[Counts]] = lambda: iter(())
+    """Asks third parties whether credentials will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,14 @@ def _forget_webhooks(use: Cleaners) -> Iterator[Counts]:
         yield {"webhooks": webhooks}
 
 
+def _forget_events(use: Cleaners) -> Iterator[Counts]:
+    yield from forget_events(use.database, use.now() - use.event_retention)
+
+
+def _check_registrations(use: Cleaners) -> Iterator[Counts]:
+    yield from use.check_registrations()
+
+
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
     Sweep(SweepName.DATES, _notice_dates),
@@ -86,5 +100,8 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.STATES, _forget_states),
     Sweep(SweepName.BLOBS, _remove_blobs),
     Sweep(SweepName.WEBHOOKS, _forget_webhooks),
+    Sweep(SweepName.EVENTS, _forget_events),
+    # Last: third parties may take their time.
+    Sweep(SweepName.REGISTRATIONS, _check_registrations),
 )
 """In the order in which they are done: what the first ends, the next may take."""

@@ -95,7 +95,8 @@ class Transport:
 
         limit = self._limit(MAX_KEPT_ANSWER_BYTES, cuts=True)
         with self._bound(url, deadline_seconds, limit, links=LinkRule.UNREAD) as session:
-            response = session.post(url, data=body, headers=dict(headers))
+            # A message goes where its sender was told to send it, and nowhere else.
+            response = session.post(url, data=body, headers=dict(headers), allow_redirects=False)
         found = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, found, response.content)
 

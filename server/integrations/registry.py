@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from server.integrations.github.entry import GITHUB
 from server.integrations.gitlab.entry import GITLAB
 from server.integrations.types import Integration
+from server.integrations.webhook.entry import WEBHOOK
 
-INTEGRATIONS: tuple[Integration, ...] = (GITHUB, GITLAB)
+INTEGRATIONS: tuple[Integration, ...] = (GITHUB, GITLAB, WEBHOOK)
 
 
 def by_kind(integrations: tuple[Integration, ...] = INTEGRATIONS) -> Mapping[str, Integration]:

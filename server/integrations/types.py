@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chainloop_ci.api.words import IntegrationKind
 from chainloop_ci.errors import NotFoundError
 from server.egress.transport import Transport
 from server.model.deliveries import Outcome
 from server.model.events import Event
-from server.model.integrations import BoundRepository, StoredAttachment
+from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,19 @@ class Target:
         return any(item.host == host and item.repository_id == repository_id for item in self.repositories)
 
 
+def target_of(registration: StoredRegistration, credentials: Mapping[str, str]) -> Target:
+    """Return a registration as an integration sees it, with its credentials opened."""
+    return Target(
+        registration_id=registration.id,
+        organization_id=registration.organization_id,
+        kind=registration.kind,
+        host=registration.host,
+        settings=registration.settings,
+        credentials=credentials,
+        repositories=registration.repositories,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What a try has to tell."""
@@ -76,6 +90,10 @@ def _no_secret(organization_id: str, source_id: str) -> str:
     )
 
 
+def _no_attestation(organization_id: str, digest: str) -> bytes:
+    raise NotFoundError(f"there is no attestation {digest}")
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The world of an integration."""
@@ -87,6 +105,8 @@ class Tools:
     """The only source of links to this server (R47)."""
     hook_secret: Callable[[str, str], str] = _no_secret
     """Return the newest secret of the webhooks of an organization's source: no content of a delivery holds one."""
+    load_attestation: Callable[[str, str], bytes] = _no_attestation
+    """Return the exact bytes that an organization has stored under a digest: content that names it stays the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +128,7 @@ class Checked:
 class Integration:
     """An entry of registry 4."""
 
-    kind: str
+    kind: IntegrationKind
     title: str
     """What it is, in half a line."""
     events: tuple[str, ...]
@@ -130,6 +150,14 @@ class Integration:
     always: tuple[str, ...] = ()
     """Kinds of events that it is told of whatever the filter of an attachment says: those that it is asked questions
     by."""
+    usual_host: str = ""
+    """What is called unless a registration says otherwise; empty: it has to say it."""
+    host_is_address: bool = False
+    """Whether the host of a registration is a whole address with path and query, and not a base URL."""
+    kept_credentials: Mapping[str, str] = field(default_factory=dict)
+    """Where the old value goes when one is replaced: the receiver needs both for a while."""
+    is_checked_daily: bool = True
+    """False: `check` does something at the third party that it would see every day."""
     has_repositories: bool = False
     """Whether a registration lists repositories (R44)."""
     answers_verdicts: bool = False

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from chainloop_ci.api import integrations as api
+from chainloop_ci.api.words import DeliveryState as DeliveryState
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=15)
@@ -21,18 +24,6 @@ FIRST_BREAK = timedelta(seconds=10)
 LONGEST_BREAK = timedelta(minutes=10)
 
 
-class DeliveryState(StrEnum):
-    """States of a delivery; only the first is not for good, until an operator replays it."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    SUPERSEDED = "superseded"
-    """A newer one of its lane says more."""
-    SKIPPED = "skipped"
-    """There was nothing to tell."""
-    DEAD = "dead"
-
-
 class OutcomeKind(StrEnum):
     """How one try ended."""
 
@@ -44,6 +35,12 @@ class OutcomeKind(StrEnum):
     """The same again will be refused again."""
     UNAUTHORIZED = "unauthorized"
     """The credential is not taken: everything for this registration waits until it is changed."""
+    GONE = "gone"
+    """The target asks not to be told anything any more: everything waits likewise."""
+
+
+PAUSING = (OutcomeKind.UNAUTHORIZED, OutcomeKind.GONE)
+"""They pause the registration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,12 @@ class Delivery:
     event_id: str = ""
     event_kind: str = ""
     event_at: datetime | None = None
+    run_id: str | None = None
+    """Of the event, as the next two."""
+    project_id: str | None = None
+    workflow_id: str | None = None
+    registration: str = ""
+    """Its name."""
 
     def after(self, outcome: Outcome, now: datetime, jitter: float) -> Delivery:
         """Return it after one try; `jitter` lies between 0 and 1, so that many do not come back at once."""
@@ -111,12 +114,34 @@ class Delivery:
         )
         if outcome.kind in (OutcomeKind.DELIVERED, OutcomeKind.SKIPPED):
             return replace(tried, state=DeliveryState(outcome.kind.value), finished_at=now)
-        if outcome.kind is OutcomeKind.UNAUTHORIZED:
+        if outcome.kind in PAUSING:
             # Its registration is paused; when that is over this one is due at once.
             return replace(tried, next_attempt_at=now)
         if outcome.kind is OutcomeKind.REFUSED or now - (self.since or self.created_at) >= GIVE_UP_AFTER:
             return replace(tried, state=DeliveryState.DEAD, finished_at=now)
         return replace(tried, next_attempt_at=now + pause_before(tried.attempts, outcome.retry_after, jitter))
+
+    def api(self) -> api.Delivery:
+        """Return the wire form, without what it says."""
+        is_pending = self.state is DeliveryState.PENDING
+        return api.Delivery(
+            id=self.id,
+            registration=self.registration,
+            registration_id=self.registration_id,
+            event_id=self.event_id,
+            event=self.event_kind,
+            part=self.part,
+            lane=self.lane,
+            state=self.state,
+            created_at=self.created_at,
+            attempts=self.attempts,
+            run_id=self.run_id,
+            attachment_id=self.attachment_id,
+            next_attempt_at=self.next_attempt_at if is_pending else None,
+            finished_at=self.finished_at,
+            outcome_code=self.outcome_code,
+            outcome_detail=self.outcome_detail,
+        )
 
     def replayed(self, now: datetime) -> Delivery:
         """Return it due at once, with patience anew and the same content."""
@@ -182,6 +207,12 @@ class Attempt:
     detail: str
     holder: str
 
+    def api(self) -> api.DeliveryAttempt:
+        """Return the wire form."""
+        return api.DeliveryAttempt(
+            self.number, self.at, self.duration_milliseconds, self.outcome.value, self.code, self.detail
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeliveryFilter:
@@ -191,4 +222,6 @@ class DeliveryFilter:
     state: DeliveryState | None = None
     run_id: str | None = None
     kind: str | None = None
-    extra: Mapping[str, str] = field(default_factory=dict)
+    project_id: str | None = None
+    """What a token of a part of the organization reaches, as the next one."""
+    workflow_id: str | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chainloop_ci.api.integrations import EventRecord
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import RunState
 from server.model.runs import UNVERIFIED, Run
@@ -82,6 +83,19 @@ class Event:
     """Set: no other registration is told."""
     sequence: int = 0
     """The order in which they are told; 0 until it is stored."""
+
+    def api(self) -> EventRecord:
+        """Return the wire form."""
+        return EventRecord(
+            id=self.id,
+            kind=self.kind.value,
+            at=self.at,
+            subject=self.subject,
+            project_id=self.project_id,
+            workflow_id=self.workflow_id,
+            run_id=self.run_id,
+            facts=dict(self.facts),
+        )
 
 
 _ENDED = {

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+from chainloop_ci.api.integrations import Attachment, RegisteredRepository, Registration
 from server.model.deliveries import Breaker
 from server.model.events import Event, EventKind
 
@@ -53,6 +54,10 @@ class StoredRegistration:
     settings: Mapping[str, object] = field(default_factory=dict)
     sealed: str | None = None
     """The credentials, which only `secret_box` opens."""
+    credential_names: tuple[str, ...] = ()
+    """What they are called; that is no secret."""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    """What the third party said of them when it was asked the last time."""
     credential_expires_at: datetime | None = None
     state: RegistrationState = RegistrationState.ACTIVE
     paused_reason: str = ""
@@ -66,6 +71,39 @@ class StoredRegistration:
     def speaks_for(self, host: str, repository_id: str | None) -> bool:
         """Tell whether an administrator has listed this repository (R44)."""
         return any(item.host == host and item.repository_id == repository_id for item in self.repositories)
+
+    @property
+    def shown_host(self) -> str:
+        """Return the address as people may see it: without its query, which is often a secret."""
+        plain, question, _ = self.host.partition("?")
+        return f"{plain}?…" if question else plain
+
+    def api(self, *, attachments: int, waiting: int, dead: int) -> Registration:
+        """Return the wire form: no credential, and none of what it is sealed as."""
+        return Registration(
+            id=self.id,
+            kind=self.kind,
+            name=self.name,
+            url=self.shown_host,
+            state=self.state.value,
+            created_at=self.created_at,
+            created_by=self.created_by,
+            settings=dict(self.settings),
+            credentials=self.credential_names,
+            repositories=tuple(
+                RegisteredRepository(item.host, item.repository_id, item.name) for item in self.repositories
+            ),
+            paused_reason=self.paused_reason,
+            credential_expires_at=self.credential_expires_at,
+            checked_at=self.checked_at,
+            findings=self.findings,
+            facts=dict(self.facts),
+            failures=self.breaker.failures,
+            left_alone_until=self.breaker.open_until,
+            attachments=attachments,
+            waiting=waiting,
+            dead=dead,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +144,29 @@ class StoredAttachment:
 
     def wants(self, kind: EventKind, made_for: tuple[str, ...]) -> bool:
         """Tell whether it is told of events of a kind; `made_for` is the integration's own choice."""
-        return any(fnmatchcase(kind.value, pattern) for pattern in self.events or made_for)
+        return any(matches(kind, pattern) for pattern in self.events or made_for)
+
+    def api(self) -> Attachment:
+        """Return the wire form."""
+        return Attachment(
+            id=self.id,
+            registration=self.registration,
+            registration_id=self.registration_id,
+            kind=self.kind,
+            created_at=self.created_at,
+            created_by=self.created_by,
+            project=self.project,
+            workflow=self.workflow,
+            events=self.events,
+            settings=dict(self.settings),
+        )
 
     @property
     def breadth(self) -> int:
         """Return how much it covers, so that the narrowest of several can be found."""
         return 0 if self.workflow_id else 1 if self.project_id else 2
+
+
+def matches(kind: EventKind, pattern: str) -> bool:
+    """Tell whether a kind of events fits a pattern: a kind, or `run.*`, or `*`."""
+    return fnmatchcase(kind.value, pattern)

@@ -29,6 +29,8 @@ class SweepName(StrEnum):
     STATES = "ended-states"
     BLOBS = "unknown-blobs"
     WEBHOOKS = "old-webhooks"
+    EVENTS = "told-events"
+    REGISTRATIONS = "registration-checks"
 
 
 INTERVALS: Mapping[str, timedelta] = {
@@ -39,6 +41,8 @@ INTERVALS: Mapping[str, timedelta] = {
     # It walks the whole store.
     SweepName.BLOBS: timedelta(hours=6),
     SweepName.WEBHOOKS: timedelta(hours=1),
+    SweepName.EVENTS: timedelta(hours=1),
+    SweepName.REGISTRATIONS: timedelta(hours=24),
 }
 """How often each sweep is done."""
 ABANDONED = timedelta(hours=1)

@@ -43,6 +43,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "digest-mismatch": 422,
     # An admin's registration whose third party cannot be asked: no 5xx, which a client would patiently repeat.
     "egress-answer": 422,
+    "egress-failed": 422,
     "egress-refused": 422,
     "egress-timeout": 422,
     "egress-unreachable": 422,

@@ -9,6 +9,7 @@ from server.routes import (
     audit,
     contracts,
     inbound,
+    integrations,
     keys,
     organizations,
     overrides,
@@ -40,6 +41,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *attestations.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *referrers.ENDPOINTS,
+    *integrations.ENDPOINTS,
 )
 
 PUBLIC_ENDPOINTS: tuple[Endpoint, ...] = public_contracts.ENDPOINTS

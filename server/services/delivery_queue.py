@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from server.model.deliveries import LEASE, Attempt, Delivery, DeliveryState, Outcome, OutcomeKind
+from server.model.deliveries import LEASE, PAUSING, Attempt, Delivery, DeliveryState, Outcome, OutcomeKind
 from server.model.events import Event, EventKind
 from server.model.integrations import RegistrationState, StoredRegistration
 from server.store import deliveries, events, registrations
@@ -113,8 +113,10 @@ class DeliveryQueue:
         breaker = registration.breaker.after(outcome, now)
         if breaker != registration.breaker:
             registrations.save_breaker(connection, registration.id, breaker)
-        if outcome.kind is OutcomeKind.UNAUTHORIZED:
-            reason = f"the credential was not taken: {outcome.code} {outcome.detail}".strip()
+        if outcome.kind in PAUSING:
+            gone = outcome.kind is OutcomeKind.GONE
+            why = "it is not to be told anything any more" if gone else "the credential was not taken"
+            reason = f"{why}: {outcome.code} {outcome.detail}".strip()
             if registrations.pause(connection, registration.id, reason):
                 self._tell(connection, registration, EventKind.INTEGRATION_PAUSED, now, reason=reason)
 

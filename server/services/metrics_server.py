@@ -14,6 +14,7 @@ from server.model.sweeps import SweepName, SweepState
 from server.services.health import Health
 from server.services.metrics import render
 from server.services.metrics_counters import counter_families, store_families
+from server.services.metrics_deliveries import DeliveryUse, delivery_families, read_use
 from server.services.metrics_families import Families, Series, single
 from server.services.metrics_process import ProcessMetrics
 from server.store import metrics, schema, sweeps
@@ -36,6 +37,7 @@ class _Facts:
     use: Sequence[StoreUse]
     unreferenced: Unreferenced
     sweeps: Mapping[str, SweepState]
+    deliveries: DeliveryUse
 
 
 class ServerMetrics:
@@ -58,6 +60,7 @@ class ServerMetrics:
                 use=metrics.list_store_use(connection, None),
                 unreferenced=metrics.count_unreferenced(connection, limit=MAX_UNREFERENCED),
                 sweeps=sweeps.list_all(connection),
+                deliveries=read_use(connection),
             )
         return render(_Server(facts, self._process))
 
@@ -74,6 +77,7 @@ class _Server(Collector):
         yield from self._requests()
         yield from self._store()
         yield from self._sweeps()
+        yield from delivery_families(self._families, self._facts.deliveries)
         yield from counter_families(self._families, self._facts.counters)
         yield self._families.dropped()
 

@@ -31,7 +31,7 @@ from server.services.projects import Projects
 from server.services.run_events import tell
 from server.services.sources import Sources
 from server.services.workflow_access import get_reachable
-from server.store import audit, contracts, projects, tokens, verification_keys, workflows
+from server.store import audit, contracts, projects, registrations, tokens, verification_keys, workflows
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -147,7 +147,7 @@ class Workflows:
         return workflow
 
     def delete(self, principal: Principal, workflow_id: str) -> None:
-        """Delete a workflow that never had a run; its ended tokens and its key bindings go with it.
+        """Delete a workflow that never had a run; its ended tokens, its key bindings and its attachments go with it.
 
         Raises:
             ConflictError: it has runs, or tokens that still work.
@@ -170,6 +170,7 @@ class Workflows:
             tokens.remove_of_workflow(connection, principal.organization_id, workflow_id)
             verification_keys.unbind_workflow(connection, principal.organization_id, workflow_id)
             self._sources.remove_in(connection, workflow)
+            registrations.remove_attachments_of(connection, principal.organization_id, workflow_id)
             workflows.remove(connection, principal.organization_id, workflow_id)
             self._note(connection, principal, AuditAction.WORKFLOW_DELETED, workflow, {})
 

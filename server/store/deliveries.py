@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, insert, literal_column, or_, select, update
 
 from server.model.deliveries import Attempt, Delivery, DeliveryFilter, DeliveryState, OutcomeKind
 from server.model.integrations import RegistrationState
@@ -73,6 +73,7 @@ def list_targets(connection: Connection, now: datetime) -> list[str]:
     query = select(registrations.c.id).where(
         registrations.c.id.in_(due),
         registrations.c.state == RegistrationState.ACTIVE.value,
+        registrations.c.removed_at.is_(None),
         or_(registrations.c.open_until.is_(None), registrations.c.open_until <= to_text(now)),
     )
     return [row.id for row in connection.execute(query)]
@@ -182,9 +183,22 @@ def list_page(
         query = query.where(events.c.run_id == wanted.run_id)
     if wanted.kind is not None:
         query = query.where(events.c.kind == wanted.kind)
+    if wanted.project_id is not None:
+        query = query.where(events.c.project_id == wanted.project_id)
+    if wanted.workflow_id is not None:
+        query = query.where(events.c.workflow_id == wanted.workflow_id)
     if before is not None:
         query = query.where(deliveries.c.sequence < before)
     return [_record(row) for row in connection.execute(query.order_by(deliveries.c.sequence.desc()).limit(limit))]
+
+
+def has_newer(connection: Connection, delivery: Delivery) -> bool:
+    """Tell whether something newer was to be told in the same lane."""
+    own = deliveries.c
+    newer = select(own.sequence).where(
+        own.registration_id == delivery.registration_id, own.lane == delivery.lane, own.sequence > delivery.sequence
+    )
+    return connection.execute(newer.limit(1)).first() is not None
 
 
 def find_memory(connection: Connection, registration_id: str, lane: str) -> Mapping[str, object]:
@@ -219,9 +233,42 @@ def make_due(connection: Connection, registration_id: str, now: datetime) -> int
     return connection.execute(waiting.values(next_attempt_at=to_text(now))).rowcount
 
 
+def end_waiting(connection: Connection, registration_id: str, code: str, now: datetime) -> int:
+    """End what waits for a registration that is removed; return how much that was.
+
+    What is being tried meanwhile is ended too: its lease is gone, and what comes of the try is not written down.
+    """
+    waiting = update(deliveries).where(_PENDING, deliveries.c.registration_id == registration_id)
+    ended = {"state": DeliveryState.SKIPPED.value, "finished_at": to_text(now), "outcome_code": code}
+    return connection.execute(waiting.values(**ended, holder=None, leased_until=None)).rowcount
+
+
+def count_unusual(
+    connection: Connection, organization_id: str, registration_ids: Sequence[str]
+) -> dict[tuple[str, str], int]:
+    """Return how many deliveries of registrations wait or are dead, by registration and state."""
+    own = deliveries.c
+    states = (DeliveryState.PENDING.value, DeliveryState.DEAD.value)
+    query = select(own.registration_id, own.state, func.count()).where(
+        own.organization_id == organization_id, own.state.in_(states), own.registration_id.in_(registration_ids)
+    )
+    found = connection.execute(query.group_by(own.registration_id, own.state))
+    return {(row[0], row[1]): row[2] for row in found}
+
+
 def _select() -> Select[Any]:
-    joined = deliveries.join(events, events.c.sequence == deliveries.c.event_sequence)
-    columns = (events.c.id.label("event_id"), events.c.kind.label("event_kind"), events.c.at.label("event_at"))
+    joined = deliveries.join(events, events.c.sequence == deliveries.c.event_sequence).join(
+        registrations, registrations.c.id == deliveries.c.registration_id
+    )
+    columns = (
+        events.c.id.label("event_id"),
+        events.c.kind.label("event_kind"),
+        events.c.at.label("event_at"),
+        events.c.run_id,
+        events.c.project_id,
+        events.c.workflow_id,
+        registrations.c.name.label("registration"),
+    )
     return select(deliveries, *columns).select_from(joined)
 
 
@@ -253,17 +300,8 @@ def _record(row: Row[Any]) -> Delivery:
         event_id=row.event_id,
         event_kind=row.event_kind,
         event_at=from_text(row.event_at),
+        run_id=row.run_id,
+        project_id=row.project_id,
+        workflow_id=row.workflow_id,
+        registration=row.registration,
     )
-
-
-def count_by_state(connection: Connection) -> Iterable[tuple[str, str, int]]:
-    """Return (organization, state, number) of all deliveries that wait or are dead, for metrics."""
-    from sqlalchemy import func
-
-    unusual = deliveries.c.state.in_((DeliveryState.PENDING.value, DeliveryState.DEAD.value))
-    grouped = (
-        select(deliveries.c.organization_id, deliveries.c.state, func.count())
-        .where(unusual)
-        .group_by(deliveries.c.organization_id, deliveries.c.state)
-    )
-    return [(row[0], row[1], row[2]) for row in connection.execute(grouped)]

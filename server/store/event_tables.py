@@ -70,6 +70,8 @@ registrations = Table(
     Column("created_at", String(32), nullable=False),
     Column("created_by", String(36), nullable=False),
     Column("removed_at", String(32)),
+    Column("credential_names", Text, nullable=False, server_default=text("'[]'")),
+    Column("facts", Text, nullable=False, server_default=text("'{}'")),
     Index(
         "ix_registrations_name",
         "organization_id",

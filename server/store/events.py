@@ -49,12 +49,22 @@ def mark_told(connection: Connection, sequences: Sequence[int], now: datetime) -
 
 
 def list_page(
-    connection: Connection, organization_id: str, *, before: int | None, limit: int, run_id: str | None = None
+    connection: Connection,
+    organization_id: str,
+    *,
+    before: int | None,
+    limit: int,
+    run_id: str | None = None,
+    kind: str | None = None,
+    project_id: str | None = None,
+    workflow_id: str | None = None,
 ) -> list[Event]:
     """Return events of the organization, newest first."""
     query = select(events).where(events.c.organization_id == organization_id)
-    if run_id is not None:
-        query = query.where(events.c.run_id == run_id)
+    wanted = {"run_id": run_id, "kind": kind, "project_id": project_id, "workflow_id": workflow_id}
+    for name, value in wanted.items():
+        if value is not None:
+            query = query.where(events.c[name] == value)
     if before is not None:
         query = query.where(events.c.sequence < before)
     return [_record(row) for row in connection.execute(query.order_by(events.c.sequence.desc()).limit(limit))]

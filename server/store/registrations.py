@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -130,6 +130,20 @@ def find_attachment(connection: Connection, organization_id: str, attachment_id:
     return _attachment(row) if row else None
 
 
+def count_attachments(connection: Connection, organization_id: str, registration_ids: Sequence[str]) -> dict[str, int]:
+    """Return how many attachments registrations have; those without any are not in it."""
+    place = attachments.c
+    own = (place.organization_id == organization_id, place.registration_id.in_(registration_ids))
+    query = select(place.registration_id, func.count()).where(*own, place.removed_at.is_(None))
+    return {row[0]: row[1] for row in connection.execute(query.group_by(place.registration_id))}
+
+
+def remove_attachments_of(connection: Connection, organization_id: str, workflow_id: str) -> int:
+    """Delete the attachments of a workflow that is being deleted, and return how many there were."""
+    own = (attachments.c.organization_id == organization_id, attachments.c.workflow_id == workflow_id)
+    return connection.execute(delete(attachments).where(*own)).rowcount
+
+
 def list_attachments(
     connection: Connection, organization_id: str, *, registration_id: str | None = None
 ) -> list[StoredAttachment]:
@@ -159,6 +173,8 @@ def _changing(registration: StoredRegistration) -> dict[str, Any]:
         "host": registration.host,
         "settings": json.dumps(registration.settings, sort_keys=True),
         "sealed": registration.sealed,
+        "credential_names": json.dumps(registration.credential_names),
+        "facts": json.dumps(registration.facts, sort_keys=True),
         "credential_expires_at": optional_text(registration.credential_expires_at),
         "state": registration.state.value,
         "paused_reason": registration.paused_reason,
@@ -209,6 +225,8 @@ def _record(row: Row[Any], repositories: tuple[BoundRepository, ...]) -> StoredR
         **{name: getattr(row, name) for name in _PLAIN},
         created_at=from_text(row.created_at),
         settings=json.loads(row.settings),
+        credential_names=tuple(json.loads(row.credential_names)),
+        facts=json.loads(row.facts),
         credential_expires_at=optional_time(row.credential_expires_at),
         state=RegistrationState(row.state),
         breaker=Breaker(row.failures, optional_time(row.open_until)),
@@ -270,11 +288,15 @@ def note_check(
     at: datetime,
     findings: Sequence[str],
     expires_at: datetime | None,
+    facts: Mapping[str, object],
 ) -> None:
     """Write down what a check of the credential found."""
     changed = update(registrations).where(*_is(registration))
     connection.execute(
         changed.values(
-            checked_at=to_text(at), findings=json.dumps(list(findings)), credential_expires_at=optional_text(expires_at)
+            checked_at=to_text(at),
+            findings=json.dumps(list(findings)),
+            credential_expires_at=optional_text(expires_at),
+            facts=json.dumps(facts, sort_keys=True),
         )
     )

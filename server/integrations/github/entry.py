@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.integrations.github.checking import check
 from server.integrations.github.delivering import deliver
 from server.integrations.github.parts import QUESTIONS, parts
-from server.integrations.github.words import APP_KEY, ATTACHMENT_SCHEMA, KIND, SETTINGS_SCHEMA, TOKEN
+from server.integrations.github.words import APP_KEY, ATTACHMENT_SCHEMA, HOST, KIND, SETTINGS_SCHEMA, TOKEN
 from server.integrations.types import Integration
 from server.model.events import EventKind
 
@@ -21,6 +21,7 @@ GITHUB = Integration(
     deliver=deliver,
     check=check,
     always=(*(kind.value for kind in QUESTIONS), EventKind.HEAD_SEEN.value, EventKind.HOOK_ASKED.value),
+    usual_host=HOST,
     has_repositories=True,
     answers_verdicts=True,
 )

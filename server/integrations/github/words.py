@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-KIND = "github"
+from chainloop_ci.api.words import IntegrationKind
+
+KIND = IntegrationKind.GITHUB
 HOST = "https://github.com"
 
 TOKEN, APP_KEY = "token", "app-private-key"  # names of credentials

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-KIND = "gitlab"
+from chainloop_ci.api.words import IntegrationKind
+
+KIND = IntegrationKind.GITLAB
 HOST = "https://gitlab.com"
 
 TOKEN = "token"  # noqa: S105  # a credential's name

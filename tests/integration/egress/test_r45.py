@@ -69,7 +69,7 @@ def _is_refused(use, transport, base):
         return True
     except gitlab.exceptions.GitlabError:
         return False
-    return getattr(answer, "status", 0) in (301, 302)
+    return getattr(answer, "status", 0) in (301, 302, 307)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])

@@ -179,7 +179,9 @@ def test_r8_a_sweep_that_finds_no_space_is_done_again(services, prepared, clock,
         job = prepared("upload")
         job.add_file("log", MaterialType.EVIDENCE, b"swept", "log.txt")
         clock.advance(days=30)
-        dispatcher = build_dispatcher(services.config, services.world, services.database, holder="one")
+        dispatcher = build_dispatcher(
+            services.config, services.world, services.database, services.transport, holder="one"
+        )
         with Fault(point, number, code) as fault:
             dispatcher.run(only_due=False)
         clock.advance(days=1)

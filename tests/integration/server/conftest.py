@@ -14,6 +14,7 @@ Fixtures for every test of the server:
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,12 +30,14 @@ from werkzeug.test import TestResponse
 from chainloop_ci.api.access import Role
 from server.app import create_app
 from server.auth.token_text import render_token, token_sha256
-from server.config import ServerConfig
+from server.config import OpenedHost, ServerConfig
 from server.model.organizations import StoredOrganization
 from server.model.tokens import StoredToken
 from server.store import organizations, schema, tokens
 from server.wiring import Services, World, build_services
 
+LOOPBACK = (OpenedHost(None, ipaddress.ip_network("127.0.0.0/8")),)
+"""What the operator has opened: receivers and forges of tests listen there."""
 EPOCH = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -113,7 +116,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def config(tmp_path: Path, database_url: str) -> ServerConfig:
-    return ServerConfig(data=tmp_path, database_url=database_url, min_free_bytes=0)
+    return ServerConfig(data=tmp_path, database_url=database_url, min_free_bytes=0, egress_allow=LOOPBACK)
 
 
 @pytest.fixture
@@ -122,6 +125,7 @@ def services(config: ServerConfig, clock: Clock, content_checker: Any) -> Iterat
     services = build_services(config, world)
     schema.upgrade(services.database.engine)
     yield services
+    services.transport.close()
     services.database.engine.dispose()
 
 

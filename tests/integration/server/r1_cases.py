@@ -15,6 +15,7 @@ from chainloop_ci.digests import sha256_digest
 from server.model.inbound import ReceiverKind, StoredInbound
 from server.store import inbound
 from tests.integration.server.r1_world import OTHER_ORGANIZATION, OTHER_PROJECT, OTHER_WORKFLOW, OWN, Ask, Place, World
+from tests.integration.server.receivers import SECRET
 from tests.integration.server.test_keys import new_pem
 
 Build = Callable[[str], Ask]
@@ -303,6 +304,42 @@ def refer_artifact(world: World, place: Place) -> tuple[str, Build]:
     return job.run_id, asking("POST", f"/workflow-runs/{{}}/artifacts/{digest}", headers=job.headers)
 
 
+def of_registration(method: str, suffix: str = "", *, fresh: bool = False, **options: Any) -> Prepare:
+    def prepare(world: World, place: Place) -> tuple[str, Build]:
+        made = world.registration(place, fresh=fresh)
+        return str(made["id"]), asking(method, "/registrations/{}" + suffix, **options)
+
+    return prepare
+
+
+def new_registration(world: World, place: Place) -> tuple[str, Build]:
+    body = {"kind": "webhook", "url": f"{world.receiver.url}/hook", "credentials": {"secret": SECRET}}
+    name = world.fresh("hook")
+    return name, lambda ident: Ask("POST", "/registrations", json={**body, "name": ident})
+
+
+def of_attachment(method: str) -> Prepare:
+    return lambda world, place: (str(world.attachment(place)["id"]), asking(method, "/attachments/{}"))
+
+
+def new_attachment(world: World, place: Place) -> tuple[str, Build]:
+    project, name = place.project, place.workflow_name
+    if place.name == OTHER_ORGANIZATION:
+        project = world.fresh("project")
+        world.made(place, "POST", "/workflows", json={"name": name, "project": project})
+    registration = world.registration(place)["name"]
+    body = {"registration": registration, "workflow": name}
+    return project, lambda ident: Ask("POST", "/attachments", json={**body, "project": ident})
+
+
+def of_delivery(method: str, suffix: str = "") -> Prepare:
+    return lambda world, place: (world.delivery(place), asking(method, "/deliveries/{}" + suffix))
+
+
+def of_event(world: World, place: Place) -> tuple[str, Build]:
+    return world.event(place).id, asking("GET", "/events")
+
+
 def plain(method: str, path: str, **options: Any) -> Prepare:
     """A request that names no thing."""
     return lambda world, place: ("", lambda ident: Ask(method, path, **options))
@@ -320,6 +357,9 @@ def listing(path: str, make: Prepare) -> Prepare:
 
 NOBODY_ELSE = {"belongs": Belongs.ANYBODY, "places": (OWN,)}
 """For what concerns nothing but the token that asks."""
+
+OF_ORGANIZATION = {"belongs": Belongs.ORGANIZATION, "places": (OWN, OTHER_ORGANIZATION)}
+"""For what no project has."""
 
 CASES: dict[str, Case] = {
     "GET /whoami": Case(plain("GET", "/whoami"), **NOBODY_ELSE),
@@ -411,6 +451,23 @@ CASES: dict[str, Case] = {
     "GET /artifacts/<digest:digest>": Case(artifact("GET")),
     "HEAD /artifacts/<digest:digest>": Case(artifact("HEAD")),
     "POST /workflow-runs/<uuid:run_id>/artifacts/<digest:digest>": Case(refer_artifact),
+    "GET /integrations": Case(plain("GET", "/integrations"), **NOBODY_ELSE),
+    # A registration names no project: only a token of the whole organization reaches it.
+    "GET /registrations": Case(plain("GET", "/registrations"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
+    "POST /registrations": Case(new_registration, belongs=Belongs.ORGANIZATION, places=(OWN,)),
+    "GET /registrations/<uuid:registration_id>": Case(of_registration("GET"), **OF_ORGANIZATION),
+    "PATCH /registrations/<uuid:registration_id>": Case(of_registration("PATCH", json={}), **OF_ORGANIZATION),
+    "DELETE /registrations/<uuid:registration_id>": Case(of_registration("DELETE", fresh=True), **OF_ORGANIZATION),
+    "POST /registrations/<uuid:registration_id>/check": Case(of_registration("POST", "/check"), **OF_ORGANIZATION),
+    "POST /registrations/<uuid:registration_id>/pause": Case(of_registration("POST", "/pause"), **OF_ORGANIZATION),
+    "POST /registrations/<uuid:registration_id>/resume": Case(of_registration("POST", "/resume"), **OF_ORGANIZATION),
+    "GET /attachments": Case(listing("/attachments", of_attachment("GET")), lists=lambda item: item["id"]),
+    "POST /attachments": Case(new_attachment),
+    "DELETE /attachments/<uuid:attachment_id>": Case(of_attachment("DELETE")),
+    "GET /deliveries": Case(listing("/deliveries", of_delivery("GET")), lists=lambda item: item["id"]),
+    "GET /deliveries/<uuid:delivery_id>": Case(of_delivery("GET")),
+    "POST /deliveries/<uuid:delivery_id>/replay": Case(of_delivery("POST", "/replay")),
+    "GET /events": Case(listing("/events", of_event), lists=lambda item: item["id"]),
     # Who may not see a node is not told that it is there.
     "GET /referrers/<anydigest:digest>": Case(referrer, outside=404),
 }

@@ -15,9 +15,14 @@ from werkzeug.test import TestResponse
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.digests import sha256_digest
+from server.model.deliveries import Delivery, DeliveryState
+from server.model.events import Event, EventKind
+from server.store import deliveries, events
 from server.wiring import Services
 from tests.integration.server.conftest import Api, Clock, Tenant, bearer, make_tenant, store_token
 from tests.integration.server.jobs import CONTRACT, Job, Key, put_contract, register_key
+from tests.integration.server.receivers import SECRET
+from tests.unit.stub_server import StubServer
 
 OWN, OTHER_WORKFLOW, OTHER_PROJECT, OTHER_ORGANIZATION = "own", "other workflow", "other project", "other organization"
 PLACES = {
@@ -90,7 +95,8 @@ class Place:
 class World:
     """Both organizations; every workflow has `CONTRACT` and a key."""
 
-    def __init__(self, services: Services, client: FlaskClient, clock: Clock) -> None:
+    def __init__(self, services: Services, client: FlaskClient, clock: Clock, receiver: StubServer) -> None:
+        self.receiver = receiver
         self.services = services
         self.client = client
         self.clock = clock
@@ -98,6 +104,7 @@ class World:
         self.instance = store_token(services, clock, name="operator", role=Role.INSTANCE)
         self.key = Key()
         self._numbers = itertools.count(1)
+        self._registered: dict[str, dict[str, object]] = {}
         for tenant in self.tenants.values():
             register_key(self.api, tenant, self.key, organizationWide=True)
             for workflow in tenant.workflows:
@@ -158,6 +165,56 @@ class World:
         answer = job.push()
         assert answer.status_code == 201, answer.text
         return job, answer.json["digest"]
+
+    def registration(self, place: Place, *, fresh: bool = False) -> dict[str, object]:
+        """Return a webhook that the place's organization has registered; the same one unless it is to be `fresh`."""
+        if not fresh and place.tenant.name in self._registered:
+            return self._registered[place.tenant.name]
+        body = {"kind": "webhook", "name": self.fresh("hook"), "url": f"{self.receiver.url}/hook"}
+        made = self.made(place, "POST", "/registrations", json={**body, "credentials": {"secret": SECRET}})
+        if not fresh:
+            self._registered[place.tenant.name] = made
+        return made
+
+    def attachment(self, place: Place) -> dict[str, object]:
+        """Return a new attachment of the place's workflow."""
+        body = {"registration": self.registration(place)["name"], "project": place.project}
+        return self.made(place, "POST", "/attachments", json={**body, "workflow": place.workflow_name})
+
+    def event(self, place: Place) -> Event:
+        """Return something that has happened to the place's workflow."""
+        event = Event(
+            id=self.services.world.new_id(),
+            organization_id=place.tenant.id,
+            kind=EventKind.WORKFLOW_CHANGED,
+            at=self.clock(),
+            subject=place.workflow_id,
+            project_id=place.tenant.projects[place.project],
+            workflow_id=place.workflow_id,
+        )
+        with self.services.database.write() as connection:
+            events.add(connection, event)
+            return events.list_page(connection, place.tenant.id, before=None, limit=1)[0]
+
+    def delivery(self, place: Place) -> str:
+        """Return the id of a delivery that was given up."""
+        event, delivery_id = self.event(place), self.services.world.new_id()
+        delivery = Delivery(
+            id=delivery_id,
+            organization_id=place.tenant.id,
+            event_sequence=event.sequence,
+            registration_id=str(self.registration(place)["id"]),
+            attachment_id="somebody",
+            part="message",
+            lane=event.id,
+            content={"type": "workflow.changed"},
+            created_at=self.clock(),
+            next_attempt_at=self.clock(),
+            state=DeliveryState.DEAD,
+        )
+        with self.services.database.write() as connection:
+            deliveries.add(connection, delivery)
+        return delivery_id
 
     def content(self) -> bytes:
         """Return content that nobody has."""

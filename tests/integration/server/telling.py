@@ -101,7 +101,7 @@ def couriers(
         DeliveryQueue(services.database, world.now, world.new_id, lambda: 0.5),
         integrations=known,
         open_credentials=lambda registration: {},
-        tools=lambda: Tools(None, world.now, "https://chainloop.test"),  # type: ignore[arg-type]
+        tools=Tools(services.transport, world.now, "https://chainloop.test"),
         holder=holder,
         now=world.now,
         **options,

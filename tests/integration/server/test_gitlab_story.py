@@ -84,7 +84,7 @@ class Story:
             DeliveryQueue(database, world.now, world.new_id, lambda: 0.5, learn=answers.handlers()),
             integrations=known,
             open_credentials=lambda registration: {"token": token},
-            tools=lambda: Tools(self.transport, world.now, "https://chainloop.test"),
+            tools=Tools(self.transport, world.now, "https://chainloop.test"),
             holder="one",
             now=world.now,
         )

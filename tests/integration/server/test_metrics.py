@@ -243,7 +243,7 @@ def test_the_state_of_the_server_is_a_metric(scrape: Any, instance_token: str, c
 def test_sweeps_say_when_they_were_done(
     services: Services, config: ServerConfig, clock: Clock, scrape: Any, instance_token: str
 ) -> None:
-    build_dispatcher(config, services.world, services.database, holder="me").run()
+    build_dispatcher(config, services.world, services.database, services.transport, holder="me").run()
 
     found = scrape(instance_token)
 

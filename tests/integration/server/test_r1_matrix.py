@@ -17,7 +17,7 @@ from server.routes.table import ENDPOINTS, PUBLIC_ENDPOINTS
 from server.store import schema
 from server.wiring import World as Outside
 from server.wiring import build_services
-from tests.integration.server.conftest import Clock
+from tests.integration.server.conftest import LOOPBACK, Clock
 from tests.integration.server.r1_cases import CASES, Belongs
 from tests.integration.server.r1_world import (
     ASKERS,
@@ -27,6 +27,8 @@ from tests.integration.server.r1_world import (
     OWN,
     World,
 )
+from tests.integration.server.receivers import TAKEN
+from tests.unit.stub_server import stub_server
 
 WITHOUT_TOKEN = {"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/static/<path:filename>"}
 WITHOUT_TOKEN |= {f"/api/v1{endpoint.path}" for endpoint in PUBLIC_ENDPOINTS}
@@ -42,10 +44,13 @@ CELLS = [(name, place) for name in BY_NAME for place in (CASES[name].places if n
 @pytest.fixture(scope="module")
 def world(tmp_path_factory, content_checker):
     clock = Clock()
-    config = ServerConfig(data=tmp_path_factory.mktemp("r1"), min_free_bytes=0)
+    config = ServerConfig(data=tmp_path_factory.mktemp("r1"), min_free_bytes=0, egress_allow=LOOPBACK)
     services = build_services(config, Outside(now=clock, checker=content_checker))
     schema.upgrade(services.database.engine)
-    yield World(services, create_app(services).test_client(), clock)
+    with stub_server() as receiver:
+        receiver.replies = [TAKEN]
+        yield World(services, create_app(services).test_client(), clock, receiver)
+        services.transport.close()
     services.database.engine.dispose()
 
 

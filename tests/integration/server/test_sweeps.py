@@ -411,7 +411,7 @@ def test_the_wired_dispatcher_keeps_what_the_settings_say(
     config = replace(services.config, upload_grace=timedelta(days=7))
     operator.post("/artifacts", data=b"a week", headers=OCTETS)
     clock.advance(days=6)
-    dispatcher = build_dispatcher(config, World(now=clock), services.database, holder="test")
+    dispatcher = build_dispatcher(config, World(now=clock), services.database, services.transport, holder="test")
 
     dispatcher.run(only_due=False)
     within = kept(services)

@@ -70,7 +70,7 @@ def _office(services: Services, tenant: Tenant, scene: Scene) -> Office:
         DeliveryQueue(services.database, world.now, world.new_id, lambda: 0.5, learn={"ci-run": learn}),
         integrations=known,
         open_credentials=lambda registration: target.credentials,
-        tools=lambda: replace(scene.tools, now=world.now),
+        tools=replace(scene.tools, now=world.now),
         holder="one",
         now=world.now,
     )
