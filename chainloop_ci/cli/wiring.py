@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chainloop_ci.cli.standing import Standing
     from chainloop_ci.client.control_plane import ControlPlane
     from chainloop_ci.client.http import HttpClient
+    from chainloop_ci.client.integrations import Integrations
     from chainloop_ci.client.operator import Operator
     from chainloop_ci.client.shared_state import SharedState
     from chainloop_ci.config import Settings
@@ -259,6 +260,12 @@ class World(GlobalOptions, TypedFiles):
         from chainloop_ci.client.operator import Operator
 
         return Operator(self.http_client())
+
+    def integrations(self) -> Integrations:
+        """Return the control plane as commands of integrations see it."""
+        from chainloop_ci.client.integrations import Integrations
+
+        return Integrations(self.http_client())
 
     def facts(self, *, job_index: str | None = None) -> HostFacts:
         """Return what the runners need to know of the machine; `job_index` is the matrix leg that was typed."""
