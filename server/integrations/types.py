@@ -86,7 +86,7 @@ class Message:
 def _no_secret(organization_id: str, source_id: str) -> str:
     raise NotFoundError(
         f"the source {source_id} has no secret for its webhooks",
-        hint="make one: `chainloop workflow source secret create`",
+        hint="give the source a secret first",
     )
 
 
