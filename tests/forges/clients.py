@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,26 +15,26 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from examples.forge.github import FakeGitHub
 from examples.forge.gitlab import FakeGitLab
+from server.config import OpenedHost
+from server.egress import github as egress
+from server.egress.policy import Policy
+from server.egress.transport import Transport
 from tests.unit.stub_server import Reply, StubServer, stub_server
 
 KEY = rsa.generate_private_key(65537, 2048)
 PUBLIC_PEM = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 PRIVATE_PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
+_TRANSPORT = Transport(Policy((OpenedHost(None, ipaddress.ip_network("127.0.0.0/8")),)))
+
 
 def github_client(
     forge: FakeGitHub, secret: str | None = None, auth: github.Auth.Auth | None = None, base_url: str | None = None
 ) -> github.Github:
     """Return a PyGithub client with a token, or with another way to say who asks."""
-    return github.Github(
-        base_url=base_url or forge.api_url,
-        auth=auth or (github.Auth.Token(secret) if secret else None),
-        retry=None,
-        seconds_between_requests=0,
-        seconds_between_writes=0,
-        timeout=5,
-        lazy=True,
-    )
+    who = auth or (github.Auth.Token(secret) if secret else None)
+    # The server's own: whoever loads it has all clients of the process go its way out.
+    return egress.github_client(_TRANSPORT, base_url or forge.api_url, who, seconds=5)
 
 
 def app_client(forge: FakeGitHub, app_id: int, seconds: int = 300, key: str = PRIVATE_PEM) -> github.Github:
