@@ -44,6 +44,7 @@ from server.services.forge_answers import ForgeAnswers
 from server.services.health import Health
 from server.services.impact import Impacts
 from server.services.inbound import GitHubApp, Inbound
+from server.services.inbound_follow import InboundFollow
 from server.services.inbound_limits import InboundLimits
 from server.services.inbound_log import InboundLog
 from server.services.integrations import Integrations
@@ -61,6 +62,7 @@ from server.services.registrations import Registrations
 from server.services.runs import Runs
 from server.services.secrets import Secrets
 from server.services.shared_states import SharedStates
+from server.services.source_hooks import SourceHooks
 from server.services.source_secrets import SourceSecrets
 from server.services.sources import Sources
 from server.services.successors import Successors
@@ -134,6 +136,7 @@ class Services:
     server_metrics: ServerMetrics
     secrets: Secrets
     webhooks: Webhooks
+    hooks: SourceHooks
     transport: Transport
     """The only way out (R45); loads its libraries with the first request."""
 
@@ -185,6 +188,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         server_metrics=ServerMetrics(database, health, process),
         webhooks=_build_webhooks(config, world, database, stored_secrets),
         secrets=stored_secrets,
+        hooks=build_hooks(config, world, database, stored_secrets),
         transport=transport,
     )
 
@@ -248,6 +252,12 @@ def _build_integrations(
     return Integrations(registrations, attachments, DeliveryLog(database, world.now))
 
 
+def build_hooks(config: ServerConfig, world: World, database: Database, secrets: Secrets) -> SourceHooks:
+    """Return what has our webhooks at the forges looked after."""
+    own = SourceSecrets(database, world.now, world.random_bytes, secrets=secrets, public_url=config.public_url)
+    return SourceHooks(database, world.now, world.new_id, own)
+
+
 def _build_content(
     config: ServerConfig, database: Database, now: Callable[[], datetime], back_ends: Mapping[str, Blobs]
 ) -> tuple[Artifacts, Uploads]:
@@ -292,6 +302,7 @@ def build_dispatcher(
         world.new_id,
         event_retention=config.event_retention,
         check_registrations=checks.check_all,
+        redeliver=build_hooks(config, world, database, build_secrets(config, world)).redeliver,
     )
     return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)
 
@@ -306,10 +317,11 @@ def build_couriers(
 ) -> Couriers:
     """Return what turns events into deliveries and deliveries into requests."""
     now, new_id = world.now, world.new_id
-    judge = Judge(database, now, new_id, public_url=config.public_url)
-    learn = ForgeAnswers(now, new_id).handlers()
+    judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
+    hooks = build_hooks(config, world, database, build_secrets(config, world))
+    learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
     return Couriers(
-        FanOut(database, now, new_id, integrations=world.integrations, follow=(judge.follow,)),
+        FanOut(database, now, new_id, integrations=world.integrations, follow=(inbound, judge.follow)),
         DeliveryQueue(database, now, new_id, world.jitter, learn=learn),
         integrations=world.integrations,
         open_credentials=Credentials(build_secrets(config, world)).open,
@@ -330,4 +342,11 @@ def make_tools(config: ServerConfig, world: World, database: Database, transport
             raise NotFoundError(f"there is no attestation {digest}")
         return found[0].bundle
 
-    return Tools(transport, world.now, config.public_url, load_attestation=load_attestation)
+    hooks = build_hooks(config, world, database, build_secrets(config, world))
+    return Tools(
+        transport,
+        world.now,
+        config.public_url,
+        load_attestation=load_attestation,
+        hook_secret=hooks.open_secret,
+    )

@@ -73,6 +73,7 @@ class AuditAction(StrEnum):
     SOURCE_REMOVED = "workflow.source-removed"
     SOURCE_SECRET_CREATED = "source.secret-created"  # noqa: S105  # an action's name
     SOURCE_SECRET_ROTATED = "source.secret-rotated"  # noqa: S105
+    SOURCE_HOOKS_ASKED = "source.hooks-asked"
     INBOUND_REPLAYED = "inbound.replayed"
     CONTRACT_CREATED = "contract.created"
     CONTRACT_REVISED = "contract.revised"

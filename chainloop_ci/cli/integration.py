@@ -25,6 +25,11 @@ _GROUPS = (
         "Manage which registration is told what happens where.",
     ),
     Lazy(
+        "hooks",
+        "chainloop_ci.cli.integration_hooks:hooks",
+        "Look after our webhooks at the forges.",
+    ),
+    Lazy(
         "delivery",
         "chainloop_ci.cli.integration_delivery:delivery",
         "See what was told to whom, and tell it again.",

@@ -17,6 +17,7 @@ from chainloop_ci.api.integrations import (
 )
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
+from chainloop_ci.api.source_hooks import HookMode, HookRequest, HooksAsked, SourceHook
 from chainloop_ci.client.answers import read_record
 from chainloop_ci.client.operator import Operator, Paging
 from chainloop_ci.errors import NotFoundError
@@ -131,6 +132,18 @@ class Integrations(Operator):
     def list_events(self, event: str | None, run: str | None, paging: Paging) -> Page[EventRecord]:
         """Return what happened, newest first."""
         return self._list(EventRecord, "events", paging, event=event, run=run)
+
+    def ask_hooks(self, mode: HookMode) -> HooksAsked:
+        """Have our webhooks of all sources looked after."""
+        return read_record(HooksAsked, self.http.json("POST", "source-hooks", to_dict(HookRequest(mode))))
+
+    def list_hooks(self, paging: Paging) -> Page[SourceHook]:
+        """Return our webhooks as they were found last, by source."""
+        return self._list(SourceHook, "source-hooks", paging)
+
+    def every_hook(self) -> list[SourceHook]:
+        """Return all of them, of every page."""
+        return list(self._every(SourceHook, "source-hooks"))
 
     def _do(self, registration_id: str, what: str) -> Registration:
         return read_record(Registration, self.http.json("POST", f"registrations/{registration_id}/{what}", repeat=True))

@@ -36,6 +36,8 @@ class Cleaners:
     """How long events are kept, counted from when they were told."""
     check_registrations: Callable[[], Iterator[Counts]] = lambda: iter(())
     """Asks third parties whether credentials will do."""
+    redeliver: Callable[[], Iterator[int]] = lambda: iter(())
+    """Has forges send again what never came through, in short steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ def _check_registrations(use: Cleaners) -> Iterator[Counts]:
     yield from use.check_registrations()
 
 
+def _redeliver(use: Cleaners) -> Iterator[Counts]:
+    for asked in use.redeliver():
+        yield {"sources": asked}
+
+
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
     Sweep(SweepName.DATES, _notice_dates),
@@ -103,5 +110,6 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.EVENTS, _forget_events),
     # Last: third parties may take their time.
     Sweep(SweepName.REGISTRATIONS, _check_registrations),
+    Sweep(SweepName.REDELIVERIES, _redeliver),
 )
 """In the order in which they are done: what the first ends, the next may take."""

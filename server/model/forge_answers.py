@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chainloop_ci.api.source_hooks import HookMode as HookMode
+from chainloop_ci.api.source_hooks import HookState as HookState
 from server.model.verdict_content import ForgeRepository
 
 CI_RUN = "ci-run"
@@ -128,27 +130,6 @@ class HeadAnswer:
     """Whether the branch of the head is protected."""
     author: str | None = None
     """Login of who opened the pull request: a bot of the forge has no secrets (R35)."""
-
-
-class HookMode(StrEnum):
-    """How much is done to a webhook."""
-
-    CHECK = "check"
-    """Nothing: what differs is told."""
-    SYNC = "sync"
-    """It is created or repaired, and has the newest secret afterwards."""
-    REDELIVER = "redeliver"
-    """What it could not deliver is asked for again."""
-
-
-class HookState(StrEnum):
-    """How a webhook was found, or left."""
-
-    OK = "ok"
-    MISSING = "missing"
-    DIFFERS = "differs"
-    CREATED = "created"
-    REPAIRED = "repaired"
 
 
 @dataclass(frozen=True, slots=True)

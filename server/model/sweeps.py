@@ -31,6 +31,7 @@ class SweepName(StrEnum):
     WEBHOOKS = "old-webhooks"
     EVENTS = "told-events"
     REGISTRATIONS = "registration-checks"
+    REDELIVERIES = "webhook-redeliveries"
 
 
 INTERVALS: Mapping[str, timedelta] = {
@@ -43,6 +44,8 @@ INTERVALS: Mapping[str, timedelta] = {
     SweepName.WEBHOOKS: timedelta(hours=1),
     SweepName.EVENTS: timedelta(hours=1),
     SweepName.REGISTRATIONS: timedelta(hours=24),
+    # GitHub keeps them for three days; what was missed is missed for so long at most.
+    SweepName.REDELIVERIES: timedelta(minutes=15),
 }
 """How often each sweep is done."""
 ABANDONED = timedelta(hours=1)

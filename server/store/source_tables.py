@@ -78,3 +78,20 @@ status_contexts = Table(
     Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     PrimaryKeyConstraint("forge", "repository_id", "context"),
 )
+
+source_hooks = Table(
+    "source_hooks",
+    metadata,
+    # Our webhook of a source, as it was asked after and found last; no foreign key: a source may go before its answer.
+    Column("source_id", String(36), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("asked_at", String(32), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("answered_at", String(32)),
+    Column("state", String(16)),
+    Column("hook_id", String(64)),
+    # A JSON list of words.
+    Column("differences", Text, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("asked_again", Integer, nullable=False),
+)

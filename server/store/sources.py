@@ -92,6 +92,12 @@ def save(connection: Connection, source: StoredSource) -> None:
     connection.execute(update(sources).where(*own).values(**_learned(source)))
 
 
+def save_hook(connection: Connection, source: StoredSource, hook_id: str | None) -> None:
+    """Write the forge's number of our webhook."""
+    own = (sources.c.organization_id == source.organization_id, sources.c.id == source.id)
+    connection.execute(update(sources).where(*own).values(hook_id=hook_id))
+
+
 def remove(connection: Connection, source: StoredSource) -> None:
     """Delete a source that no workflow comes from; one whose webhooks may have come stays, with what they told."""
     own = (sources.c.organization_id == source.organization_id, sources.c.id == source.id)

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import from_dict, to_dict
+from chainloop_ci.api.source_hooks import HookMode, HookState
 from chainloop_ci.errors import NotFoundError
 from server.integrations.github.access import ask, require_repository
 from server.integrations.github.outcomes import refuse
 from server.integrations.github.patience import Patience
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
-from server.model.forge_answers import HookAnswer, HookMode, HookQuestion, HookState
+from server.model.forge_answers import HookAnswer, HookQuestion
 
 if TYPE_CHECKING:
     from github import Github

@@ -451,6 +451,10 @@ CASES: dict[str, Case] = {
     "GET /artifacts/<digest:digest>": Case(artifact("GET")),
     "HEAD /artifacts/<digest:digest>": Case(artifact("HEAD")),
     "POST /workflow-runs/<uuid:run_id>/artifacts/<digest:digest>": Case(refer_artifact),
+    "POST /source-hooks": Case(
+        plain("POST", "/source-hooks", json={"mode": "check"}), belongs=Belongs.ORGANIZATION, places=(OWN,)
+    ),
+    "GET /source-hooks": Case(plain("GET", "/source-hooks"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
     "GET /integrations": Case(plain("GET", "/integrations"), **NOBODY_ELSE),
     # A registration names no project: only a token of the whole organization reaches it.
     "GET /registrations": Case(plain("GET", "/registrations"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
