@@ -40,7 +40,7 @@ _GROUPS = (
 
 @click.group(cls=Group, lazy=_GROUPS)
 def integration() -> None:
-    """Tell others what happens, and hear from them: forges, webhooks."""
+    """Tell others what happens, and hear from them."""
 
 
 @integration.group("available", cls=Group)

@@ -26,7 +26,7 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy(
         "integration",
         "chainloop_ci.cli.integration:integration",
-        "Tell others what happens, and hear from them: forges, webhooks.",
+        "Tell others what happens, and hear from them.",
     ),
     Lazy("discover", "chainloop_ci.cli.discover:discover", "Show what refers to a digest, and what it refers to."),
     Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),

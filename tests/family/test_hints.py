@@ -52,12 +52,17 @@ def hints() -> Iterator[tuple[str, str]]:
 def problem_of(hint: str) -> str | None:
     """Return what does not exist of a command that somebody is told to type."""
     command: click.Command = chainloop
-    words = END.split(f"{hint} ")[0].split()[1:]
+    # What stands in quotes is one word, and a value.
+    words = re.sub(r'"[^"]*"', "TEXT", END.split(f"{hint} ")[0]).split()[1:]
+    words = iter(words)
     for word in words:
         name = word.partition("=")[0].strip("[]().,")
         if name.startswith("-"):
             if name not in known_flags(command) and name not in ("-", "--", "-h", "--help"):
                 return f"{command.name} has no option {name}"
+            if isinstance(command, click.Group) and takes_value(command, name) and "=" not in word:
+                # What follows is its value, and no command of the group.
+                next(words, None)
         elif isinstance(command, click.Group) and GAP not in name and not name.isupper():
             options = name.split("|")
             found = [command.get_command(click.Context(command), option) for option in options]
@@ -65,6 +70,10 @@ def problem_of(hint: str) -> str | None:
                 return f"{command.name} has no command {options[found.index(None)]}"
             command = found[0] or command
     return None
+
+
+def takes_value(command: click.Command, flag: str) -> bool:
+    return any(flag in item.opts and not item.is_flag for item in command.params if isinstance(item, click.Option))
 
 
 def known_flags(command: click.Command) -> set[str]:

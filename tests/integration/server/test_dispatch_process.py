@@ -106,6 +106,8 @@ DONE = {
     "told-events": "done",
     "registration-checks": "done",
     "unknown-blobs": "done",
+    "old-webhooks": "done",
+    "webhook-redeliveries": "done",
 }
 
 
