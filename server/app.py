@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 from server.routes.metrics import install_metrics
+from server.routes.pages import install_pages
 from server.routes.problems import install_problems
 from server.routes.public import install_public
 from server.routes.register import install_converters, register
@@ -36,6 +37,7 @@ def create_app(services: Services) -> Flask:
     install_problems(app)
     endpoints = (*ENDPOINTS, *PUBLIC_ENDPOINTS)
     install_public(app, endpoints, services)
+    install_pages(app, services)
     install_metrics(app, services)
     install_webhooks(app, services)
     register(app, endpoints, services)

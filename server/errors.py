@@ -70,6 +70,18 @@ class UploadsBusyError(ChainloopError):
         )
 
 
+class TooManyLoginsError(ChainloopError):
+    """Too many logins from one address have failed; 429 with Retry-After."""
+
+    code = "too-many-logins"
+
+    def __init__(self, wait_seconds: int) -> None:
+        self.wait_seconds = wait_seconds
+        super().__init__(
+            "too many logins from your address have failed", hint=f"wait {wait_seconds} s before you try again"
+        )
+
+
 class BodyTooLargeError(ChainloopError):
     """A request body is over its limit; 413 says the limit."""
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from chainloop_ci.errors import NotFoundError
 from server.auth.authenticator import Authenticator
+from server.auth.page_sessions import PageSessions
 from server.cas.blobs import Blobs
 from server.cas.registry import open_back_ends
 from server.config import ServerConfig
@@ -55,6 +56,7 @@ from server.services.metrics_process import ProcessMetrics
 from server.services.metrics_server import ServerMetrics
 from server.services.organizations import Organizations
 from server.services.overrides import Overrides
+from server.services.overview import Overview
 from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.registration_checks import RegistrationChecks
@@ -69,6 +71,7 @@ from server.services.successors import Successors
 from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
 from server.services.uploads import Uploads
+from server.services.verdict_pages import VerdictPages
 from server.services.workflows import Workflows
 from server.store import attestations
 from server.store.database import Database, open_engine, sqlite_url
@@ -98,6 +101,15 @@ class Webhooks:
     secrets: SourceSecrets
     inbound: Inbound
     log: InboundLog
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The use cases of the pages for people."""
+
+    sessions: PageSessions
+    verdicts: VerdictPages
+    overview: Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,7 @@ class Services:
     hooks: SourceHooks
     transport: Transport
     """The only way out (R45); loads its libraries with the first request."""
+    pages: Pages
 
 
 def open_database(config: ServerConfig) -> Database:
@@ -190,7 +203,13 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         secrets=stored_secrets,
         hooks=build_hooks(config, world, database, stored_secrets),
         transport=transport,
+        pages=_build_pages(world, database),
     )
+
+
+def _build_pages(world: World, database: Database) -> Pages:
+    sessions = PageSessions(database, world.now, world.random_bytes, Authenticator(database, world.now))
+    return Pages(sessions, VerdictPages(database, world.now), Overview(database, world.now))
 
 
 def build_transport(config: ServerConfig, world: World) -> Transport:

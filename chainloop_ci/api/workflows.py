@@ -68,6 +68,9 @@ class WorkflowChange:
     public_contract: Annotated[
         bool | None, about("Whether anybody who knows the address may read the contract; on again, it is a new one.")
     ] = None
+    public_verdict: Annotated[
+        bool | None, about("R47: whether anybody who knows a verdict's page may see its state, name and time.")
+    ] = None
 
 
 @record
@@ -99,6 +102,9 @@ class Workflow:
     public_contract_id: Annotated[
         str | None, about("Of `public/contracts/{id}`, where the contract is read without a token; None: nowhere.")
     ] = None
+    public_verdict: Annotated[
+        bool, about("R47: anybody who knows a verdict's page may see its state, name and time.")
+    ] = False
 
 
 @record

@@ -50,6 +50,13 @@ _PUBLIC_CONTRACT = Option(
     Kind.CHOICE,
     choices=("on", "off"),
 )
+_PUBLIC_VERDICT = Option(
+    "public_verdict",
+    ("--public-verdict",),
+    "on: anybody who knows the page of a verdict sees its state, name and time; off: readers do.",
+    Kind.CHOICE,
+    choices=("on", "off"),
+)
 _UPDATE = (
     *WHICH,
     Option("contract", ("--contract",), "Name of another contract."),
@@ -58,6 +65,7 @@ _UPDATE = (
     _RUN_EXPIRY,
     _MINIMUM_REVISION,
     _PUBLIC_CONTRACT,
+    _PUBLIC_VERDICT,
     *SOURCE,
 )
 _LIST = (
@@ -159,11 +167,12 @@ def update(
     run_expiry: str | None,
     minimum_revision: int | None,
     public_contract: str | None,
+    public_verdict: str | None,
     **typed: Any,
 ) -> None:
     """Change a workflow's contract, team, description, expiry, minimum revision or source; what is left out stays."""
-    is_public = None if public_contract is None else public_contract == "on"
-    change = WorkflowChange(contract, team, description, _seconds(run_expiry), minimum_revision, is_public)
+    public = _switch(public_contract), _switch(public_verdict)
+    change = WorkflowChange(contract, team, description, _seconds(run_expiry), minimum_revision, *public)
     source = TypedSource(**typed)
     if change == WorkflowChange() and not source.is_given:
         raise UsageError("there is nothing to change", hint="see `chainloop workflow update --help`")
@@ -222,6 +231,10 @@ def _seconds(run_expiry: str | None) -> int | None:
     return None if run_expiry is None else parse_run_expiry(run_expiry)
 
 
+def _switch(word: str | None) -> bool | None:
+    return None if word is None else word == "on"
+
+
 def _public_address(item: Workflow, operator: Operator) -> str:
     public_id = item.public_contract_id
     return operator.http.url_of(f"public/contracts/{public_id}") if public_id else ""
@@ -243,6 +256,7 @@ def _rows(item: Workflow, operator: Operator) -> list[Row]:
         ("Description", item.description),
         ("Contract", f"{item.contract} (revision {item.contract_revision})"),
         ("Public Contract", _public_address(item, operator)),
+        ("Public Verdict", "state, name and time" if item.public_verdict else ""),
         ("Minimum Revision", str(item.minimum_revision) if item.minimum_revision else ""),
         ("Run Expiry", render_duration(item.run_expiry_seconds) if item.run_expiry_seconds else ""),
         ("Created At", date(item.created_at)),

@@ -71,6 +71,16 @@ class Authenticator:
         self._note_use(token, now, address)
         return principal
 
+    def find_still(self, organization_id: str, token_id: str, secret_sha256: str, address: str) -> Principal | None:
+        """Return the principal of a secret that was shown before, or None when it works no more (R47)."""
+        now = self._now()
+        with self._database.read() as connection:
+            token = tokens.find(connection, organization_id, token_id)
+        if token is None or token.why_not(secret_sha256, now) is not None:
+            return None
+        self._note_use(token, now, address)
+        return token.principal(address)
+
     def _note_use(self, token: StoredToken, now: datetime, address: str) -> None:
         not_since = now - LAST_USE_INTERVAL
         if token.last_used_at is not None and token.last_used_at > not_since:

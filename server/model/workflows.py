@@ -70,6 +70,8 @@ class StoredWorkflow:
     """When that was set or taken back: runs that were begun before keep their pin."""
     public_contract_id: str | None = None
     """Under which anybody may read the newest revision of the contract; None: nobody may."""
+    public_verdict: bool = False
+    """R47: anybody who knows the page of a verdict may see its state, name and time."""
 
     @property
     def has_public_contract(self) -> bool:
@@ -127,6 +129,7 @@ class StoredWorkflow:
             run_expiry_seconds=self.run_expiry_seconds,
             minimum_revision=self.minimum_revision,
             public_contract_id=self.public_contract_id,
+            public_verdict=self.public_verdict,
         )
 
 

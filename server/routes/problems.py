@@ -58,6 +58,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "signing-key-invalid": 422,
     "statement-invalid": 422,
     "too-many-requests": 429,
+    "too-many-logins": 429,
     "blob-corrupt": 500,
     "secret-unreadable": 500,
     "server-fault": 500,
@@ -99,13 +100,19 @@ def problem_response(problem: Problem) -> Response:
     return response
 
 
-def _refuse(error: ChainloopError) -> Response:
+def note_refusal(error: ChainloopError) -> int | None:
+    """Write down why a request is refused, and return the status of its answer; None: the error is a defect of ours."""
     status = STATUS_OF_CODE.get(error.code)
-    if status is None:
-        return _confess(error)
-    if status >= 500:
+    if status is not None and status >= 500:
         _log.warning("failed", code=error.code, cause=_cause(error), request_id=g.get("request_id"))
     g.problem_code = error.code
+    return status
+
+
+def _refuse(error: ChainloopError) -> Response:
+    status = note_refusal(error)
+    if status is None:
+        return _confess(error)
     findings = problem_findings(error.findings)
     return problem_response(_problem(error.code, status, error.message[:MAX_TEXT], error.hint, findings))
 

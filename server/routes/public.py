@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask import Flask, Response, redirect, render_template
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Flask, Response, render_template
 
 from server.routes.endpoints import Endpoint
 from server.routes.openapi import openapi_document, page_sections
@@ -16,16 +15,10 @@ DOCS_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-actio
 
 
 def install_public(app: Flask, endpoints: tuple[Endpoint, ...], services: Services) -> None:
-    """Add `/`, `/healthz`, `/readyz`, `/openapi.json` and `/docs` to `app`."""
+    """Add `/healthz`, `/readyz`, `/openapi.json` and `/docs` to `app`."""
     # Written once: it changes with the code only.
     document = openapi_document(endpoints, services.config.public_url)
     text = json.dumps(document, indent=1)
-
-    @app.get("/")
-    def root() -> BaseResponse:
-        """Show people who typed the bare address what there is to see."""
-        # Relative: behind a proxy the server may be below a path.
-        return redirect("docs")
 
     @app.get("/healthz")
     def healthz() -> Response:

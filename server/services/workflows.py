@@ -138,6 +138,7 @@ class Workflows:
             team=workflow.team if change.team is None else change.team,
             description=workflow.description if change.description is None else change.description,
             run_expiry_seconds=change.run_expiry_seconds or workflow.run_expiry_seconds,
+            public_verdict=workflow.public_verdict if change.public_verdict is None else change.public_verdict,
         )
         workflows.save(connection, workflow)
         if workflow != before:
@@ -241,7 +242,15 @@ class Workflows:
 
 
 def _differences(before: StoredWorkflow, after: StoredWorkflow) -> dict[str, object]:
-    names = ("contract", "team", "description", "run_expiry_seconds", "minimum_revision", "has_public_contract")
+    names = (
+        "contract",
+        "team",
+        "description",
+        "run_expiry_seconds",
+        "minimum_revision",
+        "has_public_contract",
+        "public_verdict",
+    )
     return {
         name: {"from": getattr(before, name), "to": getattr(after, name)}
         for name in names

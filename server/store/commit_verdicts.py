@@ -66,14 +66,14 @@ def find(connection: Connection, source_id: str, sha: str, context: str) -> Comm
     """Return what was said under a name on a commit, or None."""
     own = (_COLUMNS.source_id == source_id, _COLUMNS.sha == sha, _COLUMNS.context == context)
     row = connection.execute(select(commit_verdicts).where(*own)).first()
-    return _record(row) if row else None
+    return to_verdict(row) if row else None
 
 
 def list_of_commit(connection: Connection, source_id: str, sha: str) -> list[CommitVerdict]:
     """Return everything that was said of a commit of a source, by name."""
     own = (_COLUMNS.source_id == source_id, _COLUMNS.sha == sha)
     query = select(commit_verdicts).where(*own).order_by(_COLUMNS.context)
-    return [_record(row) for row in connection.execute(query)]
+    return [to_verdict(row) for row in connection.execute(query)]
 
 
 def save(connection: Connection, verdict: CommitVerdict, *, is_new: bool) -> None:
@@ -111,7 +111,8 @@ def make_due(
     return connection.execute(update(commit_verdicts).where(*own).values(holds_until=to_text(now))).rowcount
 
 
-def _record(row: Row[Any]) -> CommitVerdict:
+def to_verdict(row: Row[Any]) -> CommitVerdict:
+    """Return the record of a row of `commit_verdicts`."""
     return CommitVerdict(
         **{name: getattr(row, name) for name in _PLAIN},
         kind=VerdictKind(row.kind),

@@ -22,6 +22,7 @@ from server.store.metadata import metadata
 IS_PENDING = text("state = 'pending'")
 IS_NEW = text("fanned_out_at IS NULL")
 IS_KEPT = text("removed_at IS NULL")
+IS_OF_VERDICT = text("kind = 'verdict.changed'")
 
 
 def _sequence() -> Column[int]:
@@ -47,6 +48,8 @@ events = Table(
     Index("ix_events_new", "sequence", sqlite_where=IS_NEW),
     Index("ix_events_organization", "organization_id", "sequence"),
     Index("ix_events_run", "run_id", "sequence"),
+    # What was said of one commit under one name, for its page.
+    Index("ix_events_verdict", "subject", "sequence", sqlite_where=IS_OF_VERDICT),
 )
 
 registrations = Table(

@@ -40,7 +40,7 @@ def has_new(connection: Connection) -> bool:
 def list_new(connection: Connection, *, limit: int) -> list[Event]:
     """Return the oldest events that wait to be told, in their order."""
     query = select(events).where(_NEW).order_by(events.c.sequence).limit(limit)
-    return [_record(row) for row in connection.execute(query)]
+    return [to_event(row) for row in connection.execute(query)]
 
 
 def mark_told(connection: Connection, sequences: Sequence[int], now: datetime) -> None:
@@ -67,7 +67,7 @@ def list_page(
             query = query.where(events.c[name] == value)
     if before is not None:
         query = query.where(events.c.sequence < before)
-    return [_record(row) for row in connection.execute(query.order_by(events.c.sequence.desc()).limit(limit))]
+    return [to_event(row) for row in connection.execute(query.order_by(events.c.sequence.desc()).limit(limit))]
 
 
 def _values(event: Event) -> dict[str, Any]:
@@ -79,7 +79,8 @@ def _values(event: Event) -> dict[str, Any]:
     }
 
 
-def _record(row: Row[Any]) -> Event:
+def to_event(row: Row[Any]) -> Event:
+    """Return the record of a row of `events`."""
     return Event(
         **{name: getattr(row, name) for name in _PLAIN},
         kind=EventKind(row.kind),

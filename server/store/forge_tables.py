@@ -125,4 +125,5 @@ commit_verdicts = Table(
     Index("ix_commit_verdicts_workflow", "workflow_id", "changed_at"),
     Index("ix_commit_verdicts_organization", "organization_id", "kind", "changed_at"),
     Index("ix_commit_verdicts_commit", "organization_id", "sha"),
+    Index("ix_commit_verdicts_recent", "organization_id", "changed_at", "id"),
 )

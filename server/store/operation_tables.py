@@ -70,3 +70,18 @@ secret_canaries = Table(
     Column("sealed", Text, nullable=False),
     Column("made_at", String(32), nullable=False),
 )
+
+page_sessions = Table(
+    "page_sessions",
+    metadata,
+    # R47: of the random id in the cookie; the token itself is in no cookie.
+    Column("id_sha256", String(64), primary_key=True),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("token_id", String(36), nullable=False),
+    # Of the secret that was typed: what ends it ends the session.
+    Column("secret_sha256", String(64), nullable=False),
+    Column("created_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Index("ix_page_sessions_token", "organization_id", "token_id", "created_at"),
+    Index("ix_page_sessions_expiry", "expires_at"),
+)

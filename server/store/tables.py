@@ -41,6 +41,7 @@ from server.store.metadata import NUMBER, words
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records
 from server.store.operation_tables import counters as counters
+from server.store.operation_tables import page_sessions as page_sessions
 from server.store.operation_tables import run_durations as run_durations
 from server.store.operation_tables import secret_canaries as secret_canaries
 from server.store.operation_tables import sweeps as sweeps
@@ -128,6 +129,8 @@ workflows = Table(
     Column("minimum_revision_since", String(32)),
     # Under which anybody may read the newest revision of the contract; null: nobody may.
     Column("public_contract_id", String(36)),
+    # R47: anybody who knows the page of a verdict may see its state, name and time.
+    Column("public_verdict", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("project_id", "name"),
     Index("ix_workflows_organization", "organization_id", "created_at", "id"),
     Index("ix_workflows_contract", "contract_id"),

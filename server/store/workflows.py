@@ -167,7 +167,15 @@ def select_workflows(organization_id: str | BindParameter[str]) -> Select[Any]:
 
 
 def _changing(workflow: StoredWorkflow) -> dict[str, Any]:
-    names = ("contract_id", "team", "description", "run_expiry_seconds", "minimum_revision", "public_contract_id")
+    names = (
+        "contract_id",
+        "team",
+        "description",
+        "run_expiry_seconds",
+        "minimum_revision",
+        "public_contract_id",
+        "public_verdict",
+    )
     since = optional_text(workflow.minimum_revision_since)
     return {**{name: getattr(workflow, name) for name in names}, "minimum_revision_since": since}
 
@@ -188,6 +196,7 @@ _PLAIN = (
     "runs_count",
     "minimum_revision",
     "public_contract_id",
+    "public_verdict",
 )
 
 

@@ -127,6 +127,16 @@ def test_update_changes_only_what_was_typed(operate, stub) -> None:
     assert (result.status, stub.seen[1].method, json.loads(stub.seen[1].body)) == (0, "PATCH", {"contract": "other"})
 
 
+@pytest.mark.parametrize(("word", "is_public"), [("on", True), ("off", False)])
+def test_r47_update_makes_verdicts_public_or_not(operate, stub, word: str, is_public: bool) -> None:
+    stub.replies = [page(workflow()), reply(workflow(publicVerdict=is_public))]
+
+    result = operate("workflow", "update", "release", "--public-verdict", word)
+
+    assert (result.status, json.loads(stub.seen[1].body)) == (0, {"publicVerdict": is_public})
+    assert ("state, name and time" in result.out) is is_public
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
