@@ -87,11 +87,12 @@ def test_the_page_shows_every_operation_and_needs_no_script(client):
             assert f'id="{operation["operationId"]}"' in answer.text, path
 
 
-def test_the_bare_address_leads_to_the_page(client):
+def test_the_bare_address_lets_people_log_in_and_leads_to_the_api(client):
     answer = client.get("/")
 
-    assert (answer.status_code, answer.headers["Location"]) == (302, "docs")
-    assert client.get("/", follow_redirects=True).request.path == "/docs"
+    assert answer.status_code == 200
+    assert 'action="/login"' in answer.text
+    assert 'href="/docs"' in answer.text
 
 
 def test_everything_that_the_page_loads_is_ours_and_there(client):
@@ -103,9 +104,9 @@ def test_everything_that_the_page_loads_is_ours_and_there(client):
             assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs"])
-def test_public_routes_say_nothing_of_tenants(client, acme, path):
-    assert "acme" not in client.get(path).text
+@pytest.mark.parametrize("path", ["/", "/login", "/healthz", "/readyz", "/openapi.json", "/docs"])
+def test_public_routes_say_nothing_of_tenants(client, rival, path):
+    assert "rival" not in client.get(path).text
 
 
 def test_a_fresh_schema_is_ready(tmp_path):

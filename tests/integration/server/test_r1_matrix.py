@@ -30,12 +30,14 @@ from tests.integration.server.r1_world import (
 from tests.integration.server.receivers import TAKEN
 from tests.unit.stub_server import stub_server
 
-WITHOUT_TOKEN = {"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/static/<path:filename>"}
+WITHOUT_TOKEN = {"/healthz", "/readyz", "/openapi.json", "/docs", "/static/<path:filename>"}
 WITHOUT_TOKEN |= {f"/api/v1{endpoint.path}" for endpoint in PUBLIC_ENDPOINTS}
 WITHOUT_TOKEN |= {rule for _, rule in webhooks.ROUTES}
 """The public contract among them: `test_public_contract` says what it shows to whom."""
 OTHER_ROUTES = {"/metrics"}
 """Outside `/api/v1`, with a token; has its own test below."""
+PAGES = {"/", "/login", "/logout", "/runs", "/runs/<run_id>", "/verdicts/<verdict_id>"}
+"""For people, with a session: `test_page_login` and `test_verdict_pages` say what they show to whom."""
 
 BY_NAME = {f"{endpoint.method} {endpoint.path}": endpoint for endpoint in ENDPOINTS}
 CELLS = [(name, place) for name in BY_NAME for place in (CASES[name].places if name in CASES else ())]
@@ -113,7 +115,7 @@ def test_r1_every_route_of_the_url_map_is_an_endpoint_or_named_here(world):
 
     found = {rule.rule for rule in world.client.application.url_map.iter_rules()}
 
-    assert found == api | WITHOUT_TOKEN | OTHER_ROUTES
+    assert found == api | WITHOUT_TOKEN | OTHER_ROUTES | PAGES
 
 
 @pytest.mark.parametrize("name", BY_NAME)
