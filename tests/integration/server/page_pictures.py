@@ -97,7 +97,8 @@ def main() -> None:
                 if "page-missing" in names:
                     page.screenshot(path=IMAGES / "page-login.png")
                 page.get_by_label("API token").fill(tenant.token("read"))
-                page.get_by_role("button", name="Log in").click()
+                with page.expect_navigation():
+                    page.get_by_role("button", name="Log in").click()
                 for name in names:
                     page.goto(site + paths[name])
                     page.screenshot(path=IMAGES / f"{name}.png")

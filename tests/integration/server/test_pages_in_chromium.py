@@ -63,6 +63,13 @@ def open_page(chromium: Any, site: str) -> Iterator[Any]:
     assert [item for item in strange if "403" not in item] == []
 
 
+def log_in(page: Any, token: str) -> None:
+    """Do the two actions, and wait for the page that they lead to."""
+    page.get_by_label("API token").fill(token)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
+
+
 @pytest.mark.parametrize("has_scripts", [True, False])
 def test_r47_from_the_status_to_the_missing_list_in_two_actions(
     open_page: Any, target: str, acme: Tenant, has_scripts: bool
@@ -71,8 +78,7 @@ def test_r47_from_the_status_to_the_missing_list_in_two_actions(
     answer = page.goto(target)
     assert answer.status == 404
 
-    page.get_by_label("API token").fill(acme.token("read"))
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, acme.token("read"))
 
     assert page.url == target
     assert "The contract is not met" in page.get_by_role("heading", level=1).inner_text()
@@ -85,8 +91,7 @@ def test_r47_another_organization_s_token_sees_not_found(open_page: Any, target:
     page = open_page()
     page.goto(target)
 
-    page.get_by_label("API token").fill(rival.token("admin"))
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, rival.token("admin"))
 
     assert page.url == target
     assert page.get_by_role("heading", level=1).inner_text() == "Not found"
@@ -102,7 +107,8 @@ def test_r47_a_form_of_another_site_logs_nobody_in(open_page: Any, site: str, ac
         f'<form method="post" action="{site}/login"><input name="token" value="{token}"><button>Go</button>'
     )
 
-    page.get_by_role("button", name="Go").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Go").click()
 
     assert "Not logged in" in page.get_by_role("alert").inner_text()
 
@@ -110,13 +116,15 @@ def test_r47_a_form_of_another_site_logs_nobody_in(open_page: Any, site: str, ac
 def test_a_session_lasts_from_page_to_page_until_it_is_ended(open_page: Any, target: str, acme: Tenant) -> None:
     page = open_page()
     page.goto(target)
-    page.get_by_label("API token").fill(acme.token("read"))
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, acme.token("read"))
 
-    page.get_by_role("link", name="Runs").click()
-    page.locator("tbody a").first.click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Runs").click()
+    with page.expect_navigation():
+        page.locator("tbody a").first.click()
     run = page.get_by_role("heading", level=1).inner_text()
-    page.get_by_role("button", name="Log out").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log out").click()
     page.goto(target)
 
     assert run.endswith("of app/build")
@@ -127,10 +135,8 @@ def test_a_session_lasts_from_page_to_page_until_it_is_ended(open_page: Any, tar
 def test_nothing_is_cut_off_on_narrow_and_wide_screens(open_page: Any, target: str, acme: Tenant, width: int) -> None:
     page = open_page(viewport={"width": width, "height": 800})
     page.goto(target)
-    page.get_by_label("API token").fill(acme.token("read"))
-    page.get_by_role("button", name="Log in").click()
+    log_in(page, acme.token("read"))
 
-    page.wait_for_load_state()
     assert page.get_by_role("region", name="Runs that count").is_visible()
     outside = "e => !e.closest('.scroll') && e.getBoundingClientRect().right > innerWidth"
     found = page.evaluate(f"[...document.querySelectorAll('body *')].filter({outside}).map(e => e.outerHTML)")
@@ -155,8 +161,8 @@ def test_pages_can_be_used_without_a_mouse(open_page: Any, target: str, acme: Te
     skipped = page.evaluate("document.activeElement.textContent")
     page.get_by_label("API token").focus()
     page.keyboard.insert_text(acme.token("read"))
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
     assert skipped == "Skip to the content"
     assert "The contract is not met" in page.get_by_role("heading", level=1).inner_text()
