@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from chainloop_ci.api.inbound import InboundOutcome
 from server.model.inbound import ReceiverKind, StoredInbound
@@ -155,9 +154,18 @@ def unbind_installation(connection: Connection, organization_id: str, installati
 
 @cache
 def _insert(dialect: str) -> Executable:
-    """Return the statement, made once: both engines have the clause, and SQLAlchemy has a word of its own for each."""
-    new = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return new(inbound_deliveries).on_conflict_do_nothing().returning(inbound_deliveries.c.id)
+    """Return the statement, made once: both engines have the clause, and SQLAlchemy has a word of its own for each.
+
+    The dialect that is not used would only be memory.
+    """
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        made = postgresql.insert(inbound_deliveries).on_conflict_do_nothing()
+        return made.returning(inbound_deliveries.c.id)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(inbound_deliveries).on_conflict_do_nothing().returning(inbound_deliveries.c.id)
 
 
 def _is(delivery: StoredInbound) -> tuple[Any, ...]:
