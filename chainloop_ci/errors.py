@@ -319,6 +319,12 @@ class WorkflowBlockedError(ChainloopError):
     code = "workflow-blocked"
 
 
+class GateClosedError(ChainloopError):
+    """What was asked about may not pass: a workflow that is required does not agree (R36)."""
+
+    code = "gate-closed"
+
+
 class AttestationRefusedError(ChainloopError):
     """The control plane checked the attestation and refused it; `findings` is the complete list (R9-R11)."""
 

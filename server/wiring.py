@@ -42,6 +42,7 @@ from server.services.delivery_queue import DeliveryQueue
 from server.services.disk_reserve import DiskReserve
 from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
+from server.services.gates import Gates
 from server.services.health import Health
 from server.services.impact import Impacts
 from server.services.inbound import GitHubApp, Inbound
@@ -133,6 +134,7 @@ class Services:
     crafting: Crafting
     runs: Runs
     overrides: Overrides
+    gates: Gates
     shared_states: SharedStates
     successors: Successors
     attestations: Attestations
@@ -187,6 +189,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         overrides=Overrides(database, now, new_id, reserve),
+        gates=Gates(database, now, process.answered_gate),
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
         attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=_checker(config, world, process)),

@@ -84,6 +84,7 @@ EXIT_STATUSES: Mapping[str, int] = {
     "precondition-failed": FAILURE,
     "run-ended": FAILURE,
     "workflow-blocked": GATE,
+    "gate-closed": GATE,
     "attestation-refused": FAILURE,
     "request-invalid": FAILURE,
     "digest-mismatch": FAILURE,

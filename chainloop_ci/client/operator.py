@@ -20,6 +20,7 @@ from chainloop_ci.api.access import (
 )
 from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
+from chainloop_ci.api.gates import GateAnswer, GateRequest
 from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
 from chainloop_ci.api.limits import MAX_PAGE
 from chainloop_ci.api.overrides import Override, OverrideEnd, OverrideRequest
@@ -274,7 +275,11 @@ class Operator(Lister):
         """Delete a contract that no workflow uses."""
         self.http.exchange("DELETE", f"contracts/{name}", repeat=False)
 
-    # --- overrides ---------------------------------------------------------------------------------------------------
+    # --- gates and overrides ---------------------------------------------------------------------------------------
+
+    def ask_gate(self, request: GateRequest) -> GateAnswer:
+        """Return whether a commit or a digest may pass; repeating it is safe."""
+        return read_record(GateAnswer, self.http.json("POST", "gate", to_dict(request), repeat=True))
 
     def set_override(self, request: OverrideRequest) -> Override:
         """Decide against the rules: block a workflow, distrust a run, let a commit pass."""

@@ -24,8 +24,8 @@ class GateRun:
     """The digest is an `output` subject of it; False: only a material that went in."""
     is_verified: bool
     """A registered key that is not revoked signed it; an override does not stand for that."""
-    verdict: Verdict
-    """Of the run's workflow on the run's commit, now."""
+    verdict: Verdict | None
+    """Of the run's workflow on the run's commit, now; None: it names no commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class GateEvidence:
     """On the commit that is asked about; None: the gate asks about a digest, or nothing is known."""
     runs: tuple[GateRun, ...] = ()
     """Those that name the digest that is asked about."""
+    has_source: bool = True
+    """False: nobody said where its code lives, so that no forge confirms its runs (R30)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class GateReason:
     workflow: str
     approved: bool
     code: str
-    """Stable: the kind of the verdict, `not-registered`, `not-attested`, `input-only`, `not-the-latest`, `empty`."""
+    """Stable: the kind of the verdict, `not-registered`, `no-source`, `not-attested`, `no-commit`, `input-only`,
+    `not-the-latest`, `empty`, `commit-unknown`."""
     message: str
     run_id: str | None = None
 
@@ -80,6 +83,9 @@ def _reasons(
         found = evidence.get(workflow)
         if found is None:
             yield GateReason(workflow, False, "not-registered", f"no workflow {workflow} is registered for it")
+        elif not found.has_source:
+            message = f"workflow {workflow} has no source, so that nothing confirms what its runs claim"
+            yield GateReason(workflow, False, "no-source", message)
         elif digest is None:
             yield _about_commit(workflow, found.commit_verdict)
         else:
@@ -100,8 +106,11 @@ def _about_digest(workflow: str, runs: Sequence[GateRun], digest: Digest) -> Gat
     if not outputs:
         return GateReason(workflow, False, "not-attested", f"workflow {workflow} attested no output {digest}")
     # What counts for no commit (replaced by a newer run, contradicted by the forge) neither opens nor shuts.
-    counted = [run for run in outputs if run.run_id in run.verdict.counted_run_ids]
+    counted = [run for run in outputs if run.verdict and run.run_id in run.verdict.counted_run_ids]
     latest = max(counted or outputs, key=lambda run: run.sequence)
+    if latest.verdict is None:
+        message = f"run {latest.run_id} of workflow {workflow} names no commit, so that nothing confirms it"
+        return GateReason(workflow, False, "no-commit", message, latest.run_id)
     if not counted:
         message = f"run {latest.run_id} of workflow {workflow} counts no more for its commit, or never did"
         return GateReason(workflow, False, "not-the-latest", message, latest.run_id)

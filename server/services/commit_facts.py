@@ -28,7 +28,7 @@ from server.model.verdict_facts import (
 )
 from server.services.run_access import get_pinned_contract
 from server.services.verdict_additions import find_upcoming, read_overrides
-from server.store import commit_runs, refusals
+from server.store import commit_runs, forge_facts, refusals
 from server.store.commit_runs import Signer
 
 _OF_CONTRACT = frozenset(
@@ -51,6 +51,11 @@ class Told:
         """Return the attempt of a CI run that a job names, or None when the forge told nothing of it."""
         same = (run for run in self.ci_runs if run.ci_run_id == ci_run_id and run.attempt == (attempt or 1))
         return next(same, None)
+
+
+def read_told(connection: Connection, source_id: str, sha: str) -> Told:
+    """Return what the forge told of a commit of a source."""
+    return Told(forge_facts.list_heads(connection, source_id, sha), forge_facts.list_runs(connection, source_id, sha))
 
 
 def read_context(

@@ -15,8 +15,8 @@ from server.model.verdict import Verdict, judge
 from server.model.verdict_content import ForgeRepository, VerdictContent
 from server.model.verdict_facts import VerdictSettings
 from server.model.verdict_summary import render_summary
-from server.services.commit_facts import Told, read_context
-from server.store import commit_verdicts, events, forge_facts, sources, workflows
+from server.services.commit_facts import Told, read_context, read_told
+from server.store import commit_verdicts, events, sources, workflows
 from server.store.commit_verdicts import Commit, CommitVerdict
 from server.store.database import Database
 
@@ -103,10 +103,7 @@ class Judge:
         source = sources.find(connection, commit.organization_id, commit.source_id)
         if source is None:
             return
-        told = Told(
-            forge_facts.list_heads(connection, source.id, commit.sha),
-            forge_facts.list_runs(connection, source.id, commit.sha),
-        )
+        told = read_told(connection, source.id, commit.sha)
         known = {item.context: item for item in commit_verdicts.list_of_commit(connection, source.id, commit.sha)}
         said = list(self._of_workflows(connection, source, commit.sha, told, known, workflow_id))
         if told.heads and said:

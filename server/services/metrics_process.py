@@ -1,4 +1,4 @@
-"""What the processes of this server do: requests and content checks, with labels from closed lists only (T47)."""
+"""What the processes of this server do: requests, content checks, gates; labels from closed lists only (T47)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ _OUTCOMES = tuple(CheckOutcome)
 _WEBHOOKS = [(kind, outcome) for kind in ReceiverKind for outcome in (*WEBHOOK_OUTCOMES, OTHER_OUTCOME)]
 _CELL_OF_WEBHOOK = {key: len(_OUTCOMES) + at for at, key in enumerate(_WEBHOOKS)}
 _IN_FLIGHT = len(_OUTCOMES) + len(_WEBHOOKS)
-_FIXED = _IN_FLIGHT + 1
+_GATES = _IN_FLIGHT + 1
+"""Gates that were opened, then those that were not."""
+_FIXED = _GATES + 2
 _PER_ROUTE = len(STATUSES) + 1 + len(BOUNDS_SECONDS) + 1 + 1
 """Cells of a route: its statuses and «other», its buckets and «+Inf», the seconds in all."""
 
@@ -57,7 +59,7 @@ class RouteTraffic:
 
 
 class ProcessMetrics:
-    """Counts requests and content checks of all workers of this server."""
+    """Counts requests, content checks and gates of all workers of this server."""
 
     def __init__(self, columns: int) -> None:
         """Take how many processes may count at once."""
@@ -104,6 +106,10 @@ class ProcessMetrics:
         """Count a webhook that was answered."""
         self._cells.add(_CELL_OF_WEBHOOK.get((kind, outcome), _CELL_OF_WEBHOOK[kind, OTHER_OUTCOME]))
 
+    def answered_gate(self, approved: bool) -> None:
+        """Count an answer of a gate."""
+        self._cells.add(_GATES if approved else _GATES + 1)
+
     @property
     def workers(self) -> int:
         """Return how many processes answer requests."""
@@ -123,6 +129,10 @@ class ProcessMetrics:
         for (kind, outcome), cell in _CELL_OF_WEBHOOK.items():
             if number := self._cells.total(cell):
                 yield kind.value, outcome, number
+
+    def gates(self) -> dict[str, float]:
+        """Return the answers of gates."""
+        return {"approved": self._cells.total(_GATES), "rejected": self._cells.total(_GATES + 1)}
 
     def traffic(self) -> Iterator[RouteTraffic]:
         """Yield the routes on which anything came."""

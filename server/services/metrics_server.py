@@ -120,6 +120,12 @@ class _Server(Collector):
             ("receiver", "outcome"),
             [((receiver, outcome), count) for receiver, outcome, count in process.webhooks()],
         )
+        yield families.counter(
+            "chainloop_gate_answers_total",
+            "Questions to gates that were answered (R36).",
+            ("answer",),
+            [((answer,), count) for answer, count in process.gates().items()],
+        )
 
     def _store(self) -> Iterator[Metric]:
         gauge, facts = self._families.gauge, self._facts

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select
 
 from server.model.runs import Run
 from server.store import run_lists
-from server.store.tables import attestations, refused_stores, verification_keys, workflow_runs
+from server.store.reach import tested
+from server.store.tables import attestations, refused_stores, run_materials, verification_keys, workflow_runs
 
 MAX_RUNS = 1000
 """The newest runs of a workflow on a commit that a verdict looks at: GitHub takes no more statuses of one either."""
@@ -38,6 +39,27 @@ def list_of_commit(connection: Connection, organization_id: str, workflow_id: st
         for sequence in connection.execute(query.order_by(columns.sequence.desc()).limit(MAX_RUNS)).scalars()
     }
     return run_lists.load(connection, organization_id, sorted(found, reverse=True)[:MAX_RUNS])
+
+
+def list_with_digest(
+    connection: Connection, organization_id: str, workflow_id: str, digest: str, *, limit: int
+) -> list[Run]:
+    """Return the newest runs of a workflow among whose attested materials is a digest; newest first."""
+    material = run_materials.c
+    query = (
+        select(material.run_sequence)
+        .join(workflow_runs, workflow_runs.c.sequence == material.run_sequence)
+        .where(
+            material.organization_id == organization_id,
+            material.digest == digest,
+            # Tested, never the way to the rows: a workflow has more runs than a digest has.
+            *tested([workflow_runs.c.workflow_id == workflow_id]),
+        )
+        .distinct()
+        .order_by(material.run_sequence.desc())
+        .limit(limit)
+    )
+    return run_lists.load(connection, organization_id, list(connection.execute(query).scalars()))
 
 
 def list_signers(connection: Connection, organization_id: str, run_ids: Sequence[str]) -> dict[str, Signer]:

@@ -47,6 +47,13 @@ def list_heads(connection: Connection, source_id: str, sha: str) -> list[Head]:
     return [_head(row) for row in connection.execute(query)]
 
 
+def list_sources_of(connection: Connection, organization_id: str, sha: str) -> list[str]:
+    """Return the ids of the organization's sources whose forge told of a commit."""
+    own = (heads.c.organization_id == organization_id, heads.c.sha == sha)
+    query = select(heads.c.source_id).where(*own).distinct().order_by(heads.c.source_id)
+    return list(connection.execute(query).scalars())
+
+
 def list_heads_of(connection: Connection, source_id: str, pull_request: str) -> list[Head]:
     """Return every head that a pull request has had."""
     own = (heads.c.source_id == source_id, heads.c.pull_request == pull_request)

@@ -52,6 +52,7 @@ heads = Table(
     PrimaryKeyConstraint("source_id", "sha", "event", "pull_request"),
     Index("ix_heads_pull_request", "source_id", "pull_request"),
     Index("ix_heads_seen", "organization_id", "seen_at"),
+    Index("ix_heads_commit", "organization_id", "sha"),
 )
 
 ci_runs = Table(

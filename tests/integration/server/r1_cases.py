@@ -225,6 +225,17 @@ def of_override(world: World, place: Place) -> tuple[str, Build]:
     return made["id"], asking("POST", "/overrides/{}/end", json={"reason": "r1"})
 
 
+def asked_gate(world: World, place: Place) -> tuple[str, Build]:
+    name = f"{place.project}/{place.workflow_name}"
+    if place.name == OTHER_ORGANIZATION:
+        name = f"{place.project}/{world.fresh('workflow')}"
+        project, _, workflow = name.partition("/")
+        world.made(place, "POST", "/workflows", json={"name": workflow, "project": project})
+    return name, lambda ident: Ask(
+        "POST", "/gate", json={"workflows": [ident], "commit": uuid.uuid4().hex + "01234567"}
+    )
+
+
 def unused_contract(world: World, place: Place) -> tuple[str, Build]:
     name = world.fresh("contract")
     world.made(place, "PUT", f"/contracts/{name}", data=b"schemaVersion: v1\n", headers=YAML)
@@ -440,6 +451,8 @@ CASES: dict[str, Case] = {
     "POST /overrides": Case(new_override),
     "GET /overrides": Case(listing("/overrides", of_override), lists=lambda item: item["id"]),
     "POST /overrides/<uuid:override_id>/end": Case(of_override),
+    # A gate that names another organization's workflow is closed, like one that names none that there is.
+    "POST /gate": Case(asked_gate, foreign=200),
     "PUT /workflow-runs/<uuid:run_id>/state": Case(put_state),
     "GET /workflow-runs/<uuid:run_id>/state": Case(get_state),
     "POST /workflow-runs/<uuid:run_id>/successor": Case(successor),

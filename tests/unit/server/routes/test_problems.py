@@ -10,6 +10,7 @@ CLIENT_ONLY = {
     "file-unwritable",
     "output-unwritable",
     "config-invalid",
+    "gate-closed",
     "variables-missing",
     "image-unresolved",
     "registry-login-failed",
