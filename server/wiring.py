@@ -40,6 +40,7 @@ from server.services.credentials import Credentials
 from server.services.delivery_log import DeliveryLog
 from server.services.delivery_queue import DeliveryQueue
 from server.services.disk_reserve import DiskReserve
+from server.services.drift import Drift
 from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
 from server.services.gates import Gates
@@ -135,6 +136,7 @@ class Services:
     runs: Runs
     overrides: Overrides
     gates: Gates
+    drift: Drift
     shared_states: SharedStates
     successors: Successors
     attestations: Attestations
@@ -189,6 +191,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         overrides=Overrides(database, now, new_id, reserve),
+        drift=Drift(database, now),
         gates=Gates(database, now, process.answered_gate),
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),

@@ -54,6 +54,23 @@ class DeliveryState(StrEnum):
     """It was refused, or not taken for three days."""
 
 
+class DriftKind(StrEnum):
+    """What an operator has to look at; in the order of the list."""
+
+    STOPPED = "stopped"
+    """A workflow attests less often than its source says."""
+    FAILING = "failing"
+    """The last run of a workflow did not succeed."""
+    NEVER_SEEN = "never-seen"
+    """A workflow never had a run."""
+    OLD_REVISION = "old-revision"
+    """The last attestation of a workflow was held to an older revision of its contract than the one in force."""
+    UNATTESTED = "unattested"
+    """No attestation came of a commit that had to be attested: a missing one."""
+    OVERRIDE = "override"
+    """What an operator decided against the rules, and is in force (R39)."""
+
+
 class AuditAction(StrEnum):
     """What is audited."""
 

@@ -87,6 +87,7 @@ _GROUPS = (
         "chainloop_ci.cli.overrides:override",
         "Let a commit pass for a workflow until a date, with a reason; or see what is in force.",
     ),
+    Lazy("drift", "chainloop_ci.cli.drift:drift", "List what has drifted from what operators asked for."),
     Lazy("run", "chainloop_ci.cli.run:run", "See runs and what they attested.", ("workflow-run",)),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from server.model.sources import StoredSource, status_context
 from server.model.verdict import Verdict, judge
 from server.model.verdict_content import ForgeRepository, VerdictContent
 from server.model.verdict_facts import VerdictSettings
+from server.model.verdict_kinds import VerdictKind
 from server.model.verdict_summary import render_summary
 from server.services.commit_facts import Told, read_context, read_told
 from server.store import commit_verdicts, events, sources, workflows
@@ -164,23 +166,27 @@ class Judge:
         if changed:
             prior = sorted(item.context for item in known.values() if _is_renamed(item, after))
             content = _content(source, told, after, prior, self._public_url)
-            self._tell(connection, after, content)
+            self._tell(connection, after, content, is_missed=_is_missed(before, after))
 
-    def _tell(self, connection: Connection, verdict: CommitVerdict, content: VerdictContent) -> None:
-        events.add(
-            connection,
-            Event(
-                id=self._new_id(),
-                organization_id=verdict.organization_id,
-                kind=EventKind.VERDICT_CHANGED,
-                at=verdict.changed_at,
-                subject=verdict.id,
-                project_id=_project_of(connection, verdict),
-                workflow_id=verdict.workflow_id,
-                run_id=verdict.run_id,
-                facts=content.to_facts(),
-            ),
+    def _tell(
+        self, connection: Connection, verdict: CommitVerdict, content: VerdictContent, *, is_missed: bool
+    ) -> None:
+        told = Event(
+            id=self._new_id(),
+            organization_id=verdict.organization_id,
+            kind=EventKind.VERDICT_CHANGED,
+            at=verdict.changed_at,
+            subject=verdict.id,
+            project_id=_project_of(connection, verdict),
+            workflow_id=verdict.workflow_id,
+            run_id=verdict.run_id,
+            facts=content.to_facts(),
         )
+        events.add(connection, told)
+        if is_missed:
+            # Beside the verdict: who listens for this alone need not know the kinds of verdicts.
+            missed = replace(told, id=self._new_id(), kind=EventKind.ATTESTATION_MISSING, facts=_missed(content))
+            events.add(connection, missed)
 
     def _judge_soon(self, connection: Connection, event: Event) -> None:
         """Have commits judged again for which an operator's word has changed what follows."""
@@ -209,6 +215,19 @@ def _leave_alone(connection: Connection, known: Iterable[CommitVerdict], said: S
     for item in known:
         if item.context not in said and item.holds_until is not None:
             commit_verdicts.save(connection, replace(item, holds_until=None), is_new=False)
+
+
+def _is_missed(before: CommitVerdict | None, after: CommitVerdict) -> bool:
+    """Tell whether a workflow's attestation of the commit is missing, and was not before."""
+    was = before is not None and before.kind is VerdictKind.MISSING
+    return after.workflow_id is not None and after.kind is VerdictKind.MISSING and not was
+
+
+def _missed(content: VerdictContent) -> dict[str, Any]:
+    """Return the facts of a missing attestation: those of its verdict that are no forge's business left out."""
+    facts = content.to_facts()
+    names = ("context", "description", "repository", "sha", "branch", "pullRequest", "targetUrl")
+    return {name: facts[name] for name in names if facts.get(name) is not None}
 
 
 def _is_renamed(item: CommitVerdict, verdict: CommitVerdict) -> bool:

@@ -6,7 +6,7 @@ Two views: of an organization, for any of its readers; and of the whole server, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -14,8 +14,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from chainloop_ci.api.runs import RunState
+from server.model.drift import DriftKind
 from server.model.durations import Bucket, bucket_of, cumulative, milliseconds
 from server.model.principal import Principal
+from server.services.drift import count_all
 from server.services.metrics_counters import counter_families, store_families
 from server.services.metrics_families import MAX_SERIES, Families
 from server.store import metrics
@@ -24,6 +26,9 @@ from server.store.metrics import CounterValue, DurationBucket, LastRun, OverdueR
 
 MAX_OVERDUE = 10_000
 """Overdue runs that are read one by one, until somebody writes down that they are expired."""
+
+MAX_DRIFT = 10_000
+"""Entries of one kind of drift that are counted."""
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -49,8 +54,9 @@ class Metrics:
             overdue = metrics.list_overdue(connection, reach, now=now, limit=MAX_OVERDUE)
             counters = metrics.list_counters(connection, reach.organization_id) if reach.is_whole else []
             use = metrics.list_store_use(connection, reach.organization_id) if reach.is_whole else []
+            drifting = count_all(connection, reach, now, limit=MAX_DRIFT)
         durations = [*counted, *map(_as_bucket, overdue)]
-        return render(_Organization(principal.organization, last, durations, counters, use))
+        return render(_Organization(principal.organization, last, durations, counters, use, drifting))
 
 
 def render(collector: Collector) -> bytes:
@@ -70,11 +76,13 @@ class _Organization(Collector):
         counted: Iterable[DurationBucket],
         counters: list[CounterValue],
         use: list[StoreUse],
+        drifting: Mapping[DriftKind, int],
     ) -> None:
         self._organization = organization
         self._last = last
         self._counters = counters
         self._use = use
+        self._drifting = drifting
         self._series: dict[_Labels, list[Bucket]] = defaultdict(list)
         for entry in counted:
             self._series[entry.project, entry.workflow, entry.state, entry.runner_type].append(entry.bucket)
@@ -84,6 +92,7 @@ class _Organization(Collector):
         families = Families()
         yield self._up(families)
         yield self._durations(families)
+        yield self._drift(families)
         yield from counter_families(families, self._counters)
         yield from store_families(families, self._use)
         yield families.dropped()
@@ -98,6 +107,11 @@ class _Organization(Collector):
                 for run in self._last
             ],
         )
+
+    def _drift(self, families: Families) -> Metric:
+        counted = [((self._organization, kind.value), float(number)) for kind, number in self._drifting.items()]
+        text = f"What `chainloop workflow drift` lists, by kind; {MAX_DRIFT} stands for so much or more."
+        return families.gauge("chainloop_drift", text, ("org", "kind"), counted)
 
     def _durations(self, families: Families) -> Metric:
         return families.histogram(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import Connection, select, tuple_
 
-from sqlalchemy import Connection, ScalarSelect, select, tuple_
-
-from chainloop_ci.api.runs import RunState
 from server.model.impacts import ContractUser
 from server.model.paging import Key
 from server.model.principal import Reach
-from server.store.reach import tested, within
-from server.store.tables import projects, workflow_runs, workflows
+from server.store.last_runs import last_success
+from server.store.reach import within
+from server.store.tables import projects, workflows
 
 
 def list_page(
@@ -26,7 +24,7 @@ def list_page(
             workflows.c.team,
             workflows.c.project_id,
             projects.c.name.label("project"),
-            _last_success().label("last_success"),
+            last_success().label("last_success"),
         )
         .join(projects, projects.c.id == workflows.c.project_id)
         .where(
@@ -42,11 +40,3 @@ def list_page(
         ContractUser(row.id, row.name, row.project_id, row.project, row.team, row.last_success)
         for row in connection.execute(query)
     ]
-
-
-def _last_success() -> ScalarSelect[Any]:
-    """Return the subquery of a workflow's last success: it walks the workflow's own runs back to the first that is."""
-    runs = workflow_runs.c
-    counts = (runs.state == RunState.SUCCESS.value, runs.distrusted_at.is_(None))
-    of_workflow = select(runs.sequence).where(runs.workflow_id == workflows.c.id, *tested(counts))
-    return of_workflow.order_by(runs.sequence.desc()).limit(1).correlate(workflows).scalar_subquery()
