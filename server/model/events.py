@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     """A deployment of GitHub waits for our word (R36)."""
     INSTALLATION_CHANGED = "installation.changed"
     """Of our GitHub App: made, suspended, removed, or given other repositories (R42)."""
+    GATE_ANSWERED = "gate.answered"
+    """What it is told; only the App that was asked is."""
     VERDICT_CHANGED = "verdict.changed"
     OVERRIDE_SET = "override.set"
     OVERRIDE_ENDED = "override.ended"

@@ -14,11 +14,12 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~@:-])")
 def render_summary(context: str, kind: VerdictKind, description: str) -> str:
     """Return what is said of a commit under a name, and the advice that fits."""
     word = "passes" if is_passing(kind) else "is pending" if is_pending(kind) else "fails"
-    lines = [f"**{_plain(context)}** {word}: {_plain(description)}"]
+    lines = [f"**{plain(context)}** {word}: {plain(description)}"]
     if advice := WORDS[kind].advice:
         lines += ["", advice]
     return "\n".join(lines) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a text in which Markdown and forges find nothing to act upon."""
     return _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", text)

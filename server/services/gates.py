@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -74,47 +75,83 @@ def require_form(request: wire.GateRequest) -> None:
         raise RequestInvalidError("; ".join(map(str, findings)), findings=findings)
 
 
-def judge_commit(
-    connection: Connection, bound: StoredWorkflowSource, name: str, sha: str, told: Told, now: datetime
-) -> Verdict | None:
-    """Return what a workflow says of a commit at this moment, in words for readers of its organization.
-
-    None: the commit is none of its business.
-    """
-    facts = read_context(connection, bound, name, sha, told, VerdictSettings(names_allowed=True), now)
-    return judge(facts, now) if facts else None
-
-
-def _answer(connection: Connection, principal: Principal, request: wire.GateRequest, now: datetime) -> GateVerdict:
-    if request.commit is not None and not request.workflows:
-        return _answer_for_all(connection, principal, request.commit, request.source, now)
-    evidence: dict[str, GateEvidence] = {}
-    for named in dict.fromkeys(request.workflows):
-        project, _, name = named.partition("/")
-        workflow = workflows.find_by_name(connection, principal.organization_id, project, name)
-        if workflow is not None:
-            principal.require_reach(project_id=workflow.project_id, workflow_id=workflow.id)
-            evidence[named] = _read_evidence(connection, workflow, request, now)
-    return gate(request.workflows, evidence, digest=request.digest)
-
-
-def _answer_for_all(
-    connection: Connection, principal: Principal, sha: str, address: str | None, now: datetime
+def judge_named(
+    connection: Connection, organization_id: str, names: Sequence[str], sha: str, now: datetime, *, names_allowed: bool
 ) -> GateVerdict:
-    """Answer by the set of the roll-up (R33)."""
-    source = _find_source(connection, principal, sha, address)
+    """Return whether a commit may pass by the workflows that a gate names."""
+    evidence: dict[str, GateEvidence] = {}
+    for named in dict.fromkeys(names):
+        workflow = _find(connection, organization_id, named)
+        if workflow is not None:
+            verdicts = _verdicts_of(connection, workflow, now, names_allowed=names_allowed)
+            evidence[named] = GateEvidence(verdicts.get(sha)) if verdicts else GateEvidence(has_source=False)
+    return gate(tuple(names), evidence)
+
+
+def judge_all(
+    connection: Connection,
+    source: StoredSource | None,
+    sha: str,
+    now: datetime,
+    *,
+    names_allowed: bool,
+    require: Callable[[str], object] = lambda _: None,
+) -> GateVerdict:
+    """Return whether a commit may pass by the set of the roll-up (R33).
+
+    `require` is asked for each workflow of the set, by its id, before anything is said of it.
+    """
     told = read_told(connection, source.id, sha) if source else None
     if source is None or told is None or not told.heads:
         message = f"no forge told of commit {sha}, so that nobody knows which workflows have to attest it"
         return GateVerdict(False, (GateReason("", False, "commit-unknown", message),))
     evidence: dict[str, GateEvidence] = {}
     for bound, project, name in sources.list_bindings(connection, source):
-        found = judge_commit(connection, bound, f"{project}/{name}", sha, told, now)
+        verdicts = _Verdicts(connection, bound, f"{project}/{name}", now, names_allowed, {sha: told})
+        found = verdicts.get(sha)
         if found is not None:
-            if not principal.reach.is_whole:
-                get_reachable(connection, principal, bound.workflow_id)
+            require(bound.workflow_id)
             evidence[f"{project}/{name}"] = GateEvidence(found)
     return gate(tuple(sorted(evidence)), evidence)
+
+
+def _answer(connection: Connection, principal: Principal, request: wire.GateRequest, now: datetime) -> GateVerdict:
+    if request.commit is not None and not request.workflows:
+        source = _find_source(connection, principal, request.commit, request.source)
+        return judge_all(
+            connection,
+            source,
+            request.commit,
+            now,
+            names_allowed=True,
+            require=lambda workflow_id: get_reachable(connection, principal, workflow_id),
+        )
+    for named in request.workflows:
+        workflow = _find(connection, principal.organization_id, named)
+        if workflow is not None:
+            principal.require_reach(project_id=workflow.project_id, workflow_id=workflow.id)
+    owner = principal.organization_id
+    if request.commit is not None:
+        return judge_named(connection, owner, request.workflows, request.commit, now, names_allowed=True)
+    return _judge_digest(connection, owner, request.workflows, request.digest or Digest(""), now)
+
+
+def _judge_digest(
+    connection: Connection, organization_id: str, names: Sequence[str], digest: Digest, now: datetime
+) -> GateVerdict:
+    evidence: dict[str, GateEvidence] = {}
+    for named in dict.fromkeys(names):
+        workflow = _find(connection, organization_id, named)
+        if workflow is not None:
+            verdicts = _verdicts_of(connection, workflow, now, names_allowed=True)
+            runs = _read_runs(connection, workflow, verdicts, digest) if verdicts else ()
+            evidence[named] = GateEvidence(runs=tuple(runs), has_source=verdicts is not None)
+    return gate(tuple(names), evidence, digest=digest)
+
+
+def _find(connection: Connection, organization_id: str, named: str) -> StoredWorkflow | None:
+    project, _, name = named.partition("/")
+    return workflows.find_by_name(connection, organization_id, project, name)
 
 
 def _find_source(connection: Connection, principal: Principal, sha: str, address: str | None) -> StoredSource | None:
@@ -142,35 +179,43 @@ def _named_source(connection: Connection, principal: Principal, address: str) ->
     return source
 
 
-def _read_evidence(
-    connection: Connection, workflow: StoredWorkflow, request: wire.GateRequest, now: datetime
-) -> GateEvidence:
-    bound = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
-    if bound is None:
-        return GateEvidence(has_source=False)
-    name = f"{workflow.project}/{workflow.name}"
-    verdicts = _Verdicts(connection, bound, name, now)
-    if request.commit is not None:
-        return GateEvidence(verdicts.get(request.commit))
-    return GateEvidence(runs=tuple(_read_runs(connection, workflow, verdicts, request.digest or Digest(""))))
-
-
 class _Verdicts:
-    """What one workflow says of several commits, each judged once."""
+    """What one workflow says of several commits at this moment, each judged once."""
 
-    def __init__(self, connection: Connection, bound: StoredWorkflowSource, name: str, now: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        bound: StoredWorkflowSource,
+        name: str,
+        now: datetime,
+        names_allowed: bool,
+        told: Mapping[str, Told] = MappingProxyType({}),
+    ) -> None:
+        """`told`: what the forge told of commits, where that was read already."""
         self._connection = connection
         self._bound = bound
         self._name = name
         self._now = now
+        self._settings = VerdictSettings(names_allowed=names_allowed)
+        self._told = told
         self._found: dict[str, Verdict | None] = {}
 
     def get(self, sha: str) -> Verdict | None:
+        """Return the verdict, or None when the commit is none of the workflow's business."""
         if sha not in self._found:
-            told = read_told(self._connection, self._bound.source.id, sha)
-            found = judge_commit(self._connection, self._bound, self._name, sha, told, self._now)
-            self._found[sha] = found
+            told = self._told.get(sha) or read_told(self._connection, self._bound.source.id, sha)
+            facts = read_context(self._connection, self._bound, self._name, sha, told, self._settings, self._now)
+            self._found[sha] = judge(facts, self._now) if facts else None
         return self._found[sha]
+
+
+def _verdicts_of(
+    connection: Connection, workflow: StoredWorkflow, now: datetime, *, names_allowed: bool
+) -> _Verdicts | None:
+    """Return what judges for a workflow; None: it has no source."""
+    bound = sources.find_of_workflow(connection, workflow.organization_id, workflow.id)
+    name = f"{workflow.project}/{workflow.name}"
+    return _Verdicts(connection, bound, name, now, names_allowed) if bound else None
 
 
 def _read_runs(

@@ -127,6 +127,13 @@ def find_run(connection: Connection, source_id: str, ci_run_id: str, attempt: in
     return _with_jobs(connection, source_id, rows)[0] if rows else None
 
 
+def find_head_sha(connection: Connection, source_id: str, ci_run_id: str) -> str | None:
+    """Return the head that a CI run is of; of a pull request its own, not the test merge commit's (R31)."""
+    own = (ci_runs.c.source_id == source_id, ci_runs.c.ci_run_id == ci_run_id)
+    newest = select(ci_runs.c.head_sha).where(*own).order_by(ci_runs.c.attempt.desc()).limit(1)
+    return connection.execute(newest).scalar()
+
+
 def list_runs(connection: Connection, source_id: str, head_sha: str) -> list[ForgeRun]:
     """Return the CI runs on a commit with their jobs, every attempt."""
     own = (ci_runs.c.source_id == source_id, ci_runs.c.head_sha == head_sha)

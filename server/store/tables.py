@@ -35,6 +35,7 @@ from server.store.forge_tables import ci_jobs as ci_jobs
 from server.store.forge_tables import ci_runs as ci_runs
 from server.store.forge_tables import commit_verdicts as commit_verdicts
 from server.store.forge_tables import heads as heads
+from server.store.gate_tables import gate_requests as gate_requests
 from server.store.inbound_tables import app_installations as app_installations
 from server.store.inbound_tables import inbound_deliveries as inbound_deliveries
 from server.store.metadata import NUMBER, words

@@ -28,7 +28,7 @@ CONTEXTS = "chainloop/"
 """How the names of our statuses and check runs begin."""
 APP_PERMISSIONS = {"actions": "read", "checks": "write", "contents": "read", "pull_requests": "read"}
 """What an App cannot do without. `statuses: write` is for the surface `status`, `pull_requests: write` for comments,
-`repository_hooks: write` for webhooks of repositories."""
+`repository_hooks: write` for webhooks of repositories, `deployments: write` for deployment protection rules."""
 MAX_LOOKED_AT = 20
 """Repositories whose rights and rules are looked at; all are resolved."""
 ADVISORY = (
@@ -84,7 +84,8 @@ def _check_app(target: Target, tools: Tools, notes: _Notes) -> None:
     notes.facts["enforcement"] = (
         f"enforced where a required check names the App {notes.facts['app']} as its expected source; else {ADVISORY}"
     )
-    for name, level in APP_PERMISSIONS.items():
+    gates = {"deployments": "write"} if target.settings.get("environments") else {}
+    for name, level in {**APP_PERMISSIONS, **gates}.items():
         if _LEVELS.get(found["permissions"].get(name), 0) < _LEVELS[level]:
             notes.findings.append(
                 f"give the App the permission «{_shown(name)}: {level}» and accept it where it is installed"

@@ -11,6 +11,7 @@ from server.integrations.types import Part
 from server.model.event_repository import repository_of
 from server.model.events import Event, EventKind
 from server.model.forge_answers import CI_RUN, HEAD, HOOK, HeadQuestion, HookQuestion
+from server.model.gate_requests import PROTECTION, GateContent
 from server.model.integrations import StoredAttachment
 from server.model.verdict_content import VerdictContent
 
@@ -30,6 +31,8 @@ def parts(event: Event, attachment: StoredAttachment) -> tuple[Part, ...]:
         return _verdict(VerdictContent.from_facts(event.facts), attachment)
     if event.kind is EventKind.HEAD_SEEN:
         return _head(event)
+    if event.kind is EventKind.GATE_ANSWERED:
+        return _gate(event)
     if event.kind is EventKind.HOOK_ASKED:
         return _hook(event)
     return _ci_run(event) if event.kind in QUESTIONS else ()
@@ -44,6 +47,13 @@ def _verdict(content: VerdictContent, attachment: StoredAttachment) -> tuple[Par
         # Not replaced by a newer one: contexts share the comment, and each has its line.
         told.append(Part(COMMENT, f"{place}:comment", content.to_facts()))
     return tuple(told)
+
+
+def _gate(event: Event) -> tuple[Part, ...]:
+    if not _is_ours(event):
+        return ()
+    content = GateContent.from_facts(event.facts)
+    return (Part(PROTECTION, content.lane, content.to_facts(), replaces_older=True),)
 
 
 def _hook(event: Event) -> tuple[Part, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from chainloop_ci.api.gates import MAX_GATE_WORKFLOWS, WORKFLOW_PATTERN
+from chainloop_ci.api.limits import MAX_NAME
 from chainloop_ci.api.words import IntegrationKind
 
 KIND = IntegrationKind.GITHUB
@@ -39,6 +41,20 @@ SETTINGS_SCHEMA = {
             "description": "Number of the App's installation in the account of the repositories.",
             "type": "integer",
             "minimum": 1,
+        },
+        "environments": {
+            "description": "`PROJECT/WORKFLOW` of each workflow that deployments to an environment need (R36); an "
+            "environment that is not named here needs all that have to attest the commit.",
+            "type": "object",
+            "maxProperties": 100,
+            "propertyNames": {"minLength": 1, "maxLength": 255},
+            "additionalProperties": {
+                "type": "array",
+                "items": {"type": "string", "pattern": WORKFLOW_PATTERN, "maxLength": 2 * MAX_NAME + 1},
+                "minItems": 1,
+                "maxItems": MAX_GATE_WORKFLOWS,
+                "uniqueItems": True,
+            },
         },
     },
     "required": ["repositories"],

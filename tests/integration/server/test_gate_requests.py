@@ -1,0 +1,182 @@
+"""Deployments that wait for our word: when they are told what, and by whom they may be asked about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.model.events import Event, EventKind
+from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
+from server.services.gate_requests import GateRequests
+from server.store import events, registrations
+from server.wiring import Services
+from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.jobs import COMMIT, Job
+from tests.integration.server.judged import Repository
+from tests.integration.server.telling import couriers
+
+INSTALLATION = 5001
+
+
+@pytest.fixture
+def repository(services: Services, api: Any, acme: Tenant) -> Repository:
+    found = Repository(services, api, acme)
+    found.register()
+    register(services, acme)
+    return found
+
+
+def register(services: Services, tenant: Tenant, **settings: Any) -> StoredRegistration:
+    """Let an organization have an App's installation for `acme/app`."""
+    world = services.world
+    found = StoredRegistration(
+        world.new_id(), tenant.id, "github", f"forge-{world.new_id()[:8]}", world.now(), "somebody",
+        host="https://github.com", settings={"appId": 7, "installationId": INSTALLATION, **settings},
+        repositories=(BoundRepository("https://github.com", "4711", "acme/app"),),
+    )  # fmt: skip
+    with services.database.write() as connection:
+        registrations.add(connection, found)
+        attachment = StoredAttachment(world.new_id(), tenant.id, found.id, "github", world.now(), "somebody")
+        registrations.add_attachment(connection, attachment)
+    return found
+
+
+def ask(repository: Repository, tenant: Tenant | None = None, **changes: Any) -> None:
+    """Hear from the App's endpoint that a deployment waits."""
+    world, services = repository.services.world, repository.services
+    facts = {"environment": "production", "ciRunId": "88", "sha": COMMIT, "repositoryId": "4711"}
+    facts |= {"installationId": str(INSTALLATION), "repository": "acme/app", **changes}
+    owner = (tenant or repository.tenant).id
+    event = Event(world.new_id(), owner, EventKind.GATE_REQUESTED, world.now(), "88/production", facts=facts)
+    with services.database.write() as connection:
+        events.add(connection, event)
+
+
+def told(repository: Repository, tenant: Tenant | None = None) -> list[tuple[str, str]]:
+    """Let the dispatcher work, and return state and comment of every answer, the first first."""
+    services = repository.services
+    gates = GateRequests(services.world.now, services.world.new_id)
+    judge = repository.judge()
+    work = couriers(services, follow=(judge.follow, gates.follow))
+    work.run_until_idle()
+    while judge.judge_due():
+        work.run_until_idle()
+    with services.database.read() as connection:
+        page = events.list_page(connection, (tenant or repository.tenant).id, before=None, limit=1000)
+    answers = [event.facts for event in page[::-1] if event.kind is EventKind.GATE_ANSWERED]
+    return [(str(item["state"]), str(item["comment"])) for item in answers]
+
+
+def attest(repository: Repository, job: Job) -> None:
+    repository.see_run()
+    job.begin()
+    job.add_everything()
+    assert job.push().status_code in (200, 201)
+    repository.end_run()
+
+
+def test_r36_a_deployment_of_a_compliant_commit_is_approved_at_once(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    attest(repository, job)
+    ask(repository)
+
+    [(state, comment)] = told(repository)
+    assert state == "approved"
+    assert comment.startswith("- passes: app/build")
+
+
+def test_r36_a_deployment_waits_while_the_attestation_may_come_and_goes_on_when_it_has(
+    repository: Repository, job: Job
+) -> None:
+    repository.see_head()
+    ask(repository)
+    before = told(repository)
+    attest(repository, job)
+
+    assert [state for state, _ in before] == ["waiting"]
+    assert [state for state, _ in told(repository)] == ["waiting", "approved"]
+
+
+def test_r36_a_deployment_of_a_commit_whose_attestation_is_missing_is_rejected_with_the_reason(
+    repository: Repository, clock: Clock
+) -> None:
+    repository.see_head()
+    ask(repository)
+    told(repository)
+    clock.advance(minutes=31)
+
+    state, comment = told(repository)[-1]
+    assert state == "rejected"
+    assert "no attestation within 30 min" in comment
+
+
+def test_r36_an_environment_needs_the_workflows_that_an_administrator_named(
+    services: Services, api: Any, acme: Tenant, job: Job
+) -> None:
+    repository = Repository(services, api, acme)
+    repository.register()
+    register(services, acme, environments={"production": ["app/build", "app/deploy"], "staging": ["app/build"]})
+    repository.see_head()
+    attest(repository, job)
+
+    ask(repository, environment="staging")
+    ask(repository, environment="production")
+
+    (staging, _), (production, comment) = told(repository)
+    assert (staging, production) == ("approved", "rejected")
+    assert "app/deploy has no source" in comment.replace("&#45;", "-")
+
+
+def test_r33_a_commit_that_no_forge_told_of_is_rejected(repository: Repository) -> None:
+    ask(repository, sha="f" * 40)
+
+    [(state, comment)] = told(repository)
+    assert (state, "no forge told of commit" in comment) == ("rejected", True)
+
+
+def test_r31_of_a_pull_request_its_head_is_judged_and_not_the_test_merge(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    attest(repository, job)
+    repository.see_run("88")
+    ask(repository, sha="e" * 40)
+
+    assert told(repository)[-1][0] in ("waiting", "approved")
+
+
+@pytest.mark.parametrize("changes", [{"installationId": "5002"}, {"repositoryId": "4712"}, {"ciRunId": None}])
+def test_r42_an_installation_or_a_repository_that_nobody_here_speaks_for_is_not_answered(
+    repository: Repository, job: Job, changes: dict[str, Any]
+) -> None:
+    repository.see_head()
+    attest(repository, job)
+    ask(repository, **changes)
+
+    assert told(repository) == []
+
+
+def test_r42_another_organizations_installation_answers_nothing_of_ours(
+    repository: Repository, rival: Tenant, job: Job
+) -> None:
+    repository.see_head()
+    attest(repository, job)
+    ask(repository, rival)
+
+    assert (told(repository), told(repository, rival)) == ([], [])
+
+
+def test_what_was_answered_is_not_answered_again_unless_it_is_asked_again(
+    api: Any, acme: Tenant, repository: Repository, job: Job
+) -> None:
+    repository.see_head()
+    attest(repository, job)
+    ask(repository)
+    first = told(repository)
+    body = {"kind": "block", "reason": "broken into", "workflowId": acme.workflows["app/build"]}
+    assert api(acme.token("operate")).post("/overrides", json=body).status_code == 201
+
+    unasked = told(repository)
+    ask(repository)
+
+    assert unasked == first
+    assert [state for state, _ in told(repository)] == ["approved", "rejected"]
