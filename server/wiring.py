@@ -43,6 +43,7 @@ from server.services.disk_reserve import DiskReserve
 from server.services.drift import Drift
 from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
+from server.services.gate_requests import GateRequests
 from server.services.gates import Gates
 from server.services.health import Health
 from server.services.impact import Impacts
@@ -343,10 +344,11 @@ def build_couriers(
     """Return what turns events into deliveries and deliveries into requests."""
     now, new_id = world.now, world.new_id
     judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
+    follow = (inbound, judge.follow, GateRequests(now, new_id).follow)
     hooks = build_hooks(config, world, database, build_secrets(config, world))
     learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
     return Couriers(
-        FanOut(database, now, new_id, integrations=world.integrations, follow=(inbound, judge.follow)),
+        FanOut(database, now, new_id, integrations=world.integrations, follow=follow),
         DeliveryQueue(database, now, new_id, world.jitter, learn=learn),
         integrations=world.integrations,
         open_credentials=Credentials(build_secrets(config, world)).open,

@@ -20,8 +20,6 @@ from chainloop_ci.api.access import (
 )
 from chainloop_ci.api.apply import Applied, ApplyRequest
 from chainloop_ci.api.audit import Activity, AuditEntry
-from chainloop_ci.api.drift import DriftItem
-from chainloop_ci.api.gates import GateAnswer, GateRequest
 from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
 from chainloop_ci.api.limits import MAX_PAGE
 from chainloop_ci.api.overrides import Override, OverrideEnd, OverrideRequest
@@ -31,11 +29,12 @@ from chainloop_ci.api.referrers import ReferrerGraph
 from chainloop_ci.api.requirements import ContractImpact
 from chainloop_ci.api.runs import RunDetail, WorkflowRun
 from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource
-from chainloop_ci.api.words import DriftKind, OverrideKind
+from chainloop_ci.api.words import OverrideKind
 from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
 from chainloop_ci.client.answers import page, read_record
-from chainloop_ci.client.lister import Lister, naming_the_cursor
+from chainloop_ci.client.judgements import Judgements
 from chainloop_ci.client.lister import Paging as Paging
+from chainloop_ci.client.lister import naming_the_cursor
 from chainloop_ci.client.transfers import Progress, Received, file_name, receive
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import DigestMismatchError, NotFoundError, UsageError
@@ -73,7 +72,7 @@ class AuditFilter:
     until: str | None = None
 
 
-class Operator(Lister):
+class Operator(Judgements):
     """Requests of an operator; a job's are among them."""
 
     # --- organizations, tokens, keys ---------------------------------------------------------------------------------
@@ -276,17 +275,7 @@ class Operator(Lister):
         """Delete a contract that no workflow uses."""
         self.http.exchange("DELETE", f"contracts/{name}", repeat=False)
 
-    # --- gates, drift, overrides --------------------------------------------------------------------------------------
-
-    def ask_gate(self, request: GateRequest) -> GateAnswer:
-        """Return whether a commit or a digest may pass; repeating it is safe."""
-        return read_record(GateAnswer, self.http.json("POST", "gate", to_dict(request), repeat=True))
-
-    def list_drift(
-        self, paging: Paging, *, kind: DriftKind | None = None, project: str | None = None
-    ) -> Page[DriftItem]:
-        """Return what has drifted from what operators asked for."""
-        return self._list(DriftItem, "drift", paging, kind=kind and kind.value, project=project)
+    # --- overrides ---------------------------------------------------------------------------------------------------
 
     def set_override(self, request: OverrideRequest) -> Override:
         """Decide against the rules: block a workflow, distrust a run, let a commit pass."""

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.api.source_address import SourceKind
+from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from server.model.events import Event, EventKind
 from server.model.gate_requests import GateState, StoredGateRequest, content_of
 from server.model.gates import GateVerdict
-from server.model.integrations import MAX_REGISTRATIONS, StoredRegistration
+from server.model.integrations import MAX_REGISTRATIONS, BoundRepository, StoredRegistration
 from server.model.sources import StoredSource
 from server.services.gates import judge_all, judge_named
 from server.store import events, forge_facts, gate_requests, registrations, sources
@@ -42,7 +42,7 @@ class GateRequests:
             # R42: nobody in this organization speaks as that installation for that repository.
             return
         bound = next(item for item in registration.repositories if item.repository_id == facts["repositoryId"])
-        source = _find_source(connection, event.organization_id, bound.host, bound.repository_id)
+        source = _find_source(connection, event.organization_id, bound)
         head = forge_facts.find_head_sha(connection, source.id, facts["ciRunId"]) if source else None
         request = StoredGateRequest(
             organization_id=event.organization_id,
@@ -85,7 +85,8 @@ class GateRequests:
 def _judge(
     connection: Connection, registration: StoredRegistration, request: StoredGateRequest, now: datetime
 ) -> GateVerdict:
-    source = _find_source(connection, request.organization_id, request.host, request.repository_id)
+    bound = BoundRepository(request.host, request.repository_id, request.repository)
+    source = _find_source(connection, request.organization_id, bound)
     names_allowed = source.names_allowed if source else False
     required = _required(registration, request.environment)
     if required is not None:
@@ -94,8 +95,9 @@ def _judge(
     return judge_all(connection, source, request.sha, now, names_allowed=names_allowed)
 
 
-def _find_source(connection: Connection, organization_id: str, host: str, repository_id: str) -> StoredSource | None:
-    return sources.find_numbered(connection, organization_id, SourceKind.GITHUB, host, repository_id)
+def _find_source(connection: Connection, organization_id: str, bound: BoundRepository) -> StoredSource | None:
+    address = SourceAddress(SourceKind.GITHUB, bound.host, bound.name)
+    return sources.find_by_repository(connection, organization_id, address, bound.repository_id)
 
 
 def _required(registration: StoredRegistration, environment: str) -> Sequence[str] | None:

@@ -46,15 +46,6 @@ def find_by_repository(
     return to_source(row) if row else find_by_address(connection, organization_id, address)
 
 
-def find_numbered(
-    connection: Connection, organization_id: str, kind: SourceKind, host: str, repository_id: str
-) -> StoredSource | None:
-    """Return the organization's source of a repository by the forge's own number, or None."""
-    own = (sources.c.organization_id == organization_id, sources.c.kind == kind.value, sources.c.host == host)
-    row = connection.execute(select(sources).where(*own, sources.c.repository_id == repository_id)).first()
-    return _source(row) if row else None
-
-
 def list_page(connection: Connection, reach: Reach, *, after: Key | None, limit: int) -> list[tuple[StoredSource, int]]:
     """Return the sources in reach, newest first, each with the number of workflows in reach that come from it."""
     held = select(func.count()).select_from(
