@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from server.app import create_app
+from server.config import ServerConfig
+from server.integrations.github.entry import GITHUB
+from server.model.deliveries import Outcome, OutcomeKind
 from server.model.events import Event, EventKind
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
 from server.services.gate_requests import GateRequests
-from server.store import events, registrations
-from server.wiring import Services
+from server.services.inbound_follow import InboundFollow
+from server.store import events, inbound, registrations
+from server.wiring import Services, World, build_services
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import COMMIT, Job
 from tests.integration.server.judged import Repository
 from tests.integration.server.telling import couriers
+from tests.integration.server.webhooks import Hook
 
 INSTALLATION = 5001
 
@@ -58,7 +66,9 @@ def told(repository: Repository, tenant: Tenant | None = None) -> list[tuple[str
     services = repository.services
     gates = GateRequests(services.world.now, services.world.new_id)
     judge = repository.judge()
-    work = couriers(services, follow=(judge.follow, gates.follow))
+    seen = InboundFollow(services.world.now, services.world.new_id)
+    silent = replace(GITHUB, deliver=lambda *_: Outcome(OutcomeKind.DELIVERED, "200"))
+    work = couriers(services, silent, follow=(seen, judge.follow, gates.follow))
     work.run_until_idle()
     while judge.judge_due():
         work.run_until_idle()
@@ -180,3 +190,49 @@ def test_what_was_answered_is_not_answered_again_unless_it_is_asked_again(
 
     assert unasked == first
     assert [state for state, _ in told(repository)] == ["approved", "rejected"]
+
+
+APP_SECRET = "a secret of the App's webhook"
+FOREIGN = "https://attacker.test/repos/acme/app/actions/runs/88/deployment_protection_rule"
+
+
+@pytest.fixture
+def app_hook(
+    config: ServerConfig, services: Services, clock: Clock, content_checker: Any, acme: Tenant
+) -> Iterator[Hook]:
+    """Return the App's webhook on a server whose operator configured it; the installation is acme's."""
+    own = build_services(
+        replace(config, github_app_webhook_secrets=(APP_SECRET,)), World(now=clock, checker=content_checker)
+    )
+    with own.database.write() as connection:
+        assert inbound.bind_installation(connection, acme.id, str(INSTALLATION), "acme", "somebody", clock())
+    yield Hook(create_app(own).test_client(), clock, "", "/webhooks/github-app", APP_SECRET, "")
+    own.database.engine.dispose()
+
+
+def test_r43_a_signed_payload_with_a_foreign_callback_gets_its_answer_at_the_registration_s_host(
+    repository: Repository, job: Job, app_hook: Hook
+) -> None:
+    repository.see_head()
+    attest(repository, job)
+    payload = {
+        "action": "requested", "environment": "production", "event": "push", "deployment_callback_url": FOREIGN,
+        "deployment": {"id": 5, "sha": COMMIT, "ref": "main"}, "installation": {"id": INSTALLATION},
+        "repository": {"id": 4711, "full_name": "acme/app"},
+    }  # fmt: skip
+
+    answer = app_hook.github("deployment_protection_rule", payload)
+
+    assert answer.status_code == 202
+    assert [state for state, _ in told(repository)] == ["approved"]
+    with repository.services.database.read() as connection:
+        page = events.list_page(connection, repository.tenant.id, before=None, limit=1000)
+        sent = deliveries_of(connection)
+    [facts] = [event.facts for event in page if event.kind is EventKind.GATE_ANSWERED]
+    assert facts["repository"] == {"kind": "github", "host": "https://github.com", "id": "4711", "name": "acme/app"}
+    assert "attacker" not in str([event.facts for event in page])
+    assert [part for part in sent if part == "protection"] == ["protection"]
+
+
+def deliveries_of(connection: Any) -> list[str]:
+    return list(connection.exec_driver_sql("SELECT part FROM deliveries ORDER BY sequence").scalars())
