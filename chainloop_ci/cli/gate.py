@@ -53,7 +53,7 @@ _OTHERWISE = "an operator can let a commit pass, with a reason: `chainloop workf
 @click.command(cls=Command, name="gate", options=_OPTIONS)
 @click.pass_obj
 def gate(world: World, workflow: tuple[str, ...], commit: str | None, digest: str | None, source: str | None) -> None:
-    """Ask whether a commit or a digest may pass; 4: it may not."""
+    """Ask whether a commit or a digest may pass."""
     request = _request(workflow, commit, digest, source)
     answer = world.operator().ask_gate(request)
     if world.format == "json":

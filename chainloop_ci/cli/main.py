@@ -22,7 +22,7 @@ COMMANDS: tuple[Lazy, ...] = (
     Lazy("attestation", "chainloop_ci.cli.attestation:attestation", "Craft, sign and push an attestation.", ("att",)),
     Lazy("workflow", "chainloop_ci.cli.workflow:workflow", "Manage workflows, their contracts and runs.", ("wf",)),
     Lazy("apply", "chainloop_ci.cli.apply:apply", "Make contracts and workflows as files say."),
-    Lazy("gate", "chainloop_ci.cli.gate:gate", "Ask whether a commit or a digest may pass; 4: it may not."),
+    Lazy("gate", "chainloop_ci.cli.gate:gate", "Ask whether a commit or a digest may pass."),
     Lazy("organization", "chainloop_ci.cli.organization:organization", "Manage organizations and keys.", ("org",)),
     Lazy(
         "integration",
