@@ -59,6 +59,12 @@ BY_CODE: Mapping[str, type[ChainloopError]] = {
     "quota-exceeded": errors.LimitExceededError,
     "body-too-large": errors.LimitExceededError,
     "media-type": errors.RequestInvalidError,
+    # Of senders of webhooks and of people at the page; a step that signs the end of its build meets the first four.
+    "too-many-requests": errors.UnreachableError,
+    "webhook-invalid": errors.RequestInvalidError,
+    "webhook-not-authentic": errors.NotAuthenticatedError,
+    "webhook-replayed": errors.ConflictError,
+    "too-many-logins": errors.UnreachableError,
 }
 """THE table: problem code to error class. A code that is not here is judged by its status."""
 
