@@ -33,6 +33,7 @@ from server.services.artifacts import Artifacts
 from server.services.attachments import Attachments
 from server.services.attestations import Attestations
 from server.services.audit import Audit
+from server.services.audit_export import AuditExport
 from server.services.body_places import BodyPlaces
 from server.services.contracts import Contracts
 from server.services.crafting import Crafting
@@ -148,6 +149,7 @@ class Services:
     referrers: Referrers
     integrations: Integrations
     audit: Audit
+    audit_export: AuditExport
     metrics: Metrics
     process_metrics: ProcessMetrics
     server_metrics: ServerMetrics
@@ -203,6 +205,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         referrers=Referrers(database),
         integrations=_build_integrations(config, world, database, transport, stored_secrets),
         audit=Audit(database, now),
+        audit_export=AuditExport(database, now),
         metrics=Metrics(database, now),
         process_metrics=process,
         server_metrics=ServerMetrics(database, health, process),

@@ -54,7 +54,7 @@ class Paging:
         """Return the page of `rows`, which were read with a limit of one more than `limit`."""
         items = tuple(rows[: self.limit])
         more = len(rows) > self.limit
-        return Page(items, _render(key(items[-1]), binding) if more else None)
+        return Page(items, render_cursor(key(items[-1]), binding) if more else None)
 
 
 def bind(name: str, organization_id: str, /, **filters: object) -> str:
@@ -64,7 +64,8 @@ def bind(name: str, organization_id: str, /, **filters: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _render(key: Key, binding: str) -> str:
+def render_cursor(key: Key, binding: str) -> str:
+    """Return the cursor behind which a page begins after `key`, for `Paging.after` with the same binding."""
     text = json.dumps([binding, *key], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
