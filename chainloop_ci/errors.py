@@ -267,6 +267,12 @@ class NothingToVerifyError(ChainloopError):
     code = "nothing-to-verify"
 
 
+class ExportAlteredError(ChainloopError):
+    """An audit file is not what was exported, or not what was signed; `findings` names each row."""
+
+    code = "export-altered"
+
+
 # --- control plane ---------------------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,8 @@ class ExportKind:
     root: ExportTable
     parts: tuple[ExportTable, ...] = ()
     """Each refers to the root by one column."""
+    goes_on: bool = False
+    """Whether an export goes on where the last one ended; else it begins anew, and what is not there is no more."""
 
     @property
     def tables(self) -> tuple[ExportTable, ...]:
@@ -131,6 +133,7 @@ RUNS = ExportKind(
             run_id="workflow_runs",
         ),
     ),
+    goes_on=True,
 )
 
 REFUSED_STORES = ExportKind(
@@ -165,6 +168,7 @@ COMMIT_VERDICTS = ExportKind(
         "id source_id sha context workflow_id version:integer kind description run_id changed_at",
         source_id="sources",
     ),
+    goes_on=True,
 )
 
 DELIVERIES = ExportKind(
@@ -185,6 +189,7 @@ DELIVERIES = ExportKind(
             delivery_sequence="deliveries.sequence",
         ),
     ),
+    goes_on=True,
 )
 
 EVENTS = ExportKind(
@@ -194,11 +199,13 @@ EVENTS = ExportKind(
         "sequence:integer id kind at subject project_id workflow_id run_id only_registration_id facts",
         key="sequence",
     ),
+    goes_on=True,
 )
 
 AUDIT_RECORDS = ExportKind(
     "audit-records",
     _table("audit_records", "sequence:integer at token_id action subject detail address", key="sequence"),
+    goes_on=True,
 )
 
 ATTACHMENTS = ExportKind(

@@ -223,6 +223,9 @@ def _read(hint: Any, value: Any) -> Any:
         return tuple(_read(get_args(hint)[0], item) for item in _require(list, value))
     if get_origin(hint) in (dict, typing.get_origin(Mapping[str, str])):
         inner = get_args(hint)[1]
+        if inner is object:
+            # Whatever JSON has; an audit export has millions of these values.
+            return dict(_require(dict, value))
         return {key: _read(inner, item) for key, item in _require(dict, value).items()}
     return _read_scalar(hint, value)
 

@@ -75,6 +75,7 @@ EXIT_STATUSES: Mapping[str, int] = {
     "signature-invalid": SIGNATURE_INVALID,
     "signer-not-trusted": SIGNER_NOT_TRUSTED,
     "nothing-to-verify": NOTHING_TO_VERIFY,
+    "export-altered": SIGNATURE_INVALID,
     # control plane
     "unreachable": UNREACHABLE,
     "not-authenticated": NOT_ALLOWED,

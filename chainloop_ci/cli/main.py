@@ -30,6 +30,7 @@ COMMANDS: tuple[Lazy, ...] = (
         "Tell others what happens, and hear from them.",
     ),
     Lazy("discover", "chainloop_ci.cli.discover:discover", "Show what refers to a digest, and what it refers to."),
+    Lazy("audit", "chainloop_ci.cli.audit_file:audit", "Export everything for auditors, and verify such a file."),
     Lazy("artifact", "chainloop_ci.cli.artifact:artifact", "Upload and download artifacts."),
     Lazy("config", "chainloop_ci.cli.config_commands:config", "Keep the control plane's address and a token."),
     Lazy("version", "chainloop_ci.cli.version:version", "Show the version."),

@@ -12,10 +12,8 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.api.audit_export import (
-    AUDIT_RECORDS,
     COMMIT_VERDICTS,
     DELIVERIES,
-    EVENTS,
     KINDS,
     RUNS,
     ExportCatalogue,
@@ -34,8 +32,6 @@ from server.store.database import Database
 
 _TOLD = frozenset({RUNS.name, COMMIT_VERDICTS.name})
 """Kinds of which each change is told by an event."""
-_NUMBERED = frozenset({EVENTS.name, AUDIT_RECORDS.name})
-"""Kinds of which nothing changes; their numbers become visible in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,7 @@ class AuditExport:
         if kind is DELIVERIES:
             known = max(behind.number, position.settled)
             return _Part(rows, Position(settled=known, since=behind.horizon), True)
-        return _Part(rows, behind if kind.name in _NUMBERED else None, True)
+        return _Part(rows, behind if kind.goes_on else None, True)
 
 
 def _step_told(connection: Connection, kind: ExportKind, wanted: ExportFilter, position: Position, limit: int) -> _Part:

@@ -397,6 +397,8 @@ CASES: dict[str, Case] = {
     "GET /api-tokens/<uuid:token_id>/activity": Case(of_token("GET", "/activity")),
     # Records name no project: only a token of the whole organization reaches them.
     "GET /audit-records": Case(plain("GET", "/audit-records"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
+    "GET /audit-export": Case(plain("GET", "/audit-export"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
+    "GET /audit-export/<kind>": Case(plain("GET", "/audit-export/runs"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
     "GET /verification-keys": Case(listing("/verification-keys", of_key("GET")), lists=lambda item: item["id"]),
     "POST /verification-keys": Case(new_key, foreign=422),
     "GET /verification-keys/<digest:key_id>": Case(of_key("GET")),
