@@ -192,6 +192,17 @@ DELIVERIES = ExportKind(
     goes_on=True,
 )
 
+INBOUND_DELIVERIES = ExportKind(
+    "inbound-deliveries",
+    _table(
+        "inbound_deliveries",
+        "sequence:integer id scope receiver source_id delivery_id body_digest body_bytes:integer event action headers "
+        "facts outcome reason address received_at handled_at replays:integer",
+        key="sequence",
+    ),
+    goes_on=True,
+)
+
 EVENTS = ExportKind(
     "events",
     _table(
@@ -223,8 +234,8 @@ REGISTRATIONS = ExportKind(
     "registrations",
     _table(
         "registrations",
-        "id kind name host state paused_reason credential_expires_at checked_at findings created_at created_by "
-        "removed_at",
+        "id kind name host state paused_reason credential_names credential_expires_at checked_at findings created_at "
+        "created_by removed_at",
     ),
     (
         _table(
@@ -241,7 +252,7 @@ WORKFLOWS = ExportKind(
     _table(
         "workflows",
         "id project_id contract_id name team description run_expiry_seconds:integer created_at "
-        "minimum_revision:integer minimum_revision_since",
+        "minimum_revision:integer minimum_revision_since public_verdict:integer",
         project_id="projects",
         contract_id="contracts",
     ),
@@ -323,6 +334,7 @@ KINDS: tuple[ExportKind, ...] = (
     RUNS,
     COMMIT_VERDICTS,
     DELIVERIES,
+    INBOUND_DELIVERIES,
     EVENTS,
     AUDIT_RECORDS,
     ATTACHMENTS,

@@ -18,6 +18,7 @@ _BEARER = "whoever has it may use it"
 _WORK = "the server's own work, of no matter for what was attested"
 
 WITHHELD_TABLES: Mapping[str, str] = {
+    "app_installations": "of the server's own App; who bound it stands in audit records",
     "artifacts": "contents stay in the store; `run_artifacts` names those of each run",
     "ci_jobs": "the forge's word of the moment; what was made of it stands in events",
     "ci_runs": "the forge's word of the moment; what was made of it stands in events",
@@ -25,12 +26,14 @@ WITHHELD_TABLES: Mapping[str, str] = {
     "counters": _DERIVED,
     "heads": "the forge's word of the moment; what was made of it stands in events",
     "lane_memories": _WORK,
+    "page_sessions": _SECRET,
     "referrer_edges": _DERIVED,
     "referrer_facts": _DERIVED,
     "referrer_nodes": _DERIVED,
     "run_durations": _DERIVED,
     "run_states": _SECRET,
     "secret_canaries": _SECRET,
+    "source_hooks": _WORK,
     "status_contexts": _WORK,
     "sweeps": _WORK,
 }
@@ -53,8 +56,10 @@ WITHHELD_COLUMNS: Mapping[str, str] = {
     "deliveries.since": _WORK,
     "delivery_attempts.holder": _WORK,
     "events.fanned_out_at": _WORK,
+    "inbound_deliveries.body": "holds what a forge sends to whoever listens; its digest is exported",
     "organizations.cas_backend": _WORK,
     "organizations.used_bytes": _DERIVED,
+    "registrations.facts": _WORK,
     "registrations.failures": _WORK,
     "registrations.open_until": _WORK,
     "registrations.sealed": _SECRET,
@@ -64,6 +69,7 @@ WITHHELD_COLUMNS: Mapping[str, str] = {
     "sources.address_key": _DERIVED,
     "sources.hook_secret": _SECRET,
     "sources.previous_hook_secret": _SECRET,
+    "sources.previous_hook_secret_until": _SECRET,
     "workflow_runs.handle_sha256": _SECRET,
     "workflow_runs.request_digest": "holds the digest of the handle",
     "workflows.last_run_id": _DERIVED,
@@ -98,11 +104,11 @@ class Position:
     follows_events: bool = False
     """Whether all things were handed out, and those follow of which later events tell."""
     horizon: int = 0
-    """The newest event before the first thing was handed out; of deliveries, seconds since 1970 when that was."""
+    """The newest event before the first thing was handed out; of what ends, seconds since 1970 when that was."""
     settled: int = 0
-    """Of deliveries: up to which number only those are handed out that changed."""
+    """Of what ends: up to which number only those are handed out that changed."""
     since: int = 0
-    """Of deliveries: seconds since 1970; what ended before is known."""
+    """Of what ends: seconds since 1970; what ended before is known."""
 
     @property
     def key(self) -> Key:

@@ -14,6 +14,7 @@ from chainloop_ci.api.access import Role
 from chainloop_ci.api.audit_export import (
     COMMIT_VERDICTS,
     DELIVERIES,
+    INBOUND_DELIVERIES,
     KINDS,
     RUNS,
     ExportCatalogue,
@@ -30,6 +31,8 @@ from server.model.run_filters import parse_moment
 from server.store import audit_export, projects
 from server.store.database import Database
 
+_ENDING = frozenset({DELIVERIES.name, INBOUND_DELIVERIES.name})
+"""Kinds that change until they end, without events."""
 _TOLD = frozenset({RUNS.name, COMMIT_VERDICTS.name})
 """Kinds of which each change is told by an event."""
 
@@ -103,13 +106,13 @@ class AuditExport:
     ) -> _Part:
         if kind.name in _TOLD:
             return _step_told(connection, kind, wanted, position, limit)
-        if kind is DELIVERIES and not position.horizon:
+        if kind.name in _ENDING and not position.horizon:
             position = replace(position, horizon=int((self._now() - LATEST_CLOCK).timestamp()))
         rows, is_last = audit_export.list_next(connection, kind, wanted, position, limit)
         behind = _behind(kind, rows, position)
         if not is_last:
             return _Part(rows, behind, False)
-        if kind is DELIVERIES:
+        if kind.name in _ENDING:
             known = max(behind.number, position.settled)
             return _Part(rows, Position(settled=known, since=behind.horizon), True)
         return _Part(rows, behind if kind.goes_on else None, True)

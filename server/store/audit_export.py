@@ -17,6 +17,7 @@ from server.model.events import EventKind
 from server.model.export_rules import ExportFilter, Position
 from server.store.event_tables import deliveries, events
 from server.store.export_filters import conditions_of, part_conditions, table_of
+from server.store.inbound_tables import inbound_deliveries
 from server.store.tables import attestations, run_materials, workflow_runs
 from server.store.times import to_text
 
@@ -25,6 +26,11 @@ PAGE_BYTES = 4 * 1024 * 1024
 _MATERIAL_BYTES = 1024
 """Of a material with the row of its artifact, about."""
 _LAST_SECOND = 2**33
+_ENDS: Mapping[str, ColumnElement[str]] = {
+    "deliveries": deliveries.c.finished_at,
+    "inbound_deliveries": inbound_deliveries.c.handled_at,
+}
+"""When a thing has ended of which no event tells; until then, and when it is done over again, it changes."""
 
 Row = Mapping[str, Any]
 
@@ -37,8 +43,7 @@ def list_next(
     columns = [table.c[name] for name in _order(kind.root)]
     behind = tuple_(*columns) > tuple_(*_place(kind.root, position)) if position != Position() else None
     conditions = [*conditions_of(table, wanted), *([] if behind is None else [behind])]
-    if table is deliveries:
-        conditions += _changed(position)
+    conditions += _changed(table, position)
     query = select(*columns, _weight(table).label("weight")).where(*conditions).order_by(*columns).limit(limit + 1)
     weighed = connection.execute(query).all()
     taken = _fitting([row.weight for row in weighed[:limit]])
@@ -67,14 +72,14 @@ def after(kind: ExportKind, row: Row) -> tuple[str, int]:
     return row[first], row[rest[0]] if rest else 0
 
 
-def _changed(position: Position) -> Iterable[ColumnElement[bool]]:
-    """Return which deliveries a later export wants: new ones, those that wait, those that ended since."""
-    if not position.settled:
+def _changed(table: Table, position: Position) -> Iterable[ColumnElement[bool]]:
+    """Return which things that end a later export wants: new ones, those that wait, those that ended since."""
+    ended_at = _ENDS.get(table.name)
+    if ended_at is None or not position.settled:
         return ()
     since = to_text(datetime.fromtimestamp(max(0, min(position.since, _LAST_SECOND)), UTC))
-    own = deliveries.c
-    waits = own.state == DeliveryState.PENDING.value
-    return (or_(own.sequence > position.settled, waits, own.finished_at >= since),)
+    waits = deliveries.c.state == DeliveryState.PENDING.value if table is deliveries else ended_at.is_(None)
+    return (or_(table.c.sequence > position.settled, waits, ended_at >= since),)
 
 
 def _weight(table: Table) -> ColumnElement[int]:

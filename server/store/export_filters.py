@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, Table, false, or_, select
 
 from server.model.export_rules import ExportFilter
 from server.store.event_tables import attachments, deliveries, events, registrations
+from server.store.inbound_tables import inbound_deliveries
 from server.store.metadata import metadata
 from server.store.source_tables import sources, workflow_sources
 from server.store.tables import (
@@ -95,8 +96,9 @@ def _of_run(project_id: str) -> Condition:
 _OF_PROJECT: Mapping[str, Callable[[str], Condition]] = {
     "api_tokens": lambda project: or_(api_tokens.c.project_id == project, api_tokens.c.project_id.is_(None)),
     "attachments": _attachment,
-    # They do not say which project they are about.
+    # These two do not say which project they are about.
     "audit_records": lambda project: false(),
+    "inbound_deliveries": lambda project: false(),
     "commit_verdicts": lambda project: commit_verdicts.c.workflow_id.in_(_workflows(project)),
     "contract_revisions": lambda project: contract_revisions.c.contract_id.in_(_contracts(project)),
     "contracts": lambda project: contracts.c.id.in_(_contracts(project)),
@@ -141,6 +143,7 @@ _OF_TIME: Mapping[str, Callable[[ExportFilter], Condition]] = {
     # What belongs to a run or an event comes and stays away with it.
     "deliveries": _told_then,
     "events": lambda wanted: _between(events.c.at, wanted),
+    "inbound_deliveries": lambda wanted: _between(inbound_deliveries.c.received_at, wanted),
     "refused_inits": lambda wanted: _between(refused_inits.c.at, wanted),
     "refused_stores": _refused_then,
     "workflow_runs": lambda wanted: _between(workflow_runs.c.created_at, wanted),

@@ -337,3 +337,42 @@ def test_every_kind_takes_every_filter(read: Read, attested: Job, kind: str) -> 
 
 def test_a_cursor_that_somebody_made_up_is_refused(api: Any, acme: Tenant) -> None:
     assert api(acme.token("admin")).get("/audit-export/runs?cursor=WyJhIl0").status_code == 422
+
+
+@pytest.fixture
+def webhook(services: Services, acme: Tenant, clock: Clock) -> Callable[[], str]:
+    """Return what writes down a webhook that nobody has handled yet, and returns its id."""
+    from server.model.inbound import ReceiverKind, StoredInbound
+    from server.store import inbound
+
+    def write() -> str:
+        ident = services.world.new_id()
+        digest = sha256_digest(ident.encode())
+        came = StoredInbound(
+            id=ident, organization_id=acme.id, scope=ident, receiver=ReceiverKind.GITHUB, source_id=None,
+            delivery_id=ident, body_digest=digest, body_bytes=12, event="push", action=None, address="192.0.2.1",
+            received_at=clock(),
+        )  # fmt: skip
+        with services.database.write() as connection:
+            assert inbound.add(connection, came, b"whatever the forge said")
+        return ident
+
+    return write
+
+
+def test_a_webhook_comes_without_its_body_and_again_when_it_was_handled(
+    read: Read, webhook: Callable[[], str], services: Services, clock: Clock
+) -> None:
+    ident = webhook()
+    rows, cursor = read("inbound-deliveries")
+    clock.advance(**LATER)
+    with services.database.write() as connection:
+        handled = text("UPDATE inbound_deliveries SET handled_at = :at WHERE id = :id")
+        connection.execute(handled, {"at": "2026-11-20T14:00:00.000000Z", "id": ident})
+
+    again, after = read("inbound-deliveries", cursor)
+
+    assert [(row["id"], "body" in row) for row in of(rows, "inbound_deliveries")] == [(ident, False)]
+    assert [row["handled_at"] for row in of(again, "inbound_deliveries")] == ["2026-11-20T14:00:00.000000Z"]
+    clock.advance(**LATER)
+    assert read("inbound-deliveries", read("inbound-deliveries", after)[1])[0] == []
