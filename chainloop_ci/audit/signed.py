@@ -21,6 +21,11 @@ LoadKey = Callable[[bytes], PublicKey]
 """PEM to key; raises a `ChainloopError`."""
 _Row = Mapping[str, Any]
 
+_RUN = """
+    SELECT r.*, w.name AS workflow_name, p.name AS project_name, c.name AS contract_name,
+           (SELECT name FROM organizations) AS organization_name
+    FROM workflow_runs r LEFT JOIN workflows w ON w.id = r.workflow_id LEFT JOIN projects p ON p.id = r.project_id
+    LEFT JOIN contracts c ON c.id = r.contract_id WHERE r.id = ?"""
 _CI = {
     "provider": "ci_provider", "serverUrl": "ci_server_url", "repository": "ci_repository", "runId": "ci_run_id",
     "runAttempt": "ci_run_attempt", "job": "ci_job", "jobIndex": "ci_job_index", "runnerName": "ci_runner_name",
@@ -88,7 +93,7 @@ class Signed:
         if not isinstance(raw, bytes) or sha256_digest(raw) != row["digest"]:
             yield Finding("bundle-differs", "the bytes of the bundle do not hash to the digest that names them")
             return
-        run = next(self._select("SELECT * FROM workflow_runs WHERE id = ?", row["run_id"]), None)
+        run = next(self._select(_RUN, row["run_id"]), None)
         if run is None:
             yield Finding("run-missing", f"the run {row['run_id']} is not there")
             return
@@ -138,10 +143,12 @@ class Signed:
 
 
 def _check_claims(attested: _Attested) -> Iterator[Finding]:
-    """Compare what is signed of the run with its row; a name may have changed since, an id may not."""
+    """Compare what is signed of the run with its row, and with the names of what it belongs to: none ever changes."""
     view, run = attested.view, attested.run
     said: dict[str, tuple[object, object]] = {
         "id": (view.run_id, run["id"]),
+        "project": (view.project, run["project_name"]),
+        "workflow": (view.workflow_name, run["workflow_name"]),
         "project version": (view.project_version, run["project_version"]),
         "runner type": (view.runner.type, run["runner_type"]),
         "runner URL": (view.runner.url, run["runner_url"]),
@@ -149,7 +156,9 @@ def _check_claims(attested: _Attested) -> Iterator[Finding]:
     }
     if not run["late"]:
         said |= {
-            "workflow": (view.workflow_id, run["workflow_id"]),
+            "organization": (view.organization, run["organization_name"]),
+            "workflow id": (view.workflow_id, run["workflow_id"]),
+            "contract": (view.contract_name, run["contract_name"]),
             "contract revision": (view.contract_revision, run["contract_revision"]),
             "contract digest": (view.contract_digest, run["contract_digest"]),
             "token": (view.auth_id or run["token_id"], run["token_id"]),

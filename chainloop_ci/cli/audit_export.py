@@ -75,14 +75,16 @@ def _about(catalogue: ExportCatalogue, http: HttpClient, wanted: ExportFilter, v
 def _export_kind(
     world: World, http: HttpClient, file: AuditFile, kind: ExportKind, wanted: ExportFilter, moment: str
 ) -> tuple[Counts, int]:
-    counts, seen, told = Counts(), set[str](), 0
+    counts, seen, done, told = Counts(), set[str](), 0, 0
     begin = file.cursor(kind.name) if kind.goes_on else None
     for page in read_pages(http, kind.name, begin, wanted):
         came, things = file.take(kind, page)
         counts += came
-        seen |= things
-        if len(seen) - told >= _TELL_EACH:
-            told = len(seen)
+        done += len(things)
+        if not kind.goes_on:
+            seen |= things
+        if done - told >= _TELL_EACH:
+            told = done
             world.output.info("exporting", kind=kind.name, things=told)
     gone = 0 if kind.goes_on else file.mark_gone(kind, frozenset(seen), moment)
     if counts != Counts() or gone:

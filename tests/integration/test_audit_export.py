@@ -179,6 +179,10 @@ def test_a_token_that_only_reads_exports_all_but_who_holds_rights(attested: Job)
 
 
 ALTERATIONS: dict[str, tuple[str, str]] = {
+    "a workflow's name": ("UPDATE workflows SET name = 'other'", "claim-differs attestations"),
+    "a project's name": ("UPDATE projects SET name = 'other'", "claim-differs attestations"),
+    "a contract's name": ("UPDATE contracts SET name = 'other'", "claim-differs attestations"),
+    "an organization's name": ("UPDATE organizations SET name = 'other'", "claim-differs attestations"),
     "a commit": ("UPDATE workflow_runs SET ci_head_sha = 'f'", "claim-differs attestations"),
     "a run's workflow": ("UPDATE workflow_runs SET workflow_id = 'other'", "claim-differs attestations"),
     "a revision": ("UPDATE workflow_runs SET contract_revision = 2", "contract-differs workflow_runs"),
