@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from chainloop_ci.api.inbound import HookSecret, InboundDelivery, SecretRotation
+from chainloop_ci.api.limits import UUID_PATTERN
 from server.model.principal import ADMINS, OPERATORS, READERS
 from server.routes.endpoints import PAGING, Call, Endpoint, Query
 from server.services.inbound_log import InboundQuery
 
 _FILTERS = (
-    Query("source", "Id of the source that they came from.", {"type": "string", "format": "uuid", "maxLength": 36}),
+    Query("source", "Id of the source that they came from.", {"type": "string", "pattern": UUID_PATTERN}),
     Query("event", "As the sender names it.", {"type": "string", "maxLength": 64}),
     Query("outcome", "What became of them."),
 )
