@@ -44,6 +44,7 @@ from server.services.disk_reserve import DiskReserve
 from server.services.drift import Drift
 from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
+from server.services.forge_watch import ForgeWatch
 from server.services.gate_requests import GateRequests
 from server.services.gates import Gates
 from server.services.health import Health
@@ -347,7 +348,8 @@ def build_couriers(
     """Return what turns events into deliveries and deliveries into requests."""
     now, new_id = world.now, world.new_id
     judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
-    follow = (inbound, judge.follow, GateRequests(now, new_id).follow)
+    watch = ForgeWatch(now, new_id, judge)
+    follow = (inbound, watch, judge.follow, GateRequests(now, new_id).follow)
     hooks = build_hooks(config, world, database, build_secrets(config, world))
     learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
     return Couriers(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated
 
 from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
-from chainloop_ci.api.record import about
+from chainloop_ci.api.record import LINES_PATTERN, about
 from chainloop_ci.api.words import DeliveryState, IntegrationKind
 from chainloop_ci.records import record
 
@@ -26,10 +26,11 @@ _URL = about(
     "Base URL of what is called, or the whole address of a webhook; left out: the integration's usual one.",
     maxLength=MAX_URL,
 )
-# No keyword but the type: what violates one is shown in the answer, and these are secrets.
+# A private key has many lines. No other keyword: these are secrets, and not to be looked at more than that.
 _SECRETS = about(
     f"Secrets under the names that the integration knows, {MAX_SECRETS} at most; they are sealed and never shown.",
     writeOnly=True,
+    additionalProperties={"type": "string", "pattern": LINES_PATTERN},
 )
 _SETTINGS = about("As the integration's schema of settings says.", maxProperties=100)
 
@@ -107,6 +108,9 @@ class Registration:
     attachments: int = 0
     waiting: Annotated[int, about("Deliveries that wait.")] = 0
     dead: Annotated[int, about("Deliveries that were given up.")] = 0
+    forged_statuses: Annotated[
+        int, about("Statuses under our names in its repositories that somebody else wrote, of the last seven days.")
+    ] = 0
 
 
 @record

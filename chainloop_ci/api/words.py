@@ -92,6 +92,8 @@ class AuditAction(StrEnum):
     SOURCE_SECRET_ROTATED = "source.secret-rotated"  # noqa: S105
     SOURCE_HOOKS_ASKED = "source.hooks-asked"
     INBOUND_REPLAYED = "inbound.replayed"
+    STATUS_FORGED = "status.forged"
+    """By somebody else under one of our names; the server says it."""
     CONTRACT_CREATED = "contract.created"
     CONTRACT_REVISED = "contract.revised"
     CONTRACT_RESCHEDULED = "contract.rescheduled"

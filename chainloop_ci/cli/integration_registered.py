@@ -181,6 +181,7 @@ def _rows(item: Registration) -> list[Row]:
         ("Attachments", str(item.attachments)),
         ("Waiting", str(item.waiting)),
         ("Dead", str(item.dead)),
+        ("Forged Statuses", str(item.forged_statuses) if item.forged_statuses else ""),
         ("Created At", date(item.created_at)),
     ]
 

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from server.model.forged_statuses import SHOWN
 from server.services.registration_checks import WARN_BEFORE
-from server.store import delivery_facts
+from server.store import delivery_facts, forged_statuses
 from server.store.delivery_facts import RegistrationFacts
 
 ADVICE = (
@@ -22,6 +23,8 @@ def find_troubles(connection: Connection, now: datetime) -> Iterator[str]:
     """Say what does not reach third parties, or soon will not."""
     for organization, registration, number in delivery_facts.count_dead(connection):
         yield f"{organization}/{registration}: {number} deliveries were given up"
+    for organization, repository, sha, context, by in forged_statuses.list_contested(connection, now - SHOWN):
+        yield f"{organization}: {by} keeps overwriting {context} of {repository}@{sha[:12]}; it is not corrected any more"
     for item in delivery_facts.list_registrations(connection):
         yield from (f"{item.organization}/{item.name}: {text}" for text in _troubles(item, now))
 

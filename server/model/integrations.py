@@ -78,7 +78,7 @@ class StoredRegistration:
         plain, question, _ = self.host.partition("?")
         return f"{plain}?…" if question else plain
 
-    def api(self, *, attachments: int, waiting: int, dead: int) -> Registration:
+    def api(self, *, attachments: int, waiting: int, dead: int, forged_statuses: int = 0) -> Registration:
         """Return the wire form: no credential, and none of what it is sealed as."""
         return Registration(
             id=self.id,
@@ -103,6 +103,7 @@ class StoredRegistration:
             attachments=attachments,
             waiting=waiting,
             dead=dead,
+            forged_statuses=forged_statuses,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from server.model.inbound import StoredInbound
 from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_from_text
 from server.model.sources import StoredSource
 from server.services.dangling_runs import DanglingRuns
+from server.services.forge_events import head_seen
 from server.store import events, forge_facts, inbound, sources
 
 
@@ -67,19 +69,9 @@ class InboundFollow:
         is_new = forge_facts.save_head(connection, head)
         if not forge_facts.close_older_heads(connection, head) and not is_new:
             return
-        facts = {
-            **_repository(source),
-            "sha": head.sha,
-            "event": head.event,
-            "branch": head.branch,
-            "baseBranch": head.base_branch,
-            "before": seen.before,
-            "pullRequest": int(head.pull_request) if head.pull_request.isdigit() else None,
-            "isOpen": head.is_open,
-            "isFork": head.is_fork,
-            "ciFiles": sources.list_ci_files(connection, source),
-        }
-        self._tell(connection, source.organization_id, EventKind.HEAD_SEEN, head.sha, facts)
+        event = head_seen(connection, source, head, self._new_id(), self._now(), seen.before)
+        more = {"isOpen": head.is_open, "isFork": head.is_fork}
+        events.add(connection, replace(event, facts={**event.facts, **more}))
 
     def _keep_job(self, connection: Connection, source: StoredSource, seen: SeenJob) -> None:
         run = _run_of(source, seen)
@@ -129,5 +121,6 @@ def _run_of(source: StoredSource, seen: SeenJob) -> ForgeRun:
 
 
 def _repository(source: StoredSource) -> dict[str, object]:
-    named = {"host": source.address.host, "id": source.repository_id, "name": source.address.repository}
+    address = source.address
+    named = {"kind": address.kind.value, "host": address.host, "id": source.repository_id, "name": address.repository}
     return {"sourceId": source.id, "repository": {name: value for name, value in named.items() if value}}

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.model.events import Event, EventKind
+from server.model.rerun_hints import render_rerun
 from server.model.roll_up import ROLL_UP_CONTEXT, WorkflowVerdict, roll_up
 from server.model.sources import StoredSource, status_context
 from server.model.verdict import Verdict, judge
@@ -116,6 +117,24 @@ class Judge:
             self._say(connection, source, commit.sha, told, item, known)
         _leave_alone(connection, known.values(), {item.context for item in said})
 
+    def tell_again(self, connection: Connection, commit: Commit, context: str | None = None) -> None:
+        """Judge a commit, and say what has not changed again: of one context, or of all that are said there."""
+        before = {
+            item.context: item.version
+            for item in commit_verdicts.list_of_commit(connection, commit.source_id, commit.sha)
+        }
+        source = sources.find(connection, commit.organization_id, commit.source_id)
+        if source is None:
+            return
+        self.judge(connection, commit)
+        told = read_told(connection, source.id, commit.sha)
+        names = {status_context(project, name) for _, project, name in sources.names_from(connection, source)}
+        for item in commit_verdicts.list_of_commit(connection, source.id, commit.sha):
+            is_said = item.context in names or item.context == ROLL_UP_CONTEXT
+            if is_said and item.version == before.get(item.context) and context in (None, item.context):
+                content = replace(_content(source, told, item, (), self._public_url), is_repeat=True)
+                self._tell(connection, item, content, is_missed=False)
+
     def _of_workflows(
         self,
         connection: Connection,
@@ -175,7 +194,7 @@ class Judge:
             id=self._new_id(),
             organization_id=verdict.organization_id,
             kind=EventKind.VERDICT_CHANGED,
-            at=verdict.changed_at,
+            at=self._now(),
             subject=verdict.id,
             project_id=_project_of(connection, verdict),
             workflow_id=verdict.workflow_id,
@@ -252,7 +271,8 @@ def _content(
         pull_request=int(number) if number.isdecimal() else None,
         run_id=verdict.run_id,
         target_url=f"{public_url}/verdicts/{verdict.id}",
-        summary=render_summary(verdict.context, verdict.kind, verdict.description),
+        summary=render_summary(verdict.context, verdict.kind, verdict.description)
+        + render_rerun(address, verdict.kind, told.ci_runs),
         prior_contexts=tuple(prior),
     )
 

@@ -15,6 +15,8 @@ from server.store.metrics import CounterValue, StoreUse
 REFUSED_STORES = "refused_stores"
 """Counter, by the code of the refusal."""
 REFUSED_INITS = "refused_inits"
+FORGED_STATUSES = "forged_statuses"
+"""Counter, by surface."""
 UPLOADS = "uploads"
 UPLOAD_BYTES = "upload_bytes"
 
@@ -48,6 +50,12 @@ COUNTERS: tuple[CounterMetric, ...] = (
         UPLOADS_REMOVED, "chainloop_uploads_removed_total", "Uploads that no attestation referred to, swept."
     ),
     CounterMetric(UPLOAD_BYTES_REMOVED, "chainloop_upload_bytes_removed_total", "Bytes of uploads that were swept."),
+    CounterMetric(
+        FORGED_STATUSES,
+        "chainloop_forged_statuses_total",
+        "Statuses and check runs under our names that somebody else wrote, by where.",
+        "surface",
+    ),
     CounterMetric(RUNS_EXPIRED, "chainloop_runs_expired_total", "Runs that a sweep ended because their time was over."),
 )
 """Every counter that is shown."""

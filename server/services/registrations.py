@@ -26,6 +26,7 @@ from server.integrations.types import Checked, Integration, Tools, target_of
 from server.model.audit import AuditAction, audit_of
 from server.model.deliveries import Breaker
 from server.model.events import EventKind
+from server.model.forged_statuses import SHOWN
 from server.model.integrations import MAX_REGISTRATIONS, RegistrationState, StoredRegistration
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
@@ -38,7 +39,7 @@ from server.services.registration_rules import (
     require_settings,
 )
 from server.services.run_events import tell
-from server.store import audit, deliveries, registrations
+from server.store import audit, deliveries, forged_statuses, registrations
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -102,7 +103,7 @@ class Registrations:
             _require_speaker(connection, registration)
             registrations.add(connection, registration)
             self._note(connection, principal, AuditAction.INTEGRATION_REGISTERED, registration, _facts(registration))
-            return _describe(connection, registration)
+            return _describe(connection, registration, self._now())
 
     def change(self, principal: Principal, registration_id: str, change: RegistrationChange) -> Registration:
         """Change a registration; the third party is asked again, and what waited for it goes on.
@@ -131,7 +132,7 @@ class Registrations:
                 "credentials_changed": sorted({*change.credentials, *change.dropped_credentials}),
             }
             self._note(connection, principal, AuditAction.INTEGRATION_CHANGED, after, detail)
-            return _describe(connection, _get_own(connection, principal, registration_id))
+            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def check(self, principal: Principal, registration_id: str) -> Registration:
         """Ask the third party again and write down what it says; nothing else changes."""
@@ -141,7 +142,7 @@ class Registrations:
         checked = integration.check(target_of(found, self._credentials.open(found)), self._tools)
         with self._database.write() as connection:
             note_check(connection, found, checked, self._now())
-            return _describe(connection, _get_own(connection, principal, registration_id))
+            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def pause(self, principal: Principal, registration_id: str) -> Registration:
         """Send nothing until it is resumed; what is due waits."""
@@ -151,7 +152,7 @@ class Registrations:
             if registrations.pause(connection, found.id, reason):
                 self._note(connection, principal, AuditAction.INTEGRATION_PAUSED, found, {})
                 self._tell(connection, principal, EventKind.INTEGRATION_PAUSED, found, reason=reason)
-            return _describe(connection, _get_own(connection, principal, registration_id))
+            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def resume(self, principal: Principal, registration_id: str) -> Registration:
         """Go on, with what waited first."""
@@ -160,7 +161,7 @@ class Registrations:
             if found.state is RegistrationState.PAUSED:
                 self._note(connection, principal, AuditAction.INTEGRATION_RESUMED, found, {})
             self._resume(connection, principal, found)
-            return _describe(connection, _get_own(connection, principal, registration_id))
+            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def remove(self, principal: Principal, registration_id: str) -> None:
         """Forget the credentials, end the attachments and what waits; what was told stays listed."""
@@ -184,7 +185,7 @@ class Registrations:
         with self._database.read() as connection:
             found = registrations.list_page(connection, principal.organization_id, after=after, limit=paging.limit + 1)
             page = paging.page(found, binding, lambda item: (to_text(item.created_at), item.id))
-            return Page(_describe_all(connection, page.items), page.next_cursor)
+            return Page(_describe_all(connection, page.items, self._now()), page.next_cursor)
 
     def get(self, principal: Principal, registration_id: str) -> Registration:
         """Return a registration.
@@ -193,7 +194,7 @@ class Registrations:
             NotFoundError: there is none of that id, or it was removed.
         """
         with self._database.read() as connection:
-            return _describe(connection, _get_own(connection, principal, registration_id))
+            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def _changed_credentials(
         self,
@@ -290,22 +291,26 @@ def _get_own(connection: Connection, principal: Principal, registration_id: str)
     return found
 
 
-def _describe(connection: Connection, registration: StoredRegistration) -> Registration:
-    return _describe_all(connection, [registration])[0]
+def _describe(connection: Connection, registration: StoredRegistration, now: datetime) -> Registration:
+    return _describe_all(connection, [registration], now)[0]
 
 
-def _describe_all(connection: Connection, found: Sequence[StoredRegistration]) -> tuple[Registration, ...]:
+def _describe_all(
+    connection: Connection, found: Sequence[StoredRegistration], now: datetime
+) -> tuple[Registration, ...]:
     """Return registrations of one organization with what is attached to them, and what waits for them."""
     if not found:
         return ()
     organization_id, ids = found[0].organization_id, [item.id for item in found]
     attached = registrations.count_attachments(connection, organization_id, ids)
     unusual = deliveries.count_unusual(connection, organization_id, ids)
+    forged = forged_statuses.count_of_repositories(connection, organization_id, now - SHOWN)
     return tuple(
         item.api(
             attachments=attached.get(item.id, 0),
             waiting=unusual.get((item.id, DeliveryState.PENDING.value), 0),
             dead=unusual.get((item.id, DeliveryState.DEAD.value), 0),
+            forged_statuses=sum(forged.get((each.host, each.repository_id), 0) for each in item.repositories),
         )
         for item in found
     )

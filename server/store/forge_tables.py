@@ -128,3 +128,23 @@ commit_verdicts = Table(
     Index("ix_commit_verdicts_commit", "organization_id", "sha"),
     Index("ix_commit_verdicts_recent", "organization_id", "changed_at", "id"),
 )
+
+forged_statuses = Table(
+    "forged_statuses",
+    metadata,
+    # R40: under one of our names, and not by us.
+    Column("source_id", ForeignKey("sources.id"), nullable=False),
+    Column("organization_id", ForeignKey("organizations.id"), nullable=False),
+    Column("sha", String(64), nullable=False),
+    Column("context", String(255), nullable=False),
+    Column("surface", String(16), nullable=False),
+    # The forge's own of the status or check run.
+    Column("number", String(64), nullable=False),
+    Column("state", String(64), nullable=False),
+    Column("by", String(255), nullable=False),
+    Column("at", String(32), nullable=False),
+    # False: ours was told again often enough.
+    Column("is_corrected", Boolean, nullable=False),
+    PrimaryKeyConstraint("source_id", "sha", "context", "surface", "number"),
+    Index("ix_forged_statuses_organization", "organization_id", "at"),
+)

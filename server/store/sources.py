@@ -142,14 +142,6 @@ def list_addresses(connection: Connection, organization_id: str, source_ids: Ite
     return {row.id: str(to_source(row).address) for row in connection.execute(select(sources).where(*own))}
 
 
-def list_ci_files(connection: Connection, source: StoredSource) -> list[str]:
-    """Return the CI files of the workflows that come from a source."""
-    columns = workflow_sources.c
-    own = (columns.organization_id == source.organization_id, columns.source_id == source.id)
-    query = select(columns.ci_file).where(*own).distinct().order_by(columns.ci_file)
-    return list(connection.execute(query).scalars())
-
-
 def bind(connection: Connection, bound: StoredWorkflowSource) -> None:
     """Give a workflow its source, in the place of the one that it has."""
     unbind(connection, bound.source.organization_id, bound.workflow_id)

@@ -34,6 +34,7 @@ from server.store.access_tables import verification_keys as verification_keys
 from server.store.forge_tables import ci_jobs as ci_jobs
 from server.store.forge_tables import ci_runs as ci_runs
 from server.store.forge_tables import commit_verdicts as commit_verdicts
+from server.store.forge_tables import forged_statuses as forged_statuses
 from server.store.forge_tables import heads as heads
 from server.store.gate_tables import gate_requests as gate_requests
 from server.store.inbound_tables import app_installations as app_installations

@@ -69,7 +69,8 @@ def _is_ours(event: Event) -> bool:
 
 
 def _head(event: Event) -> tuple[Part, ...]:
-    if not _is_ours(event):
+    # What a closed one would have changed is of no concern any more.
+    if not _is_ours(event) or event.facts.get("isOpen") is False:
         return ()
     question = from_dict(HeadQuestion, event.facts)
     lane = f"head:{question.source_id}@{question.sha}:{question.pull_request or question.branch or ''}"
