@@ -28,6 +28,7 @@ from server.integrations.types import Integration, Tools
 from server.model.hook_secrets import SECRET_BYTES, render_secret
 from server.model.sweeps import FIRST_SWEEPS
 from server.secret_box import open_secret_box
+from server.services.announcing import Announcer
 from server.services.apply import Apply
 from server.services.artifacts import Artifacts
 from server.services.attachments import Attachments
@@ -332,6 +333,7 @@ def build_dispatcher(
         world.new_id,
         event_retention=config.event_retention,
         check_registrations=checks.check_all,
+        announce=Announcer(database, world.now, world.new_id).announce_all,
         redeliver=build_hooks(config, world, database, build_secrets(config, world)).redeliver,
     )
     return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)
@@ -348,8 +350,8 @@ def build_couriers(
     """Return what turns events into deliveries and deliveries into requests."""
     now, new_id = world.now, world.new_id
     judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
-    watch = ForgeWatch(now, new_id, judge)
-    follow = (inbound, watch, judge.follow, GateRequests(now, new_id).follow)
+    watch, announcer = ForgeWatch(now, new_id, judge), Announcer(database, now, new_id)
+    follow = (inbound, watch, judge.follow, announcer.follow, GateRequests(now, new_id).follow)
     hooks = build_hooks(config, world, database, build_secrets(config, world))
     learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
     return Couriers(
@@ -360,7 +362,7 @@ def build_couriers(
         tools=make_tools(config, world, database, transport),
         holder=holder,
         now=now,
-        due=(judge.judge_due,),
+        due=(judge.judge_due, announcer.announce_due),
     )
 
 

@@ -24,7 +24,7 @@ def find_troubles(connection: Connection, now: datetime) -> Iterator[str]:
     for organization, registration, number in delivery_facts.count_dead(connection):
         yield f"{organization}/{registration}: {number} deliveries were given up"
     for organization, repository, sha, context, by in forged_statuses.list_contested(connection, now - SHOWN):
-        yield f"{organization}: {by} keeps overwriting {context} of {repository}@{sha[:12]}; it is not corrected any more"
+        yield f"{organization}: {by} keeps overwriting {context} of {repository}@{sha[:12]}; it stays as it is"
     for item in delivery_facts.list_registrations(connection):
         yield from (f"{item.organization}/{item.name}: {text}" for text in _troubles(item, now))
 

@@ -36,6 +36,8 @@ class Cleaners:
     """How long events are kept, counted from when they were told."""
     check_registrations: Callable[[], Iterator[Counts]] = lambda: iter(())
     """Asks third parties whether credentials will do."""
+    announce: Callable[[], Iterator[Counts]] = lambda: iter(())
+    """Tells teams of requirements that wait for their date."""
     redeliver: Callable[[], Iterator[int]] = lambda: iter(())
     """Has forges send again what never came through, in short steps."""
 
@@ -95,6 +97,10 @@ def _check_registrations(use: Cleaners) -> Iterator[Counts]:
     yield from use.check_registrations()
 
 
+def _announce(use: Cleaners) -> Iterator[Counts]:
+    yield from use.announce()
+
+
 def _redeliver(use: Cleaners) -> Iterator[Counts]:
     for asked in use.redeliver():
         yield {"sources": asked}
@@ -103,6 +109,7 @@ def _redeliver(use: Cleaners) -> Iterator[Counts]:
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
     Sweep(SweepName.DATES, _notice_dates),
+    Sweep(SweepName.NOTICES, _announce),
     Sweep(SweepName.UPLOADS, _remove_uploads),
     Sweep(SweepName.STATES, _forget_states),
     Sweep(SweepName.BLOBS, _remove_blobs),

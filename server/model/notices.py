@@ -28,7 +28,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class EnforcedRevision:
-    """A revision whose date has passed: from now on new runs are held to it."""
+    """A revision with its date: from then on new runs are held to it."""
 
     organization_id: str
     contract_id: str

@@ -1,4 +1,4 @@
-"""How the CI run of a commit is run again, for whoever presses «Re-run»: we can judge anew, only the forge runs jobs."""
+"""How the CI run of a commit is run again, for whoever presses «Re-run»: we judge anew, only the forge runs jobs."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ class SweepName(StrEnum):
 
     RUNS = "expired-runs"
     DATES = "passed-dates"
+    NOTICES = "contract-notices"
     UPLOADS = "unreferenced-uploads"
     STATES = "ended-states"
     BLOBS = "unknown-blobs"
@@ -37,6 +38,8 @@ class SweepName(StrEnum):
 INTERVALS: Mapping[str, timedelta] = {
     SweepName.RUNS: timedelta(minutes=1),
     SweepName.DATES: timedelta(minutes=1),
+    # A new revision is told of at once; this is for workflows that attest for the first time before its date.
+    SweepName.NOTICES: timedelta(hours=1),
     SweepName.UPLOADS: timedelta(minutes=15),
     SweepName.STATES: timedelta(minutes=15),
     # It walks the whole store.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, exists, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, exists, insert, select, text, tuple_, update
 
 from server.model.notices import EnforcedRevision, Notice
 from server.store.tables import contract_notices, contract_revisions, contracts
@@ -37,6 +38,37 @@ def add(connection: Connection, notices: Collection[Notice], now: datetime) -> N
         connection.execute(insert(contract_notices), rows)
 
 
+def find_waiting(
+    connection: Connection, organization_id: str, contract_id: str, revision: int, now: datetime
+) -> EnforcedRevision | None:
+    """Return a revision whose date is still to come, or None."""
+    own = (_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
+    query = _waiting(now).where(*own, _REVISIONS.revision == revision)
+    row = connection.execute(query).first()
+    return _revision(row) if row else None
+
+
+def list_waiting(
+    connection: Connection, now: datetime, *, after: tuple[str, int], limit: int
+) -> list[EnforcedRevision]:
+    """Return revisions of all organizations whose date is still to come, by contract and number."""
+    order = (_REVISIONS.contract_id, _REVISIONS.revision)
+    # As literal text: only so does SQLite see that the partial index fits.
+    unnoticed = text("contract_revisions.enforcement_noticed_at IS NULL")
+    query = _waiting(now).where(unnoticed, tuple_(*order) > tuple_(*after)).order_by(*order).limit(limit)
+    return [_revision(row) for row in connection.execute(query)]
+
+
+def _waiting(now: datetime) -> Select[Any]:
+    own = (_REVISIONS.organization_id, _REVISIONS.contract_id, contracts.c.name, _REVISIONS.revision)
+    query = select(*own, _REVISIONS.enforced_from).join(contracts, contracts.c.id == _REVISIONS.contract_id)
+    return query.where(_REVISIONS.enforced_from > to_text(now))
+
+
+def _revision(row: Row[Any]) -> EnforcedRevision:
+    return EnforcedRevision(row.organization_id, row.contract_id, row.name, row.revision, from_text(row.enforced_from))
+
+
 def list_passed(connection: Connection, now: datetime, *, limit: int) -> list[tuple[EnforcedRevision, bool]]:
     """Return revisions of all organizations whose date has passed and nobody has noticed it, the oldest date first.
 
@@ -63,15 +95,7 @@ def list_passed(connection: Connection, now: datetime, *, limit: int) -> list[tu
         .order_by(_REVISIONS.enforced_from)
         .limit(limit)
     )
-    return [
-        (
-            EnforcedRevision(
-                row.organization_id, row.contract_id, row.name, row.revision, from_text(row.enforced_from)
-            ),
-            bool(row.is_overtaken),
-        )
-        for row in connection.execute(query)
-    ]
+    return [(_revision(row), bool(row.is_overtaken)) for row in connection.execute(query)]
 
 
 def save_noticed(connection: Connection, revision: EnforcedRevision, now: datetime) -> None:

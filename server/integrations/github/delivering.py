@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from server.integrations.github.ci_runs import ask_ci_run
 from server.integrations.github.heads import ask_head
 from server.integrations.github.hooks import tend_hook
+from server.integrations.github.notices import tell_notice
 from server.integrations.github.protection import answer_rule
 from server.integrations.github.verdicts import tell_comment, tell_verdict
-from server.integrations.github.words import COMMENT, VERDICT
+from server.integrations.github.words import COMMENT, NOTICE, VERDICT
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CI_RUN, HEAD, HOOK
@@ -22,6 +23,7 @@ _PARTS: Mapping[str, Callable[[Target, Message, Tools], Outcome]] = {
     HEAD: ask_head,
     HOOK: tend_hook,
     PROTECTION: answer_rule,
+    NOTICE: tell_notice,
 }
 
 

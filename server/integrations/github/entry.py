@@ -20,7 +20,12 @@ GITHUB = Integration(
     parts=parts,
     deliver=deliver,
     check=check,
-    always=(*(kind.value for kind in QUESTIONS), EventKind.HEAD_SEEN.value, EventKind.HOOK_ASKED.value),
+    always=(
+        *(kind.value for kind in QUESTIONS),
+        EventKind.HEAD_SEEN.value,
+        EventKind.HOOK_ASKED.value,
+        EventKind.CONTRACT_ANNOUNCED.value,
+    ),
     usual_host=HOST,
     has_repositories=True,
     answers_verdicts=True,

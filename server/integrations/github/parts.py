@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from chainloop_ci.api.record import from_dict
-from server.integrations.github.words import COMMENT, KIND, VERDICT
+from server.integrations.github.words import COMMENT, KIND, NOTICE, VERDICT, NoticeMode
 from server.integrations.types import Part
+from server.model.announcements import Announcement
 from server.model.event_repository import repository_of
 from server.model.events import Event, EventKind
 from server.model.forge_answers import CI_RUN, HEAD, HOOK, HeadQuestion, HookQuestion
@@ -35,6 +37,8 @@ def parts(event: Event, attachment: StoredAttachment) -> tuple[Part, ...]:
         return _gate(event)
     if event.kind is EventKind.HOOK_ASKED:
         return _hook(event)
+    if event.kind is EventKind.CONTRACT_ANNOUNCED:
+        return _notice(event, attachment)
     return _ci_run(event) if event.kind in QUESTIONS else ()
 
 
@@ -61,6 +65,17 @@ def _hook(event: Event) -> tuple[Part, ...]:
         return ()
     question = from_dict(HookQuestion, event.facts)
     return (Part(HOOK, f"hook:{question.source_id}", dict(event.facts)),)
+
+
+def _notice(event: Event, attachment: StoredAttachment) -> tuple[Part, ...]:
+    if not _is_ours(event) or attachment.settings.get("notices") == NoticeMode.OFF:
+        return ()
+    announced = Announcement.from_facts(event.facts)
+    if not announced.names_allowed:
+        # R47: what is asked for is not for every reader of the repository.
+        hidden = tuple(replace(item, requirements=()) for item in announced.workflows)
+        announced = replace(announced, workflows=hidden)
+    return (Part(NOTICE, announced.lane, announced.to_facts()),)
 
 
 def _is_ours(event: Event) -> bool:

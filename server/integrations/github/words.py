@@ -13,7 +13,7 @@ HOST = "https://github.com"
 
 TOKEN, APP_KEY = "token", "app-private-key"  # names of credentials
 
-VERDICT, COMMENT = "verdict", "comment"
+VERDICT, COMMENT, NOTICE = "verdict", "comment", "notice"
 """Parts that tell; those that ask are named in `server.model.forge_answers`."""
 
 
@@ -23,6 +23,13 @@ class Surface(StrEnum):
     STATUS = "status"
     CHECK = "check"
     """A check run, which only an App makes."""
+
+
+class NoticeMode(StrEnum):
+    """How teams are told what a contract will ask of them."""
+
+    ISSUE = "issue"
+    OFF = "off"
 
 
 SETTINGS_SCHEMA = {
@@ -72,6 +79,12 @@ ATTACHMENT_SCHEMA = {
             "description": "Whether a comment of each pull request, kept in place, lists its verdicts.",
             "type": "boolean",
             "default": False,
+        },
+        "notices": {
+            "description": "How the team is told once what a contract revision will ask of it: `issue` opens one for "
+            "each revision in the repository, `off` leaves it to others.",
+            "enum": [mode.value for mode in NoticeMode],
+            "default": NoticeMode.ISSUE.value,
         },
     },
     "additionalProperties": False,

@@ -11,7 +11,7 @@ HOST = "https://gitlab.com"
 
 TOKEN = "token"  # noqa: S105  # a credential's name
 
-VERDICT, NOTE = "verdict", "note"
+VERDICT, NOTE, NOTICE = "verdict", "note", "notice"
 """Parts that tell; those that ask are named in `server.model.forge_answers`."""
 
 
@@ -31,6 +31,13 @@ class NoteMode(StrEnum):
     ALWAYS = "always"
     """One that lists all verdicts."""
     NEVER = "never"
+
+
+class NoticeMode(StrEnum):
+    """How teams are told what a contract will ask of them."""
+
+    ISSUE = "issue"
+    OFF = "off"
 
 
 SETTINGS_SCHEMA = {
@@ -60,6 +67,12 @@ ATTACHMENT_SCHEMA = {
             "other way, `always` for one note that lists all verdicts, `never`.",
             "enum": [mode.value for mode in NoteMode],
             "default": NoteMode.LAST_RESORT.value,
+        },
+        "notices": {
+            "description": "How the team is told once what a contract revision will ask of it: `issue` opens one for "
+            "each revision in the repository, `off` leaves it to others.",
+            "enum": [mode.value for mode in NoticeMode],
+            "default": NoticeMode.ISSUE.value,
         },
     },
     "additionalProperties": False,
