@@ -95,8 +95,10 @@ def attestation() -> None:
 def craft(world: World, /, **options: Any) -> None:
     """Craft the attestation in one step: init, every material, push."""
     from chainloop_ci.cli.attestation_craft import run_craft
+    from chainloop_ci.cli.build_end import telling_end
 
-    run_craft(world, **options)
+    with telling_end(world, options["job_status"]):
+        run_craft(world, **options)
 
 
 @attestation.command("init", cls=AttestationCommand)
@@ -151,10 +153,15 @@ def status(world: World, full: bool) -> None:
 def push(ctx: click.Context, /, **options: Any) -> None:
     """Sign the attestation and store it on the control plane."""
     from chainloop_ci.cli.attestation_push import run_push
+    from chainloop_ci.cli.build_end import telling_end
 
     if options["resume"]:
+        # Of a build that has ended long ago.
         _require_alone(ctx)
-    run_push(ctx.obj, **options)
+        run_push(ctx.obj, **options)
+        return
+    with telling_end(ctx.obj, options["job_status"]):
+        run_push(ctx.obj, **options)
 
 
 @attestation.command("reset", cls=AttestationCommand)

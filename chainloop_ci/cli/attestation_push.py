@@ -185,6 +185,7 @@ def show_pushed(world: World, push: Push, pushed: Pushed | QueuedPush) -> None:
 
         warn_of_news(world, find_new(pushed.state))
         keep_for_later(world, pushed)
+        world.is_queued = True
         return
     if world.report:
         world.report.note_pushed(pushed)

@@ -385,6 +385,10 @@ SIGNING_PASSWORD_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD"  # noqa: S105 - its nam
 """Password of the signing key; there is no option for it: command lines are readable by others."""
 SIGNING_PASSWORD_FILE_VARIABLE = "CHAINLOOP_SIGNING_PASSWORD_FILE"  # noqa: S105
 """File that holds it."""
+BUILD_WEBHOOK_VARIABLE = "CHAINLOOP_BUILD_WEBHOOK_URL"
+"""Where `push` and `craft` say that a build of Jenkins ends; our Jenkins steps set it."""
+BUILD_WEBHOOK_SECRET_VARIABLE = "CHAINLOOP_BUILD_WEBHOOK_SECRET"  # noqa: S105
+"""What that is signed with."""
 PLUGIN_VARIABLE = "CHAINLOOP_PLUGIN"
 """Which of our plugins runs the command (`plugin_inputs.Plugin`): each sets it, and is answered in its own words."""
 

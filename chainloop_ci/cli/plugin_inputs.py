@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from chainloop_ci import __version__
-from chainloop_ci.cli.options import ATTESTATION, COMMANDS, GLOBAL, SIGNING_PASSWORD_VARIABLE, Kind, Option
+from chainloop_ci.cli.options import (
+    ATTESTATION,
+    BUILD_WEBHOOK_SECRET_VARIABLE,
+    BUILD_WEBHOOK_VARIABLE,
+    COMMANDS,
+    GLOBAL,
+    SIGNING_PASSWORD_VARIABLE,
+    Kind,
+    Option,
+)
 from chainloop_ci.records import record
 
 
@@ -81,6 +90,22 @@ def _input(option: Option) -> Input:
 
 
 _KEY_PASSWORD = Input("key-password", SIGNING_PASSWORD_VARIABLE, "Password of the signing key.", secret=True)
+_BUILD_WEBHOOK = (
+    Input(
+        "build-webhook",
+        BUILD_WEBHOOK_VARIABLE,
+        "Address of the source's webhook, told that the build ends; not in branches that attest the same workflow.",
+        plugins=(Plugin.JENKINS,),
+    ),
+    Input(
+        "build-webhook-secret",
+        BUILD_WEBHOOK_SECRET_VARIABLE,
+        "Secret of the source's webhook.",
+        secret=True,
+        plugins=(Plugin.JENKINS,),
+    ),
+)
+"""GitHub and GitLab tell of ends themselves."""
 
 CONNECTION: tuple[Input, ...] = tuple(
     _input(option) for option in (*GLOBAL, *ATTESTATION) if option.name not in _NOT_OF_A_JOB
@@ -183,6 +208,7 @@ JENKINS_CREDENTIALS: Mapping[str, tuple[str, str, str]] = {
     "key": ("keyCredentialsId", "CHAINLOOP_JENKINS_KEY", "Secret file"),
     "key-password": ("keyPasswordCredentialsId", "CHAINLOOP_JENKINS_KEY_PASSWORD", "Secret text"),
     "registry-password": ("registryCredentialsId", "CHAINLOOP_JENKINS_REGISTRY", "Username with password"),
+    "build-webhook-secret": ("buildWebhookCredentialsId", "CHAINLOOP_JENKINS_BUILD_WEBHOOK", "Secret text"),
     "proxy": ("proxyCredentialsId", "CHAINLOOP_JENKINS_PROXY", "Secret text"),
 }
 """For each secret input the argument that names a credential, the variable that carries its id, and the kind."""
@@ -210,6 +236,8 @@ def gitlab_inputs(*commands: str) -> tuple[Input, ...]:
 def jenkins_inputs(group: str) -> tuple[Input, ...]:
     """Return the inputs of a group of `JENKINS_STEPS`; the secrets of these are credentials, no arguments."""
     rows = {"connection": CONNECTION, "install": INSTALL}.get(group) or step_inputs(group)
+    if group in ("craft", "push"):
+        rows += _BUILD_WEBHOOK
     said = SAID_BY_CREDENTIALS | (SAID_BY_THE_STEP if group == "push" else frozenset())
     return tuple(row for row in _of(Plugin.JENKINS, rows) if row.name not in said)
 

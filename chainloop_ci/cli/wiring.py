@@ -63,6 +63,8 @@ class World(GlobalOptions, TypedFiles):
         """Whether this is a command that makes an attestation (`attestation.CRAFTING`)."""
         self.ends_gracefully = False
         """Whether `--graceful-exit` is on and this is a command that it is for."""
+        self.is_queued = False
+        """Whether this command kept a signed attestation that the control plane is to get later."""
         self.shadowed_token = ""
         """For people, when the token that was used stands before another one that is kept: which, and where."""
         self.report: CiReport | None = None

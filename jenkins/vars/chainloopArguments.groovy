@@ -253,6 +253,7 @@ Map<String, Map<String, String>> tables() {
             jobStatus: 'CHAINLOOP_JOB_STATUS',
             replace: 'CHAINLOOP_REPLACE',
             remoteState: 'CHAINLOOP_REMOTE_STATE',
+            buildWebhook: 'CHAINLOOP_BUILD_WEBHOOK_URL',
         ],
         init: [
             workflow: 'CHAINLOOP_WORKFLOW_NAME',
@@ -270,6 +271,7 @@ Map<String, Map<String, String>> tables() {
         push: [
             annotations: 'CHAINLOOP_ANNOTATIONS',
             bundle: 'CHAINLOOP_BUNDLE_PATH',
+            buildWebhook: 'CHAINLOOP_BUILD_WEBHOOK_URL',
         ],
         add: [
             value: 'CHAINLOOP_MATERIAL_VALUE',
@@ -287,6 +289,7 @@ Map<String, Map<String, String>> tables() {
             keyCredentialsId: 'CHAINLOOP_JENKINS_KEY',
             keyPasswordCredentialsId: 'CHAINLOOP_JENKINS_KEY_PASSWORD',
             registryCredentialsId: 'CHAINLOOP_JENKINS_REGISTRY',
+            buildWebhookCredentialsId: 'CHAINLOOP_JENKINS_BUILD_WEBHOOK',
             proxyCredentialsId: 'CHAINLOOP_JENKINS_PROXY',
         ],
         outputs: [

@@ -86,6 +86,10 @@ void withSecrets(String command, Closure body) {
         bindings.add(string(
             credentialsId: env.CHAINLOOP_JENKINS_KEY_PASSWORD, variable: 'CHAINLOOP_SIGNING_PASSWORD'))
     }
+    if (env.CHAINLOOP_JENKINS_BUILD_WEBHOOK && command in ['craft', 'push']) {
+        bindings.add(string(
+            credentialsId: env.CHAINLOOP_JENKINS_BUILD_WEBHOOK, variable: 'CHAINLOOP_BUILD_WEBHOOK_SECRET'))
+    }
     if (env.CHAINLOOP_JENKINS_REGISTRY && command in ['craft', 'add']) {
         bindings.add(usernamePassword(
             credentialsId: env.CHAINLOOP_JENKINS_REGISTRY,

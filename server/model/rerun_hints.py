@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from server.model.forge_facts import ForgeRun
+from server.model.forge_links import ci_run_url
 from server.model.verdict_kinds import VerdictKind, is_passing
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,18}\Z")
-_PATHS = {SourceKind.GITHUB: "actions/runs", SourceKind.GITLAB: "-/pipelines"}
 _BUTTONS = {SourceKind.GITHUB: "«Re-run jobs»", SourceKind.GITLAB: "«Retry»"}
 
 
@@ -21,9 +18,9 @@ def render_rerun(address: SourceAddress, kind: VerdictKind, ci_runs: Sequence[Fo
     Nothing where all is well, where no CI run is known, or for a forge without such a page. The address is built from
     the registered source (R43).
     """
-    known = [run for run in ci_runs if _NUMBER.match(run.ci_run_id)]
-    if is_passing(kind) or not known or address.kind not in _PATHS:
+    button = _BUTTONS.get(address.kind)
+    known = [run for run in ci_runs if ci_run_url(address, run.ci_run_id)]
+    if button is None or is_passing(kind) or not known:
         return ""
     newest = max(known, key=lambda run: int(run.ci_run_id))
-    url = f"{address.host}/{quote(address.repository)}/{_PATHS[address.kind]}/{newest.ci_run_id}"
-    return f"\nTo attest again: {_BUTTONS[address.kind]} of [CI run {newest.ci_run_id}]({url}).\n"
+    return f"\nTo attest again: {button} of [CI run {newest.ci_run_id}]({ci_run_url(address, newest.ci_run_id)}).\n"

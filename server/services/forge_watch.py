@@ -18,6 +18,9 @@ from server.services.metrics_counters import FORGED_STATUSES
 from server.store import audit, counters, events, forged_statuses, registrations, sources
 from server.store.commit_verdicts import Commit
 
+_ASKING = (EventKind.CHECK_REREQUESTED, EventKind.STATUS_CHECK_REQUESTED)
+"""They want a verdict told again, changed or not: GitLab counts a check that is not answered as failed."""
+
 
 class ForgeWatch:
     """A `Follow` of the fan-out."""
@@ -29,12 +32,12 @@ class ForgeWatch:
 
     def __call__(self, connection: Connection, event: Event) -> None:
         """Answer what was seen or asked; other events are others' to follow."""
-        if event.kind not in (EventKind.STATUS_SEEN, EventKind.CHECK_REREQUESTED):
+        if event.kind not in (EventKind.STATUS_SEEN, *_ASKING):
             return
         source = sources.find(connection, event.organization_id, str(event.facts.get("sourceId") or ""))
         if source is None:
             return
-        if event.kind is EventKind.CHECK_REREQUESTED:
+        if event.kind in _ASKING:
             self._tell_again(connection, source, event)
         elif (seen := SeenStatus.of(event.facts)) is not None:
             self._look_at(connection, source, event, seen)

@@ -21,7 +21,6 @@ from chainloop_ci.cli.plugin_inputs import (
     Plugin,
     camel,
     jenkins_inputs,
-    step_inputs,
 )
 from tests.family.marked import fill, part
 
@@ -123,7 +122,7 @@ def _rows(rows: Iterable[Input]) -> list[str]:
 
 def readme_parts() -> Mapping[str, list[str]]:
     """Return the tables of the README."""
-    helps = {row.name: row.help for row in (*CONNECTION, *step_inputs("craft"), *INSTALL) if row.secret}
+    helps = {row.name: row.help for row in (*CONNECTION, *jenkins_inputs("craft"), *INSTALL) if row.secret}
     with_chainloop = {row.name: row for name in ("init", "push") for row in group(name)}
     return {
         "credentials": table(
@@ -141,7 +140,7 @@ def readme_parts() -> Mapping[str, list[str]]:
 
 def help_parts(step: str) -> Mapping[str, list[str]]:
     """Return the list of arguments in a step's help, which Jenkins shows as HTML."""
-    helps = {row.name: row.help for row in (*CONNECTION, *step_inputs("craft"), *INSTALL) if row.secret}
+    helps = {row.name: row.help for row in (*CONNECTION, *jenkins_inputs("craft"), *INSTALL) if row.secret}
     named = [
         (JENKINS_CREDENTIALS[name][0], f"{JENKINS_CREDENTIALS[name][2]}. {helps[name]}")
         for name in CREDENTIALS_OF[step]

@@ -101,6 +101,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 DONE = {
     "expired-runs": "done",
     "passed-dates": "done",
+    "contract-notices": "done",
     "unreferenced-uploads": "done",
     "ended-states": "done",
     "told-events": "done",

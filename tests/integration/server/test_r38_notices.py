@@ -211,8 +211,6 @@ def test_r38_an_open_pull_request_says_what_will_be_required_and_fails_only_afte
     monorepo.settle()
 
     upcoming = monorepo.forge.statuses(monorepo.sha, context)[-1]
-    assert context != CONTEXT
-    assert NAME in monorepo.repository.full_name
     assert before.state == upcoming.state == "success"
     assert "ticket" in upcoming.description
     assert "ticket" not in before.description
