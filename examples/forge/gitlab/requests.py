@@ -273,6 +273,30 @@ def edit_issue(forge: FakeGitLab, call: Call) -> Answer:
     return Answer(200, _issue(forge, call, issue))
 
 
+def _issue_of_note(forge: FakeGitLab, call: Call) -> Issue:
+    issue = forge.project_of(call).issues.get(call.number("noteable_id"))
+    if issue is None:
+        raise not_found("Issue")
+    return issue
+
+
+def list_issue_notes(forge: FakeGitLab, call: Call) -> Answer:
+    """Answer the notes of an issue, newest first."""
+    issue, found = _issue_of_note(forge, call), forge.project_of(call)
+    page, headers = pages(forge, call, sorted(issue.notes.values(), key=lambda each: -each.id))
+    return Answer(200, [note(forge, issue.id, issue.iid, found.id, "Issue", each) for each in page], headers)
+
+
+def add_issue_note(forge: FakeGitLab, call: Call) -> Answer:
+    """Write a note of an issue."""
+    issue, body, at = _issue_of_note(forge, call), call.document.get("body"), forge.clock()
+    if not body:
+        raise invalid_parameter("body is missing")
+    made = Note(forge.next_number(), call.who.user, body, at, at)
+    issue.notes[made.id] = made
+    return Answer(201, note(forge, issue.id, issue.iid, forge.project_of(call).id, "Issue", made))
+
+
 def _issue(forge: FakeGitLab, call: Call, issue: Issue) -> dict[str, Any]:
     found = forge.project_of(call)
     return {
@@ -297,6 +321,7 @@ def _issue(forge: FakeGitLab, call: Call, issue: Issue) -> dict[str, Any]:
 
 BASE = "/projects/{id}/merge_requests"
 ONE, NOTES = f"{BASE}/{{merge_request_iid}}", f"{BASE}/{{noteable_id}}/notes"
+ISSUE_NOTES = "/projects/{id}/issues/{noteable_id}/notes"
 ROUTES = (
     Route("GET", BASE, listed, "read"),
     Route("GET", ONE, get, "read"),
@@ -314,4 +339,6 @@ ROUTES = (
     Route("POST", "/projects/{id}/issues", create_issue, "guest"),
     Route("GET", "/projects/{id}/issues", list_issues, "read"),
     Route("PUT", "/projects/{id}/issues/{issue_iid}", edit_issue, "reporter"),
+    Route("GET", ISSUE_NOTES, list_issue_notes, "read"),
+    Route("POST", ISSUE_NOTES, add_issue_note, "guest"),
 )

@@ -18,12 +18,14 @@ from server.egress.policy import Policy
 from server.egress.transport import Transport
 from server.integrations.registry import by_kind
 from server.integrations.types import Tools
+from server.model.events import Event, EventKind
 from server.model.forge_facts import Head
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
 from server.services.delivery_queue import DeliveryQueue
 from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
 from server.services.forge_events import head_seen
+from server.services.forge_watch import ForgeWatch
 from server.services.judging import Judge
 from server.store import events, forge_facts, registrations, sources
 from server.wiring import Services
@@ -173,3 +175,17 @@ def test_r30_a_pipeline_of_another_commit_makes_nothing_green(story: Story, job:
     story.forge.finish_pipeline(ours)
     with pytest.raises(MergeRefusedError, match="ci_still_running"):
         story.forge.merge(story.request)
+
+
+def test_a_status_check_that_gitlab_asks_for_again_is_answered_again(story: Story) -> None:
+    story.see_head()
+    world = story.services.world
+    watch = ForgeWatch(world.now, world.new_id, Judge(story.services.database, world.now, world.new_id, public_url=""))
+    facts = {"sourceId": story.source_id, "sha": story.sha, "name": CONTEXT, "checkId": "7"}
+    asked = Event(world.new_id(), story.tenant.id, EventKind.STATUS_CHECK_REQUESTED, world.now(), "1/7", facts=facts)
+
+    with story.services.database.write() as connection:
+        watch(connection, asked)
+        told = [item for item in events.list_new(connection, limit=10) if item.kind is EventKind.VERDICT_CHANGED]
+
+    assert [(item.facts["context"], item.facts["isRepeat"]) for item in told] == [(CONTEXT, True)]

@@ -7,6 +7,7 @@ from jsonschema import Draft202012Validator
 
 from server.integrations.github.entry import GITHUB
 from server.integrations.github.parts import QUESTIONS, parts
+from server.model.announcements import AnnouncedRequirement, AnnouncedWorkflow, Announcement
 from server.model.events import Event, EventKind
 from server.model.integrations import StoredAttachment
 from tests.unit.server.model.test_runs import START
@@ -110,3 +111,32 @@ def test_settings_are_checked(settings: dict[str, Any], fits: bool) -> None:
 )
 def test_settings_of_attachments_are_checked(settings: dict[str, Any], fits: bool) -> None:
     assert Draft202012Validator(GITHUB.attachment_schema).is_valid(settings) is fits
+
+
+def announced(*, names_allowed: bool) -> dict[str, Any]:
+    asked = (AnnouncedRequirement("the material sbom is required and was not added", "add it"),)
+    workflow = AnnouncedWorkflow("w", "app", "build", "core", asked)
+    return Announcement("c", "shared", 2, START, (workflow,), REPOSITORY, names_allowed).to_facts()
+
+
+def test_a_notice_is_one_part_in_the_lane_of_its_revision() -> None:
+    (part,) = parts(event(EventKind.CONTRACT_ANNOUNCED, **announced(names_allowed=True)), attachment())
+
+    assert (part.name, part.lane) == ("notice", "notice:https://github.com/1001:c@2")
+    assert "sbom" in repr(part.content)
+    assert EventKind.CONTRACT_ANNOUNCED.value in GITHUB.always
+
+
+def test_r47_a_notice_for_everybody_names_no_material() -> None:
+    (part,) = parts(event(EventKind.CONTRACT_ANNOUNCED, **announced(names_allowed=False)), attachment())
+
+    assert "sbom" not in repr(part.content)
+    assert "build" in repr(part.content)
+
+
+def test_notices_can_be_switched_off_and_what_comes_from_nowhere_is_no_issue() -> None:
+    facts = announced(names_allowed=True)
+
+    assert parts(event(EventKind.CONTRACT_ANNOUNCED, **facts), attachment(notices="off")) == ()
+    del facts["repository"]
+    assert parts(event(EventKind.CONTRACT_ANNOUNCED, **facts), attachment()) == ()
