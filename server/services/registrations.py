@@ -39,6 +39,7 @@ from server.services.registration_rules import (
     require_settings,
 )
 from server.services.run_events import tell
+from server.services.sources import learn_of_registration
 from server.store import audit, deliveries, forged_statuses, registrations
 from server.store.database import Database
 from server.store.times import to_text
@@ -102,6 +103,7 @@ class Registrations:
             registration = self._credentials.seal(connection, checked, request.credentials)
             _require_speaker(connection, registration)
             registrations.add(connection, registration)
+            learn_of_registration(connection, registration)
             self._note(connection, principal, AuditAction.INTEGRATION_REGISTERED, registration, _facts(registration))
             return _describe(connection, registration, self._now())
 
@@ -127,6 +129,7 @@ class Registrations:
             after = self._credentials.seal(connection, after, credentials)
             _require_speaker(connection, after)
             self._resume(connection, principal, after)
+            learn_of_registration(connection, after)
             detail = {
                 **_facts(after),
                 "credentials_changed": sorted({*change.credentials, *change.dropped_credentials}),

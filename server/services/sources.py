@@ -14,6 +14,7 @@ from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource, chec
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError, RequestInvalidError
 from server.model.audit import AuditAction, audit_of
 from server.model.events import EventKind
+from server.model.integrations import StoredRegistration
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.sources import (
@@ -193,6 +194,19 @@ def _ask_registrations(connection: Connection, source: StoredSource) -> StoredSo
     known = replace(source, registration_id=bound[0], repository_id=bound[1])
     _learn(connection, source, known)
     return known
+
+
+def learn_of_registration(connection: Connection, registration: StoredRegistration) -> None:
+    """Let sources that were there first know their repository by its number, now that a registration lists it.
+
+    Raises:
+        ConflictError: another organization owns a status context of one of their workflows there (R44).
+    """
+    for item in registration.repositories:
+        address = SourceAddress(SourceKind(registration.kind), item.host, item.name)
+        found = sources.find_by_address(connection, registration.organization_id, address)
+        if found is not None:
+            _ask_registrations(connection, found)
 
 
 def _learn(connection: Connection, before: StoredSource, told: StoredSource) -> None:

@@ -37,6 +37,12 @@ BODIES = {
     """,
     "attest-after-failure": f"{MAKE}\n chainloopAttest({IDS}, {MATERIALS})",
     "with": f"withChainloop({IDS}) {{ {BOTH}\n sh 'env | sort > seen' }}",
+    "with-build-end": f"""
+        withChainloop({IDS}, buildWebhook: env.WEBHOOK, buildWebhookCredentialsId: 'build-webhook') {{
+            {BOTH}
+            sh 'env | sort > seen'
+        }}
+    """,
     "with-failure": f"withChainloop({IDS}) {{ {ADD}\n sh 'exit 7' }}",
     "with-exception": f"withChainloop({IDS}) {{ {ADD}\n throw new IllegalStateException('of the body') }}",
     "with-abort": f"withChainloop({IDS}) {{ {ADD}\n interrupt('ABORTED') }}",
@@ -145,10 +151,21 @@ def played(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
         }
         if name != "without-arguments":
             build.env["CHAINLOOP_CONTROL_PLANE_API"] = control_plane.url
+        if name == "with-build-end":
+            _watch(jobs[name], build)
         _equip(name, build, controller, wheels)
         build.pipeline = f"node {{\n{build.pipeline}\n}}"
         controller.add(name, build)
     return Played(controller.play(), jobs)
+
+
+def _watch(job: Job, build: Build) -> None:
+    """Register the job as the source of its workflow, and give the build what its webhook needs."""
+    body = {"source": "jenkins:https://jenkins.test/job/hello", "ciFile": "Jenkinsfile"}
+    source = job.tenant.call("PUT", f"/workflows/{job.workflow_id}/source", body)["sourceId"]
+    made = job.tenant.call("POST", f"/sources/{source}/secret", {})
+    build.env["WEBHOOK"] = f"{job.tenant.url}/webhooks/generic/{source}"
+    build.credentials["build-webhook"] = {"kind": "string", "value": made["secret"]}
 
 
 def _example() -> str:
@@ -324,6 +341,17 @@ def test_an_agent_without_python_is_told_what_was_looked_for(played: Played) -> 
     assert ending.message == "script returned exit code 1", ending.trace
     for words in ("no Python 3.11 or newer", "(agent-1); found: none", "python3-venv", "docker build"):
         assert words in ending.log
+
+
+def test_a_build_says_signed_that_it_has_ended_and_its_own_commands_never_see_the_secret(played: Played) -> None:
+    ending, job = played.endings["with-build-end"], played.jobs["with-build-end"]
+
+    came = job.tenant.call("GET", "/inbound-webhooks")["items"]
+    seen = (ending.workspace / "seen").read_text()
+    assert ending.result == "SUCCESS", ending.trace
+    assert [(item["event"], item["outcome"] in ("received", "handled")) for item in came] == [("build.ended", True)]
+    assert played.run("with-build-end")["state"] == "success"
+    assert "whsec_" not in seen + ending.log
 
 
 # --- installing -------------------------------------------------------------------------------------------------------

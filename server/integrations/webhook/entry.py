@@ -15,6 +15,8 @@ WEBHOOK = Integration(
         "attestation.*",
         "contract.*",
         "override.*",
+        "status.forged",
+        "status.contested",
         "credential.expiring",
         "delivery.dead",
         "integration.*",

@@ -50,6 +50,12 @@ class ForgeWorld:
 
     def register(self, workflow: str = "app/build", **registration: Any) -> None:
         """Register the forge, let a workflow come from it, and have its webhook made."""
+        self.attach(**registration)
+        self.bind(workflow)
+        self.sync()
+
+    def attach(self, **registration: Any) -> None:
+        """Register the forge, and attach it to the organization."""
         body = {
             "kind": "github",
             "name": "forge",
@@ -62,7 +68,9 @@ class ForgeWorld:
         assert made.status_code == 201, made.text
         attached = self.admin.post("/attachments", json={"registration": "forge", "settings": self.settings})
         assert attached.status_code == 201, attached.text
-        self.bind(workflow)
+
+    def sync(self) -> None:
+        """Have webhooks made."""
         asked = self.admin.post("/source-hooks", json={"mode": "sync"})
         assert asked.status_code == 202, asked.text
         self.couriers.run_until_idle()

@@ -291,6 +291,7 @@ def test_what_is_wrong_with_the_sweeps_is_found(services: Services, cleaners: Cl
         "sweep passed-dates was done 3 h ago, it is due every 1 min",
         "sweep unreferenced-uploads was done 3 h ago, it is due every 15 min",
         "sweep ended-states was done 3 h ago, it is due every 15 min",
+        "sweep webhook-redeliveries was done 3 h ago, it is due every 15 min",
     ]
 
 

@@ -72,6 +72,19 @@ def test_a_hooks_sync_makes_a_webhook_that_the_server_takes(world: ForgeWorld) -
     assert {delivery.reply.status for delivery in world.forge.outbox.sent if delivery.reply} == {200, 202}
 
 
+def test_a_source_that_was_there_before_its_registration_gets_its_webhook_and_its_statuses(
+    services: Services, client: FlaskClient, acme: Tenant, forge: FakeGitHub, job: Job
+) -> None:
+    world = ForgeWorld(services, client, acme, forge)
+    world.bind("app/build")
+    world.attach()
+    world.sync()
+
+    world.propose()
+
+    assert world.last(world.sha) == ("pending", "chainloop-bot")
+
+
 def test_a_job_that_dies_ends_with_its_status_within_one_webhook(world: ForgeWorld, job: Job) -> None:
     pull = world.propose()
     run = world.begin(job, world.sha, "pull_request", pull)
