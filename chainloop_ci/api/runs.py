@@ -19,6 +19,12 @@ from chainloop_ci.digests import Digest
 from chainloop_ci.records import record
 from chainloop_ci.runners.types import CiIdentity
 
+MAX_UNMET = 100
+"""Requirements that a request to end a run may name as not met."""
+MAX_UNMET_CODE = 64
+MAX_UNMET_MESSAGE = 500
+"""Characters; what is longer is cut by who sends it."""
+
 
 class RunState(StrEnum):
     """One-way: a run leaves `initialized` once (R15)."""
@@ -116,11 +122,23 @@ class RunRequest:
 
 
 @record
+class UnmetRequirement:
+    """One thing that kept the contract from being met, as the job's own command found it."""
+
+    code: Annotated[str, about("Stable, kebab-case: `missing-material`.", maxLength=MAX_UNMET_CODE)]
+    message: Annotated[str, about("One sentence for a person.", pattern=LINES_PATTERN, maxLength=MAX_UNMET_MESSAGE)]
+
+
+@record
 class CancelRequest:
     """End a run that will not be pushed."""
 
     trigger: Annotated[CancelTrigger, about("What ended it.")]
     reason: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
+    unmet: Annotated[
+        tuple[UnmetRequirement, ...],
+        about("What the contract asks for and the job did not have; only with `failure`.", maxItems=MAX_UNMET),
+    ] = ()
 
 
 @record
@@ -168,6 +186,7 @@ class Refusal:
     at: datetime
     code: str
     bundle_digest: str
+    """Empty when the job's own command found the contract not met and sent nothing."""
     findings: tuple[ProblemFinding, ...]
 
 

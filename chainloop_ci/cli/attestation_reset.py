@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.cli.unreachable import clear_pending
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.crafting.reset import Forgotten, Reset
-from chainloop_ci.errors import StateBrokenError, UsageError
+from chainloop_ci.errors import Finding, StateBrokenError, UsageError
 
 
 def run_reset(world: World, *, trigger: str, reason: str | None, force: bool) -> None:
@@ -16,10 +17,12 @@ def run_reset(world: World, *, trigger: str, reason: str | None, force: bool) ->
     _show(world, end_run(world, CancelTrigger(trigger), reason or "", force=force), trigger)
 
 
-def end_run(world: World, trigger: CancelTrigger, reason: str, *, force: bool = False) -> Forgotten | None:
-    """End this job's attestation; None: there is none."""
+def end_run(
+    world: World, trigger: CancelTrigger, reason: str, unmet: Sequence[Finding] = (), *, force: bool = False
+) -> Forgotten | None:
+    """End this job's attestation; None: there is none. `unmet` is what of the contract it could not meet."""
     reset = Reset(store=world.state(), control_plane=world.control_plane_of, report=world.reporter)
-    ended = reset(trigger, reason, force=force)
+    ended = reset(trigger, reason, unmet, force=force)
     clear_pending(world)
     if world.report:
         world.report.note_ended(ended)

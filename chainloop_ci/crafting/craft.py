@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
-from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.crafting.add import Add, AddRequest
 from chainloop_ci.crafting.gather import Gather, WantedFiles
 from chainloop_ci.crafting.init import InitRequest
 from chainloop_ci.crafting.ports import Reporter, Signer
 from chainloop_ci.crafting.push import DryPush, Push, Pushed, QueuedPush
-from chainloop_ci.crafting.reset import AGAIN, end_unmet
+from chainloop_ci.crafting.reset import AGAIN, EndRun, end_unmet
 from chainloop_ci.crafting.status import find_missing, not_met
 from chainloop_ci.errors import (
     ChainloopError,
@@ -67,7 +66,7 @@ class Craft:
         add: Add,
         add_listed: Add,
         push: Push,
-        end: Callable[[CancelTrigger, str], object],
+        end: EndRun,
         load_signer: Callable[[], Signer],
         report: Reporter,
         on_phase: Callable[[str], None] = lambda title: None,

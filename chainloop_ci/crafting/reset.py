@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
-from chainloop_ci.errors import ChainloopError, ConflictError, NotFoundError, RunEndedError, StateBrokenError
+from chainloop_ci.errors import (
+    ChainloopError,
+    ConflictError,
+    ContractNotMetError,
+    Finding,
+    NotFoundError,
+    RunEndedError,
+    StateBrokenError,
+)
+from chainloop_ci.escaping import printable
 from chainloop_ci.records import record
+
+if TYPE_CHECKING:
+    from chainloop_ci.api.runs import UnmetRequirement
 
 
 @record
@@ -30,7 +43,9 @@ class Reset:
         self._control_plane = control_plane
         self._report = report
 
-    def __call__(self, trigger: CancelTrigger, reason: str, *, force: bool = False) -> Forgotten | None:
+    def __call__(
+        self, trigger: CancelTrigger, reason: str, unmet: Sequence[Finding] = (), *, force: bool = False
+    ) -> Forgotten | None:
         """End the run for `trigger`, remove the state and return what it was.
 
         A control plane that refuses or does not answer keeps the state, so that the same command can be repeated;
@@ -47,11 +62,13 @@ class Reset:
         if state is None:
             self._report.warning("nothing to reset: no attestation is being crafted here")
             return None
-        run_state = self._end(state, trigger, reason, force)
+        run_state = self._end(state, trigger, reason, unmet, force)
         self._store.clear()
         return Forgotten(state, run_state)
 
-    def _end(self, state: CraftingState, trigger: CancelTrigger, reason: str, force: bool) -> str:
+    def _end(
+        self, state: CraftingState, trigger: CancelTrigger, reason: str, unmet: Sequence[Finding], force: bool
+    ) -> str:
         if state.dry_run or not state.pin.run_id:
             return ""
         if state.session.offline:
@@ -61,7 +78,7 @@ class Reset:
                 )
             return ""
         try:
-            return end_run(state, lambda: self._control_plane(state), trigger, reason, self._report)
+            return end_run(state, lambda: self._control_plane(state), trigger, reason, self._report, unmet)
         except ChainloopError as error:
             if not force:
                 raise
@@ -77,14 +94,19 @@ AGAIN = "mend what is listed and run the job again"
 _IN_A_NEW_ONE = f"{AGAIN}; it begins a new attestation"
 
 
-def end_unmet(error: ChainloopError, end: Callable[[CancelTrigger, str], object], report: Reporter) -> None:
+EndRun = Callable[[CancelTrigger, str, Sequence[Finding]], object]
+
+
+def end_unmet(error: ChainloopError, end: EndRun, report: Reporter) -> None:
     """End the run of a job in its last step, whose attestation the contract or the control plane does not take.
 
-    Nobody could mend it any more, and nobody should wait for its expiry. `end` ends the run for a trigger and a reason.
+    Nobody could mend it any more, and nobody should wait for its expiry. `end` ends the run for a trigger, a reason
+    and what of the contract is not met: the control plane never saw it, and its status is to say what is missing.
     """
     error.hint = _IN_A_NEW_ONE
     try:
-        end(CancelTrigger.FAILURE, error.message)
+        # What the control plane itself refused it knows already.
+        end(CancelTrigger.FAILURE, error.message, error.findings if isinstance(error, ContractNotMetError) else ())
     except ChainloopError as untold:
         # The reason why the job fails is told, whatever becomes of the run.
         report.warning("the run could not be ended; it ends by itself when it expires", reason=untold.message)
@@ -96,6 +118,7 @@ def end_run(
     trigger: CancelTrigger,
     reason: str,
     report: Reporter,
+    unmet: Sequence[Finding] = (),
 ) -> str:
     """End the run of `state` on the control plane and return the state that the run has then.
 
@@ -108,7 +131,7 @@ def end_run(
 
     run_id = state.pin.run_id
     try:
-        request = CancelRequest(trigger, reason)
+        request = CancelRequest(trigger, reason, _requirements(unmet))
         return control_plane().cancel_run(run_id, state.session.run_handle, request).state.value
     except NotFoundError:
         report.warning("the control plane does not know the run", run=run_id)
@@ -118,6 +141,16 @@ def end_run(
         error.hint = f"{error.hint}; {_WAY_OUT}" if error.hint else _WAY_OUT
         raise
     return ""
+
+
+def _requirements(unmet: Sequence[Finding]) -> tuple[UnmetRequirement, ...]:
+    """Return what is not met as the control plane takes it: no length of it may keep the run from being ended."""
+    from chainloop_ci.api.runs import MAX_UNMET, MAX_UNMET_CODE, MAX_UNMET_MESSAGE, UnmetRequirement
+
+    return tuple(
+        UnmetRequirement(printable(one.code)[:MAX_UNMET_CODE], printable(one.message)[:MAX_UNMET_MESSAGE])
+        for one in unmet[:MAX_UNMET]
+    )
 
 
 _WAY_OUT = (

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.runs import Refusal, RunState
 from chainloop_ci.contract.types import Contract
-from chainloop_ci.errors import ChainloopError
+from chainloop_ci.errors import ChainloopError, ContractNotMetError
 from server.model.corroboration import Claim, corroborate
 from server.model.forge_facts import CiConclusion, CiStatus, ForgeRun, Head
 from server.model.head_changes import expected_heads, judge_heads
@@ -137,7 +137,8 @@ def _refused(refusal: Refusal) -> Refused:
         first_finding=findings[0].message if findings else "",
         count=len(findings),
         missing=tuple(_material_name(item.message) for item in findings if item.code in _MISSING),
-        contract_not_met=bool(findings) and all(item.code in _OF_CONTRACT for item in findings),
+        contract_not_met=refusal.code == ContractNotMetError.code
+        or (bool(findings) and all(item.code in _OF_CONTRACT for item in findings)),
     )
 
 

@@ -10,8 +10,18 @@ from typing import NoReturn
 from sqlalchemy import Connection
 
 from chainloop_ci.api.paging import Page
+from chainloop_ci.api.problems import ProblemFinding
 from chainloop_ci.api.record import to_dict
-from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequest, StateLocation, WorkflowRun
+from chainloop_ci.api.runs import (
+    CancelRequest,
+    Refusal,
+    RefusedInit,
+    RunDetail,
+    RunRequest,
+    StateLocation,
+    WorkflowRun,
+)
+from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.contract.compliance import check_event
 from chainloop_ci.contract.types import Contract, RunnerType
 from chainloop_ci.digests import Digest, sha256_digest
@@ -168,11 +178,32 @@ class Runs:
                 run.require_handle(handle)
             ended = run.canceled(request.trigger, request.reason, now)
             if ended is not run:
+                if request.unmet and request.trigger is CancelTrigger.FAILURE:
+                    ended = ended.refused()
+                    self._write_unmet(connection, principal, run, request, now)
                 end_run(connection, ended, now, self._new_id)
                 if run.token_id != principal.token_id:
                     facts = {"trigger": request.trigger.value, "reason": request.reason}
                     audit.add(connection, audit_of(principal, now, AuditAction.RUN_CANCELED, run.id, facts))
             return self._api(connection, ended)
+
+    def _write_unmet(
+        self, connection: Connection, principal: Principal, run: Run, request: CancelRequest, now: datetime
+    ) -> None:
+        """Write down why a job ended its own run, as a store that was refused before it was sent.
+
+        It is the job's word, and says no more than the end itself: that nothing good is to be said of this run.
+        """
+        findings = tuple(ProblemFinding(item.code, item.message) for item in request.unmet)
+        refusals.add_store_refusal(
+            connection,
+            run.organization_id,
+            run.id,
+            Refusal(now, ContractNotMetError.code, "", findings),
+            refusal_id=self._new_id(),
+            token_id=principal.token_id,
+            address=principal.address[:64],
+        )
 
     def list_refused_inits(self, principal: Principal, workflow_id: str, paging: Paging) -> Page[RefusedInit]:
         """Return the inits of a workflow that were refused for their runner, newest first.

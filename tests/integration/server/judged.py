@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from server.model.events import Event, EventKind
 from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, ForgeRun, Head
 from server.services.judging import Judge
-from server.store import commit_verdicts, events, forge_facts
+from server.store import commit_verdicts, events, forge_facts, sources
 from server.store.commit_verdicts import CommitVerdict
 from server.wiring import Services
 from tests.integration.server.conftest import Tenant
@@ -39,6 +39,13 @@ class Repository:
         assert answer.status_code in (200, 201), answer.text
         self.source_id = answer.json["sourceId"]
         self.services.sources.confirm(self.tenant.id, self.source_id, repository_id="4711", default_branch="main")
+
+    def allow_names(self) -> None:
+        """Let the forge have told that nobody but its members reads the repository (R47)."""
+        with self.services.database.write() as connection:
+            source = sources.find(connection, self.tenant.id, self.source_id)
+            assert source is not None
+            sources.save(connection, replace(source, is_public=False))
 
     def see_head(self, sha: str = COMMIT, **changes: Any) -> None:
         """Hear of a head, as by a webhook."""

@@ -11,7 +11,7 @@ import pytest
 from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob
 from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant
-from tests.integration.server.jobs import CI, COMMIT, Job
+from tests.integration.server.jobs import CI, COMMIT, Job, detail
 from tests.integration.server.judged import BUILD, CI_FILE, Repository
 
 OTHER = "f" * 40
@@ -279,3 +279,48 @@ def test_another_organization_s_source_of_the_same_repository_is_not_judged(
     assert other.kind() is None
     assert repository.said() is not None
     assert COMMIT
+
+
+LACKING = {
+    "code": "missing-material",
+    "message": "the material sbom (SBOM_CYCLONEDX_JSON) is required and was not added",
+}
+
+
+def end_unmet(job: Job, *unmet: dict[str, str], trigger: str = "failure") -> None:
+    body = {"trigger": trigger, "reason": "the contract is not met", "unmet": list(unmet)}
+    answer = job.api.post(f"{job.path}/cancel", json=body, headers=job.headers)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_job_that_ends_its_run_says_what_was_missing(repository: Repository, job: Job) -> None:
+    repository.allow_names()
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    end_unmet(job, LACKING)
+    end_unmet(job, LACKING)
+
+    assert repository.kind() == "not-met"
+    assert repository.said().description == "missing: sbom"  # type: ignore[union-attr]
+    (refusal,) = detail(job)["refusals"]
+    assert (refusal["code"], refusal["bundleDigest"]) == ("contract-not-met", "")
+
+
+def test_r30_what_a_job_says_is_missing_is_as_claimed_as_the_job(repository: Repository, job: Job) -> None:
+    """R30: a final status, failing ones too, follows only from a run that the forge confirms."""
+    repository.see_head()
+    job.begin()
+    end_unmet(job, LACKING)
+
+    assert repository.kind() == "claimed"
+
+
+def test_a_run_that_is_cancelled_lacks_nothing(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    end_unmet(job, LACKING, trigger="cancellation")
+
+    assert repository.kind() == "canceled"
+    assert detail(job)["refusals"] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -54,7 +54,7 @@ class Bench:
         self.notes = notes
         self.begun = 0
         self.found = Gathered()
-        self.ended: list[tuple[CancelTrigger, str]] = []
+        self.ended: list[tuple[CancelTrigger, str, list[str]]] = []
         self.added: list[str | None] = []
         self.wrong: dict[str | None, ChainloopError] = {}
         self.load_signer: Callable[[], FakeSigner] = FakeSigner
@@ -92,8 +92,8 @@ class Bench:
     def refuse_key(self) -> FakeSigner:
         raise SigningKeyMissingError("no key")
 
-    def end(self, trigger: CancelTrigger, reason: str) -> None:
-        self.ended.append((trigger, reason))
+    def end(self, trigger: CancelTrigger, reason: str, unmet: Sequence[Finding]) -> None:
+        self.ended.append((trigger, reason, [finding.code for finding in unmet]))
 
 
 @pytest.fixture
@@ -105,7 +105,9 @@ def test_a_contract_that_is_not_met_ends_the_run_with_the_reason(bench) -> None:
     with pytest.raises(ContractNotMetError) as caught:
         bench.craft()
 
-    assert bench.ended == [(CancelTrigger.FAILURE, caught.value.message)]
+    codes = [finding.code for finding in caught.value.findings]
+    assert bench.ended == [(CancelTrigger.FAILURE, caught.value.message, codes)]
+    assert "missing-material" in codes
     assert caught.value.hint == "mend what is listed and run the job again; it begins a new attestation"
 
 
@@ -174,7 +176,7 @@ def test_a_finding_without_a_hint_has_that_of_its_error(bench, own, shown) -> No
 
 
 def test_a_run_that_cannot_be_ended_hides_no_reason(bench) -> None:
-    def fail(trigger: CancelTrigger, reason: str) -> None:
+    def fail(trigger: CancelTrigger, reason: str, unmet: Sequence[Finding]) -> None:
         raise UnreachableError("no answer")
 
     bench.end = fail

@@ -7,6 +7,7 @@ from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.crafting.reset import Reset
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import (
+    Finding,
     NotAuthenticatedError,
     NotFoundError,
     RunEndedError,
@@ -40,6 +41,17 @@ def test_reset_ends_the_run_forgets_it_and_says_what_became_of_it(reset, plane, 
     assert plane.cancellations == [(RUN_ID, "handle", trigger, "stopped by hand")]
     assert ended.run_state == became
     assert reset.store.state is None
+
+
+def test_what_is_not_met_is_told_however_long_it_is_and_whatever_stands_in_it(reset, plane) -> None:
+    long = Finding("missing-material", "\x1b[31m" + "x" * 2000)
+
+    reset("failure", "the contract is not met", [long] * 300)
+
+    assert len(plane.unmet) == 100
+    code, message = plane.unmet[0]
+    assert (code, len(message)) == ("missing-material", 500)
+    assert message.startswith("\\x1b[31mxxx")
 
 
 @pytest.mark.parametrize("error", [NotFoundError("unknown"), RunEndedError("it was pushed")])
