@@ -128,6 +128,8 @@ class HeadAnswer:
     head_repository_id: str | None = None
     is_protected: bool | None = None
     """Whether the branch of the head is protected."""
+    is_public: bool | None = None
+    """Whether anybody may read the repository: then a status names nothing unless that is allowed (R47)."""
     author: str | None = None
     """Login of who opened the pull request: a bot of the forge has no secrets (R35)."""
 

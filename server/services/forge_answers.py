@@ -49,7 +49,7 @@ class ForgeAnswers:
         if source is None or told.unknown:
             return
         sha, number = str(delivery.content["sha"]), str(delivery.content.get("pullRequest") or "")
-        changed = False
+        changed = _learn_visibility(connection, source, told)
         for head in forge_facts.list_heads(connection, source.id, sha):
             if head.pull_request == number:
                 changed = forge_facts.learn_head(connection, _learned(head, told)) or changed
@@ -60,6 +60,14 @@ class ForgeAnswers:
         facts = {"sourceId": source.id, "sha": sha}
         event = Event(self._new_id(), source.organization_id, kind, self._now(), sha, facts=facts)
         events.add(connection, event)
+
+
+def _learn_visibility(connection: Connection, source: StoredSource, told: HeadAnswer) -> bool:
+    """Write down whether anybody may read the repository, which decides what its statuses may name (R47)."""
+    if told.is_public is None or told.is_public == source.is_public:
+        return False
+    sources.save(connection, replace(source, is_public=told.is_public))
+    return True
 
 
 def _source_of_run(connection: Connection, delivery: Delivery) -> StoredSource | None:

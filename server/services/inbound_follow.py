@@ -121,6 +121,12 @@ def _run_of(source: StoredSource, seen: SeenJob) -> ForgeRun:
 
 
 def _repository(source: StoredSource) -> dict[str, object]:
+    # An integration asks its own forge only: without the kind none would know it for its own.
     address = source.address
-    named = {"kind": address.kind.value, "host": address.host, "id": source.repository_id, "name": address.repository}
-    return {"sourceId": source.id, "repository": {name: value for name, value in named.items() if value}}
+    named = {
+        "kind": address.kind.value,
+        "host": address.host,
+        "id": source.repository_id or "",
+        "name": address.repository,
+    }
+    return {"sourceId": source.id, "repository": named}

@@ -70,6 +70,7 @@ class _Head:
             is_fork=is_fork,
             head_repository_id=head_id,
             is_protected=None if is_fork else self._is_protected(),
+            is_public=not self.repository.private,
             author=pull.user.login if pull is not None else None,
         )
 

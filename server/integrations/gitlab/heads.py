@@ -74,6 +74,8 @@ class _Head:
             # The project of a fork may be gone.
             head_repository_id=None if source is None else str(source),
             is_protected=False if is_fork else self._is_protected(),
+            # An internal project is read by whoever has an account there: not by anybody.
+            is_public=self.project.visibility == "public",
             author=None if request is None else (request.author or {}).get("username"),
         )
 

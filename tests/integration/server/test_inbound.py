@@ -5,7 +5,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from chainloop_ci.api.record import from_dict
 from server.inbound.receivers import MAX_GENERIC_BYTES
+from server.integrations.github.entry import GITHUB
+from server.model.events import EventKind
+from server.model.forge_answers import HeadQuestion
+from server.model.integrations import StoredAttachment
+from server.store import events
 from server.store import inbound as store
 from tests.integration.server.webhooks import SHA, handle, hex_of, make_hook
 
@@ -44,6 +50,22 @@ def test_a_signed_webhook_is_accepted_at_once_and_handled_by_the_dispatcher(hook
     assert (answer.status_code, answer.json["status"]) == (202, "accepted")
     assert before["outcome"] == "received"
     assert listed(api, acme)[0]["outcome"] == "handled"
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_head_that_a_webhook_tells_of_is_a_question_to_its_forge(hook, services, acme, is_known):
+    if is_known:
+        services.sources.confirm(acme.id, hook.source_id, repository_id="1", default_branch="main")
+
+    hook.github("push", PUSH)
+    handle(services)
+
+    with services.database.read() as connection:
+        (seen,) = events.list_page(connection, acme.id, kind=EventKind.HEAD_SEEN.value, before=None, limit=9)
+    attached = StoredAttachment("a", acme.id, "r", "github", seen.at, "somebody")
+    (part,) = GITHUB.parts(seen, attached)
+    question = from_dict(HeadQuestion, part.content)
+    assert (part.name, question.sha, question.repository.id) == ("head", SHA, "1" if is_known else "")
 
 
 def test_what_is_genuine_and_of_no_interest_is_ignored_with_200(hook, api, acme):

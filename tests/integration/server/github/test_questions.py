@@ -159,6 +159,16 @@ def test_a_pull_request_says_what_it_changes_and_both_sides_of_its_ci_file(by_to
     assert answer.changed_paths == (PATH, "new.txt", "old.txt", "src/a.py")
     assert answer.ci_files == {PATH: FileAnswer(WIDE, NARROW, FileState.ACTIVE)}
     assert (answer.is_fork, answer.author, answer.is_protected) == (False, "dependabot[bot]", False)
+    assert answer.is_public is False
+
+
+def test_r47_a_public_repository_is_said_to_be_one(by_token: Scene) -> None:
+    """R47: what is missing is named only where the forge says that not everybody reads it, or it is allowed."""
+    by_token.repository.is_private = False
+
+    answer = head_answer(ask_head(by_token, by_token.sha, branch="main"))
+
+    assert answer.is_public is True
 
 
 def test_r34_a_deleted_and_a_disabled_ci_file_are_seen(by_token: Scene) -> None:

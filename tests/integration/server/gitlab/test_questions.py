@@ -138,6 +138,7 @@ def test_a_merge_request_is_told_by_its_files_and_both_sides_of_its_ci_file(scen
     assert found.changed_paths == (".gitlab-ci.yml",)
     assert (found.is_fork, found.is_protected, found.author) == (False, False, "tanuki")
     assert found.head_repository_id == str(scene.project.id)
+    assert found.is_public is not scene.project.is_private
 
 
 def test_r34_a_ci_file_that_a_merge_request_takes_away_is_there_on_the_other_side(scene: Scene) -> None:
