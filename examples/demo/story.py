@@ -1,4 +1,4 @@
-"""The story that the demo tells: an operator, a developer's job, the operator again, and three refusals."""
+"""The story that the demo tells: an operator, a developer's job, the operator again, three refusals, statuses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples.demo.control_plane import ControlPlane
+from examples.demo.statuses import Cast, tell_of_statuses
 from examples.demo.terminal import DemoError, Terminal
+from examples.forge.github import FakeGitHub
 
 # What a job on GitHub Actions sees; the demo claims to be one, and the control plane shows it as claimed.
 GITHUB_JOB = {
@@ -39,8 +41,15 @@ class Evidence:
     tests: Path
     lint: Path
 
+    def materials(self) -> dict[str, Path | str]:
+        """Return what the contract asks for: material → value."""
+        return {
+            "wheel": self.wheel, "sbom": self.sbom, "tests": self.tests, "lint": self.lint,
+            "changelog": Path("CHANGELOG.md"), "version": "0.1.0",
+        }  # fmt: skip
 
-def tell(project: Path, folder: Path, control_plane: ControlPlane) -> str:
+
+def tell(project: Path, folder: Path, control_plane: ControlPlane, forge: FakeGitHub) -> str:
     """Run the whole story and return its last line."""
     terminal = Terminal(folder=project, path=project / ".venv" / "bin")
     terminal.env["XDG_CONFIG_HOME"] = str(folder / "config")
@@ -50,6 +59,8 @@ def tell(project: Path, folder: Path, control_plane: ControlPlane) -> str:
     run_id, digest = _job_attests(terminal, folder, evidence, tokens["ci"])
     _operator_looks(terminal, folder, control_plane, tokens["read"], run_id, digest, evidence)
     _three_refusals(terminal, folder, control_plane, tokens["ci"], evidence)
+    cast = Cast(tokens["admin"], _job(folder, tokens["ci"], "of-pull-request-state.json"))
+    tell_of_statuses(terminal, folder, forge, cast, evidence.materials())
     return f"demo: ok run={run_id} digest={digest} verified=true"
 
 
@@ -122,11 +133,7 @@ def _job_attests(terminal: Terminal, folder: Path, evidence: Evidence, token: st
     terminal.say("The developer's job: init, add what the contract asks for, push")
     job = _job(folder, token)
     terminal.run("chainloop", "attestation", "init", env=job)
-    materials = {
-        "wheel": evidence.wheel, "sbom": evidence.sbom, "tests": evidence.tests, "lint": evidence.lint,
-        "changelog": Path("CHANGELOG.md"), "version": "0.1.0",
-    }  # fmt: skip
-    for name, value in materials.items():
+    for name, value in evidence.materials().items():
         terminal.run("chainloop", "attestation", "add", "--name", name, "--value", value, env=job)
     terminal.run("chainloop", "attestation", "status", "--full", env=job)
     status = json.loads(terminal.run("chainloop", "attestation", "status", "-o", "json", env=job, show=False))
