@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
+import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
+from sqlalchemy import func, select
 
 from examples.demo.control_plane import ControlPlane
 from server.store.database import Database, open_engine
+from server.store.event_tables import deliveries, delivery_attempts, events
 from server.store.tables import attestations, workflow_runs
 from tests.integration.live import PROJECT, Tenant
 from tests.integration.load import Acknowledged, HttpApi, Load, Response, Site, push_one
+from tests.integration.server.receivers import SECRET, TAKEN
 from tests.postgresql import PostgresqlServer
+from tests.unit.stub_server import StubServer, stub_server
 
 THREADS = 4
 RUNS = 6
@@ -36,6 +44,10 @@ class Place:
         self.folder = folder
         self.url = url
         self.settings = {"CHAINLOOP_DATABASE_URL": url, "CHAINLOOP_BLOBS": str(folder / "blobs")}
+        # Receivers of webhooks listen there.
+        self.settings["CHAINLOOP_EGRESS_ALLOW"] = "127.0.0.0/8"
+        # All servers of one database open what one of them has sealed.
+        self.settings["CHAINLOOP_SECRET_KEY"] = base64.b64encode(secrets.token_bytes(32)).decode()
         self.servers: list[ControlPlane] = []
 
     def start(self) -> ControlPlane:
@@ -138,3 +150,54 @@ def test_a_server_that_is_killed_at_work_loses_nothing_that_it_acknowledged(
         assert answer.data == content
     doctor = place.run("doctor")
     assert (doctor.returncode, doctor.stderr) == (0, ""), doctor.stdout
+
+
+def tell_of_runs(tenant: Tenant, receiver: StubServer) -> None:
+    """Let a webhook be told everything that happens to runs."""
+    body = {"kind": "webhook", "name": "siem", "url": f"{receiver.url}/hook", "credentials": {"secret": SECRET}}
+    tenant.call("POST", "/registrations", body)
+    tenant.call("POST", "/attachments", {"registration": "siem", "events": ["run.*", "attestation.*"]})
+
+
+def list_tellers(database: Database) -> list[tuple[int, str]]:
+    """Return which dispatcher made each delivery."""
+    taken = select(delivery_attempts.c.delivery_sequence, delivery_attempts.c.holder).where(
+        delivery_attempts.c.outcome == "delivered"
+    )
+    with database.read() as connection:
+        return [(row.delivery_sequence, row.holder) for row in connection.execute(taken)]
+
+
+def is_all_told(database: Database) -> bool:
+    """Tell whether nothing is left to be told."""
+    news = select(func.count()).where(events.c.fanned_out_at.is_(None))
+    pending = select(func.count()).where(deliveries.c.state == "pending")
+    with database.read() as connection:
+        return not connection.execute(news).scalar() and not connection.execute(pending).scalar()
+
+
+def test_two_dispatchers_tell_every_event_and_none_is_told_by_both(
+    place: Place, servers: list[ControlPlane], tmp_path: Path
+) -> None:
+    urls = [server.url for server in servers]
+    tenant, seen = Tenant(urls[0], first_token(place), tmp_path), Acknowledged()
+    site = Site(tenant, lambda tenant, token: Balancer(tenant, token, urls))
+    database = Database(open_engine(place.url))
+
+    with stub_server() as receiver:
+        receiver.replies = [TAKEN]
+        tell_of_runs(tenant, receiver)
+        with Load(lambda: push_one(site, seen), THREADS):
+            both = "both dispatchers tell something"
+            wait_for(lambda: len({holder for _, holder in list_tellers(database)}) == len(servers), both)
+            wait_for(lambda: len(seen.bundles) >= RUNS, "the jobs do not push")
+        wait_for(lambda: is_all_told(database), "everything is told")
+        told = [(request.headers["webhook-id"], json.loads(request.body)) for request in receiver.seen]
+
+    tellers = list_tellers(database)
+    database.engine.dispose()
+    of_runs = Counter((body["data"]["runId"], body["type"]) for _, body in told if "runId" in body["data"])
+    kinds = ("run.initialized", "attestation.stored", "run.succeeded")
+    assert of_runs == {(run, kind): 1 for run in seen.bundles for kind in kinds}
+    assert max(Counter(name for name, _ in told).values()) == 1
+    assert max(Counter(sequence for sequence, _ in tellers).values()) == 1
