@@ -81,15 +81,19 @@ class Plane:
 
 
 @contextmanager
-def control_plane(contract: str = CONTRACT, data: Path | None = None) -> Iterator[Plane]:
+def control_plane(
+    contract: str = CONTRACT, data: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Plane]:
     """Start a control plane, in `data` or in a folder that goes away with it, and make what a job needs.
+
+    `settings` are variables of the server's environment.
 
     An exception within the block takes the end of the server's log with it.
     """
     with tempfile.TemporaryDirectory(prefix="chainloop-bench-", dir=data) as name:
         folder = Path(name)
         (folder / "data").mkdir(mode=0o700)
-        server = ControlPlane(PROJECT, folder / "data", python=SERVER_PYTHON)
+        server = ControlPlane(PROJECT, folder / "data", settings, python=SERVER_PYTHON)
         try:
             with log_noted(server.log):
                 server.wait()

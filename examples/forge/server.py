@@ -274,7 +274,12 @@ def _handler_of(forge: Forge) -> type[BaseHTTPRequestHandler]:
             """Stay quiet."""
 
         def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # The client has died: half of a request is none.
+                self.close_connection = True
+                return
             parts = urlsplit(self.path)
             path = parts.path.removeprefix(forge.api_path) if forge.api_path else parts.path
             headers = {name.lower(): value for name, value in self.headers.items()}

@@ -33,7 +33,13 @@ PAUSE_SECONDS = 0.05
 _log = structlog.get_logger("server.dispatcher")
 
 
-def dispatch(config: ServerConfig, *, once: bool = False, is_orphaned: Callable[[], bool] = lambda: False) -> bool:
+def dispatch(
+    config: ServerConfig,
+    *,
+    once: bool = False,
+    is_orphaned: Callable[[], bool] = lambda: False,
+    world: World | None = None,
+) -> bool:
     """Do what is due until SIGTERM or Ctrl-C, or until `is_orphaned`; with `once` everything a single time.
 
     A signal ends it after the step that is being done. Returns whether nothing failed, which only `once` waits for.
@@ -43,7 +49,7 @@ def dispatch(config: ServerConfig, *, once: bool = False, is_orphaned: Callable[
         SchemaMismatchError: the database is, or has become, of another version.
     """
     configure_logging()
-    database, world = open_current(config), World()
+    database, world = open_current(config), world or World()
     stop = _stop_on_signals()
     holder = world.new_id()
     reserve, transport = DiskReserve(config.data), build_transport(config, world)

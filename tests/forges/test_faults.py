@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -139,3 +141,16 @@ def test_a_link_leads_to_another_host(fake_github: FakeGitHub, commit: Any) -> N
     answer = requests.get(url, timeout=5)
 
     assert answer.links["next"]["url"].startswith("https://attacker.test/repos/octo-org/app/")
+
+
+def test_half_of_a_request_is_none(fake_github: FakeGitHub, commit: Any) -> None:
+    parts = urlsplit(fake_github.url)
+    with socket.create_connection((parts.hostname, parts.port)) as half:
+        head = (
+            f"POST /api/v3/repos/octo-org/app/statuses/{commit.sha} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+        )
+        half.sendall(head.encode() + b"{")
+        half.shutdown(socket.SHUT_WR)
+
+        assert half.recv(1) == b""
+    assert fake_github.log == []

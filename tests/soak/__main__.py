@@ -1,4 +1,4 @@
-"""Kill our programs again and again: `python -m tests.soak [cli|server|power|shared …] [--rounds N] [--seed S]`.
+"""Kill our programs again and again: `python -m tests.soak [KIND …] [--rounds N] [--seed S]`.
 
 Progress goes to standard error, one JSON summary to standard output. Ends with 1 when something that must hold did not;
 then the folder of that scene stays. The same seed chooses the same victims and moments; what they meet differs.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import shutil
 import signal
@@ -19,8 +20,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
 from tests.soak.checks import ViolationError
 from tests.soak.cli import CliScene
+from tests.soak.deliveries import DeliveriesScene
 from tests.soak.dispatcher import DispatcherScene
 from tests.soak.moments import can_watch_calls
 from tests.soak.power import PowerScene
@@ -34,9 +38,12 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "dispatcher": DispatcherScene,
     "power": PowerScene,
     "shared": SharedScene,
+    "deliveries": DeliveriesScene,
 }
 ROUNDS_OF_A_SCENE = 50
 """Then another one is set: a young data folder has other files than an old one, and the disk is finite."""
+LONG_SCENES = {"deliveries": 10_000}
+"""Kinds whose rounds are looked at together, and how many they are at most."""
 PROGRESS_ROUNDS = 10
 
 
@@ -80,7 +87,7 @@ def soak(kind: str, rounds: int, seed: int) -> Tally:
     """Play so many rounds of one kind."""
     tally, began, first = Tally(kind), time.monotonic(), 0
     while first < rounds:
-        last = min(first + ROUNDS_OF_A_SCENE, rounds)
+        last = min(first + LONG_SCENES.get(kind, ROUNDS_OF_A_SCENE), rounds)
         folder = Path(tempfile.mkdtemp(prefix=f"soak-{kind}-"))
         violations = len(tally.violations)
         first = _play_scene(tally, SCENES[kind], folder, range(first, last), seed)
@@ -131,11 +138,20 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _quieten() -> None:
+    """Leave standard output to the summary: what a server within this process has to say goes to standard error."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
+    _quieten()
     # As Ctrl-C does: what was started is stopped.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main(sys.argv[1:]))
