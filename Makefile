@@ -58,11 +58,13 @@ bench: $(VENV)/.installed-dev $(SERVER_VENV)/.installed ## Print ratios of our t
 	@CHAINLOOP_BENCH_PYTHON=$(CURDIR)/$(SERVER_VENV)/bin/python $(BIN)/python -m bench $(ARGS)
 
 ROUNDS ?= 1000
+RUNS ?= 10000
 crashes: $(VENV)/.installed-dev ## Kill our programs at random moments and look at what is left (ROUNDS=1000 of each, ARGS="cli --seed 7")
 	@$(BIN)/python -m tests.soak --rounds $(ROUNDS) $(ARGS)
 
 soak: $(VENV)/.installed-dev $(SERVER_VENV)/.installed ## Run what takes hours: `crashes`, then the long benchmarks (1 000 connections, 10 000 000 runs)
 	@$(BIN)/python -m tests.soak --rounds $(ROUNDS)
+	@$(BIN)/python -m tests.soak deliveries deliveries-postgresql --rounds $(RUNS)
 	@CHAINLOOP_BENCH_PYTHON=$(CURDIR)/$(SERVER_VENV)/bin/python $(BIN)/python -m bench --long $(ARGS)
 
 SECONDS ?= 60

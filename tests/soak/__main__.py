@@ -24,7 +24,7 @@ import structlog
 
 from tests.soak.checks import ViolationError
 from tests.soak.cli import CliScene
-from tests.soak.deliveries import DeliveriesScene
+from tests.soak.deliveries import DeliveriesScene, PostgresqlDeliveriesScene
 from tests.soak.dispatcher import DispatcherScene
 from tests.soak.moments import can_watch_calls
 from tests.soak.power import PowerScene
@@ -39,10 +39,11 @@ SCENES: dict[str, Callable[[Path], Scene]] = {
     "power": PowerScene,
     "shared": SharedScene,
     "deliveries": DeliveriesScene,
+    "deliveries-postgresql": PostgresqlDeliveriesScene,
 }
 ROUNDS_OF_A_SCENE = 50
 """Then another one is set: a young data folder has other files than an old one, and the disk is finite."""
-LONG_SCENES = {"deliveries": 10_000}
+LONG_SCENES = {"deliveries": 10_000, "deliveries-postgresql": 10_000}
 """Kinds whose rounds are looked at together, and how many they are at most."""
 PROGRESS_ROUNDS = 10
 

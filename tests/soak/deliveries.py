@@ -10,12 +10,14 @@ import random
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 from examples.forge.exchange import Exchange
 from examples.forge.faults import Faults
-from tests.soak.checks import require
+from tests.postgresql import find_programs, run_server
+from tests.soak.checks import ViolationError, require
 from tests.soak.delivery_checks import (
     Left,
     check_rows,
@@ -55,7 +57,7 @@ TRY_SECONDS = 0.05
 
 
 class DeliveriesScene:
-    """A control plane, a forge that fails, and a dispatcher process; `violations` raise when it is closed."""
+    """A control plane, a forge that fails, and a dispatcher process. What must hold is looked at when it is closed."""
 
     def __init__(self, folder: Path, database_url: str = "") -> None:
         """Set it; without an address on the embedded database."""
@@ -178,3 +180,26 @@ class DeliveriesScene:
     def _shown(self, sha: str) -> Mapping[str, str]:
         # Oldest first: the last one of a context counts.
         return {status.context: status.state for status in self._place.forge.statuses(sha)}
+
+
+class PostgresqlDeliveriesScene:
+    """The same on a PostgreSQL server of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start the server, and set the scene."""
+        programs = find_programs()
+        if programs is None:
+            raise ViolationError("PostgreSQL's server is not installed here (.ci/run installs it)")
+        with ExitStack() as stack:
+            server = stack.enter_context(run_server(programs))
+            self._scene = DeliveriesScene(folder, server.url(server.create()))
+            self._stack = stack.pop_all()
+
+    def play(self, rng: random.Random) -> Played:
+        """Play one round."""
+        return self._scene.play(rng)
+
+    def close(self) -> None:
+        """Look at the whole, and stop what was started."""
+        with self._stack:
+            self._scene.close()
