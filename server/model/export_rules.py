@@ -24,6 +24,7 @@ WITHHELD_TABLES: Mapping[str, str] = {
     "ci_runs": "the forge's word of the moment; what was made of it stands in events",
     "contract_notices": _WORK,
     "counters": _DERIVED,
+    "forged_statuses": "each is an audit record and an event",
     "gate_requests": "what a forge was answered stands in deliveries",
     "heads": "the forge's word of the moment; what was made of it stands in events",
     "lane_memories": _WORK,
