@@ -23,8 +23,12 @@ THREADS = 64
 THREADS_PER_TARGET = 4
 """Tries at once of one registration: forges slow down who asks them for more."""
 LOOK_SECONDS = 0.02
-"""So often the couriers look whether something has happened. It is part of every delivery's time; a look that finds
-nothing takes less than half a millisecond of a processor."""
+"""So often the couriers look whether something has happened while things do happen: it is part of every delivery's
+time."""
+IDLE_SECONDS = 0.1
+"""So often they look when nothing has happened for a while: a server that rests must not keep a processor busy."""
+RESTS_AFTER_SECONDS = 2.0
+"""After so long without anything to do."""
 DUE_SECONDS = 1.0
 """So often they look whether time alone has changed something."""
 FAILURE_SECONDS = 1.0
@@ -69,10 +73,13 @@ class Couriers:
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Work until `is_stopping`; tries that have begun are finished first."""
         with ThreadPoolExecutor(self._threads, thread_name_prefix="courier") as pool:
+            busy_at = time.monotonic()
             while not is_stopping():
                 found = self._look(pool)
+                if found or self._something_ended.is_set():
+                    busy_at = time.monotonic()
                 if not found:
-                    self._something_ended.wait(LOOK_SECONDS if found is not None else FAILURE_SECONDS)
+                    self._something_ended.wait(_pause(found, time.monotonic() - busy_at))
                 self._something_ended.clear()
 
     def run_until_idle(self) -> bool:
@@ -152,6 +159,13 @@ class Couriers:
         except Exception as error:  # noqa: BLE001  # one delivery must not end the others
             _log_failure("delivery-failed", error, delivery=claimed.delivery.id)
             return Outcome(OutcomeKind.RETRY, type(error).__name__, "a defect of the server; its log says more")
+
+
+def _pause(found: bool | None, idle_seconds: float) -> float:
+    """Return how long to wait before the next look after one that found nothing, or could not look (None)."""
+    if found is None:
+        return FAILURE_SECONDS
+    return LOOK_SECONDS if idle_seconds < RESTS_AFTER_SECONDS else IDLE_SECONDS
 
 
 def _message(claimed: Claimed) -> Message:
