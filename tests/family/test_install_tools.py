@@ -121,9 +121,9 @@ def test_every_tool_that_a_test_asks_for_is_installed(project: Path) -> None:
 
 
 def test_no_tool_is_installed_that_nobody_asks_for(project: Path) -> None:
-    # curl is for `make demo` and `make bench`, npm for what comes from there.
+    # curl is for `make demo` and `make bench`, npm for what comes from there, the cluster for `tests/postgresql.py`.
     for name, *_ in (*PROGRAMS, *NPM_PROGRAMS, *PACKAGES):
-        assert name in asked_for(project) | {"curl", "npm"}, name
+        assert name in asked_for(project) | {"curl", "npm", "pg_ctlcluster"}, name
 
 
 def test_programs_of_the_right_version_are_kept(tools: Path) -> None:
