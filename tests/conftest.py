@@ -98,14 +98,14 @@ def database_url(engine_name: str, request: pytest.FixtureRequest) -> Iterator[s
     if engine_name == "sqlite":
         yield ""
         return
-    from tests.postgresql import TEMPLATE, closing_connections
+    from tests.postgresql import closing_connections
 
     server = request.getfixturevalue("postgresql")
-    name = server.create(TEMPLATE)
+    name = server.take()
     # Some tests make more servers than the one that their fixture ends.
     with closing_connections():
         yield server.url(name)
-    server.drop(name)
+    server.give_back(name)
 
 
 def _lack(reason: str) -> NoReturn:
