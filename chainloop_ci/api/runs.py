@@ -136,9 +136,10 @@ class CancelRequest:
     trigger: Annotated[CancelTrigger, about("What ended it.")]
     reason: Annotated[str, about("For people.", pattern=LINES_PATTERN, maxLength=500)] = ""
     unmet: Annotated[
-        tuple[UnmetRequirement, ...],
+        tuple[UnmetRequirement, ...] | None,
         about("What the contract asks for and the job did not have; only with `failure`.", maxItems=MAX_UNMET),
-    ] = ()
+    ] = None
+    """Left out where there is nothing: an older server does not know it."""
 
 
 @record

@@ -131,7 +131,7 @@ def end_run(
 
     run_id = state.pin.run_id
     try:
-        request = CancelRequest(trigger, reason, _requirements(unmet))
+        request = CancelRequest(trigger, reason, _requirements(unmet) or None)
         return control_plane().cancel_run(run_id, state.session.run_handle, request).state.value
     except NotFoundError:
         report.warning("the control plane does not know the run", run=run_id)

@@ -194,7 +194,7 @@ class Runs:
 
         It is the job's word, and says no more than the end itself: that nothing good is to be said of this run.
         """
-        findings = tuple(ProblemFinding(item.code, item.message) for item in request.unmet)
+        findings = tuple(ProblemFinding(item.code, item.message) for item in request.unmet or ())
         refusals.add_store_refusal(
             connection,
             run.organization_id,

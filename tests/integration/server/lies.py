@@ -50,7 +50,8 @@ def assert_refused(services: Services, job: Job, bundle: bytes, path: str, code:
     assert after["run"] == before["run"] | {"refusals": before["run"]["refusals"] + 1}
     assert after["refusals"][-1]["findings"] == answer.json["findings"]
     assert after["refusals"][-1]["bundleDigest"] == digest(bundle)
-    assert count_rows(services) == rows | {"refused_stores": rows["refused_stores"] + 1}
+    # The refusal, and the event that tells of it.
+    assert count_rows(services) == rows | {name: rows[name] + 1 for name in ("refused_stores", "events")}
     return answer
 
 

@@ -45,7 +45,7 @@ def test_r10_a_statement_that_readers_could_read_differently_is_refused(
     assert code in [finding["code"] for finding in answer.json["findings"]]
     assert honest.api.get(honest.path).json["refusals"][0]["code"] == "statement-invalid"
     assert honest.api.get(honest.path).json["run"]["state"] == "initialized"
-    assert count_rows(services) == rows | {"refused_stores": 1}
+    assert count_rows(services) == rows | {"refused_stores": 1, "events": rows["events"] + 1}
 
 
 def test_r10_unknown_fields_are_ignored(honest: Job) -> None:

@@ -220,7 +220,7 @@ class MemoryPlane:
     def cancel_run(self, run_id: str, handle: str | None, request: CancelRequest) -> WorkflowRun:
         self._called("cancel_run", (run_id, request.trigger))
         self.cancellations.append((run_id, handle, request.trigger, request.reason))
-        self.unmet += [(item.code, item.message) for item in request.unmet]
+        self.unmet += [(item.code, item.message) for item in request.unmet or ()]
         ended = RunState.ERROR if request.trigger == "failure" else RunState.CANCELED
         return replace(self.put_run(run_id, self.runs[run_id]), state=ended)
 

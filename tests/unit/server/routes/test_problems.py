@@ -20,6 +20,7 @@ CLIENT_ONLY = {
     "state-unwritable",
     "state-broken",
     "state-foreign",
+    "export-altered",
 }
 """Codes of the command line, which the server never raises."""
 
