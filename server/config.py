@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from chainloop_ci.api.limits import MAX_BLOB_BYTES
 from chainloop_ci.errors import ConfigInvalidError, Finding
+from server.setting_values import (
+    EgressProxy,
+    Network,
+    OpenedHost,
+    integer,
+    parse_address,
+    parse_database_url,
+    parse_file,
+    parse_folder,
+    parse_grace,
+    parse_hook_secrets,
+    parse_networks,
+    parse_opened_hosts,
+    parse_proxy,
+    parse_retention,
+    parse_secret_keys,
+    parse_url,
+    read_setting_file,
+)
 
 T = TypeVar("T")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEFAULT_DATA = ".data"
 """In the working folder; `make serve` says the same."""
@@ -28,48 +43,12 @@ MAX_THREADS = 64
 """Each thread may hold one database connection."""
 DEFAULT_MAX_OPEN_RUNS = 10_000
 DEFAULT_UPLOAD_GRACE = timedelta(hours=24)
-MIN_EVENT_RETENTION = timedelta(days=4)
-"""Longer than a delivery is tried."""
 DEFAULT_EVENT_RETENTION = timedelta(days=90)
-MIN_UPLOAD_GRACE = timedelta(minutes=1)
-MAX_UPLOAD_GRACE = timedelta(days=3650)
 DEFAULT_MIN_FREE_BYTES = 256 * 1024 * 1024
 DEFAULT_SHUTDOWN_SECONDS = 30
 DEFAULT_GITHUB_APP_URL = "https://github.com"
-MIN_HOOK_SECRET = 16
-"""Characters: a shorter one can be guessed from a signature."""
 DEFAULT_CHECK_MEMORY_BYTES = 1024 * 1024 * 1024
 MIN_CHECK_MEMORY_BYTES = 64 * 1024 * 1024
-
-KEY_BYTES = 32
-"""Of a key that seals credentials."""
-MAX_SECRET_BYTES = 64 * 1024
-"""Of a file that holds a setting."""
-
-_SPAN = re.compile(r"([0-9]{1,5})([mhd])\Z")
-_HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?)(?::([0-9]{1,5}))?\Z")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedHost:
-    """A host, or a network, that the server may speak to though it is not of the public internet (R45)."""
-
-    host: str | None
-    """In lower case; None: `network` says where."""
-    network: Network | None = None
-    port: int | None = None
-    """None: any."""
-
-
-@dataclass(frozen=True, slots=True)
-class EgressProxy:
-    """An http proxy that outgoing requests go through."""
-
-    host: str
-    port: int
-    login: str | None = field(default=None, repr=False)
-    """User and password with a colon between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,36 +146,38 @@ class ServerConfig:
             ConfigInvalidError: with one finding per variable that cannot be used.
         """
         reader = _Reader(env)
-        port = reader.read("PORT", _integer(1, 65535), DEFAULT_PORT)
-        bind = reader.read("CHAINLOOP_BIND", _address, DEFAULT_BIND)
+        port = reader.read("PORT", integer(1, 65535), DEFAULT_PORT)
+        bind = reader.read("CHAINLOOP_BIND", parse_address, DEFAULT_BIND)
         host = f"[{bind}]" if ":" in bind else bind
         config = cls(
-            data=reader.read("CHAINLOOP_DATA", _folder, _folder(DEFAULT_DATA)),
-            database_url=reader.read_file_or_secret("CHAINLOOP_DATABASE_URL", _database_url),
-            blobs=reader.read("CHAINLOOP_BLOBS", _folder, None),
+            data=reader.read("CHAINLOOP_DATA", parse_folder, parse_folder(DEFAULT_DATA)),
+            database_url=reader.read_file_or_secret("CHAINLOOP_DATABASE_URL", parse_database_url),
+            blobs=reader.read("CHAINLOOP_BLOBS", parse_folder, None),
             port=port,
             bind=bind,
-            public_url=reader.read("CHAINLOOP_PUBLIC_URL", _url, f"http://{host}:{port}"),
-            trusted_proxies=reader.read("CHAINLOOP_TRUSTED_PROXIES", _networks, ()),
-            workers=reader.read("CHAINLOOP_WORKERS", _integer(1, 256), DEFAULT_WORKERS),
-            threads=reader.read("CHAINLOOP_THREADS", _integer(1, MAX_THREADS), DEFAULT_THREADS),
-            max_blob_bytes=reader.read("CHAINLOOP_MAX_BLOB_BYTES", _integer(1, 2**50), MAX_BLOB_BYTES),
-            run_quota_bytes=reader.read("CHAINLOOP_RUN_QUOTA_BYTES", _integer(0, 2**50), 0),
-            upload_grace=reader.read("CHAINLOOP_UPLOAD_GRACE", _grace, DEFAULT_UPLOAD_GRACE),
-            event_retention=reader.read("CHAINLOOP_EVENT_RETENTION", _retention, DEFAULT_EVENT_RETENTION),
-            max_open_runs=reader.read("CHAINLOOP_MAX_OPEN_RUNS", _integer(0, 10**9), DEFAULT_MAX_OPEN_RUNS),
-            min_free_bytes=reader.read("CHAINLOOP_MIN_FREE_BYTES", _integer(0, 2**50), DEFAULT_MIN_FREE_BYTES),
+            public_url=reader.read("CHAINLOOP_PUBLIC_URL", parse_url, f"http://{host}:{port}"),
+            trusted_proxies=reader.read("CHAINLOOP_TRUSTED_PROXIES", parse_networks, ()),
+            workers=reader.read("CHAINLOOP_WORKERS", integer(1, 256), DEFAULT_WORKERS),
+            threads=reader.read("CHAINLOOP_THREADS", integer(1, MAX_THREADS), DEFAULT_THREADS),
+            max_blob_bytes=reader.read("CHAINLOOP_MAX_BLOB_BYTES", integer(1, 2**50), MAX_BLOB_BYTES),
+            run_quota_bytes=reader.read("CHAINLOOP_RUN_QUOTA_BYTES", integer(0, 2**50), 0),
+            upload_grace=reader.read("CHAINLOOP_UPLOAD_GRACE", parse_grace, DEFAULT_UPLOAD_GRACE),
+            event_retention=reader.read("CHAINLOOP_EVENT_RETENTION", parse_retention, DEFAULT_EVENT_RETENTION),
+            max_open_runs=reader.read("CHAINLOOP_MAX_OPEN_RUNS", integer(0, 10**9), DEFAULT_MAX_OPEN_RUNS),
+            min_free_bytes=reader.read("CHAINLOOP_MIN_FREE_BYTES", integer(0, 2**50), DEFAULT_MIN_FREE_BYTES),
             check_memory_bytes=reader.read(
-                "CHAINLOOP_CHECK_MEMORY_BYTES", _integer(MIN_CHECK_MEMORY_BYTES, 2**50), DEFAULT_CHECK_MEMORY_BYTES
+                "CHAINLOOP_CHECK_MEMORY_BYTES", integer(MIN_CHECK_MEMORY_BYTES, 2**50), DEFAULT_CHECK_MEMORY_BYTES
             ),
-            shutdown_seconds=reader.read("CHAINLOOP_SHUTDOWN_SECONDS", _integer(1, 3600), DEFAULT_SHUTDOWN_SECONDS),
-            egress_allow=reader.read("CHAINLOOP_EGRESS_ALLOW", _opened, ()),
-            egress_proxy=reader.read_secret("CHAINLOOP_EGRESS_PROXY", _proxy, None),
-            egress_ca=reader.read("CHAINLOOP_EGRESS_CA", _file, None),
+            shutdown_seconds=reader.read("CHAINLOOP_SHUTDOWN_SECONDS", integer(1, 3600), DEFAULT_SHUTDOWN_SECONDS),
+            egress_allow=reader.read("CHAINLOOP_EGRESS_ALLOW", parse_opened_hosts, ()),
+            egress_proxy=reader.read_secret("CHAINLOOP_EGRESS_PROXY", parse_proxy, None),
+            egress_ca=reader.read("CHAINLOOP_EGRESS_CA", parse_file, None),
             secret_keys=reader.read_secret("CHAINLOOP_SECRET_KEY", parse_secret_keys, ()),
-            secret_key_file=reader.read("CHAINLOOP_SECRET_KEY_FILE", _file, None),
-            github_app_url=reader.read("CHAINLOOP_GITHUB_APP_URL", _url, DEFAULT_GITHUB_APP_URL),
-            github_app_webhook_secrets=reader.read_secret("CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET", _hook_secrets, ()),
+            secret_key_file=reader.read("CHAINLOOP_SECRET_KEY_FILE", parse_file, None),
+            github_app_url=reader.read("CHAINLOOP_GITHUB_APP_URL", parse_url, DEFAULT_GITHUB_APP_URL),
+            github_app_webhook_secrets=reader.read_secret(
+                "CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET", parse_hook_secrets, ()
+            ),
         )
         reader.refuse_both("CHAINLOOP_SECRET_KEY", "CHAINLOOP_SECRET_KEY_FILE")
         reader.require_no_findings()
@@ -236,11 +217,11 @@ class _Reader:
     def read_file_or_secret(self, name: str, parse: Callable[[str], str]) -> str:
         """Read what is not shown from its variable, or from the file that `<name>_FILE` names; empty: it is absent."""
         self.refuse_both(name, f"{name}_FILE")
-        path = self.read(f"{name}_FILE", _file, None)
+        path = self.read(f"{name}_FILE", parse_file, None)
         if path is None:
             return self.read_secret(name, parse, "")
         try:
-            return parse(_read_file(path))
+            return parse(read_setting_file(path))
         except ValueError as error:
             self._findings.append(Finding("invalid-setting", f"{name}_FILE: {error}", path=f"{name}_FILE"))
             return ""
@@ -252,161 +233,3 @@ class _Reader:
                 hint="correct or unset the variables named above",
                 findings=self._findings,
             )
-
-
-def _read_file(path: Path) -> str:
-    """Return what stands in a file of one setting; an empty one is no setting but a mistake."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_SECRET_BYTES).decode().strip()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not in UTF-8") from None
-    if not text:
-        raise ValueError(f"{path} is empty")
-    return text
-
-
-def _database_url(text: str) -> str:
-    """Return the URL with its usual scheme. Nothing of it is repeated: what is wrong may be the password."""
-    scheme, found, rest = text.partition("://")
-    try:
-        parts = urlsplit(text)
-        is_complete = bool(parts.path.strip("/")) and parts.port != 0 and not parts.fragment
-    except ValueError:
-        is_complete = False
-    if scheme not in ("postgresql", "postgres") or not found or not is_complete:
-        raise ValueError(
-            "expected an address like postgresql://user:password@host:5432/database, "
-            "with the special characters of a password in their %-form"
-        )
-    return f"postgresql://{rest}"
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _retention(text: str) -> timedelta:
-    span = parse_span(text)
-    if not MIN_EVENT_RETENTION <= span <= MAX_UPLOAD_GRACE:
-        raise ValueError("expected 4d or more: deliveries are tried for three days")
-    return span
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def parse_span(text: str) -> timedelta:
-    """Return a time span that is written like 90m, 24h or 7d.
-
-    Raises:
-        ValueError: says what is expected.
-    """
-    match = _SPAN.match(text)
-    if match is None:
-        raise ValueError("expected a number and d, h or m, such as 24h")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _hook_secrets(text: str) -> tuple[str, ...]:
-    secrets = tuple(text.replace(",", " ").split())
-    if not 1 <= len(secrets) <= 2 or any(len(secret) < MIN_HOOK_SECRET for secret in secrets):
-        raise ValueError(f"expected one secret, or two during a rotation, of {MIN_HOOK_SECRET} characters at least")
-    return secrets
-
-
-def parse_secret_keys(text: str) -> tuple[bytes, ...]:
-    """Return keys that are written in Base64 with blanks, commas or line breaks between them.
-
-    Raises:
-        ValueError: says what is expected, and nothing of what was found.
-    """
-    keys = []
-    for word in text.replace(",", " ").split():
-        try:
-            key = base64.b64decode(word.replace("-", "+").replace("_", "/") + "=" * (-len(word) % 4), validate=True)
-        except ValueError:
-            key = b""
-        if len(key) != KEY_BYTES:
-            raise ValueError(
-                f"expected keys of {KEY_BYTES} random bytes in Base64, as `openssl rand -base64 32` prints"
-            )
-        keys.append(key)
-    if not keys:
-        raise ValueError("expected at least one key")
-    return tuple(keys)
-
-
-def _grace(text: str) -> timedelta:
-    span = parse_span(text)
-    if not MIN_UPLOAD_GRACE <= span <= MAX_UPLOAD_GRACE:
-        raise ValueError("expected a time from 1m to 3650d, such as 24h")
-    return span
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("expected an IP address to listen on, like 127.0.0.1 or 0.0.0.0") from None
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    plain = not (parts.query or parts.fragment or parts.username or parts.password)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-        raise ValueError("expected an address like https://chainloop.example.com")
-    return text.rstrip("/")
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ValueError("expected addresses or networks separated by commas, like 10.0.0.0/8") from None
-
-
-def _opened(text: str) -> tuple[OpenedHost, ...]:
-    return tuple(_opened_host(part.strip().lower()) for part in text.split(",") if part.strip())
-
-
-def _opened_host(text: str) -> OpenedHost:
-    try:
-        return OpenedHost(None, ipaddress.ip_network(text.strip("[]")))
-    except ValueError:
-        match = _HOST_AND_PORT.match(text)
-    if match is None or not (match[2] is None or 1 <= int(match[2]) <= 65535):
-        raise ValueError("expected hosts, host:port or networks separated by commas, like ghe.corp.example:8443")
-    host, port = match[1].strip("[]").removesuffix("."), int(match[2]) if match[2] else None
-    try:
-        return OpenedHost(None, ipaddress.ip_network(host), port)
-    except ValueError:
-        return OpenedHost(host, None, port)
-
-
-def _proxy(text: str) -> EgressProxy:
-    expected = ValueError("expected an address like http://proxy.example.com:3128, with user:password@ if it asks")
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise expected from None
-    if parts.scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
-        raise expected
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
-    return EgressProxy(host, port or 80, login)
-
-
-def _file(text: str) -> Path:
-    path = _folder(text)
-    if not path.is_file():
-        raise ValueError("expected the path of a file")
-    return path

@@ -21,8 +21,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chainloop_ci.errors import ConfigInvalidError
-from server.config import KEY_BYTES, ServerConfig, parse_secret_keys
+from server.config import ServerConfig
 from server.errors import SecretUnreadableError
+from server.setting_values import KEY_BYTES, parse_secret_keys
 
 _FORMAT = "sb1"
 _NONCE_BYTES = 12

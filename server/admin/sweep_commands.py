@@ -11,10 +11,11 @@ from typing import Any
 
 from server.admin.data_folder import despite_full_disk, open_current
 from server.cas.registry import look_into_back_ends
-from server.config import ServerConfig, parse_span
+from server.config import ServerConfig
 from server.model.sweeps import ABANDONED
 from server.services.orphans import remove_orphans, remove_unfinished
 from server.services.upload_sweep import UploadSweep
+from server.setting_values import parse_span
 from server.wiring import World
 
 Command = Callable[[ServerConfig, argparse.Namespace], int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from server.config import Network
+from server.setting_values import Network
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 from urllib3 import make_headers
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from server.config import EgressProxy
 from server.egress.addresses import Address
 from server.egress.deadline import Deadline, reader
 from server.egress.targets import Origin
+from server.setting_values import EgressProxy
 
 CONNECT_SECONDS = 5.0
 """For each address; a host may have several that swallow packets."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainloop_ci.errors import ConfigInvalidError
-from server.config import EgressProxy, OpenedHost, ServerConfig
+from server.config import ServerConfig
 from server.egress.addresses import Address, kind_of_closed
 from server.egress.targets import Origin
 from server.errors import EgressRefusedError, EgressUnreachableError
+from server.setting_values import EgressProxy, OpenedHost
 
 _CLOSED_NAMES = frozenset({"localhost", "host.docker.internal", "gateway.docker.internal"})
 _CLOSED_ENDS = (

@@ -9,8 +9,8 @@ import structlog
 from flask import Flask, Response, g, request
 
 from server.auth.client_address import client_address
-from server.config import Network
 from server.services.metrics_process import ProcessMetrics
+from server.setting_values import Network
 
 REQUEST_ID_HEADER = "X-Request-Id"
 

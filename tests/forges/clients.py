@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from examples.forge.github import FakeGitHub
 from examples.forge.gitlab import FakeGitLab
-from server.config import OpenedHost
 from server.egress import github as egress
 from server.egress.policy import Policy
 from server.egress.transport import Transport
+from server.setting_values import OpenedHost
 from tests.unit.stub_server import Reply, StubServer, stub_server
 
 KEY = rsa.generate_private_key(65537, 2048)

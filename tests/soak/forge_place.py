@@ -13,9 +13,10 @@ from examples.forge.github import FakeGitHub
 from examples.forge.github.world import WorkflowRun
 from server.admin.data_folder import prepare
 from server.app import create_app
-from server.config import OpenedHost, ServerConfig
+from server.config import ServerConfig
 from server.model.events import Event, EventKind
 from server.model.forge_facts import CiFileTexts, Head
+from server.setting_values import OpenedHost
 from server.store import events, forge_facts
 from server.wiring import World, build_services
 from tests.integration.server.conftest import Api, make_tenant

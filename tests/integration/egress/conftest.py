@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from server.config import OpenedHost
 from server.egress.policy import Policy
 from server.egress.transport import Transport
+from server.setting_values import OpenedHost
 from tests.integration.tls_proxy import Authority
 from tests.unit.stub_server import StubServer, stub_server
 

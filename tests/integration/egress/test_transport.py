@@ -9,10 +9,10 @@ from itertools import count
 
 import pytest
 
-from server.config import EgressProxy, OpenedHost
 from server.egress.policy import Policy
 from server.egress.transport import MAX_KEPT_ANSWER_BYTES
 from server.errors import EgressAnswerError, EgressRefusedError, EgressTimeoutError, EgressUnreachableError
+from server.setting_values import EgressProxy, OpenedHost
 from tests.integration.egress.conftest import LOOPBACK, SECRET
 from tests.unit.dripping_server import HEAD, dripping
 from tests.unit.stub_server import Reply

@@ -30,9 +30,10 @@ from werkzeug.test import TestResponse
 from chainloop_ci.api.access import Role
 from server.app import create_app
 from server.auth.token_text import render_token, token_sha256
-from server.config import OpenedHost, ServerConfig
+from server.config import ServerConfig
 from server.model.organizations import StoredOrganization
 from server.model.tokens import StoredToken
+from server.setting_values import OpenedHost
 from server.store import organizations, schema, tokens
 from server.wiring import Services, World, build_services
 

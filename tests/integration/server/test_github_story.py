@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from examples.forge.github import FakeGitHub
-from server.config import OpenedHost
 from server.dispatcher.couriers import Couriers
 from server.egress.policy import Policy
 from server.egress.transport import Transport
@@ -23,6 +22,7 @@ from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
 from server.services.forge_events import head_seen
 from server.services.judging import Judge
+from server.setting_values import OpenedHost
 from server.store import events, forge_facts, registrations, sources
 from server.wiring import Services
 from tests.forges.checked import checked_github

@@ -12,7 +12,6 @@ import pytest
 from chainloop_ci.api.record import to_dict
 from examples.forge.gitlab import FakeGitLab
 from examples.forge.gitlab.life import MergeRefusedError
-from server.config import OpenedHost
 from server.dispatcher.couriers import Couriers
 from server.egress.policy import Policy
 from server.egress.transport import Transport
@@ -27,6 +26,7 @@ from server.services.forge_answers import ForgeAnswers
 from server.services.forge_events import head_seen
 from server.services.forge_watch import ForgeWatch
 from server.services.judging import Judge
+from server.setting_values import OpenedHost
 from server.store import events, forge_facts, registrations, sources
 from server.wiring import Services
 from tests.forges.checked import checked_gitlab

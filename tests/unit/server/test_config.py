@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.errors import ConfigInvalidError
-from server.config import EgressProxy, OpenedHost, ServerConfig
+from server.config import ServerConfig
+from server.setting_values import EgressProxy, OpenedHost
 
 
 def test_without_settings_the_server_listens_on_loopback_only():

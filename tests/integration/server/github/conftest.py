@@ -12,7 +12,6 @@ import pytest
 
 from examples.forge.github import FakeGitHub
 from examples.forge.github.world import App, CheckRun, Repository
-from server.config import OpenedHost
 from server.egress.policy import Policy
 from server.egress.transport import Transport
 from server.integrations.github.entry import GITHUB
@@ -21,6 +20,7 @@ from server.model.deliveries import Outcome
 from server.model.integrations import BoundRepository
 from server.model.verdict_content import ForgeRepository, VerdictContent
 from server.model.verdict_kinds import VerdictKind
+from server.setting_values import OpenedHost
 from tests.forges.clients import PRIVATE_PEM, PUBLIC_PEM
 
 CONTEXT = "chainloop/app/build"

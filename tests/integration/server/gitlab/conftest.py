@@ -12,7 +12,6 @@ import pytest
 
 from examples.forge.gitlab import FakeGitLab
 from examples.forge.gitlab.world import Job, MergeRequest, Pipeline, Project
-from server.config import OpenedHost
 from server.egress.policy import Policy
 from server.egress.transport import Transport
 from server.integrations.gitlab.entry import GITLAB
@@ -21,6 +20,7 @@ from server.model.deliveries import Outcome
 from server.model.integrations import BoundRepository
 from server.model.verdict_content import ForgeRepository, VerdictContent
 from server.model.verdict_kinds import VerdictKind
+from server.setting_values import OpenedHost
 
 CONTEXT = "chainloop/app/build"
 URL = "https://chainloop.test/runs/5f0c2f6e"
