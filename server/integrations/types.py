@@ -49,6 +49,11 @@ class Target:
         """Tell whether an administrator has listed this repository (R44)."""
         return any(item.host == host and item.repository_id == repository_id for item in self.repositories)
 
+    def find_named(self, host: str, name: str) -> BoundRepository | None:
+        """Return the listed repository of a name at the host of the credentials (R44); case does not count."""
+        named = (item for item in self.repositories if item.host == host == self.host)
+        return next((item for item in named if item.name.lower() == name.lower()), None)
+
 
 def target_of(registration: StoredRegistration, credentials: Mapping[str, str]) -> Target:
     """Return a registration as an integration sees it, with its credentials opened."""

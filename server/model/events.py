@@ -23,7 +23,6 @@ class EventKind(StrEnum):
     RUN_FAILED = "run.failed"
     RUN_CANCELED = "run.canceled"
     RUN_EXPIRED = "run.expired"
-    RUN_CORROBORATED = "run.corroborated"
     ATTESTATION_STORED = "attestation.stored"
     ATTESTATION_REFUSED = "attestation.refused"
     """A store that was refused; the run stays as it was (R15)."""

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from chainloop_ci.api.source_address import SourceKind
 from server.model.applicability import HeadTrust, SourceFilter, find_applicability, is_expected
-from server.model.ci_files import Change, CiFile
+from server.model.ci_files import ABSENT, Change, CiFile
 from server.model.forge_facts import CiFileTexts, Head
 from server.model.github_workflows import parse_github_workflow
 from server.model.gitlab_pipelines import parse_gitlab_pipeline
@@ -21,7 +21,6 @@ _PARSERS: Mapping[SourceKind, Callable[[bytes, bool], CiFile]] = MappingProxyTyp
     }
 )
 _UNKNOWN = CiFile()
-_ABSENT = CiFile(exists=False)
 # A commit may be the head of several branches and pull requests: what keeps one of them from being attested decides,
 # then what asks for an attestation.
 _ORDER = (
@@ -86,4 +85,4 @@ def _files(bound: StoredWorkflowSource, head: Head) -> tuple[CiFile, CiFile | No
 
 
 def _file(parse: Callable[[bytes, bool], CiFile], text: str | None, known: CiFileTexts) -> CiFile:
-    return _ABSENT if text is None else parse(text.encode(), known.is_enabled)
+    return ABSENT if text is None else parse(text.encode(), known.is_enabled)

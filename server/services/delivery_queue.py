@@ -90,7 +90,7 @@ class DeliveryQueue:
             if not deliveries.finish(connection, delivery, after):
                 return False
             deliveries.add_attempt(connection, delivery, attempt)
-            self._note_target(connection, delivery, outcome, now)
+            self._note_target(connection, claimed.registration, outcome, now)
             if outcome.remember is not None:
                 deliveries.save_memory(connection, delivery, outcome.remember, now)
             if outcome.answer is not None and delivery.part in self._learn:
@@ -108,10 +108,13 @@ class DeliveryQueue:
             memory=deliveries.find_memory(connection, registration.id, delivery.lane),
         )
 
-    def _note_target(self, connection: Connection, delivery: Delivery, outcome: Outcome, now: datetime) -> None:
-        registration = registrations.get_any(connection, delivery.registration_id)
-        breaker = registration.breaker.after(outcome, now)
-        if breaker != registration.breaker:
+    def _note_target(
+        self, connection: Connection, registration: StoredRegistration, outcome: Outcome, now: datetime
+    ) -> None:
+        # Other tries have ended since this one was claimed.
+        before = registrations.find_breaker(connection, registration.id)
+        breaker = before.after(outcome, now)
+        if breaker != before:
             registrations.save_breaker(connection, registration.id, breaker)
         if outcome.kind in PAUSING:
             gone = outcome.kind is OutcomeKind.GONE

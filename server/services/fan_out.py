@@ -23,7 +23,7 @@ Follow = Callable[[Connection, Event], None]
 
 
 class FanOut:
-    """The use case of the dispatcher. Only one at a time does it, so that events keep their order."""
+    """The use case of the dispatcher. One transaction writes at a time (ADR 0036), so that events keep their order."""
 
     def __init__(
         self,
@@ -49,7 +49,6 @@ class FanOut:
             if not events.has_new(connection):
                 return 0
         with self._database.write() as connection:
-            events.keep_order(connection)
             new = events.list_new(connection, limit=self._batch)
             known: dict[str, list[StoredAttachment]] = {}
             for event in new:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from server.model.runs import Run
 from server.store import run_lists
 from server.store.reach import tested
-from server.store.tables import attestations, refused_stores, run_materials, verification_keys, workflow_runs
+from server.store.tables import attestations, run_materials, verification_keys, workflow_runs
 
 MAX_RUNS = 1000
 """The newest runs of a workflow on a commit that a verdict looks at: GitHub takes no more statuses of one either."""
@@ -74,9 +74,3 @@ def list_signers(connection: Connection, organization_id: str, run_ids: Sequence
         .where(attestations.c.organization_id == organization_id, attestations.c.run_id.in_(run_ids))
     )
     return {row.run_id: Signer(row.verified, row.revoked_at is not None) for row in connection.execute(query)}
-
-
-def list_refused(connection: Connection, organization_id: str, run_ids: Sequence[str]) -> set[str]:
-    """Return those of the runs that had a store refused."""
-    own = (refused_stores.c.organization_id == organization_id, refused_stores.c.run_id.in_(run_ids))
-    return set(connection.execute(select(refused_stores.c.run_id).where(*own).distinct()).scalars())

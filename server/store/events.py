@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, literal_column, select, update
 
 from server.model.events import Event, EventKind
 from server.store.event_tables import IS_NEW, events
 from server.store.times import from_text, to_text
 
 _PLAIN = ("id", "organization_id", "subject", "project_id", "workflow_id", "run_id", "only_registration_id")
-_TELLING = 0x636C_6576
-"""The number of this lock among PostgreSQL's advisory ones."""
 _INSERT = insert(events)
 _NEW: ColumnElement[bool] = literal_column(IS_NEW.text)
 """In the words of the partial index, which the database finds only so."""
@@ -24,12 +22,6 @@ _NEW: ColumnElement[bool] = literal_column(IS_NEW.text)
 def add(connection: Connection, *happened: Event) -> None:
     """Write events in the transaction of what happened: all of it is there, or nothing."""
     connection.execute(_INSERT, [_values(event) for event in happened])
-
-
-def keep_order(connection: Connection) -> None:
-    """Let only one transaction at a time tell events: on SQLite there is only one that writes anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _TELLING})
 
 
 def has_new(connection: Connection) -> bool:

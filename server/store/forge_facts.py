@@ -54,18 +54,6 @@ def list_sources_of(connection: Connection, organization_id: str, sha: str) -> l
     return list(connection.execute(query).scalars())
 
 
-def list_heads_of(connection: Connection, source_id: str, pull_request: str) -> list[Head]:
-    """Return every head that a pull request has had."""
-    own = (heads.c.source_id == source_id, heads.c.pull_request == pull_request)
-    return [_head(row) for row in connection.execute(select(heads).where(*own).order_by(heads.c.seen_at))]
-
-
-def list_open_heads(connection: Connection, source_id: str) -> list[Head]:
-    """Return the heads of a source that nobody closed, the newest first."""
-    own = (heads.c.source_id == source_id, heads.c.is_open)
-    return [_head(row) for row in connection.execute(select(heads).where(*own).order_by(heads.c.seen_at.desc()))]
-
-
 def save_head(connection: Connection, head: Head) -> bool:
     """Write news of a head; older news change nothing. Tell whether they changed something."""
     known = _find_head(connection, head)

@@ -60,11 +60,6 @@ def save(connection: Connection, delivery: StoredInbound) -> None:
     connection.execute(update(inbound_deliveries).where(*_is(delivery)).values(**_changed(delivery)))
 
 
-def forget_body(connection: Connection, delivery: StoredInbound) -> None:
-    """Take its body from one."""
-    connection.execute(update(inbound_deliveries).where(*_is(delivery)).values(body=None))
-
-
 def find(connection: Connection, organization_id: str, delivery_id: str) -> StoredInbound | None:
     """Return one of the organization by our own id, or None."""
     own = (inbound_deliveries.c.organization_id == organization_id, inbound_deliveries.c.id == delivery_id)

@@ -69,6 +69,13 @@ def get_any(connection: Connection, registration_id: str) -> StoredRegistration:
     return _with_repositories(connection, [row])[0]
 
 
+def find_breaker(connection: Connection, registration_id: str) -> Breaker:
+    """Return how the target has behaved until now; the id is unique on the whole server."""
+    columns = (registrations.c.failures, registrations.c.open_until)
+    row = connection.execute(select(*columns).where(registrations.c.id == registration_id)).one()
+    return Breaker(row.failures, optional_time(row.open_until))
+
+
 def list_kept_of_all(connection: Connection, *, after: str = "", limit: int) -> list[StoredRegistration]:
     """Return registrations of all organizations by id: the dispatcher checks all of them."""
     query = select(registrations).where(registrations.c.removed_at.is_(None), registrations.c.id > after)

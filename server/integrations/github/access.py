@@ -14,7 +14,6 @@ from server.integrations.github.outcomes import RefusedError, no_answer, outcome
 from server.integrations.github.words import APP_KEY, TOKEN
 from server.integrations.types import Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
-from server.model.integrations import BoundRepository
 
 if TYPE_CHECKING:
     from github import Github, GithubException, GithubIntegration
@@ -124,14 +123,6 @@ def open_app(target: Target, tools: Tools) -> GithubIntegration:
         raise refuse("app-unknown", "an App's key needs the settings appId and installationId")
     auth = Auth.AppAuth(int(app_id), target.credentials[APP_KEY])
     return github_app_client(tools.transport, api_address(target.host), auth)
-
-
-def find_repository(target: Target, host: str, name: str) -> BoundRepository | None:
-    """Return the listed repository of a name (R44); case does not count."""
-    for item in target.repositories:
-        if item.host == host == target.host and item.name.lower() == name.lower():
-            return item
-    return None
 
 
 def require_repository(target: Target, host: str, number: str) -> int:

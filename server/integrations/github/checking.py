@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from server.errors import EgressError
+from server.integrations.check_notes import CheckNotes
 from server.integrations.github.access import is_app, open_app, with_client
 from server.integrations.github.outcomes import RefusedError, outcome_of, words
 from server.integrations.github.patience import Patience
@@ -38,29 +38,11 @@ ADVISORY = (
 _LEVELS = {"read": 1, "write": 2, "admin": 3}
 
 
-@dataclass(slots=True)
-class _Notes:
-    findings: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    facts: dict[str, object] = field(default_factory=dict)
-    repositories: list[BoundRepository] = field(default_factory=list)
-    expires_at: datetime | None = None
-
-    def checked(self) -> Checked:
-        return Checked(
-            findings=tuple(self.findings),
-            warnings=tuple(self.warnings),
-            credential_expires_at=self.expires_at,
-            facts=self.facts,
-            repositories=tuple(self.repositories),
-        )
-
-
 def check(target: Target, tools: Tools) -> Checked:
     """Return what GitHub says of a registration; what it does not answer is a finding."""
     from github import BadAttributeException, GithubException
 
-    notes = _Notes()
+    notes = CheckNotes()
     patience = Patience(tools.now)
     try:
         if is_app(target):
@@ -76,7 +58,7 @@ def check(target: Target, tools: Tools) -> Checked:
     return notes.checked()
 
 
-def _check_app(target: Target, tools: Tools, notes: _Notes) -> None:
+def _check_app(target: Target, tools: Tools, notes: CheckNotes) -> None:
     app = open_app(target, tools)
     notes.facts["app"] = app.get_app().slug
     _, found = app.requester.requestJsonAndCheck("GET", f"/app/installations/{target.settings['installationId']}")
@@ -92,7 +74,7 @@ def _check_app(target: Target, tools: Tools, notes: _Notes) -> None:
             )
 
 
-def _check_client(client: Github, target: Target, notes: _Notes, patience: Patience) -> None:
+def _check_client(client: Github, target: Target, notes: CheckNotes, patience: Patience) -> None:
     if not is_app(target):
         _check_token(client, notes)
     wanted: list[str] = list(target.settings.get("repositories", ()))
@@ -111,7 +93,7 @@ def _check_client(client: Github, target: Target, notes: _Notes, patience: Patie
             _check_rules(repository, target, notes, patience)
 
 
-def _check_token(client: Github, notes: _Notes) -> None:
+def _check_token(client: Github, notes: CheckNotes) -> None:
     headers, found = client.requester.requestJsonAndCheck("GET", "/user")
     notes.facts |= {"login": found["login"], "enforcement": ADVISORY}
     notes.expires_at = parse_expiry(str(headers.get("github-authentication-token-expiration", "")))
@@ -145,7 +127,7 @@ def _find(client: Github, target: Target, name: str) -> Repository | None:
         return None
 
 
-def _check_rights(repository: Repository, target: Target, notes: _Notes) -> None:
+def _check_rights(repository: Repository, target: Target, notes: CheckNotes) -> None:
     from github import GithubException
 
     name = repository.full_name
@@ -162,7 +144,7 @@ def _check_rights(repository: Repository, target: Target, notes: _Notes) -> None
             notes.findings.append(f"{name}: give the token «{need}»: {words(error)}")
 
 
-def _check_rules(repository: Repository, target: Target, notes: _Notes, patience: Patience) -> None:
+def _check_rules(repository: Repository, target: Target, notes: CheckNotes, patience: Patience) -> None:
     """Report required checks of ours that any source may satisfy, where the rules can be read (R40)."""
     branch = repository.default_branch
     patience.require()

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import to_dict
-from server.integrations.github.access import ask, find_repository
+from server.integrations.github.access import ask
 from server.integrations.github.outcomes import unreadable
 from server.integrations.github.patience import Patience
 from server.integrations.types import Message, Target, Tools
@@ -45,7 +45,7 @@ _CONCLUSIONS = {
 def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
     """Make one try."""
     content = message.content
-    bound = find_repository(target, str(content["host"]), str(content["repository"]))
+    bound = target.find_named(str(content["host"]), str(content["repository"]))
     if bound is None:
         return Outcome(OutcomeKind.SKIPPED, "repository-not-bound", "the registration does not list this repository")
     if not str(content["ciRunId"]).isdigit():

@@ -5,14 +5,14 @@ A hidden mark tells it from others, together with its author: anybody may write 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from chainloop_ci.api.record import from_dict, to_dict
 from server.integrations.github.outcomes import unreadable
 from server.integrations.github.texts import fit, plain
 from server.integrations.types import Message
+from server.integrations.verdict_board import Board
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.verdict_content import VerdictContent
 
@@ -21,53 +21,6 @@ if TYPE_CHECKING:
 
 NEED = "Pull requests: write"
 MARK = "<!-- chainloop: verdicts of this pull request -->"
-MAX_PAST = 50
-"""Older heads that are known as such."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the comment says of one context."""
-
-    state: str
-    description: str
-    version: int
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """What is remembered of the comment of a pull request."""
-
-    comment_id: int | None = None
-    sha: str = ""
-    past: tuple[str, ...] = ()
-    """Heads before this one: what is judged of them later says nothing of the pull request any more."""
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    """By context."""
-
-    @classmethod
-    def read(cls, kept: Mapping[str, Any]) -> Board:
-        """Return what was remembered; nothing, where another version of the server wrote something else."""
-        try:
-            return from_dict(cls, kept)
-        except ValueError:
-            return cls()
-
-    def take(self, content: VerdictContent) -> Board | None:
-        """Return it with a verdict; None: it says nothing new."""
-        if content.sha in self.past:
-            return None
-        board = self
-        if content.sha != self.sha:
-            past = (*self.past, self.sha)[-MAX_PAST:] if self.sha else ()
-            board = replace(self, sha=content.sha, past=past, rows={})
-        known = board.rows.get(content.context)
-        if known is not None and known.version >= content.version:
-            return None
-        state = content.surfaces.github.value
-        row = Row(state, content.description, content.version, content.target_url)
-        return replace(board, rows={**board.rows, content.context: row})
 
 
 def put_comment(repository: Repository, content: VerdictContent, message: Message, login: Callable[[], str]) -> Outcome:
@@ -78,7 +31,7 @@ def put_comment(repository: Repository, content: VerdictContent, message: Messag
     """
     from github import UnknownObjectException
 
-    board = Board.read(message.memory).take(content)
+    board = Board.read(message.memory).take(content, content.surfaces.github.value)
     if board is None or content.pull_request is None:
         return Outcome(OutcomeKind.SKIPPED, "nothing-new", "the comment says this or something newer")
     issue = repository.get_issue(content.pull_request)
@@ -112,4 +65,4 @@ def render(board: Board) -> str:
 
 
 def _written(board: Board) -> Outcome:
-    return Outcome(OutcomeKind.DELIVERED, "200", remember=to_dict(board))
+    return Outcome(OutcomeKind.DELIVERED, "200", remember=board.write())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from server.integrations.forge_parts import NOTICE
 from server.integrations.github.ci_runs import ask_ci_run
 from server.integrations.github.heads import ask_head
 from server.integrations.github.hooks import tend_hook
 from server.integrations.github.notices import tell_notice
 from server.integrations.github.protection import answer_rule
 from server.integrations.github.verdicts import tell_comment, tell_verdict
-from server.integrations.github.words import COMMENT, NOTICE, VERDICT
+from server.integrations.github.words import COMMENT, VERDICT
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CI_RUN, HEAD, HOOK

@@ -7,13 +7,14 @@ from enum import StrEnum
 from chainloop_ci.api.gates import MAX_GATE_WORKFLOWS, WORKFLOW_PATTERN
 from chainloop_ci.api.limits import MAX_NAME
 from chainloop_ci.api.words import IntegrationKind
+from server.integrations.forge_parts import NoticeMode
 
 KIND = IntegrationKind.GITHUB
 HOST = "https://github.com"
 
 TOKEN, APP_KEY = "token", "app-private-key"  # names of credentials
 
-VERDICT, COMMENT, NOTICE = "verdict", "comment", "notice"
+VERDICT, COMMENT = "verdict", "comment"
 """Parts that tell; those that ask are named in `server.model.forge_answers`."""
 
 
@@ -23,13 +24,6 @@ class Surface(StrEnum):
     STATUS = "status"
     CHECK = "check"
     """A check run, which only an App makes."""
-
-
-class NoticeMode(StrEnum):
-    """How teams are told what a contract will ask of them."""
-
-    ISSUE = "issue"
-    OFF = "off"
 
 
 SETTINGS_SCHEMA = {

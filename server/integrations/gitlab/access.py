@@ -15,7 +15,6 @@ from server.integrations.gitlab.outcomes import RefusedError, no_answer, outcome
 from server.integrations.gitlab.words import TOKEN
 from server.integrations.types import TRY_SECONDS, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
-from server.model.integrations import BoundRepository
 
 if TYPE_CHECKING:
     from gitlab import Gitlab
@@ -100,14 +99,6 @@ def unreadable(error: Exception) -> Outcome:
     _log.warning("gitlab-answer-unreadable", error=type(error).__name__, where=f"{last.filename}:{last.lineno}")
     detail = "expected what GitLab's API describes, found something else; is the address GitLab's own?"
     return Outcome(OutcomeKind.RETRY, "answer-unreadable", detail, blames_target=True)
-
-
-def find_repository(target: Target, host: str, name: str) -> BoundRepository | None:
-    """Return the listed project of a path (R44); case does not count."""
-    for item in target.repositories:
-        if item.host == host == target.host and item.name.lower() == name.lower():
-            return item
-    return None
 
 
 def require_repository(target: Target, host: str, number: str) -> int:

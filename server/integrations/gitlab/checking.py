@@ -7,12 +7,12 @@ permissions".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
 from server.errors import EgressError
+from server.integrations.check_notes import CheckNotes
 from server.integrations.gitlab.access import UNREADABLE, Access, open_access, unreadable
 from server.integrations.gitlab.outcomes import outcome_of
 from server.integrations.types import Checked, Target, Tools
@@ -29,29 +29,11 @@ CHECK_SECONDS = 60.0
 """For all that is asked, which grows with the number of projects."""
 
 
-@dataclass(slots=True)
-class _Notes:
-    findings: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    facts: dict[str, object] = field(default_factory=lambda: {"enforcement": ADVISORY})
-    repositories: list[BoundRepository] = field(default_factory=list)
-    expires_at: datetime | None = None
-
-    def checked(self) -> Checked:
-        return Checked(
-            findings=tuple(self.findings),
-            warnings=tuple(self.warnings),
-            credential_expires_at=self.expires_at,
-            facts=self.facts,
-            repositories=tuple(self.repositories),
-        )
-
-
 def check(target: Target, tools: Tools) -> Checked:
     """Return what GitLab says of a registration; what it does not answer is a finding."""
     from gitlab import GitlabError
 
-    notes = _Notes()
+    notes = CheckNotes(facts={"enforcement": ADVISORY})
     try:
         access = open_access(target, tools, CHECK_SECONDS)
         try:
@@ -66,7 +48,7 @@ def check(target: Target, tools: Tools) -> Checked:
     return notes.checked()
 
 
-def _check_token(access: Access, notes: _Notes) -> None:
+def _check_token(access: Access, notes: CheckNotes) -> None:
     found = access.client.personal_access_tokens.get("self")
     access.client.auth()
     scopes = sorted(found.scopes)
@@ -78,7 +60,7 @@ def _check_token(access: Access, notes: _Notes) -> None:
         notes.findings.append(f"give the token the scope «api»: it has {', '.join(scopes) or 'none'}")
 
 
-def _check_projects(access: Access, notes: _Notes) -> None:
+def _check_projects(access: Access, notes: CheckNotes) -> None:
     target, details = access.target, {}
     for name in _wanted(target):
         found = _find(access, name)

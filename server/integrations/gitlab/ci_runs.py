@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from chainloop_ci.api.record import to_dict
-from server.integrations.gitlab.access import Access, ask, find_repository
+from server.integrations.gitlab.access import Access, ask
 from server.integrations.gitlab.ci_words import conclusion_of, job_of, status_of, time_of
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
@@ -34,7 +34,7 @@ _OF_REQUEST = re.compile(r"refs/merge-requests/([0-9]{1,9})/(head|merge|train)")
 def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
     """Make one try."""
     content = message.content
-    bound = find_repository(target, str(content["host"]), str(content["repository"]))
+    bound = target.find_named(str(content["host"]), str(content["repository"]))
     if bound is None:
         return Outcome(OutcomeKind.SKIPPED, "repository-not-bound", "the registration does not list this project")
     if not str(content["ciRunId"]).isdigit():

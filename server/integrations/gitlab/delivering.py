@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from server.integrations.forge_parts import NOTICE
 from server.integrations.gitlab.ci_runs import ask_ci_run
 from server.integrations.gitlab.heads import ask_head
 from server.integrations.gitlab.hooks import tend_hook
 from server.integrations.gitlab.notices import tell_notice
 from server.integrations.gitlab.verdicts import tell_note, tell_verdict
-from server.integrations.gitlab.words import NOTE, NOTICE, VERDICT
+from server.integrations.gitlab.words import NOTE, VERDICT
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CI_RUN, HEAD, HOOK

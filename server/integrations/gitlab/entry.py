@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from server.integrations.forge_parts import ALWAYS
 from server.integrations.gitlab.checking import check
 from server.integrations.gitlab.delivering import deliver
-from server.integrations.gitlab.parts import QUESTIONS, parts
+from server.integrations.gitlab.parts import parts
 from server.integrations.gitlab.words import ATTACHMENT_SCHEMA, HOST, KIND, SETTINGS_SCHEMA, TOKEN
 from server.integrations.types import Integration
 from server.model.events import EventKind
@@ -20,12 +21,7 @@ GITLAB = Integration(
     parts=parts,
     deliver=deliver,
     check=check,
-    always=(
-        *(kind.value for kind in QUESTIONS),
-        EventKind.HEAD_SEEN.value,
-        EventKind.HOOK_ASKED.value,
-        EventKind.CONTRACT_ANNOUNCED.value,
-    ),
+    always=ALWAYS,
     usual_host=HOST,
     has_repositories=True,
     answers_verdicts=True,

@@ -7,12 +7,10 @@ code spans: GitLab looks for mentions and references after it has read escapes, 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chainloop_ci.api.record import from_dict, to_dict
 from server.integrations.gitlab.access import Access
+from server.integrations.verdict_board import Board, Row, row_of
 from server.model.verdict_content import VerdictContent
 from server.model.verdict_text import clip
 
@@ -21,72 +19,26 @@ if TYPE_CHECKING:
 
 NEED = "the scope `api` and the role Reporter"
 MARK = "<!-- chainloop: verdicts of this merge request -->"
-MAX_PAST = 50
-"""Older heads that are known as such."""
 MAX_ROWS = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a note says of one context."""
-
-    state: str
-    description: str
-    version: int
-    url: str | None = None
-
-    @classmethod
-    def of(cls, content: VerdictContent) -> Row:
-        """Return what is said of a verdict."""
-        return cls(content.surfaces.gitlab.value, content.description, content.version, content.target_url)
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """What is remembered of the note that lists all verdicts of a merge request."""
-
-    note_id: int | None = None
-    sha: str = ""
-    past: tuple[str, ...] = ()
-    """Heads before this one: what is judged of them later says nothing of the merge request any more."""
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    """By context."""
-
-    @classmethod
-    def read(cls, kept: Mapping[str, Any]) -> Board:
-        """Return what was remembered; nothing, where another version of the server wrote something else."""
-        try:
-            return from_dict(cls, kept)
-        except ValueError:
-            return cls()
-
-    def write(self) -> dict[str, Any]:
-        """Return the form in which it is kept."""
-        return to_dict(self)
-
-    def take(self, content: VerdictContent) -> Board | None:
-        """Return it with a verdict; None: it says nothing new."""
-        if content.sha in self.past:
-            return None
-        board = self
-        if content.sha != self.sha:
-            past = (*self.past, self.sha)[-MAX_PAST:] if self.sha else ()
-            board = replace(self, sha=content.sha, past=past, rows={})
-        known = board.rows.get(content.context)
-        if known is not None and known.version >= content.version:
-            return None
-        return replace(board, rows={**board.rows, content.context: Row.of(content)})
-
-    def render(self) -> str:
-        """Return the Markdown of the note."""
-        lines = [render_row(context, row) for context, row in sorted(self.rows.items())[:MAX_ROWS]]
-        return "\n".join([MARK, f"Attestations of {self.sha[:12]}:", "", *lines])
+def render(board: Board) -> str:
+    """Return the Markdown of the note that lists all verdicts of a merge request."""
+    lines = [render_row(context, row) for context, row in sorted(board.rows.items())[:MAX_ROWS]]
+    return "\n".join([MARK, f"Attestations of {board.sha[:12]}:", "", *lines])
 
 
 def render_last_resort(content: VerdictContent, why: str) -> str:
     """Return the Markdown of a note about one verdict that is shown nowhere else."""
     lines = [mark_of(content.context), f"Attestation of {content.sha[:12]}:", ""]
-    return "\n".join([*lines, render_row(content.context, Row.of(content)), "", f"(A note, since {why}.)"])
+    return "\n".join(
+        [
+            *lines,
+            render_row(content.context, row_of(content, content.surfaces.gitlab.value)),
+            "",
+            f"(A note, since {why}.)",
+        ]
+    )
 
 
 def mark_of(context: str) -> str:

@@ -13,6 +13,7 @@ from server.integrations.gitlab.status_checks import SupersededError, answer_sta
 from server.integrations.gitlab.statuses import NoPlaceError, StatusWriter
 from server.integrations.gitlab.words import NoteMode, Surface
 from server.integrations.types import Message, Target, Tools
+from server.integrations.verdict_board import Board
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.verdict_content import VerdictContent
 from server.model.verdict_kinds import GitlabState, VerdictKind
@@ -39,15 +40,15 @@ def tell_verdict(target: Target, message: Message, tools: Tools) -> Outcome:
 def tell_note(target: Target, message: Message, tools: Tools) -> Outcome:
     """Make one try of the note that lists all verdicts of a merge request."""
     content = VerdictContent.from_facts(message.content)
-    board = notes.Board.read(message.memory).take(content)
+    board = Board.read(message.memory).take(content, content.surfaces.gitlab.value)
     if board is None or content.pull_request is None:
         return Outcome(OutcomeKind.SKIPPED, "nothing-new", "the note says this or something newer")
 
     def work(access: Access) -> Outcome:
         project = access.project(require_repository(target, content.repository.host, content.repository.id))
         request = project.mergerequests.get(content.pull_request or 0, lazy=True)
-        note_id = notes.put_note(access, request, notes.MARK, board.note_id, board.render())
-        return Outcome(OutcomeKind.DELIVERED, "200", remember=replace(board, note_id=note_id).write())
+        note_id = notes.put_note(access, request, notes.MARK, board.comment_id, notes.render(board))
+        return Outcome(OutcomeKind.DELIVERED, "200", remember=replace(board, comment_id=note_id).write())
 
     return ask(target, tools, notes.NEED, message.attempt, work)
 

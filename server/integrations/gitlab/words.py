@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 from chainloop_ci.api.words import IntegrationKind
+from server.integrations.forge_parts import NoticeMode
 
 KIND = IntegrationKind.GITLAB
 HOST = "https://gitlab.com"
 
 TOKEN = "token"  # noqa: S105  # a credential's name
 
-VERDICT, NOTE, NOTICE = "verdict", "note", "notice"
+VERDICT, NOTE = "verdict", "note"
 """Parts that tell; those that ask are named in `server.model.forge_answers`."""
 
 
@@ -31,13 +32,6 @@ class NoteMode(StrEnum):
     ALWAYS = "always"
     """One that lists all verdicts."""
     NEVER = "never"
-
-
-class NoticeMode(StrEnum):
-    """How teams are told what a contract will ask of them."""
-
-    ISSUE = "issue"
-    OFF = "off"
 
 
 SETTINGS_SCHEMA = {

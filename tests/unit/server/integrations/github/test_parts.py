@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from server.integrations.forge_parts import QUESTIONS
 from server.integrations.github.entry import GITHUB
-from server.integrations.github.parts import QUESTIONS, parts
+from server.integrations.github.parts import parts
 from server.model.announcements import AnnouncedRequirement, AnnouncedWorkflow, Announcement
 from server.model.events import Event, EventKind
 from server.model.integrations import StoredAttachment

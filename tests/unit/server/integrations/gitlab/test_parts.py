@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from server.integrations.forge_parts import QUESTIONS
 from server.integrations.gitlab.entry import GITLAB
-from server.integrations.gitlab.parts import QUESTIONS, parts
+from server.integrations.gitlab.parts import parts
 from server.model.events import Event, EventKind
 from server.model.integrations import StoredAttachment
 from server.model.verdict_content import ForgeRepository
