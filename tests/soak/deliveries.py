@@ -114,11 +114,11 @@ class DeliveriesScene:
             )
 
     def _kill(self, rng: random.Random) -> Played:
-        """Kill the dispatcher at some moment after it has begun a try, and start the next."""
+        """Kill the dispatcher when it has begun a try or at some moment after that, and start the next."""
         end = time.monotonic() + BEGIN_SECONDS
         while time.monotonic() < end and not self._is_at_work():
             self._skip(self._look())
-        time.sleep(rng.random() * TRY_SECONDS)
+        time.sleep(rng.choice((0.0, rng.random() * TRY_SECONDS)))
         dead = self._dispatcher.holder
         self._dispatcher.kill()
         with self._place.services.database.read() as connection:
