@@ -83,7 +83,7 @@ def postgresql() -> Iterator[PostgresqlServer]:
 
     programs = find_programs()
     if programs is None:
-        _lack("needs PostgreSQL's server, not installed here (.ci/run installs it)")
+        lack("needs PostgreSQL's server, not installed here (.ci/run installs it)")
     with run_server(programs) as server:
         server.execute(f"CREATE DATABASE {TEMPLATE}")
         engine = open_engine(server.url(TEMPLATE))
@@ -108,7 +108,7 @@ def database_url(engine_name: str, request: pytest.FixtureRequest) -> Iterator[s
     server.give_back(name)
 
 
-def _lack(reason: str) -> NoReturn:
+def lack(reason: str) -> NoReturn:
     """Skip what cannot be tested here; where everything is required, fail."""
     if os.environ.get("CHAINLOOP_TEST_REQUIRE") == "all":
         pytest.fail(reason, pytrace=False)
@@ -157,7 +157,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         missing = [name for name in marker.args if shutil.which(name) is None]
         if not missing:
             continue
-        _lack(f"needs {', '.join(missing)}, not installed here (.ci/run installs it)")
+        lack(f"needs {', '.join(missing)}, not installed here (.ci/run installs it)")
 
 
 @pytest.fixture(autouse=True, scope="session")
