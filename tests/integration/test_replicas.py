@@ -201,3 +201,55 @@ def test_two_dispatchers_tell_every_event_and_none_is_told_by_both(
     assert of_runs == {(run, kind): 1 for run in seen.bundles for kind in kinds}
     assert max(Counter(name for name, _ in told).values()) == 1
     assert max(Counter(sequence for sequence, _ in tellers).values()) == 1
+
+
+def held_by(database: Database, holder: str) -> set[int]:
+    """Return the deliveries that a dispatcher is trying, or was when it died."""
+    with database.read() as connection:
+        return set(connection.execute(select(deliveries.c.sequence).where(deliveries.c.holder == holder)).scalars())
+
+
+def dispatcher_of(server: ControlPlane) -> str:
+    """Return the name under which the dispatcher of a server holds its leases."""
+    lines = server.log.read_text(errors="replace").splitlines()
+    [started] = [json.loads(line[line.index("{") :]) for line in lines if '"dispatcher-started"' in line]
+    return str(started["holder"])
+
+
+def test_of_a_server_that_is_killed_at_work_the_other_tells_everything_and_nothing_a_second_time(
+    place: Place, servers: list[ControlPlane], tmp_path: Path
+) -> None:
+    urls = [server.url for server in servers]
+    tenant, seen = Tenant(urls[0], first_token(place), tmp_path), Acknowledged()
+    site = Site(tenant, lambda tenant, token: Balancer(tenant, token, urls))
+    database = Database(open_engine(place.url))
+    dead = dispatcher_of(servers[0])
+
+    with stub_server() as receiver:
+        receiver.replies = [TAKEN]
+        tell_of_runs(tenant, receiver)
+        with Load(lambda: push_one(site, seen), THREADS):
+            at_work = "the dispatcher tells something, and is about to tell more"
+            wait_for(lambda: any(holder == dead for _, holder in list_tellers(database)), at_work)
+            wait_for(lambda: bool(held_by(database, dead)), at_work)
+            os.killpg(servers[0].process_id, signal.SIGKILL)
+            held, before = held_by(database, dead), len(seen.bundles)
+            wait_for(lambda: len(seen.bundles) >= before + RUNS, "the jobs do not go on at the other server")
+        # What the dead one held comes when its lease is over.
+        wait_for(lambda: is_all_told(database), "everything is told")
+        told = [(request.headers["webhook-id"], request.body) for request in receiver.seen]
+
+    tellers = list_tellers(database)
+    database.engine.dispose()
+    documents = [json.loads(body) for _, body in dict(told).items()]
+    of_runs = Counter((body["data"]["runId"], body["type"]) for body in documents if "runId" in body["data"])
+    kinds = ("run.initialized", "attestation.stored", "run.succeeded")
+    # Also of runs whose job was told nothing: its server died, and it began again at the other one.
+    assert {(run, kind) for run in seen.bundles for kind in kinds} <= set(of_runs)
+    assert max(of_runs.values()) == 1
+    assert max(Counter(sequence for sequence, _ in tellers).values()) == 1
+    # What it had sent and could not write down any more is sent again, word for word, and that alone.
+    assert len(told) - len(documents) <= len(held)
+    assert len(set(told)) == len(documents)
+    doctor = place.run("doctor")
+    assert (doctor.returncode, doctor.stderr) == (0, ""), doctor.stdout
