@@ -130,6 +130,7 @@ class HeadAnswer:
     """Whether the branch of the head is protected."""
     is_public: bool | None = None
     """Whether anybody may read the repository: then a status names nothing unless that is allowed (R47)."""
+    default_branch: str | None = None
     author: str | None = None
     """Login of who opened the pull request: a bot of the forge has no secrets (R35)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from chainloop_ci.api.source_address import SourceKind
@@ -20,6 +21,7 @@ _PARSERS: Mapping[SourceKind, Callable[[bytes, bool], CiFile]] = MappingProxyTyp
         SourceKind.GITLAB: lambda raw, is_enabled: parse_gitlab_pipeline(raw),
     }
 )
+_PUSH = "push"
 _UNKNOWN = CiFile()
 # A commit may be the head of several branches and pull requests: what keeps one of them from being attested decides,
 # then what asks for an attestation.
@@ -28,6 +30,7 @@ _ORDER = (
     ApplicabilityKind.UNTRUSTED_HEAD,
     ApplicabilityKind.APPLICABLE,
     ApplicabilityKind.NOT_APPLICABLE,
+    ApplicabilityKind.NOT_YET,
 )
 
 
@@ -66,9 +69,20 @@ def judge_heads(bound: StoredWorkflowSource, heads: Sequence[Head]) -> Applicabi
 
 def _judge(bound: StoredWorkflowSource, head: Head) -> Applicability:
     target, proposed = _files(bound, head)
-    return find_applicability(
-        source_filter(bound.expected), change_of(head, bound.source.default_branch), target, proposed, _trust(head)
-    )
+    registered, change = source_filter(bound.expected), change_of(head, bound.source.default_branch)
+    found = find_applicability(registered, change, target, proposed, _trust(head))
+    if found.kind is ApplicabilityKind.NOT_APPLICABLE and not _may_excuse(head, bound.source.default_branch):
+        return replace(found, kind=ApplicabilityKind.NOT_YET)
+    return found
+
+
+def _may_excuse(head: Head, default_branch: str | None) -> bool:
+    """Tell whether a success that nobody attested may be said of a head.
+
+    Whoever pushes to an unprotected branch wrote both sides of the change there, and chose its name. A success on such
+    a commit would pass the required check of the branch that it is then pushed to, or proposed for (R34).
+    """
+    return head.event != _PUSH or head.branch == default_branch or head.is_protected is True
 
 
 def _trust(head: Head) -> HeadTrust:

@@ -139,6 +139,8 @@ def _by_head(context: CommitContext, now: datetime) -> _Said:
     kind, reason = context.applicability.kind, context.applicability.reason
     if kind is ApplicabilityKind.NOT_APPLICABLE:
         return VerdictKind.NOT_APPLICABLE, _because("no attestation required", reason), None
+    if kind is ApplicabilityKind.NOT_YET:
+        return VerdictKind.EXPECTED, "waiting for an attestation, or a change request that needs none", None
     if kind is ApplicabilityKind.MISSING:
         return VerdictKind.MISSING, _because("no attestation", reason), None
     if kind is ApplicabilityKind.UNTRUSTED_HEAD:

@@ -163,6 +163,8 @@ class ApplicabilityKind(StrEnum):
     MISSING = "missing"
     """It has to, and the change itself keeps it from running."""
     UNTRUSTED_HEAD = "untrusted-head"
+    NOT_YET = "not-yet"
+    """Nobody asks for it yet, and nobody but its author would excuse it: it was pushed to an unprotected branch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class ForgeAnswers:
         if source is None or told.unknown:
             return
         sha, number = str(delivery.content["sha"]), str(delivery.content.get("pullRequest") or "")
-        changed = _learn_visibility(connection, source, told)
+        changed = _learn_source(connection, source, told)
         for head in forge_facts.list_heads(connection, source.id, sha):
             if head.pull_request == number:
                 changed = forge_facts.learn_head(connection, _learned(head, told)) or changed
@@ -62,11 +62,16 @@ class ForgeAnswers:
         events.add(connection, event)
 
 
-def _learn_visibility(connection: Connection, source: StoredSource, told: HeadAnswer) -> bool:
-    """Write down whether anybody may read the repository, which decides what its statuses may name (R47)."""
-    if told.is_public is None or told.is_public == source.is_public:
+def _learn_source(connection: Connection, source: StoredSource, told: HeadAnswer) -> bool:
+    """Write down what decides on all heads: who may read the repository (R47), and its default branch (R34)."""
+    after = replace(
+        source,
+        is_public=source.is_public if told.is_public is None else told.is_public,
+        default_branch=told.default_branch or source.default_branch,
+    )
+    if after == source:
         return False
-    sources.save(connection, replace(source, is_public=told.is_public))
+    sources.save(connection, after)
     return True
 
 

@@ -71,6 +71,7 @@ class _Head:
             head_repository_id=head_id,
             is_protected=None if is_fork else self._is_protected(),
             is_public=not self.repository.private,
+            default_branch=self.repository.default_branch,
             author=pull.user.login if pull is not None else None,
         )
 

@@ -76,6 +76,7 @@ class _Head:
             is_protected=False if is_fork else self._is_protected(),
             # An internal project is read by whoever has an account there: not by anybody.
             is_public=self.project.visibility == "public",
+            default_branch=self.project.attributes.get("default_branch"),
             author=None if request is None else (request.author or {}).get("username"),
         )
 
