@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from server.model.ci_files import Change, CiFile, Fires, all_of, any_of, of_bool, read_mapping, texts
-from server.model.path_patterns import selects_github
+from server.model.path_patterns import is_too_much, selects_github
 
 _PUSH, _PULL_REQUEST, _MERGE_GROUP = "push", "pull_request", "merge_group"
 _BY_EVENT: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -61,7 +61,8 @@ class _Trigger:
     def _takes_paths(self, event: str, change: Change) -> Fires:
         if event == _MERGE_GROUP or (self.paths is None and self.paths_ignore is None):
             return Fires.YES
-        if change.changed_paths is None:
+        patterns = (*(self.paths or ()), *(self.paths_ignore or ()))
+        if change.changed_paths is None or is_too_much(patterns, change.changed_paths):
             return Fires.MAYBE
         if self.paths is not None:
             return of_bool(any(selects_github(self.paths, path) for path in change.changed_paths))

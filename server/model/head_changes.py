@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from chainloop_ci.api.source_address import SourceKind
@@ -99,4 +100,10 @@ def _files(bound: StoredWorkflowSource, head: Head) -> tuple[CiFile, CiFile | No
 
 
 def _file(parse: Callable[[bytes, bool], CiFile], text: str | None, known: CiFileTexts) -> CiFile:
-    return ABSENT if text is None else parse(text.encode(), known.is_enabled)
+    return ABSENT if text is None else _parse(parse, text, known.is_enabled)
+
+
+@lru_cache(maxsize=32)
+def _parse(parse: Callable[[bytes, bool], CiFile], text: str, is_enabled: bool) -> CiFile:
+    """Read a file once: a commit is judged with every news of it, and a large file takes a second."""
+    return parse(text.encode(), is_enabled)

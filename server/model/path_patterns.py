@@ -14,6 +14,12 @@ from functools import lru_cache
 
 MAX_PATTERN = 1024
 """Characters of a pattern; a longer one matches nothing."""
+MAX_WORK = 10_000_000
+"""How much is matched in one judgement, in characters of texts times places of patterns that repeat: some seconds."""
+_KEPT = 256
+"""Patterns of each forge that are kept ready."""
+_MAKING = 20
+"""How much more it takes to make a place of a pattern than to be in it for a character."""
 _MAX_STATES = 256
 """Kept sets of places of one pattern, after which they are made anew."""
 
@@ -87,6 +93,19 @@ class _Matcher:
         return frozenset(places)
 
 
+def is_too_much(patterns: Sequence[str], texts: Sequence[str]) -> bool:
+    """Tell whether it would take too long to match these: both come from strangers, and others wait meanwhile."""
+    # More than are kept ready are made anew for every text.
+    making = _MAKING * sum(map(len, patterns)) * len(texts) if len(patterns) > _KEPT else 0
+    return making + sum(map(_weigh, patterns)) * sum(map(len, texts)) > MAX_WORK
+
+
+def _weigh(pattern: str) -> int:
+    repeats = 1 + pattern.count("*") + pattern.count("+")
+    # A pattern of GitLab's is each of its alternatives.
+    return repeats * min(_MAX_ALTERNATIVES, 1 + pattern.count(",")) if "{" in pattern else repeats
+
+
 def matches_github(pattern: str, text: str) -> bool:
     """Tell whether a pattern of a GitHub workflow, without its leading `!`, stands for a branch or path."""
     return len(pattern) <= MAX_PATTERN and _github(pattern).matches(text)
@@ -107,14 +126,16 @@ def matches_gitlab(pattern: str, path: str) -> bool:
     """Tell whether a pattern of `rules:changes` stands for a path.
 
     Raises:
-        ValueError: its braces stand for too many patterns.
+        ValueError: its braces stand for too many patterns, or it is too long to be expanded.
     """
+    if "{" in pattern and len(pattern) > MAX_PATTERN:
+        raise ValueError(f"a pattern with braces has more than {MAX_PATTERN} characters")
     return any(
         len(one) <= MAX_PATTERN and _gitlab(one).matches(path) for one in _expand_braces(pattern.removeprefix("/"))
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_KEPT)
 def _github(pattern: str) -> _Matcher:
     return _Matcher(tuple(_github_parts(pattern)))
 
@@ -178,7 +199,7 @@ def _range(inside: str) -> Iterator[str]:
             at += 1
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=_KEPT)
 def _gitlab(pattern: str) -> _Matcher:
     return _Matcher(tuple(_gitlab_parts(pattern)))
 
