@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from chainloop_ci.api.runs import Refusal, RunState
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.errors import ChainloopError, ContractNotMetError
+from chainloop_ci.runners.types import CiIdentity
 from server.model.corroboration import Claim, corroborate
 from server.model.forge_facts import CiConclusion, CiStatus, ForgeRun, Head
 from server.model.head_changes import expected_heads, judge_heads
@@ -86,13 +87,21 @@ def read_context(
     )
 
 
+def _find_told(connection: Connection, bound: StoredWorkflowSource, ci: CiIdentity, told: Told) -> ForgeRun | None:
+    """Return what the forge told of the CI run that a job names, whatever commit that is of."""
+    found = told.find_run(ci.run_id, ci.run_attempt)
+    if found is not None or not ci.run_id:
+        return found
+    return forge_facts.find_run(connection, bound.source.id, ci.run_id, ci.run_attempt or 1)
+
+
 def _count_runs(
     connection: Connection, bound: StoredWorkflowSource, found: Sequence[Run], told: Told, now: datetime
 ) -> Iterable[CountedRun]:
     ids = [run.id for run in found]
     signers = commit_runs.list_signers(connection, bound.source.organization_id, ids) if ids else {}
     for run in found:
-        proven = corroborate(Claim.of(run), bound, told.find_run(run.ci.run_id, run.ci.run_attempt))
+        proven = corroborate(Claim.of(run), bound, _find_told(connection, bound, run.ci, told))
         refused = _newest_refusal(connection, run)
         counted = _with_contract(connection, run, _with_signer(CountedRun.of(run, proven), signers), refused)
         yield replace(counted, upcoming=find_upcoming(connection, run, now))
@@ -157,7 +166,7 @@ def _count_refused_inits(
     for _, init in listed:
         ci = init.ci
         if ci is not None and ci.head_sha == sha:
-            proven = corroborate(Claim(ci, init.at), bound, told.find_run(ci.run_id, ci.run_attempt))
+            proven = corroborate(Claim(ci, init.at), bound, _find_told(connection, bound, ci, told))
             said = f"runner must be {init.required_runner}"
             yield CountedRun(
                 id=init.run_id,

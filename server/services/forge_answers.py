@@ -12,11 +12,22 @@ from chainloop_ci.api.record import from_dict
 from server.model.deliveries import Delivery
 from server.model.events import Event, EventKind
 from server.model.forge_answers import CI_RUN, HEAD, CiRunAnswer, FileState, HeadAnswer, JobAnswer
-from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, ForgeRun, Head
+from server.model.forge_facts import (
+    LONG_AGO,
+    ONLY_ATTEMPT,
+    CiConclusion,
+    CiFileTexts,
+    CiStatus,
+    ForgeJob,
+    ForgeRun,
+    Head,
+)
+from server.model.runs import Run
 from server.model.sources import StoredSource
 from server.services.delivery_queue import Learn
 from server.store import events, forge_facts, runs, sources
 
+MAX_CI_RUN_ID = 128
 _BOTS = frozenset({"dependabot[bot]"})
 """Authors whose jobs get no secrets (GitHub Docs, "Troubleshooting Dependabot on GitHub Actions")."""
 
@@ -35,12 +46,20 @@ class ForgeAnswers:
     def learn_ci_run(self, connection: Connection, delivery: Delivery, answer: Mapping[str, object]) -> None:
         """Write down a CI run that a run of ours claims; the source of that run's workflow must be the one asked."""
         told = from_dict(CiRunAnswer, answer)
-        source = _source_of_run(connection, delivery)
-        if source is None or told.unknown or told.head_sha is None or told.repository_id != source.repository_id:
+        run = runs.find(connection, delivery.organization_id, str(delivery.content["runId"]))
+        source = _source_of_run(connection, run)
+        if run is None or source is None:
             return
-        known = _ci_run(source, told, self._now())
+        if told.unknown:
+            known = _no_ci_run(source, delivery, self._now())
+        elif told.head_sha is None or told.repository_id != source.repository_id:
+            return
+        else:
+            known = _ci_run(source, told, self._now())
         if forge_facts.save_run(connection, known):
-            self._tell(connection, source, EventKind.CI_RUN_SEEN, known.head_sha)
+            # The commit of the claim too: it may be another one, which the claim holds up until then (R30).
+            for sha in sorted({known.head_sha, run.ci.head_sha or ""} - {""}):
+                self._tell(connection, source, EventKind.CI_RUN_SEEN, sha)
 
     def learn_head(self, connection: Connection, delivery: Delivery, answer: Mapping[str, object]) -> None:
         """Write down what a head changes, for every entry of that commit which the question was about."""
@@ -75,10 +94,25 @@ def _learn_source(connection: Connection, source: StoredSource, told: HeadAnswer
     return True
 
 
-def _source_of_run(connection: Connection, delivery: Delivery) -> StoredSource | None:
-    run = runs.find(connection, delivery.organization_id, str(delivery.content["runId"]))
+def _source_of_run(connection: Connection, run: Run | None) -> StoredSource | None:
     bound = sources.find_of_workflow(connection, run.organization_id, run.workflow_id) if run else None
     return bound.source if bound else None
+
+
+def _no_ci_run(source: StoredSource, delivery: Delivery, now: datetime) -> ForgeRun:
+    """Return what is written down of a CI run that the forge does not know: of no commit, and older than all news."""
+    attempt = delivery.content.get("attempt")
+    return ForgeRun(
+        source_id=source.id,
+        organization_id=source.organization_id,
+        ci_run_id=str(delivery.content["ciRunId"])[:MAX_CI_RUN_ID],
+        attempt=attempt if isinstance(attempt, int) else ONLY_ATTEMPT,
+        head_sha="",
+        event="",
+        status=CiStatus.QUEUED,
+        seen_at=now,
+        told_at=LONG_AGO,
+    )
 
 
 def _ci_run(source: StoredSource, told: CiRunAnswer, now: datetime) -> ForgeRun:
