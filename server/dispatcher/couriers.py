@@ -22,6 +22,8 @@ THREADS = 64
 """Tries at once. A thread waits for an answer most of its time."""
 THREADS_PER_TARGET = 4
 """Tries at once of one registration: forges slow down who asks them for more."""
+ORGANIZATIONS_AT_ONCE = 4
+"""An organization gets this part of the threads at most: all of its targets may be slow at once."""
 LOOK_SECONDS = 0.02
 """So often the couriers look whether something has happened while things do happen: it is part of every delivery's
 time."""
@@ -67,6 +69,7 @@ class Couriers:
         self._monotonic = monotonic
         self._next_due = 0.0
         self._busy: Counter[str] = Counter()
+        self._busy_for: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._something_ended = threading.Event()
 
@@ -118,16 +121,24 @@ class Couriers:
 
     def _claim_some(self) -> list[Claimed]:
         claimed: list[Claimed] = []
-        for registration_id in self._queue.list_targets():
+        for registration_id, organization_id in self._queue.list_targets():
             with self._lock:
-                free = min(THREADS_PER_TARGET - self._busy[registration_id], self._threads - self._busy.total())
+                free = self._count_free(registration_id, organization_id)
             if free <= 0:
                 continue
             taken = self._queue.claim(registration_id, self._holder, limit=free)
             with self._lock:
                 self._busy[registration_id] += len(taken)
+                self._busy_for[organization_id] += len(taken)
             claimed += taken
         return claimed
+
+    def _count_free(self, registration_id: str, organization_id: str) -> int:
+        return min(
+            THREADS_PER_TARGET - self._busy[registration_id],
+            max(THREADS_PER_TARGET, self._threads // ORGANIZATIONS_AT_ONCE) - self._busy_for[organization_id],
+            self._threads - self._busy.total(),
+        )
 
     def _try(self, claimed: Claimed) -> bool:
         """Make one try and write it down; tell whether that is the end of the delivery's troubles."""
@@ -145,6 +156,7 @@ class Couriers:
         finally:
             with self._lock:
                 self._busy[registration.id] -= 1
+                self._busy_for[registration.organization_id] -= 1
             self._something_ended.set()
 
     def _deliver(self, claimed: Claimed) -> Outcome:

@@ -53,8 +53,8 @@ class DeliveryQueue:
         self._jitter = jitter
         self._learn = learn or {}
 
-    def list_targets(self) -> list[str]:
-        """Return the registrations for which something is due."""
+    def list_targets(self) -> list[tuple[str, str]]:
+        """Return the registrations for which something is due, each with its organization."""
         with self._database.read() as connection:
             return deliveries.list_targets(connection, self._now())
 

@@ -67,16 +67,16 @@ def supersede_older(connection: Connection, registration_id: str, lane: str, now
     return connection.execute(changed.values(**values)).rowcount
 
 
-def list_targets(connection: Connection, now: datetime) -> list[str]:
-    """Return the registrations for which something is due and that take something at present."""
+def list_targets(connection: Connection, now: datetime) -> list[tuple[str, str]]:
+    """Return the registrations for which something is due and that take something at present, with whose they are."""
     due = select(deliveries.c.registration_id).where(_PENDING, deliveries.c.next_attempt_at <= to_text(now)).distinct()
-    query = select(registrations.c.id).where(
+    query = select(registrations.c.id, registrations.c.organization_id).where(
         registrations.c.id.in_(due),
         registrations.c.state == RegistrationState.ACTIVE.value,
         registrations.c.removed_at.is_(None),
         or_(registrations.c.open_until.is_(None), registrations.c.open_until <= to_text(now)),
     )
-    return [row.id for row in connection.execute(query)]
+    return [(row.id, row.organization_id) for row in connection.execute(query)]
 
 
 def claim(
