@@ -157,6 +157,10 @@ class Integration:
     by."""
     usual_host: str = ""
     """What is called unless a registration says otherwise; empty: it has to say it."""
+    other_names: tuple[str, ...] = ()
+    """Base URLs that lead where `usual_host` does."""
+    has_no_path: bool = False
+    """Whether a base URL is scheme and host alone: what stands behind them is not looked at."""
     host_is_address: bool = False
     """Whether the host of a registration is a whole address with path and query, and not a base URL."""
     kept_credentials: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -13,6 +14,9 @@ from chainloop_ci.errors import Finding, RequestInvalidError
 from server.egress.targets import parse_target
 from server.errors import EgressError
 from server.integrations.types import Integration, Tools
+
+
+_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\Z")
 
 
 def require_integration(known: Mapping[str, Integration], kind: str) -> Integration:
@@ -55,7 +59,14 @@ def _canonical(integration: Integration, text: str) -> str:
         return f"{_root(target.origin)}{target.path}"
     if parts.query:
         raise ValueError("the base URL of a forge has no query (?)")
-    return f"{_root(target.origin)}{parts.path.rstrip('/')}"
+    path = parts.path.rstrip("/")
+    # R44: a repository has one organization that speaks for it, which is found by this text.
+    if not _BASE_PATH.match(path):
+        raise ValueError("the path of a forge's base URL has names of letters, digits, hyphens, dots and nothing else")
+    if integration.has_no_path and path:
+        raise ValueError("the base URL of this forge has no path: give scheme and host, such as https://github.com")
+    root = _root(target.origin)
+    return integration.usual_host if root in integration.other_names else f"{root}{path}"
 
 
 def _root(origin: Any) -> str:

@@ -23,6 +23,8 @@ GITHUB = Integration(
     check=check,
     always=ALWAYS,
     usual_host=HOST,
+    other_names=("https://www.github.com",),
+    has_no_path=True,
     has_repositories=True,
     answers_verdicts=True,
 )

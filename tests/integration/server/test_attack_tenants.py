@@ -1,0 +1,92 @@
+"""One organization tries to keep others from being told, or to speak for them (R44, T38)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from examples.forge.github import FakeGitHub
+from server.dispatcher.couriers import THREADS
+from server.integrations.types import Message, Target
+from server.model.deliveries import Outcome
+from server.model.events import Event, EventKind
+from server.store import events
+from server.wiring import Services
+from tests.forges.checked import checked_github
+from tests.integration.server.conftest import Api, Clock, Tenant
+from tests.integration.server.forge_world import NAME, ForgeWorld
+from tests.integration.server.jobs import Job
+from tests.integration.server.telling import TAKEN, Sink, attach, couriers, integration
+
+
+@pytest.fixture
+def forge(clock: Clock) -> Iterator[FakeGitHub]:
+    with checked_github(clock=clock) as forge:
+        yield forge
+
+
+def happen(services: Services, tenant: Tenant, count: int) -> None:
+    with services.database.write() as connection:
+        for number in range(count):
+            event = Event(
+                services.world.new_id(),
+                tenant.id,
+                EventKind.RUN_SUCCEEDED,
+                services.world.now(),
+                f"r{number}",
+                run_id=f"r{number}",
+            )
+            events.add(connection, event)
+
+
+def test_targets_of_one_organization_that_all_hang_hold_up_no_other(
+    services: Services, acme: Tenant, rival: Tenant
+) -> None:
+    for number in range(THREADS // 4 + 4):
+        attach(services, rival, f"hung{number}")
+    attach(services, acme, "own")
+    happen(services, rival, 4)
+    answered, told, hanging = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def answer(target: Target, message: Message) -> Outcome:
+        if target.organization_id == rival.id:
+            hanging.release()
+            answered.wait(60)
+        else:
+            told.set()
+        return TAKEN
+
+    work = couriers(services, integration(Sink(answer)))
+    thread = threading.Thread(target=lambda: work.run(told.is_set))
+    thread.start()
+    while hanging.acquire(timeout=2):
+        continue
+    happen(services, acme, 1)
+    is_told = told.wait(10)
+    answered.set()
+    told.wait(60)
+    thread.join(60)
+
+    assert is_told, "the other organization waits for those that hang"
+
+
+@pytest.mark.parametrize("spelling", ["/x", "/x/../y", "/."])
+def test_r44_a_repository_has_one_speaker_however_its_host_is_spelt(
+    services: Services, client: FlaskClient, acme: Tenant, rival: Tenant, forge: FakeGitHub, job: Job, spelling: str
+) -> None:
+    ForgeWorld(services, client, acme, forge).attach()
+    body: dict[str, Any] = {
+        "kind": "github",
+        "name": "forge",
+        "url": forge.url + spelling,
+        "settings": {"repositories": [NAME]},
+        "credentials": {"token": forge.token("rival-bot", login="rival-bot")},
+    }
+
+    made = Api(client, rival.token("admin")).post("/registrations", json=body)
+
+    assert made.status_code in (409, 422), made.text
