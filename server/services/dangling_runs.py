@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -38,15 +38,21 @@ class DanglingRuns:
             ended += 1
         return ended
 
-    def after_job(self, connection: Connection, source: StoredSource, told: SeenJob) -> int:
-        """End the runs that are certainly of a job that has ended; return how many there were."""
-        if told.job.status is not CiStatus.ENDED:
+    def after_jobs(self, connection: Connection, source: StoredSource, told: Sequence[SeenJob]) -> int:
+        """End the runs that are certainly of a job that has ended; return how many there were.
+
+        `told`: jobs of one attempt of a CI run.
+        """
+        ended = [each.job for each in told if each.job.status is CiStatus.ENDED]
+        if not ended:
             return 0
-        found = self._claimants(connection, source, told.ci_run_id, told.attempt)
-        own = [run for run in found if claims_job(run, told.job)]
-        for run in own:
-            self._end(connection, run, job_ending(told.job.conclusion))
-        return len(own)
+        count = 0
+        for run in self._claimants(connection, source, told[0].ci_run_id, told[0].attempt):
+            own = next((job for job in ended if claims_job(run, job)), None)
+            if own is not None:
+                self._end(connection, run, job_ending(own.conclusion))
+                count += 1
+        return count
 
     def _claimants(self, connection: Connection, source: StoredSource, ci_run_id: str, attempt: int) -> Iterator[Run]:
         """Yield the open runs whose claim is of this attempt of a CI run of the source."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -56,8 +56,8 @@ class InboundFollow:
         for seen in facts.heads:
             self._keep_head(connection, source, seen)
         # Jobs first: how a run's own job ended says more than how the whole did.
-        for job in facts.jobs:
-            self._keep_job(connection, source, job)
+        for jobs in _by_run(facts.jobs):
+            self._keep_jobs(connection, source, jobs)
         for run in facts.runs:
             if forge_facts.save_run(connection, run):
                 told = {"conclusion": run.conclusion, "event": run.event, "ciFile": run.ci_file}
@@ -73,11 +73,14 @@ class InboundFollow:
         more = {"isOpen": head.is_open, "isFork": head.is_fork}
         events.add(connection, replace(event, facts={**event.facts, **more}))
 
-    def _keep_job(self, connection: Connection, source: StoredSource, seen: SeenJob) -> None:
-        run = _run_of(source, seen)
-        if forge_facts.save_jobs(connection, run, [seen.job], seen.told_at):
-            self._tell_run(connection, source, run, job=seen.job.name, jobStatus=seen.job.status.value)
-        self._dangling.after_job(connection, source, seen)
+    def _keep_jobs(self, connection: Connection, source: StoredSource, seen: Sequence[SeenJob]) -> None:
+        """Write down jobs of one CI run; whoever listens hears once that they are news."""
+        run = _run_of(source, seen[0])
+        if forge_facts.save_seen_jobs(connection, run, [(each.job, each.told_at) for each in seen]):
+            only = seen[0].job if len(seen) == 1 else None
+            named = {"job": only and only.name, "jobStatus": only and only.status.value}
+            self._tell_run(connection, source, run, **named)
+        self._dangling.after_jobs(connection, source, seen)
 
     def _tell_run(self, connection: Connection, source: StoredSource, run: ForgeRun, **more: object) -> None:
         if not run.head_sha:
@@ -103,6 +106,13 @@ class InboundFollow:
     ) -> None:
         known = {name: value for name, value in facts.items() if value not in (None, "")}
         events.add(connection, Event(self._new_id(), organization_id, kind, self._now(), subject, facts=known))
+
+
+def _by_run(jobs: Iterable[SeenJob]) -> Iterable[Sequence[SeenJob]]:
+    found: dict[tuple[str, int, str | None], list[SeenJob]] = {}
+    for job in jobs:
+        found.setdefault((job.ci_run_id, job.attempt, job.head_sha), []).append(job)
+    return found.values()
 
 
 def _run_of(source: StoredSource, seen: SeenJob) -> ForgeRun:

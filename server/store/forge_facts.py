@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from server.model.forge_facts import (
     CiConclusion,
@@ -24,6 +24,8 @@ from server.model.forge_facts import (
 from server.store.forge_tables import ci_jobs, ci_runs, heads
 from server.store.times import from_text, optional_text, optional_time, to_text
 
+_BATCH = 500
+"""Jobs that one query names."""
 _HEAD_KEY = ("source_id", "sha", "event", "pull_request")
 _HEAD_PLAIN = (
     *_HEAD_KEY,
@@ -157,28 +159,47 @@ def save_run(connection: Connection, run: ForgeRun) -> bool:
 
 def save_jobs(connection: Connection, run: ForgeRun, jobs: Iterable[ForgeJob], told_at: datetime) -> bool:
     """Write news of jobs of a CI run; tell whether they changed something."""
+    return save_seen_jobs(connection, run, [(job, told_at) for job in jobs])
+
+
+def save_seen_jobs(connection: Connection, run: ForgeRun, seen: Sequence[tuple[ForgeJob, datetime]]) -> bool:
+    """Write news of jobs, each with the forge's own time; a pipeline names thousands at once, while others wait."""
     columns = ci_jobs.c
+    own = (columns.source_id == run.source_id, columns.ci_run_id == run.ci_run_id, columns.attempt == run.attempt)
+    known: dict[str, tuple[ForgeJob, datetime]] = {}
+    named = [job.job_id for job, _ in seen]
+    for first in range(0, len(named), _BATCH):
+        some = named[first : first + _BATCH]
+        rows = connection.execute(select(ci_jobs).where(*own, columns.job_id.in_(some)))
+        known |= {row.job_id: (_job(row), from_text(row.told_at)) for row in rows}
+    new: dict[str, dict[str, Any]] = {}
+    newer: dict[str, dict[str, Any]] = {}
     changed = False
-    for job in jobs:
-        own = (
-            columns.source_id == run.source_id,
-            columns.ci_run_id == run.ci_run_id,
-            columns.attempt == run.attempt,
-            columns.job_id == job.job_id,
-        )
-        row = connection.execute(select(ci_jobs).where(*own)).first()
-        if row is None:
-            connection.execute(insert(ci_jobs).values(**_job_values(run, job, told_at)))
-            changed = True
-        elif is_newer_job(job, told_at, _job(row), from_text(row.told_at)):
-            kept = replace(
-                job,
-                started_at=job.started_at or optional_time(row.started_at),
-                runner_name=job.runner_name or row.runner_name,
-            )
-            changed = changed or kept != _job(row)
-            connection.execute(update(ci_jobs).where(*own).values(**_job_values(run, kept, told_at)))
+    for job, told_at in seen:
+        before = known.get(job.job_id)
+        kept = job if before is None else _newer_job(job, told_at, *before)
+        if kept is None:
+            continue
+        changed = changed or before is None or kept != before[0]
+        into = new if before is None or job.job_id in new else newer
+        into[job.job_id] = _job_values(run, kept, told_at)
+        known[job.job_id] = (kept, told_at)
+    if new:
+        connection.execute(insert(ci_jobs), list(new.values()))
+    if newer:
+        same = [columns[name] == bindparam(f"own_{name}") for name in (*_RUN_KEY, "job_id")]
+        keys = [{f"own_{name}": values[name] for name in (*_RUN_KEY, "job_id")} | values for values in newer.values()]
+        connection.execute(update(ci_jobs).where(*same), keys)
     return changed
+
+
+def _newer_job(job: ForgeJob, told_at: datetime, known: ForgeJob, known_at: datetime) -> ForgeJob | None:
+    """Return what is known of a job after news of it; None: nothing that was not."""
+    if not is_newer_job(job, told_at, known, known_at):
+        return None
+    return replace(
+        job, started_at=job.started_at or known.started_at, runner_name=job.runner_name or known.runner_name
+    )
 
 
 def _find_head(connection: Connection, head: Head) -> Head | None:
