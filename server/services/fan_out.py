@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.integrations.types import Integration, Part
 from server.model.deliveries import Delivery
@@ -20,6 +22,20 @@ BATCH = 50
 
 Follow = Callable[[Connection, Event], None]
 """Draws conclusions of an event in the transaction that tells it; what it adds as events is told next."""
+
+
+ASIDE = timedelta(minutes=1)
+"""So long the events of an organization wait of which one could not be told; those of others go on."""
+
+_log = structlog.get_logger("server.dispatcher")
+
+
+class _EventFailedError(Exception):
+    """What follows from an event cannot be found out; stays in this module."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+        super().__init__(event.id)
 
 
 class FanOut:
@@ -41,24 +57,54 @@ class FanOut:
         self._integrations = integrations
         self._follow = follow
         self._batch = batch
+        self._aside: dict[str, datetime] = {}
 
     def tell_some(self) -> int:
         """Make the deliveries of at most one batch of events, and return how many events there were."""
+        aside = self._organizations_aside()
         with self._database.read() as connection:
             # Most often nothing has happened: that must not hold up writers.
-            if not events.has_new(connection):
+            if not events.has_new(connection, aside):
                 return 0
-        with self._database.write() as connection:
-            new = events.list_new(connection, limit=self._batch)
-            known: dict[str, list[StoredAttachment]] = {}
-            for event in new:
-                for conclude in self._follow:
-                    conclude(connection, event)
-                wanting = [item for item in _attachments(connection, event, known) if self._wants(item, event)]
-                self._tell(connection, event, self._listeners(connection, event, wanting))
-            if new:
-                events.mark_told(connection, [event.sequence for event in new], self._now())
+        try:
+            with self._database.write() as connection:
+                return self._tell_batch(connection, events.list_new(connection, limit=self._batch, aside=aside))
+        except _EventFailedError as failed:
+            event = failed.event
+            _log.error(
+                "event-not-told",
+                event_id=event.id,
+                event_kind=event.kind.value,
+                organization_id=event.organization_id,
+                exc_info=failed.__cause__,
+            )
+            self._aside[event.organization_id] = self._now() + ASIDE
+            return 1
+
+    def _organizations_aside(self) -> frozenset[str]:
+        """Return whose events wait: one of theirs could not be told, and they keep their order."""
+        now = self._now()
+        self._aside = {owner: until for owner, until in self._aside.items() if now < until}
+        return frozenset(self._aside)
+
+    def _tell_batch(self, connection: Connection, new: Sequence[Event]) -> int:
+        known: dict[str, list[StoredAttachment]] = {}
+        for event in new:
+            try:
+                self._conclude(connection, event, known)
+            except SQLAlchemyError:
+                raise
+            except Exception as error:
+                raise _EventFailedError(event) from error
+        if new:
+            events.mark_told(connection, [event.sequence for event in new], self._now())
         return len(new)
+
+    def _conclude(self, connection: Connection, event: Event, known: dict[str, list[StoredAttachment]]) -> None:
+        for conclude in self._follow:
+            conclude(connection, event)
+        wanting = [item for item in _attachments(connection, event, known) if self._wants(item, event)]
+        self._tell(connection, event, self._listeners(connection, event, wanting))
 
     def _tell(self, connection: Connection, event: Event, listeners: Iterable[StoredAttachment]) -> None:
         for attachment in listeners:

@@ -15,7 +15,6 @@ from server.egress.targets import parse_target
 from server.errors import EgressError
 from server.integrations.types import Integration, Tools
 
-
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\Z")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,14 +24,14 @@ def add(connection: Connection, *happened: Event) -> None:
     connection.execute(_INSERT, [_values(event) for event in happened])
 
 
-def has_new(connection: Connection) -> bool:
-    """Tell whether an event waits to be told."""
-    return connection.execute(select(events.c.sequence).where(_NEW).limit(1)).first() is not None
+def has_new(connection: Connection, aside: Collection[str] = ()) -> bool:
+    """Tell whether an event waits to be told, of an organization that is not set aside."""
+    return connection.execute(select(events.c.sequence).where(*_new(aside)).limit(1)).first() is not None
 
 
-def list_new(connection: Connection, *, limit: int) -> list[Event]:
-    """Return the oldest events that wait to be told, in their order."""
-    query = select(events).where(_NEW).order_by(events.c.sequence).limit(limit)
+def list_new(connection: Connection, *, limit: int, aside: Collection[str] = ()) -> list[Event]:
+    """Return the oldest events that wait to be told, in their order; none of organizations that are set aside."""
+    query = select(events).where(*_new(aside)).order_by(events.c.sequence).limit(limit)
     return [to_event(row) for row in connection.execute(query)]
 
 
@@ -60,6 +60,10 @@ def list_page(
     if before is not None:
         query = query.where(events.c.sequence < before)
     return [to_event(row) for row in connection.execute(query.order_by(events.c.sequence.desc()).limit(limit))]
+
+
+def _new(aside: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    return (_NEW, events.c.organization_id.not_in(aside)) if aside else (_NEW,)
 
 
 def _values(event: Event) -> dict[str, Any]:

@@ -197,9 +197,7 @@ def _newer_job(job: ForgeJob, told_at: datetime, known: ForgeJob, known_at: date
     """Return what is known of a job after news of it; None: nothing that was not."""
     if not is_newer_job(job, told_at, known, known_at):
         return None
-    return replace(
-        job, started_at=job.started_at or known.started_at, runner_name=job.runner_name or known.runner_name
-    )
+    return replace(job, started_at=job.started_at or known.started_at, runner_name=job.runner_name or known.runner_name)
 
 
 def _find_head(connection: Connection, head: Head) -> Head | None:

@@ -90,3 +90,27 @@ def test_r44_a_repository_has_one_speaker_however_its_host_is_spelt(
     made = Api(client, rival.token("admin")).post("/registrations", json=body)
 
     assert made.status_code in (409, 422), made.text
+
+
+def test_an_event_of_one_organization_that_cannot_be_told_holds_up_no_other(
+    services: Services, acme: Tenant, rival: Tenant, clock: Clock
+) -> None:
+    sink, defects = Sink(), [True]
+    attach(services, acme)
+    happen(services, rival, 2)
+    happen(services, acme, 2)
+
+    def conclude(connection: Any, event: Event) -> None:
+        if event.organization_id == rival.id and defects:
+            raise RecursionError("made to hurt")
+
+    work = couriers(services, integration(sink), follow=(conclude,))
+    work.run_until_idle()
+    told = len(sink.told)
+    defects.clear()
+    clock.advance(minutes=2)
+    work.run_until_idle()
+
+    assert told == 2
+    with services.database.read() as connection:
+        assert not events.has_new(connection)
