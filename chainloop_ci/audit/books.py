@@ -20,7 +20,7 @@ _OF_ITSELF: Mapping[str, str] = {
     "export_about": "SELECT name, value FROM export_about ORDER BY name",
     "export_cursors": "SELECT kind, cursor FROM export_cursors ORDER BY kind",
     # Tables, views and triggers as they were made; not the tables of the search index, which follow from the others.
-    "sqlite_schema": "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite%' ORDER BY type, name",
+    "sqlite_schema": "SELECT type, name, sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_*' ORDER BY type, name",
 }
 _ROWS = "SELECT row_key, thing, digest, gone_at FROM export_rows WHERE table_name = ? ORDER BY row_key"
 
