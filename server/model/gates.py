@@ -27,6 +27,19 @@ class GateRun:
     verdict: Verdict | None
     """Of the run's workflow on the run's commit, now; None: it names no commit."""
 
+    @property
+    def counts(self) -> bool:
+        """Tell whether it counts for its commit, and the forge confirms what is said of that.
+
+        What does not (replaced by a newer run, contradicted by the forge, only claimed) neither opens nor shuts: else
+        whoever can attest anything shuts a gate for what others made.
+        """
+        verdict = self.verdict
+        return verdict is not None and self.run_id in verdict.counted_run_ids and verdict.kind not in _UNCONFIRMED
+
+
+_UNCONFIRMED = frozenset({VerdictKind.CLAIMED, VerdictKind.LATE})
+
 
 @dataclass(frozen=True, slots=True)
 class GateEvidence:
@@ -105,8 +118,8 @@ def _about_digest(workflow: str, runs: Sequence[GateRun], digest: Digest) -> Gat
         return GateReason(workflow, False, "input-only", message)
     if not outputs:
         return GateReason(workflow, False, "not-attested", f"workflow {workflow} attested no output {digest}")
-    # What counts for no commit (replaced by a newer run, contradicted by the forge) neither opens nor shuts.
-    counted = [run for run in outputs if run.verdict and run.run_id in run.verdict.counted_run_ids]
+    claimed = [run for run in outputs if run.verdict and run.run_id in run.verdict.counted_run_ids]
+    counted = [run for run in outputs if run.counts] or claimed
     latest = max(counted or outputs, key=lambda run: run.sequence)
     if latest.verdict is None:
         message = f"run {latest.run_id} of workflow {workflow} names no commit, so that nothing confirms it"

@@ -26,7 +26,7 @@ from server.store import attestations, commit_runs, forge_facts, sources, workfl
 from server.store.commit_runs import Signer
 from server.store.database import Database
 
-MAX_RUNS = 20
+MAX_RUNS = 200
 """The newest runs of one workflow with a digest that a gate looks at."""
 
 
@@ -230,8 +230,9 @@ def _read_runs(
         sha = run.ci.head_sha or run.attested_commit
         is_output = _is_output(connection, run, digest)
         verdict = verdicts.get(sha) if sha and is_output else None
-        yield GateRun(run.id, run.sequence, is_output, _is_verified(signers, run), verdict)
-        if verdict and run.id in verdict.counted_run_ids:
+        found_run = GateRun(run.id, run.sequence, is_output, _is_verified(signers, run), verdict)
+        yield found_run
+        if found_run.counts:
             return
 
 
