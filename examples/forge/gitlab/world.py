@@ -51,13 +51,19 @@ class Project:
         return self.path.rpartition("/")[0]
 
     def find_commit(self, ref: str) -> Commit | None:
-        """Return the commit that a sha, a branch, a tag or a merge request's ref names."""
-        name = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+        """Return the commit that a sha, a branch, a tag or a merge request's ref names.
+
+        Of a branch and a tag of one name the short name is the tag's, as with Git (gitrevisions, "Specifying
+        Revisions"; gitlab#20526, #219583).
+        """
+        if ref.startswith("refs/heads/"):
+            return self.network.commits.get(self.branches.get(ref.removeprefix("refs/heads/"), ""))
+        name = ref.removeprefix("refs/tags/")
         if name.startswith("refs/merge-requests/"):
             _, _, iid, end = name.split("/")
             found = self.merge_requests.get(int(iid)) if iid.isdigit() else None
             name = name if found is None else found.merge_sha if end == "merge" else found.sha
-        return self.network.commits.get(self.branches.get(name) or self.tags.get(name) or name)
+        return self.network.commits.get(self.tags.get(name) or self.branches.get(name) or name)
 
     def branch_of(self, sha: str) -> str | None:
         """Return the first branch that has a commit."""

@@ -84,7 +84,7 @@ class _Head:
         asked = self.question
         if request is not None and request.sha == asked.sha:
             return self._paths_of_request(request)
-        base = asked.base_branch or asked.before
+        base = self._base()
         if base is None:
             # Only whether it is known: a file that is not in an unknown commit is not missing.
             self.project.commits.get(asked.sha)
@@ -108,9 +108,14 @@ class _Head:
     def _file(self, path: str) -> FileAnswer:
         asked = self.question
         head = self._text(path, asked.sha)
-        before = asked.base_branch or asked.before
+        before = self._base()
         base = self._text(path, before) if before else head
         return FileAnswer(base, head, self._state())
+
+    def _base(self) -> str | None:
+        """Return what the head is compared with: by its short name GitLab may take a tag, which others can push."""
+        asked = self.question
+        return f"refs/heads/{asked.base_branch}" if asked.base_branch else asked.before
 
     def _text(self, path: str, ref: str) -> str | None:
         from gitlab import GitlabError

@@ -147,6 +147,14 @@ def test_r34_a_ci_file_that_a_merge_request_takes_away_is_there_on_the_other_sid
     assert head(scene).ci_files[".gitlab-ci.yml"] == FileAnswer("attest: {}\n", None, FileState.ACTIVE)
 
 
+def test_r34_a_tag_of_the_target_branchs_name_is_not_taken_for_it(scene: Scene) -> None:
+    scene.forge.commit(scene.project, "main", {".gitlab-ci.yml": "attest: {}\n"})
+    evil = scene.forge.push(scene.project, "evil", {".gitlab-ci.yml": "attest: {when: never}\n"})
+    scene.forge.tag(scene.project, "main", evil)
+
+    assert head(scene).ci_files[".gitlab-ci.yml"].base == "attest: {}\n"
+
+
 def test_a_renamed_file_counts_under_both_names(scene: Scene) -> None:
     sha = scene.forge.push(scene.project, "feature", {"a.py": None, "b.py": "1\n"})
 
