@@ -128,6 +128,8 @@ class HeadAnswer:
     head_repository_id: str | None = None
     is_protected: bool | None = None
     """Whether the branch of the head is protected."""
+    is_target_protected: bool | None = None
+    """Whether the branch that it is proposed for is protected; None: not asked, it is the default branch or none."""
     is_public: bool | None = None
     """Whether anybody may read the repository: then a status names nothing unless that is allowed (R47)."""
     default_branch: str | None = None

@@ -65,6 +65,7 @@ class Head:
     is_bot: bool = False
     """A bot's that gets no secrets (R35)."""
     is_protected: bool | None = None
+    """Of the branch whose rules hold: the base branch of a pull request, the pushed branch of a push."""
     changed_paths: tuple[str, ...] | None = None
     """None: not known yet, or too many."""
     ci_files: Mapping[str, CiFileTexts] | None = None

@@ -22,7 +22,7 @@ _PARSERS: Mapping[SourceKind, Callable[[bytes, bool], CiFile]] = MappingProxyTyp
         SourceKind.GITLAB: lambda raw, is_enabled: parse_gitlab_pipeline(raw),
     }
 )
-_PUSH = "push"
+_MERGE_GROUP = "merge_group"
 _UNKNOWN = CiFile()
 # A commit may be the head of several branches and pull requests: what keeps one of them from being attested decides,
 # then what asks for an attestation.
@@ -80,10 +80,12 @@ def _judge(bound: StoredWorkflowSource, head: Head) -> Applicability:
 def _may_excuse(head: Head, default_branch: str | None) -> bool:
     """Tell whether a success that nobody attested may be said of a head.
 
-    Whoever pushes to an unprotected branch wrote both sides of the change there, and chose its name. A success on such
-    a commit would pass the required check of the branch that it is then pushed to, or proposed for (R34).
+    Whoever may push to an unprotected branch writes both sides of a change of it, and chooses its name. A success on
+    such a commit would pass the required check of the branch that it is then pushed to, or proposed for (R34).
     """
-    return head.event != _PUSH or head.branch == default_branch or head.is_protected is True
+    # A merge queue is of a protected branch.
+    target = head.base_branch or head.branch
+    return head.event == _MERGE_GROUP or target == default_branch or head.is_protected is True
 
 
 def _trust(head: Head) -> HeadTrust:

@@ -164,7 +164,7 @@ class ApplicabilityKind(StrEnum):
     """It has to, and the change itself keeps it from running."""
     UNTRUSTED_HEAD = "untrusted-head"
     NOT_YET = "not-yet"
-    """Nobody asks for it yet, and nobody but its author would excuse it: it was pushed to an unprotected branch."""
+    """Nobody asks for it yet, and nobody but its author would excuse it: it was is for an unprotected branch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,11 +159,12 @@ def _learned(head: Head, told: HeadAnswer) -> Head:
         path: CiFileTexts(file.base, file.head, file.state is not FileState.DISABLED)
         for path, file in told.ci_files.items()
     }
+    is_protected = told.is_target_protected if head.base_branch else told.is_protected
     return replace(
         head,
         changed_paths=head.changed_paths if told.changed_paths is None else told.changed_paths,
         ci_files=files,
         is_fork=head.is_fork if told.is_fork is None else told.is_fork,
         is_bot=head.is_bot or told.author in _BOTS,
-        is_protected=head.is_protected if told.is_protected is None else told.is_protected,
+        is_protected=head.is_protected if is_protected is None else is_protected,
     )

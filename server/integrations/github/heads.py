@@ -69,7 +69,8 @@ class _Head:
             ci_files={path: self._file(path) for path in asked.ci_files[:MAX_CI_FILES]},
             is_fork=is_fork,
             head_repository_id=head_id,
-            is_protected=None if is_fork else self._is_protected(),
+            is_protected=None if is_fork else self._is_protected(asked.branch),
+            is_target_protected=self._is_target_protected(),
             is_public=not self.repository.private,
             default_branch=self.repository.default_branch,
             author=pull.user.login if pull is not None else None,
@@ -134,14 +135,18 @@ class _Head:
             return FileState.ACTIVE
         return FileState.DISABLED if state.startswith("disabled") else FileState.UNKNOWN
 
-    def _is_protected(self) -> bool | None:
+    def _is_target_protected(self) -> bool | None:
+        target = self.question.base_branch
+        return None if target == self.repository.default_branch else self._is_protected(target)
+
+    def _is_protected(self, branch: str | None) -> bool | None:
         from github import UnknownObjectException
 
-        if self.question.branch is None:
+        if branch is None:
             return None
         self.patience.require()
         try:
-            return self.repository.get_branch(self.question.branch).protected
+            return self.repository.get_branch(branch).protected
         except UnknownObjectException:
             return None
 

@@ -73,7 +73,8 @@ class _Head:
             is_fork=is_fork,
             # The project of a fork may be gone.
             head_repository_id=None if source is None else str(source),
-            is_protected=False if is_fork else self._is_protected(),
+            is_protected=False if is_fork else self._is_protected(asked.branch),
+            is_target_protected=self._is_target_protected(),
             # An internal project is read by whoever has an account there: not by anybody.
             is_public=self.project.visibility == "public",
             default_branch=self.project.attributes.get("default_branch"),
@@ -136,13 +137,17 @@ class _Head:
             return FileState.DISABLED
         return FileState.ACTIVE
 
-    def _is_protected(self) -> bool | None:
+    def _is_target_protected(self) -> bool | None:
+        target = self.question.base_branch
+        return None if target == self.project.attributes.get("default_branch") else self._is_protected(target)
+
+    def _is_protected(self, branch: str | None) -> bool | None:
         from gitlab import GitlabError
 
-        if self.question.branch is None:
+        if branch is None:
             return None
         try:
-            return bool(self.project.branches.get(self.question.branch).protected)
+            return bool(self.project.branches.get(branch).protected)
         except GitlabError as error:
             if error.response_code == 404:
                 return None

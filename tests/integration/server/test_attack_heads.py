@@ -79,3 +79,14 @@ def test_r30_a_claim_about_a_branch_that_the_workflow_is_not_registered_for_make
     assert before is None
     said = repository.said()
     assert said is None or said.kind.value != "not-applicable"
+
+
+def test_r34_a_pull_request_to_a_branch_of_ones_own_excuses_nothing(world: ForgeWorld) -> None:
+    world.forge.push(world.repository, "own", {CI_FILE: NARROWED})
+    world.settle()
+    sha = world.forge.push(world.repository, "feature", {CI_FILE: NARROWED, "src/a.py": "1"})
+    world.forge.open_pull_request(world.repository, "feature", base="own")
+
+    world.settle()
+
+    assert "success" not in world.states(sha)
