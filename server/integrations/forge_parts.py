@@ -39,13 +39,15 @@ ALWAYS = (
     EventKind.HEAD_SEEN.value,
     EventKind.HOOK_ASKED.value,
     EventKind.CONTRACT_ANNOUNCED.value,
+    EventKind.CI_RUN_SEEN.value,
 )
 """Of these every registration of a forge is told, whatever an attachment filters: they ask it something."""
 
 
 def common_parts(event: Event, attachment: StoredAttachment, kind: str) -> tuple[Part, ...]:
     """Return what is asked and told because of an event at a forge of `kind`; nothing where it is of another one."""
-    if event.kind in QUESTIONS:
+    # Of a CI run that perhaps has ended, and of a run that it would leave open: the forge is asked once more.
+    if event.kind in QUESTIONS or (event.kind is EventKind.CI_RUN_SEEN and event.run_id):
         return _ci_run(event, kind)
     if not is_of(event, kind):
         return ()
@@ -91,5 +93,7 @@ def _ci_run(event: Event, kind: str) -> tuple[Part, ...]:
     content = {"runId": event.run_id, "host": place.host, "repository": place.name, "ciRunId": ci["runId"]}
     # Where attempts are counted: GitLab counts none.
     attempt = {"attempt": ci["runAttempt"]} if ci.get("runAttempt") is not None else {}
+    if event.kind is EventKind.CI_RUN_SEEN:
+        content |= {"mayEnd": True}
     # What is asked later is answered with more: one answer will do.
     return (Part(CI_RUN, f"ci-run:{event.run_id}", content | attempt, replaces_older=True),)

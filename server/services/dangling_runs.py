@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from chainloop_ci.api.runs import StateLocation
 from chainloop_ci.api.source_address import SourceKind
 from server.model.dangling import Ending, claims_attempt, claims_job, job_ending, run_ending
 from server.model.forge_facts import CiStatus, ForgeRun
@@ -53,6 +54,21 @@ class DanglingRuns:
                 self._end(connection, run, job_ending(own.conclusion))
                 count += 1
         return count
+
+    def left_by_jobs(self, connection: Connection, source: StoredSource, told: Sequence[SeenJob]) -> list[Run]:
+        """Return the open runs with a shared state whose pipeline on GitLab may have ended with one of its jobs.
+
+        A pipeline goes on as long as a status of ours in it waits, so GitLab does not tell of its end.
+        """
+        if source.address.kind is not SourceKind.GITLAB or all(one.job.status is not CiStatus.ENDED for one in told):
+            return []
+        ci_run_id, attempt = told[0].ci_run_id, told[0].attempt
+        known = forge_facts.find_run(connection, source.id, ci_run_id, attempt)
+        jobs = known.jobs if known else tuple(one.job for one in told)
+        if any(job.status is CiStatus.RUNNING for job in jobs):
+            return []
+        found = self._claimants(connection, source, ci_run_id, attempt)
+        return [run for run in found if run.state_location is StateLocation.SHARED]
 
     def _claimants(self, connection: Connection, source: StoredSource, ci_run_id: str, attempt: int) -> Iterator[Run]:
         """Yield the open runs whose claim is of this attempt of a CI run of the source."""

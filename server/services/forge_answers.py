@@ -24,6 +24,7 @@ from server.model.forge_facts import (
 )
 from server.model.runs import Run
 from server.model.sources import StoredSource
+from server.services.dangling_runs import DanglingRuns
 from server.services.delivery_queue import Learn
 from server.store import events, forge_facts, runs, sources
 
@@ -38,6 +39,7 @@ class ForgeAnswers:
     def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self._now = now
         self._new_id = new_id
+        self._dangling = DanglingRuns(now, new_id)
 
     def handlers(self) -> Mapping[str, Learn]:
         """Return what writes down the answer of each question, by the part that asked it."""
@@ -60,6 +62,8 @@ class ForgeAnswers:
             # The commit of the claim too: it may be another one, which the claim holds up until then (R30).
             for sha in sorted({known.head_sha, run.ci.head_sha or ""} - {""}):
                 self._tell(connection, source, EventKind.CI_RUN_SEEN, sha)
+        if delivery.content.get("mayEnd") and not told.unknown:
+            self._dangling.after_run(connection, source, known)
 
     def learn_head(self, connection: Connection, delivery: Delivery, answer: Mapping[str, object]) -> None:
         """Write down what a head changes, for every entry of that commit which the question was about."""

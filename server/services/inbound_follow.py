@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from server.model.events import Event, EventKind
+from server.model.events import Event, EventKind, run_event
 from server.model.forge_facts import LONG_AGO, CiStatus, ForgeRun
 from server.model.inbound import StoredInbound
 from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_from_text
@@ -81,6 +81,17 @@ class InboundFollow:
             named = {"job": only and only.name, "jobStatus": only and only.status.value}
             self._tell_run(connection, source, run, **named)
         self._dangling.after_jobs(connection, source, seen)
+        self._ask_for_end(connection, source, seen)
+
+    def _ask_for_end(self, connection: Connection, source: StoredSource, seen: Sequence[SeenJob]) -> None:
+        """Have the forge asked whether a pipeline has ended that it will not tell the end of."""
+        ci_run_id, attempt = seen[0].ci_run_id, seen[0].attempt
+        for run in self._dangling.left_by_jobs(connection, source, seen):
+            sha = forge_facts.find_head_sha(connection, source.id, ci_run_id) or run.ci.head_sha
+            if sha is not None:
+                facts = {**_repository(source), "sha": sha, "ciRunId": ci_run_id, "attempt": attempt}
+                asked = run_event(self._new_id(), run, self._now(), EventKind.CI_RUN_SEEN, facts)
+                events.add(connection, asked)
 
     def _tell_run(self, connection: Connection, source: StoredSource, run: ForgeRun, **more: object) -> None:
         if not run.head_sha:

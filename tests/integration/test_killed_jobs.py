@@ -157,7 +157,6 @@ def test_a_killed_job_s_run_ends_by_expiry_when_no_webhook_comes(scene: Scene) -
     print(f"{scene.jobs.kind}: from the start of a dispatcher after {LIFE} to the final status {took:.2f} s")
 
 
-@pytest.mark.parametrize("scene", ["github"], indirect=True)
 def test_r46_a_shared_state_outlives_the_job_that_was_killed_and_ends_with_its_ci_run(scene: Scene) -> None:
     env = scene.begin("--remote-state")
     scene.kill_while_adding(env)

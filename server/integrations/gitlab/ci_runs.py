@@ -8,15 +8,16 @@ GitLab counts no attempts: a job that is retried gets a new id, and its predeces
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from chainloop_ci.api.record import to_dict
 from server.integrations.gitlab.access import Access, ask
-from server.integrations.gitlab.ci_words import conclusion_of, job_of, status_of, time_of
+from server.integrations.gitlab.ci_words import conclusion_of, job_of, status_of, time_of, whole_of
+from server.integrations.gitlab.pipelines import PREFIX, Place, is_of
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CiRunAnswer, JobAnswer
@@ -25,6 +26,8 @@ NEED = "the scope `api` (or `read_api`) and the role Reporter"
 UNKNOWN_AFTER = timedelta(hours=1)
 """After the event: a pipeline that GitLab does not know by then is none."""
 MAX_JOBS = 1000
+MAX_TRIES = 5
+"""So often a pipeline is asked for whose last job has ended: GitLab skips what stands behind one that failed later."""
 USUAL_FILE = ".gitlab-ci.yml"
 """Where a project does not name another one. Source: GitLab Docs, "CI/CD YAML syntax"."""
 
@@ -42,6 +45,8 @@ def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
 
     def work(access: Access) -> Outcome:
         answer = _Question(access, int(bound.repository_id), content).read()
+        if content.get("mayEnd") and _may_end_yet(answer) and message.attempt < MAX_TRIES:
+            return Outcome(OutcomeKind.RETRY, "not-ended", "the last job has ended, and the pipeline has not yet")
         return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer))
 
     outcome = ask(target, tools, NEED, message.attempt, work)
@@ -56,6 +61,10 @@ def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
 def _unknown(content: Mapping[str, Any]) -> Outcome:
     answer = CiRunAnswer(str(content["ciRunId"]), unknown=True)
     return Outcome(OutcomeKind.SKIPPED, "unknown", "GitLab knows no such pipeline", answer=to_dict(answer))
+
+
+def _may_end_yet(answer: CiRunAnswer) -> bool:
+    return answer.status != "ended" and not any(job.status == "running" for job in answer.jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,9 @@ class _Question:
         """
         project = self.access.client.projects.get(self.project_id)
         found = project.pipelines.get(int(self.content["ciRunId"])).attributes
-        head = self._head(found)
-        status = status_of(found["status"])
+        head, jobs = self._head(found), self._jobs()
+        word = self._word(found, jobs)
+        status = status_of(word)
         return CiRunAnswer(
             ci_run_id=str(found["id"]),
             path=project.attributes.get("ci_config_path") or USUAL_FILE,
@@ -93,15 +103,28 @@ class _Question:
             head_repository_id=None if head.project_id is None else str(head.project_id),
             event=found.get("source"),
             status=status,
-            conclusion=conclusion_of(found["status"]),
+            conclusion=conclusion_of(word),
             # A pipeline has begun before its first job does: what comes first encloses more.
             started_at=time_of(found, "started_at") or time_of(found, "created_at"),
-            ended_at=time_of(found, "finished_at") if status == "ended" else None,
+            ended_at=_end_of(found, jobs) if status == "ended" else None,
             pull_requests=head.requests,
             actor=(found.get("user") or {}).get("username"),
             is_protected=self._is_protected(head),
-            jobs=self._jobs(),
+            jobs=jobs,
         )
+
+    def _word(self, found: Mapping[str, Any], jobs: Sequence[JobAnswer]) -> str:
+        """Return the state of a pipeline without our statuses, which lie in it as jobs and may still wait."""
+        word = str(found["status"])
+        if status_of(word) == "ended" or any(job.status == "running" for job in jobs):
+            return word
+        place = Place(int(found.get("project_id") or self.project_id), int(found["id"]))
+        commit = self.access.project(place.project_id).commits.get(found["sha"], lazy=True)
+        listed = commit.statuses.list(iterator=True, pipeline_id=place.pipeline_id)
+        # Jobs that start other pipelines are among them.
+        statuses = [each.attributes for each in islice(listed, MAX_JOBS) if is_of(each.attributes, place)]
+        others = [each for each in statuses if not each["name"].startswith(PREFIX)]
+        return (whole_of(others) if len(others) < len(statuses) else None) or word
 
     def _head(self, found: Mapping[str, Any]) -> _Head:
         match = _OF_REQUEST.fullmatch(str(found.get("ref", "")))
@@ -134,3 +157,8 @@ class _Question:
         pipeline = self.access.project(self.project_id).pipelines.get(int(self.content["ciRunId"]), lazy=True)
         listed = pipeline.jobs.list(iterator=True, include_retried=True)
         return tuple(job_of(job.attributes) for job in islice(listed, MAX_JOBS))
+
+
+def _end_of(found: Mapping[str, Any], jobs: Sequence[JobAnswer]) -> datetime | None:
+    """Return when a pipeline ended; where only our statuses keep it, when the last of its jobs did."""
+    return time_of(found, "finished_at") or max((job.ended_at for job in jobs if job.ended_at), default=None)

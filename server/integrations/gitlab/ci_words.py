@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from server.model.forge_answers import JobAnswer
 _CONCLUSIONS = {"success": "success", "failed": "failure", "canceled": "canceled", "skipped": "skipped"}
 _RUNNING = frozenset({"running", "canceling"})
 """Whatever else there is (created, preparing, pending, waiting, scheduled, manual) has not begun."""
+_OPTIONAL = frozenset({"failed", "manual"})
+_WORST_FIRST = ("failed", "canceled", "success", "skipped")
 _TIMEOUTS = frozenset({"job_execution_timeout", "stuck_or_timeout_failure", "job_token_expired"})
 
 
@@ -25,6 +27,17 @@ def conclusion_of(word: str, failure_reason: object = None) -> str | None:
     if word == "failed" and failure_reason in _TIMEOUTS:
         return "timed-out"
     return _CONCLUSIONS.get(word)
+
+
+def whole_of(statuses: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the state that the statuses of jobs give a pipeline; None: one of them has not ended.
+
+    Source: GitLab Docs, "CI/CD YAML syntax", `allow_failure`: a job that may fail or need not be started stops none.
+    """
+    words = {each["status"] for each in statuses if not (each.get("allow_failure") and each["status"] in _OPTIONAL)}
+    if not words <= _CONCLUSIONS.keys():
+        return None
+    return next((word for word in _WORST_FIRST if word in words), "success")
 
 
 def time_of(document: Mapping[str, Any], name: str) -> datetime | None:

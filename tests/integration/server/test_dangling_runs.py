@@ -13,6 +13,7 @@ from tests.integration.server.webhooks import SHA, handle, make_hook
 RUN_ID = str(CI.run_id)
 RUNNER = "GitHub Actions 5"
 REPOSITORY = {"id": 1, "full_name": str(CI.repository)}
+PROJECT = {"id": 1, "path_with_namespace": str(CI.repository)}
 
 
 def at(seconds: int) -> str:
@@ -184,6 +185,51 @@ def test_r46_a_shared_state_ends_with_the_ci_run_only(hook, job, services, reade
 
     assert after_job == "initialized"
     assert reader(job.run_id)[0] == "error"
+
+
+def gitlab_job(job_id, status, prefix=""):
+    job = {"id": job_id, "name": f"job-{job_id}", "status": status, "created_at": at(-40), "started_at": at(-30)}
+    ended = {} if status == "running" else {"finished_at": at(30)}
+    return {f"{prefix}{name}": value for name, value in {**job, **ended}.items()}
+
+
+def gitlab_pipeline(*jobs):
+    """Return what GitLab tells of a pipeline that goes on: all its jobs."""
+    pipeline = {"id": int(RUN_ID), "sha": SHA, "status": "running", "source": "push", "created_at": at(-60)}
+    return {"object_kind": "pipeline", "object_attributes": pipeline, "project": PROJECT, "builds": list(jobs)}
+
+
+def asked(services):
+    """Return the runs of which the forge is asked whether their pipeline has ended."""
+    query = "SELECT run_id FROM events WHERE kind = 'ci-run.seen' AND run_id IS NOT NULL"
+    with services.database.read() as connection:
+        return list(connection.exec_driver_sql(query).scalars())
+
+
+@pytest.mark.parametrize(
+    ("state_location", "other", "is_asked"),
+    [("shared", None, True), ("shared", "success", True), ("shared", "running", False), ("local", None, False)],
+)
+def test_r46_gitlab_is_asked_for_the_end_of_a_pipeline_that_a_shared_state_waits_for(
+    api, client, clock, acme, job, services, reader, state_location, other, is_asked
+):
+    hook = make_hook(api, client, clock, acme, f"gitlab:{CI.repository}")
+    begin(job, state_location=state_location, provider="gitlab", serverUrl="https://gitlab.com")
+    others = [gitlab_job(6, other)] if other else []
+    hook.gitlab("Pipeline Hook", gitlab_pipeline(gitlab_job(7, "running"), *others))
+    handle(services)
+
+    ended = {
+        "object_kind": "build",
+        "pipeline_id": int(RUN_ID),
+        "project": PROJECT,
+        **gitlab_job(7, "canceled", "build_"),
+    }
+    assert hook.gitlab("Job Hook", ended).status_code == 202
+    handle(services)
+
+    assert set(asked(services)) == ({job.run_id} if is_asked else set())
+    assert reader(job.run_id)[0] == "initialized"
 
 
 def test_r46_a_webhook_of_one_organization_ends_no_run_of_another(api, client, clock, rival, job, services, reader):

@@ -13,14 +13,18 @@ from examples.forge.gitlab.world import Pipeline
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CI_RUN, HEAD, CiRunAnswer, FileAnswer, FileState, HeadAnswer, HeadQuestion
 from server.model.integrations import BoundRepository
+from server.model.verdict_kinds import VerdictKind
 from tests.integration.server.gitlab.conftest import Scene, start
 
 HOUR = timedelta(hours=1)
 
 
-def ask(scene: Scene, pipeline: Pipeline | str, **options: Any) -> Outcome:
+def ask(scene: Scene, pipeline: Pipeline | str, *, may_end: bool = False, **options: Any) -> Outcome:
     number = pipeline if isinstance(pipeline, str) else str(pipeline.id)
-    content = {"runId": "r", "host": scene.forge.url, "repository": "GROUP/app", "ciRunId": number}
+    content: dict[str, Any] = {
+        "runId": "r", "host": scene.forge.url, "repository": "GROUP/app", "ciRunId": number,
+    }  # fmt: skip
+    content |= {"mayEnd": True} if may_end else {}
     return scene.deliver(CI_RUN, "ci-run:r", content, **options)
 
 
@@ -58,6 +62,38 @@ def test_an_ended_pipeline_has_an_end_and_the_jobs_that_were_retried(scene: Scen
 
     assert (found.status, found.conclusion, found.ended_at is not None) == ("ended", "success", True)
     assert [(job.id == str(first.id), job.conclusion) for job in found.jobs] == [(True, "canceled"), (False, "success")]
+
+
+def held(scene: Scene) -> Pipeline:
+    """Return a pipeline that a status of ours keeps running."""
+    assert scene.pipeline is not None
+    scene.tell_all(VerdictKind.INITIALIZED)
+    return scene.pipeline
+
+
+def test_r46_a_pipeline_that_our_own_status_keeps_running_has_ended_with_its_jobs(scene: Scene) -> None:
+    pipeline = held(scene)
+    scene.forge.finish_job(pipeline, "attest", "canceled")
+
+    found = answer(scene, pipeline)
+
+    assert pipeline.status == "running"
+    assert (found.status, found.conclusion) == ("ended", "canceled")
+    assert found.ended_at == found.jobs[0].ended_at is not None
+
+
+def test_r46_a_pipeline_goes_on_while_another_job_has_still_to_run(scene: Scene) -> None:
+    pipeline = held(scene)
+    later = replace(pipeline.jobs[0], id=pipeline.jobs[0].id + 1, name="deploy", status="created", started_at=None)
+    pipeline.jobs.append(later)
+    scene.forge.finish_job(pipeline, "attest", "failed")
+
+    found = answer(scene, pipeline)
+    asked_for_the_end = [ask(scene, pipeline, may_end=True, attempt=number).code for number in (1, 4, 5)]
+
+    assert (found.status, found.conclusion, found.ended_at) == ("running", None, None)
+    # What stands behind a job that failed is skipped a moment later.
+    assert asked_for_the_end == ["not-ended", "not-ended", "200"]
 
 
 def test_a_protected_branch_is_said_to_be_one(scene: Scene) -> None:
