@@ -55,6 +55,7 @@ from server.services.inbound_follow import InboundFollow
 from server.services.inbound_limits import InboundLimits
 from server.services.inbound_log import InboundLog
 from server.services.integrations import Integrations
+from server.services.inventories import Inventories, InventorySweep, listing_kinds
 from server.services.judging import Judge
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
@@ -141,6 +142,7 @@ class Services:
     overrides: Overrides
     gates: Gates
     drift: Drift
+    inventories: Inventories
     shared_states: SharedStates
     successors: Successors
     attestations: Attestations
@@ -197,6 +199,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         overrides=Overrides(database, now, new_id, reserve),
         drift=Drift(database, now),
+        inventories=Inventories(database, world.integrations),
         gates=Gates(database, now, process.answered_gate),
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
@@ -208,7 +211,7 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         integrations=_build_integrations(config, world, database, transport, stored_secrets),
         audit=Audit(database, now),
         audit_export=AuditExport(database, now),
-        metrics=Metrics(database, now),
+        metrics=Metrics(database, now, listing_kinds(world.integrations)),
         process_metrics=process,
         server_metrics=ServerMetrics(database, health, process),
         webhooks=_build_webhooks(config, world, database, stored_secrets),
@@ -325,6 +328,13 @@ def build_dispatcher(
         credentials=Credentials(build_secrets(config, world)),
         tools=make_tools(config, world, database, transport),
     )
+    lists = InventorySweep(
+        database,
+        world.now,
+        integrations=world.integrations,
+        credentials=Credentials(build_secrets(config, world)),
+        tools=make_tools(config, world, database, transport),
+    )
     cleaners = Cleaners(
         database,
         back_ends,
@@ -335,6 +345,7 @@ def build_dispatcher(
         check_registrations=checks.check_all,
         announce=Announcer(database, world.now, world.new_id).announce_all,
         redeliver=build_hooks(config, world, database, build_secrets(config, world)).redeliver,
+        list_repositories=lists.list_all,
     )
     return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chainloop_ci.api.drift import DriftItem
 from chainloop_ci.api.gates import GateAnswer, GateRequest
+from chainloop_ci.api.inventories import RepositoryInventory, UncoveredRepository
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.words import DriftKind
-from chainloop_ci.client.answers import read_record
+from chainloop_ci.client.answers import page, read_record
 from chainloop_ci.client.lister import Lister
 from chainloop_ci.client.lister import Paging as Paging
 
@@ -24,3 +25,11 @@ class Judgements(Lister):
     ) -> Page[DriftItem]:
         """Return what has drifted from what operators asked for."""
         return self._list(DriftItem, "drift", paging, kind=kind and kind.value, project=project)
+
+    def list_uncovered(self, paging: Paging) -> Page[UncoveredRepository]:
+        """Return repositories that no workflow comes from."""
+        return self._list(UncoveredRepository, "drift/repositories", paging)
+
+    def list_inventories(self) -> list[RepositoryInventory]:
+        """Return how old the lists of repositories are."""
+        return list(page(RepositoryInventory, self.http.json("GET", "drift/inventories")).items)

@@ -40,6 +40,8 @@ class Cleaners:
     """Tells teams of requirements that wait for their date."""
     redeliver: Callable[[], Iterator[int]] = lambda: iter(())
     """Has forges send again what never came through, in short steps."""
+    list_repositories: Callable[[], Iterator[Counts]] = lambda: iter(())
+    """Asks forges which repositories there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,10 @@ def _redeliver(use: Cleaners) -> Iterator[Counts]:
         yield {"sources": asked}
 
 
+def _list_repositories(use: Cleaners) -> Iterator[Counts]:
+    yield from use.list_repositories()
+
+
 SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.RUNS, _expire_runs),
     Sweep(SweepName.DATES, _notice_dates),
@@ -118,5 +124,6 @@ SWEEPS: tuple[Sweep, ...] = (
     # Last: third parties may take their time.
     Sweep(SweepName.REGISTRATIONS, _check_registrations),
     Sweep(SweepName.REDELIVERIES, _redeliver),
+    Sweep(SweepName.INVENTORIES, _list_repositories),
 )
 """In the order in which they are done: what the first ends, the next may take."""

@@ -16,6 +16,7 @@ from server.egress.transport import Transport
 from server.model.deliveries import Outcome
 from server.model.events import Event
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
+from server.model.inventories import RepositoryPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,11 @@ class Target:
     def speaks_for(self, host: str, repository_id: str | None) -> bool:
         """Tell whether an administrator has listed this repository (R44)."""
         return any(item.host == host and item.repository_id == repository_id for item in self.repositories)
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Return the accounts or top-level groups of the listed repositories, in lower case."""
+        return frozenset(item.name.partition("/")[0].lower() for item in self.repositories if item.host == self.host)
 
     def find_named(self, host: str, name: str) -> BoundRepository | None:
         """Return the listed repository of a name at the host of the credentials (R44); case does not count."""
@@ -152,6 +158,9 @@ class Integration:
     """One try, within `TRY_SECONDS`; raises only for a defect."""
     check: Callable[[Target, Tools], Checked]
     """Ask the third party whether settings and credentials will do; called when an admin registers, and daily."""
+    list_repositories: Callable[[Target, str, Tools], RepositoryPage] | None = None
+    """One page of the repositories that the credential shows, within `TRY_SECONDS`; the text is where it begins, empty
+    at first. None: it is of no forge."""
     always: tuple[str, ...] = ()
     """Kinds of events that it is told of whatever the filter of an attachment says: those that it is asked questions
     by."""

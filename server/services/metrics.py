@@ -16,10 +16,11 @@ from prometheus_client.registry import Collector
 from chainloop_ci.api.runs import RunState
 from server.model.drift import DriftKind
 from server.model.durations import Bucket, bucket_of, cumulative, milliseconds
-from server.model.principal import Principal
+from server.model.principal import Principal, Reach
 from server.services.drift import count_all
 from server.services.metrics_counters import counter_families, store_families
 from server.services.metrics_families import MAX_SERIES, Families
+from server.services.metrics_inventories import InventoryUse, inventory_families, read_inventories
 from server.store import metrics
 from server.store.database import Database
 from server.store.metrics import CounterValue, DurationBucket, LastRun, OverdueRun, StoreUse
@@ -38,9 +39,11 @@ _Labels = tuple[str, str, str, str]
 class Metrics:
     """Renders the metrics of an organization."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], listing_kinds: tuple[str, ...] = ()) -> None:
+        """`listing_kinds` are the kinds of integrations that list repositories."""
         self._database = database
         self._now = now
+        self._listing_kinds = listing_kinds
 
     def render(self, principal: Principal) -> bytes:
         """Return what the principal reaches, in Prometheus' text format 0.0.4.
@@ -55,8 +58,13 @@ class Metrics:
             counters = metrics.list_counters(connection, reach.organization_id) if reach.is_whole else []
             use = metrics.list_store_use(connection, reach.organization_id) if reach.is_whole else []
             drifting = count_all(connection, reach, now, limit=MAX_DRIFT)
+            listed = read_inventories(connection, reach.organization_id, self._kinds_for(reach))
         durations = [*counted, *map(_as_bucket, overdue)]
-        return render(_Organization(principal.organization, last, durations, counters, use, drifting))
+        return render(_Organization(principal.organization, last, durations, counters, use, drifting, listed))
+
+    def _kinds_for(self, reach: Reach) -> tuple[str, ...]:
+        # Repositories belong to the organization as a whole.
+        return self._listing_kinds if reach.is_whole else ()
 
 
 def render(collector: Collector) -> bytes:
@@ -77,12 +85,14 @@ class _Organization(Collector):
         counters: list[CounterValue],
         use: list[StoreUse],
         drifting: Mapping[DriftKind, int],
+        listed: InventoryUse,
     ) -> None:
         self._organization = organization
         self._last = last
         self._counters = counters
         self._use = use
         self._drifting = drifting
+        self._listed = listed
         self._series: dict[_Labels, list[Bucket]] = defaultdict(list)
         for entry in counted:
             self._series[entry.project, entry.workflow, entry.state, entry.runner_type].append(entry.bucket)
@@ -95,6 +105,7 @@ class _Organization(Collector):
         yield self._drift(families)
         yield from counter_families(families, self._counters)
         yield from store_families(families, self._use)
+        yield from inventory_families(families, self._organization, self._listed)
         yield families.dropped()
 
     def _up(self, families: Families) -> Metric:

@@ -31,6 +31,7 @@ from server.model.integrations import MAX_REGISTRATIONS, RegistrationState, Stor
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.services.credentials import Credentials
+from server.services.inventories import forget_repositories_of
 from server.services.registration_rules import (
     read_host,
     require_credentials,
@@ -40,7 +41,7 @@ from server.services.registration_rules import (
 )
 from server.services.run_events import tell
 from server.services.sources import learn_of_registration
-from server.store import audit, deliveries, forged_statuses, registrations
+from server.store import audit, deliveries, forged_statuses, inventories, registrations
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -128,6 +129,7 @@ class Registrations:
             after = replace(checked, state=found.state, paused_reason=found.paused_reason)
             after = self._credentials.seal(connection, after, credentials)
             _require_speaker(connection, after)
+            forget_repositories_of(connection, before, after)
             self._resume(connection, principal, after)
             learn_of_registration(connection, after)
             detail = {
@@ -176,6 +178,7 @@ class Registrations:
             ):
                 registrations.save_attachment(connection, replace(attachment, removed_at=now))
             deliveries.end_waiting(connection, found.id, REMOVED, now)
+            inventories.forget(connection, found)
             gone = replace(found, sealed=None, credential_names=(), repositories=(), removed_at=now)
             registrations.save(connection, gone)
             self._note(connection, principal, AuditAction.INTEGRATION_REMOVED, found, {})

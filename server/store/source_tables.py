@@ -48,6 +48,7 @@ sources = Table(
     Column("previous_hook_secret_until", String(32)),
     UniqueConstraint("organization_id", "kind", "address_key", name="uq_sources_address"),
     Index("ix_sources_organization", "organization_id", "created_at", "id"),
+    Index("ix_sources_repository", "organization_id", "repository_id"),
 )
 
 workflow_sources = Table(

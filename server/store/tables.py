@@ -39,6 +39,8 @@ from server.store.forge_tables import heads as heads
 from server.store.gate_tables import gate_requests as gate_requests
 from server.store.inbound_tables import app_installations as app_installations
 from server.store.inbound_tables import inbound_deliveries as inbound_deliveries
+from server.store.inventory_tables import forge_repositories as forge_repositories
+from server.store.inventory_tables import inventories as inventories
 from server.store.metadata import NUMBER, words
 from server.store.metadata import metadata as metadata
 from server.store.operation_tables import audit_records as audit_records

@@ -9,6 +9,7 @@ from examples.forge.exchange import Answer
 from examples.forge.github.checks import app_document
 from examples.forge.github.documents import full_repository, login_id, moment, user
 from examples.forge.github.refusals import not_accessible, not_found, refusal
+from examples.forge.github.tokens import has
 from examples.forge.github.world import Installation, Repository
 from examples.forge.server import Call, Route, pages
 
@@ -121,6 +122,17 @@ def repositories_of_installation(forge: FakeGitHub, call: Call) -> Answer:
     return _repositories(forge, call, forge.visible(call.who, only_own=True))
 
 
+def repositories_of_account(forge: FakeGitHub, call: Call) -> Answer:
+    """Answer the repositories that a token's account may use; public ones of strangers are not among them."""
+    if call.who.kind in ("installation", "app"):
+        raise not_accessible(call.who.kind)
+    found = [one for one in forge.visible(call.who) if has(call.who, one)]
+    if call.request.query.get("sort") == "created":
+        found.sort(key=lambda one: (one.created_at, one.id), reverse=call.request.query.get("direction") != "asc")
+    page, headers = pages(forge, call, found)
+    return Answer(200, [full_repository(forge, one) for one in page], headers)
+
+
 def repositories_for_user(forge: FakeGitHub, call: Call) -> Answer:
     """Answer the repositories of an installation that a person sees."""
     installation = _installation_of(forge, call)
@@ -187,6 +199,7 @@ ROUTES = (
     Route("POST", "/app/installations/{installation_id}/access_tokens", create_token, "app"),
     Route("GET", "/repos/{owner}/{repo}/installation", installation_of_repository, "app"),
     Route("GET", "/installation/repositories", repositories_of_installation),
+    Route("GET", "/user/repos", repositories_of_account, "person"),
     Route("GET", "/user/installations", installations_for_user, "person"),
     Route("GET", "/user/installations/{installation_id}/repositories", repositories_for_user, "person"),
 )

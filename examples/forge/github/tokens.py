@@ -93,12 +93,13 @@ def sees(token: Token | None, repository: Repository) -> bool:
     """Tell whether a repository exists for this caller: public ones do for everybody."""
     if not repository.is_private:
         return True
-    if token is None or not _has(token, repository):
+    if token is None or not has(token, repository):
         return False
     return token.kind != "classic" or "repo" in token.scopes
 
 
-def _has(token: Token, repository: Repository) -> bool:
+def has(token: Token, repository: Repository) -> bool:
+    """Tell whether a token was given a repository."""
     if token.installation is not None and token.installation.account != repository.owner:
         return False
     return token.repositories is None or repository.id in token.repositories
@@ -120,7 +121,7 @@ def require_right(token: Token | None, repository: Repository, right: str) -> No
     if token.kind == "classic":
         if not _classic_has(token, repository, right):
             raise not_found()
-    elif not _has(token, repository) or not _permits(token, name, access):
+    elif not has(token, repository) or not _permits(token, name, access):
         raise not_accessible(token.kind)
 
 

@@ -29,6 +29,7 @@ class Repository:
     network: Network
     created_at: datetime
     fork_of: Repository | None = None
+    is_archived: bool = False
     branches: dict[str, str] = field(default_factory=dict)
     protections: dict[str, Protection] = field(default_factory=dict)
     rules: dict[str, dict[str, int | None]] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from examples.forge.exchange import Answer
@@ -28,8 +29,17 @@ def listed(forge: FakeGitLab, call: Call) -> Answer:
     found = [one for one in forge.projects.values() if forge.sees(call.who, one)]
     if call.request.query.get("membership") in ("true", "True", "1"):
         found = [one for one in found if call.who is not None and call.who.level(one) > 0]
+    found = _in_order(found, call.request.query)
     page, headers = pages(forge, call, found)
     return Answer(200, [project(forge, one) for one in page], headers)
+
+
+def _in_order(found: list[Project], asked: Mapping[str, str]) -> list[Project]:
+    after = int(asked["id_after"]) if asked.get("id_after", "").isdigit() else 0
+    by_id = asked.get("order_by") == "id"
+    wanted = [one for one in found if one.id > after]
+    wanted.sort(key=lambda one: one.id if by_id else one.created_at, reverse=asked.get("sort", "desc") == "desc")
+    return wanted
 
 
 def of_group(forge: FakeGitLab, call: Call) -> Answer:

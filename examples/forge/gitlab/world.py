@@ -24,6 +24,8 @@ class Project:
     network: Network
     created_at: datetime
     fork_of: Project | None = None
+    is_archived: bool = False
+    will_be_deleted_on: str | None = None
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     protected: dict[str, int] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.integrations.forge_parts import ALWAYS
 from server.integrations.github.checking import check
 from server.integrations.github.delivering import deliver
+from server.integrations.github.listing import list_repositories
 from server.integrations.github.parts import parts
 from server.integrations.github.words import APP_KEY, ATTACHMENT_SCHEMA, HOST, KIND, SETTINGS_SCHEMA, TOKEN
 from server.integrations.types import Integration
@@ -21,6 +22,7 @@ GITHUB = Integration(
     parts=parts,
     deliver=deliver,
     check=check,
+    list_repositories=list_repositories,
     always=ALWAYS,
     usual_host=HOST,
     other_names=("https://www.github.com",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.integrations.forge_parts import ALWAYS
 from server.integrations.gitlab.checking import check
 from server.integrations.gitlab.delivering import deliver
+from server.integrations.gitlab.listing import list_repositories
 from server.integrations.gitlab.parts import parts
 from server.integrations.gitlab.words import ATTACHMENT_SCHEMA, HOST, KIND, SETTINGS_SCHEMA, TOKEN
 from server.integrations.types import Integration
@@ -21,6 +22,7 @@ GITLAB = Integration(
     parts=parts,
     deliver=deliver,
     check=check,
+    list_repositories=list_repositories,
     always=ALWAYS,
     usual_host=HOST,
     has_repositories=True,

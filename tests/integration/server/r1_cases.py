@@ -454,6 +454,8 @@ CASES: dict[str, Case] = {
     "GET /overrides": Case(listing("/overrides", of_override), lists=lambda item: item["id"]),
     "POST /overrides/<uuid:override_id>/end": Case(of_override),
     "GET /drift": Case(listing("/drift", of_override), lists=lambda item: item.get("overrideId", "")),
+    "GET /drift/repositories": Case(plain("GET", "/drift/repositories"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
+    "GET /drift/inventories": Case(plain("GET", "/drift/inventories"), belongs=Belongs.ORGANIZATION, places=(OWN,)),
     # A gate that names another organization's workflow is closed, like one that names none that there is.
     "POST /gate": Case(asked_gate, foreign=200),
     "PUT /workflow-runs/<uuid:run_id>/state": Case(put_state),

@@ -1,0 +1,164 @@
+"""List the repositories of forges, and say which of them no workflow comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from chainloop_ci.api.inventories import RepositoryInventory, UncoveredRepository
+from chainloop_ci.api.paging import Page
+from chainloop_ci.errors import ChainloopError
+from server.integrations.types import Integration, Tools, target_of
+from server.model.integrations import RegistrationState, StoredRegistration
+from server.model.inventories import Inventory, RepositoryPage
+from server.model.paging import Paging, bind
+from server.model.principal import Principal
+from server.services.credentials import Credentials
+from server.store import inventories, registrations
+from server.store.database import Database
+
+AT_ONCE = 8
+"""Forges that are asked at the same time: one that hangs holds up the others of its group only."""
+
+_log = structlog.get_logger("server.services")
+
+
+class InventorySweep:
+    """The use case of the dispatcher: page after page, each written down, so that the next sweep goes on there."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        *,
+        integrations: Mapping[str, Integration],
+        credentials: Credentials,
+        tools: Tools,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._integrations = integrations
+        self._credentials = credentials
+        self._tools = tools
+
+    def list_all(self) -> Iterator[Mapping[str, int]]:
+        """Bring every list that is due to its end, a few forges at a time; yield after every page of theirs."""
+        after: str | None = ""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="inventory") as pool:
+            while after is not None:
+                with self._database.read() as connection:
+                    found = registrations.list_kept_of_all(connection, after=after, limit=AT_ONCE)
+                    due = [item for item in found if self._is_due(connection, item)]
+                after = found[-1].id if found else None
+                while due:
+                    begun = [self._begin(item) for item in due]
+                    pages = list(pool.map(self._ask, due, begun))
+                    due = [each[0] for each in zip(due, begun, pages, strict=True) if self._note(*each)]
+                    yield _counts(pages)
+
+    def _is_due(self, connection: Connection, registration: StoredRegistration) -> bool:
+        known = self._integrations.get(registration.kind)
+        if known is None or known.list_repositories is None or registration.state is not RegistrationState.ACTIVE:
+            return False
+        inventory = inventories.find(connection, registration)
+        return inventory is None or inventory.is_due(self._now())
+
+    def _begin(self, registration: StoredRegistration) -> Inventory:
+        with self._database.read() as connection:
+            known = inventories.find(connection, registration)
+        new = Inventory(registration.id, registration.organization_id, registration.host)
+        return (known or new).started(self._now())
+
+    def _ask(self, registration: StoredRegistration, begun: Inventory) -> RepositoryPage:
+        """Return the next page; that there is none is a finding."""
+        list_repositories = self._integrations[registration.kind].list_repositories
+        if list_repositories is None:
+            raise ValueError(f"{registration.kind} lists no repositories")
+        try:
+            target = target_of(registration, self._credentials.open(registration))
+            return list_repositories(target, begun.after, self._tools)
+        except ChainloopError as error:
+            return RepositoryPage(finding=error.message)
+        except Exception as error:  # noqa: BLE001  # one registration must not end the lists of the others
+            _log.error("repositories-not-listed", registration=registration.id, exc_info=error)
+            return RepositoryPage(finding=f"a defect of the server: {type(error).__name__}; its log says more")
+
+    def _note(self, registration: StoredRegistration, begun: Inventory, page: RepositoryPage) -> bool:
+        """Write a page down, and tell whether the list goes on."""
+        now = self._now()
+        with self._database.write() as connection:
+            kept = registrations.find(connection, registration.organization_id, registration.id)
+            if kept is None or kept.removed_at is not None or _lists_otherwise(kept, registration):
+                # Somebody changed it meanwhile: the page is of what it was.
+                return False
+            if page.finding:
+                inventories.save(connection, begun.failed(page.finding, now))
+                return False
+            inventories.put(connection, registration, page.repositories, begun.begun_at or now)
+            further = begun.turned(page, now)
+            inventories.save(connection, further)
+            if further.begun_at is None and further.listed_at is not None:
+                inventories.forget_unseen(connection, registration, further.listed_at)
+            return further.begun_at is not None
+
+
+class Inventories:
+    """Use cases of operators."""
+
+    def __init__(self, database: Database, integrations: Mapping[str, Integration]) -> None:
+        self._database = database
+        self._kinds = listing_kinds(integrations)
+
+    def list_uncovered(self, principal: Principal, paging: Paging) -> Page[UncoveredRepository]:
+        """Return repositories that no workflow comes from, by their addresses.
+
+        Raises:
+            NotAllowedError: the token does not reach the whole organization.
+        """
+        principal.require_reach(project_id=None)
+        binding = bind("uncovered", principal.organization_id)
+        after = paging.after(binding, ("", ""))
+        with self._database.read() as connection:
+            found = inventories.list_uncovered(
+                connection, principal.organization_id, after=after, limit=paging.limit + 1
+            )
+        page = paging.page(found, binding, lambda item: (item.address.key, item.repository.repository_id))
+        return Page(tuple(item.api() for item in page.items), page.next_cursor)
+
+    def list(self, principal: Principal) -> Page[RepositoryInventory]:
+        """Return every registration that lists repositories, with how old its list is.
+
+        Raises:
+            NotAllowedError: the token does not reach the whole organization.
+        """
+        principal.require_reach(project_id=None)
+        with self._database.read() as connection:
+            found = inventories.list_facts(connection, principal.organization_id, self._kinds)
+        return Page(tuple(item.api() for item in found))
+
+
+def listing_kinds(integrations: Mapping[str, Integration]) -> tuple[str, ...]:
+    """Return the kinds of integrations that list repositories."""
+    return tuple(kind for kind, item in sorted(integrations.items()) if item.list_repositories is not None)
+
+
+def forget_repositories_of(connection: Connection, before: StoredRegistration, after: StoredRegistration) -> None:
+    """Forget what was listed for a registration that looks at other accounts now, or elsewhere."""
+    if _lists_otherwise(before, after):
+        inventories.forget(connection, before)
+
+
+def _lists_otherwise(one: StoredRegistration, other: StoredRegistration) -> bool:
+    return one.host != other.host or frozenset(one.repositories) != frozenset(other.repositories)
+
+
+def _counts(pages: Sequence[RepositoryPage]) -> Mapping[str, int]:
+    return {
+        "pages": sum(not page.finding for page in pages),
+        "repositories": sum(len(page.repositories) for page in pages),
+        "failed": sum(bool(page.finding) for page in pages),
+    }
