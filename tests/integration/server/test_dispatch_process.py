@@ -109,6 +109,7 @@ DONE = {
     "unknown-blobs": "done",
     "old-webhooks": "done",
     "webhook-redeliveries": "done",
+    "forge-repositories": "done",
 }
 
 
