@@ -50,8 +50,8 @@ INTERVALS: Mapping[str, timedelta] = {
     SweepName.REGISTRATIONS: timedelta(hours=24),
     # GitHub keeps them for three days; what was missed is missed for so long at most.
     SweepName.REDELIVERIES: timedelta(minutes=15),
-    # Each forge is asked once a day; this is for new registrations, and for those that did not answer.
-    SweepName.INVENTORIES: timedelta(minutes=15),
+    # Each forge is asked once a day; this is for new registrations, long lists, and those that did not answer.
+    SweepName.INVENTORIES: timedelta(minutes=5),
 }
 """How often each sweep is done."""
 ABANDONED = timedelta(hours=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
@@ -21,6 +21,8 @@ from server.services.credentials import Credentials
 from server.store import inventories, registrations
 from server.store.database import Database
 
+LONGEST = timedelta(seconds=60)
+"""After so long a sweep begins no other page: runs expire by the same dispatcher."""
 AT_ONCE = 8
 """Forges that are asked at the same time: one that hangs holds up the others of its group only."""
 
@@ -48,13 +50,14 @@ class InventorySweep:
     def list_all(self) -> Iterator[Mapping[str, int]]:
         """Bring every list that is due to its end, a few forges at a time; yield after every page of theirs."""
         after: str | None = ""
+        until = self._now() + LONGEST
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="inventory") as pool:
             while after is not None:
                 with self._database.read() as connection:
                     found = registrations.list_kept_of_all(connection, after=after, limit=AT_ONCE)
                     due = [item for item in found if self._is_due(connection, item)]
                 after = found[-1].id if found else None
-                while due:
+                while due and self._now() < until:
                     begun = [self._begin(item) for item in due]
                     pages = list(pool.map(self._ask, due, begun))
                     due = [each[0] for each in zip(due, begun, pages, strict=True) if self._note(*each)]

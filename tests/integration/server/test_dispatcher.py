@@ -292,6 +292,7 @@ def test_what_is_wrong_with_the_sweeps_is_found(services: Services, cleaners: Cl
         "sweep unreferenced-uploads was done 3 h ago, it is due every 15 min",
         "sweep ended-states was done 3 h ago, it is due every 15 min",
         "sweep webhook-redeliveries was done 3 h ago, it is due every 15 min",
+        "sweep forge-repositories was done 3 h ago, it is due every 5 min",
     ]
 
 

@@ -249,6 +249,22 @@ def test_a_list_that_was_interrupted_goes_on_where_it_was(services: Services, ac
     assert list(listing(services, pages).list_all()) == []
 
 
+def test_a_slow_forge_holds_up_no_other_sweep_and_its_list_goes_on_later(
+    services: Services, acme: Tenant, clock: Clock
+) -> None:
+    register(services, acme)
+    pages = Pages()
+
+    def slow(target: Target, after: str, tools: Tools) -> RepositoryPage:
+        clock.advance(seconds=40)
+        return pages(target, after, tools)
+
+    assert len(list(listing(services, slow).list_all())) == 2
+    assert len(list(listing(services, slow).list_all())) == 1
+
+    assert pages.asked == ["", "2", "3"]
+
+
 def test_what_two_registrations_show_is_listed_once(services: Services, acme: Tenant, api: Any) -> None:
     for name in ("one", "two"):
         register(services, acme, name)
