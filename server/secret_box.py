@@ -105,6 +105,14 @@ class SecretBox:
         keys = self._keys.find()
         return bool(keys) and _split(sealed)[0] == key_id(keys[0])
 
+    def known_keys(self) -> tuple[str, ...]:
+        """Return the names of the keys that open, the one that seals first; empty: there is none yet.
+
+        Raises:
+            ConfigInvalidError: the file of the keys cannot be used.
+        """
+        return tuple(map(key_id, self._keys.find()))
+
     def key_id(self) -> str:
         """Return the name of the key that seals; makes one if there is none.
 

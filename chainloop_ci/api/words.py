@@ -111,6 +111,8 @@ class AuditAction(StrEnum):
     INTEGRATION_REMOVED = "integration.removed"
     INTEGRATION_ATTACHED = "integration.attached"
     INTEGRATION_DETACHED = "integration.detached"
+    SECRETS_RESEALED = "secrets.resealed"
+    """By the server's operator, after a change of keys."""
     DELIVERY_REPLAYED = "delivery.replayed"
     ARTIFACT_UPLOADED = "artifact.uploaded"
     """Without a run, or for one that another token began."""

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import chainloop_ci
 from chainloop_ci.errors import ChainloopError, ConfigInvalidError, Finding
-from server.admin import backup_commands, data_folder, operator_tokens, sweep_commands
+from server.admin import backup_commands, data_folder, operator_tokens, reseal_command, sweep_commands
 from server.config import ServerConfig
 from server.errors import StoreUnusableError
 from server.model.names import require_name
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", metavar="N", help="port to listen on; default: PORT, else 8080")
     backup_commands.add_commands(commands, shared)
     sweep_commands.add_commands(commands, shared)
+    reseal_command.add_commands(commands, shared)
     token = commands.add_parser(
         "token",
         parents=[shared],
@@ -189,6 +190,7 @@ def _openapi(config: ServerConfig, _: argparse.Namespace) -> int:
 _COMMANDS = {
     **backup_commands.COMMANDS,
     **sweep_commands.COMMANDS,
+    **reseal_command.COMMANDS,
     "serve": _serve,
     "token": _token,
     "openapi": _openapi,

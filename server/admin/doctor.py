@@ -23,6 +23,7 @@ from server.config import ServerConfig
 from server.model.sweeps import ABANDONED
 from server.secret_box import open_secret_box
 from server.services.orphans import list_orphans
+from server.services.resealing import describe_seals
 from server.services.secrets import lost_keys
 from server.services.sweep_log import SweepLog
 from server.store import artifacts, checks, counter_checks, schema
@@ -117,12 +118,17 @@ def _look_at_secrets(config: ServerConfig, database: Database) -> Check:
     """Check that every key that sealed credentials is here."""
     box = open_secret_box(config, token_bytes)
     with database.read() as connection:
-        lost = _first(lost_keys(connection, box))
+        lost = list(lost_keys(connection, box))
+        seals = list(describe_seals(connection, box))
+    lost += [words for is_lost, words in seals if is_lost]
+    if not lost:
+        advice = "`python -m server reseal` seals them with the newest key; then the old one can go"
+        return Check("keys of credentials", warnings=_first(words for _, words in seals), advice=advice)
     advice = (
         "give the server that key again (CHAINLOOP_SECRET_KEY, or `secret.key` of a backup); without it every "
         "credential has to be entered anew"
     )
-    return Check("keys of credentials", lost, advice=advice)
+    return Check("keys of credentials", _first(lost), _first(words for is_lost, words in seals if not is_lost), advice)
 
 
 def _look_at_sweeps(database: Database, now: datetime) -> Check:

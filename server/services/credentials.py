@@ -12,6 +12,9 @@ from server.model.integrations import StoredRegistration
 from server.secret_box import SealedFor
 from server.services.secrets import Secrets
 
+REGISTRATION = "registration"
+"""What credentials of registrations are sealed as."""
+
 
 class Credentials:
     """Seals and opens them; they are open for one try or one check, and nowhere written down."""
@@ -40,4 +43,4 @@ class Credentials:
 
 
 def _place(registration: StoredRegistration) -> SealedFor:
-    return SealedFor("registration", registration.organization_id, registration.id, registration.host)
+    return SealedFor(REGISTRATION, registration.organization_id, registration.id, registration.host)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from server.store.operation_tables import secret_canaries
@@ -26,6 +27,13 @@ def add(connection: Connection, key_id: str, sealed: str, made_at: datetime) -> 
     except IntegrityError:
         # Another process sealed its first credential at the same moment.
         return
+
+
+def forget_others(connection: Connection, key_ids: Collection[str]) -> tuple[str, ...]:
+    """Delete the canaries of keys other than these, and return their names."""
+    gone = tuple(name for name, _ in list_all(connection) if name not in key_ids)
+    connection.execute(delete(secret_canaries).where(secret_canaries.c.key_id.in_(gone)))
+    return gone
 
 
 def list_all(connection: Connection) -> tuple[tuple[str, str], ...]:
