@@ -10,6 +10,7 @@ from server.cas.blobs import Blobs
 from server.config import DEFAULT_EVENT_RETENTION
 from server.model.sweeps import ABANDONED, SweepName
 from server.services.event_retention import forget_events
+from server.services.forge_retention import forget_forge_facts
 from server.services.inbound_log import InboundLog
 from server.services.orphans import remove_orphans, remove_unfinished
 from server.services.passed_dates import PassedDates
@@ -95,6 +96,10 @@ def _forget_events(use: Cleaners) -> Iterator[Counts]:
     yield from forget_events(use.database, use.now() - use.event_retention)
 
 
+def _forget_forge_facts(use: Cleaners) -> Iterator[Counts]:
+    yield from forget_forge_facts(use.database, use.now(), use.event_retention)
+
+
 def _check_registrations(use: Cleaners) -> Iterator[Counts]:
     yield from use.check_registrations()
 
@@ -121,6 +126,7 @@ SWEEPS: tuple[Sweep, ...] = (
     Sweep(SweepName.BLOBS, _remove_blobs),
     Sweep(SweepName.WEBHOOKS, _forget_webhooks),
     Sweep(SweepName.EVENTS, _forget_events),
+    Sweep(SweepName.FORGE_FACTS, _forget_forge_facts),
     # Last: third parties may take their time.
     Sweep(SweepName.REGISTRATIONS, _check_registrations),
     Sweep(SweepName.REDELIVERIES, _redeliver),

@@ -31,6 +31,7 @@ class SweepName(StrEnum):
     BLOBS = "unknown-blobs"
     WEBHOOKS = "old-webhooks"
     EVENTS = "told-events"
+    FORGE_FACTS = "old-forge-facts"
     REGISTRATIONS = "registration-checks"
     REDELIVERIES = "webhook-redeliveries"
     INVENTORIES = "forge-repositories"
@@ -47,6 +48,8 @@ INTERVALS: Mapping[str, timedelta] = {
     SweepName.BLOBS: timedelta(hours=6),
     SweepName.WEBHOOKS: timedelta(hours=1),
     SweepName.EVENTS: timedelta(hours=1),
+    # It looks at everything that is old, what stays too.
+    SweepName.FORGE_FACTS: timedelta(hours=24),
     SweepName.REGISTRATIONS: timedelta(hours=24),
     # GitHub keeps them for three days; what was missed is missed for so long at most.
     SweepName.REDELIVERIES: timedelta(minutes=15),

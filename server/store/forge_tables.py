@@ -53,6 +53,7 @@ heads = Table(
     Index("ix_heads_pull_request", "source_id", "pull_request"),
     Index("ix_heads_seen", "organization_id", "seen_at"),
     Index("ix_heads_commit", "organization_id", "sha"),
+    Index("ix_heads_told", "told_at"),
 )
 
 ci_runs = Table(
@@ -77,6 +78,7 @@ ci_runs = Table(
     Column("told_at", String(32), nullable=False),
     PrimaryKeyConstraint("source_id", "ci_run_id", "attempt"),
     Index("ix_ci_runs_head", "source_id", "head_sha"),
+    Index("ix_ci_runs_told", "told_at"),
 )
 
 ci_jobs = Table(

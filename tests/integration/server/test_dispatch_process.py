@@ -108,6 +108,7 @@ DONE = {
     "registration-checks": "done",
     "unknown-blobs": "done",
     "old-webhooks": "done",
+    "old-forge-facts": "done",
     "webhook-redeliveries": "done",
     "forge-repositories": "done",
 }
