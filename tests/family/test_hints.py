@@ -48,6 +48,10 @@ def hints() -> Iterator[tuple[str, str]]:
         for found in (*QUOTED.findall(text), *typed):
             yield str(file.relative_to(ROOT)), found
 
+    alerts = (ROOT / "docs" / "monitoring" / "alerts.yml").read_text(encoding="utf-8")
+    for found in QUOTED.findall(re.sub(r"\s+", " ", alerts)):
+        yield "docs/monitoring/alerts.yml", found
+
 
 def problem_of(hint: str) -> str | None:
     """Return what does not exist of a command that somebody is told to type."""

@@ -12,6 +12,9 @@ import pytest
 import yaml
 from flask.testing import FlaskClient
 
+from server.model.deliveries import DeliveryState
+from server.model.drift import DriftKind
+from server.services.metrics_process import WEBHOOK_OUTCOMES
 from tests.integration.server.conftest import Tenant, bearer
 
 METRIC = re.compile(r"\bchainloop_[a-z_]+")
@@ -66,6 +69,51 @@ def test_every_metric_is_on_the_dashboard_or_in_the_guide(folder: Path, known: s
     missing = {name for name in known if name not in shown and not name.endswith(("_sum", "_count", "_bucket"))}
 
     assert missing == set()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        "chainloop_deliveries",
+        "chainloop_delivery_oldest_pending_timestamp_seconds",
+        "chainloop_registration_failing",
+        "chainloop_registration_paused",
+        "chainloop_credential_expiry_timestamp_seconds",
+        "chainloop_inbound_webhooks_total",
+        "chainloop_forged_statuses_total",
+        "chainloop_drift",
+        "chainloop_repositories_listed_timestamp_seconds",
+    ],
+)
+def test_what_keeps_verdicts_from_arriving_has_an_alert_and_a_panel(folder: Path, metric: str) -> None:
+    named = re.compile(rf"\b{metric}\b")
+
+    assert named.search((folder / "alerts.yml").read_text())
+    assert named.search((folder / "grafana-dashboard.json").read_text())
+
+
+def test_alerts_name_words_that_there_are(folder: Path) -> None:
+    rules = {
+        rule["alert"]: rule["expr"]
+        for group in yaml.safe_load((folder / "alerts.yml").read_text())["groups"]
+        for rule in group["rules"]
+    }
+    [taken] = re.findall(r'outcome!~"([^"]+)"', rules["ChainloopWebhooksRefused"])
+    states = {word for rule in rules.values() for word in re.findall(r'\bstate="([^"]+)"', rule)}
+    kinds = {word for rule in rules.values() for word in re.findall(r'chainloop_drift\{kind="([^"]+)"', rule)}
+
+    assert set(taken.split("|")) == {"accepted", "ignored", "repeated"}
+    assert set(taken.split("|")) < set(WEBHOOK_OUTCOMES)
+    assert states == {DeliveryState.PENDING.value, DeliveryState.DEAD.value}
+    assert kinds <= {kind.value for kind in DriftKind}
+    assert len(kinds) == 2
+
+
+def test_panels_do_not_lie_upon_each_other(folder: Path) -> None:
+    panels = [panel["gridPos"] for panel in json.loads((folder / "grafana-dashboard.json").read_text())["panels"]]
+    taken = [(at["x"] + dx, at["y"] + dy) for at in panels for dx in range(at["w"]) for dy in range(at["h"])]
+
+    assert len(set(taken)) == len(taken)
 
 
 def test_the_dashboard_can_be_imported(folder: Path) -> None:
