@@ -69,7 +69,13 @@ def _is_old_head(before: str) -> ColumnElement[bool]:
 def _is_old_ci_run(before: str) -> ColumnElement[bool]:
     columns = ci_runs.c
     has_head = exists().where(heads.c.source_id == columns.source_id, heads.c.sha == columns.head_sha)
-    return and_(columns.told_at < before, ~has_head, ~_has_run(columns.organization_id, columns.head_sha))
+    # Of whatever commit: that the forge knows it not, or otherwise, is what contradicts a claim (R30).
+    is_claimed = exists().where(
+        workflow_runs.c.organization_id == columns.organization_id, workflow_runs.c.ci_run_id == columns.ci_run_id
+    )
+    has_run = _has_run(columns.organization_id, columns.head_sha)
+    # One that the forge does not know is written down as told long ago.
+    return and_(columns.told_at < before, columns.seen_at < before, ~has_head, ~is_claimed, ~has_run)
 
 
 def _is_old_request(before: str) -> ColumnElement[bool]:

@@ -246,6 +246,12 @@ workflow_runs = Table(
         )
     ),
     Index(
+        "ix_runs_ci",
+        "organization_id",
+        "ci_run_id",
+        sqlite_where=text("ci_run_id IS NOT NULL"),
+    ),
+    Index(
         "ix_workflow_runs_open_ci",
         "organization_id",
         "ci_run_id",

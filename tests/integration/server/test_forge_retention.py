@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from server.model.forge_facts import LONG_AGO, CiStatus
 from server.model.forged_statuses import ForgedStatus
 from server.model.gate_requests import GateState, StoredGateRequest
 from server.services.forge_retention import BATCH, LEAST, forget_forge_facts
@@ -88,6 +89,29 @@ def test_what_a_run_was_confirmed_by_stays_and_its_verdict_with_it(
     # Judged anew it is what it was.
     repository.see_head(COMMIT, event="pull_request", pull_request="7", branch="feature", is_open=False)
     assert repository.kind() == "success"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"sha": OTHER}, {"sha": "", "status": CiStatus.QUEUED, "told_at": LONG_AGO, "ended_at": None}],
+    ids=["of another commit", "unknown to the forge"],
+)
+def test_r30_what_contradicts_a_claim_stays(
+    services: Services, repository: Repository, forget: Any, job: Job, told: dict[str, Any]
+) -> None:
+    """R30: a claim that the forge has denied is not merely unconfirmed again some months later."""
+    job.begin()
+    repository.end_run(**told)
+
+    assert forget(days=400) == {}
+
+    assert rows(services, ci_runs) == 1
+
+
+def test_a_ci_run_that_was_told_of_just_now_stays_whatever_time_it_names(repository: Repository, forget: Any) -> None:
+    repository.end_run(sha="", told_at=LONG_AGO)
+
+    assert forget(days=30) == {}
 
 
 @pytest.mark.parametrize(
