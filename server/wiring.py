@@ -20,6 +20,7 @@ from server.content_check.checker import ContentChecker
 from server.dispatcher.couriers import Couriers
 from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
 from server.dispatcher.sweeps import Cleaners
+from server.egress.github_addresses import web_address
 from server.egress.policy import Policy
 from server.egress.resolver import Resolver, resolve_addresses
 from server.egress.transport import Transport
@@ -29,6 +30,7 @@ from server.model.hook_secrets import SECRET_BYTES, render_secret
 from server.model.sweeps import FIRST_SWEEPS
 from server.secret_box import open_secret_box
 from server.services.announcing import Announcer
+from server.services.app_installations import AppInstallations
 from server.services.apply import Apply
 from server.services.artifacts import Artifacts
 from server.services.attachments import Attachments
@@ -265,7 +267,7 @@ def _build_webhooks(config: ServerConfig, world: World, database: Database, stor
         new_id,
         secrets=own,
         limits=InboundLimits(world.monotonic),
-        app=GitHubApp(config.github_app_url, config.github_app_webhook_secrets),
+        app=GitHubApp(_app_host(config), config.github_app_webhook_secrets),
         decoy=render_secret(random_bytes(SECRET_BYTES)),
     )
     return Webhooks(own, inbound, InboundLog(database, now, new_id))
@@ -362,7 +364,8 @@ def build_couriers(
     now, new_id = world.now, world.new_id
     judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
     watch, announcer = ForgeWatch(now, new_id, judge), Announcer(database, now, new_id)
-    follow = (inbound, watch, judge.follow, announcer.follow, GateRequests(now, new_id).follow)
+    installations, gates = AppInstallations(now, _app_host(config)), GateRequests(now, new_id, _app_host(config))
+    follow = (inbound, installations.follow, watch, judge.follow, announcer.follow, gates.follow)
     hooks = build_hooks(config, world, database, build_secrets(config, world))
     learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
     return Couriers(
@@ -375,6 +378,11 @@ def build_couriers(
         now=now,
         due=(judge.judge_due, announcer.announce_due),
     )
+
+
+def _app_host(config: ServerConfig) -> str:
+    """Return where the server's App is registered, spelled as registrations spell a forge."""
+    return web_address(config.github_app_url)
 
 
 def make_tools(config: ServerConfig, world: World, database: Database, transport: Transport) -> Tools:

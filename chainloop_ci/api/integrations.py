@@ -83,6 +83,15 @@ class RegisteredRepository:
 
 
 @record
+class AppInstallation:
+    """An installation of a GitHub App that is bound to the organization, and to no other (R42)."""
+
+    id: Annotated[str, about("GitHub's number of it.")]
+    account: Annotated[str, about("Who installed the App.")]
+    bound_at: datetime
+
+
+@record
 class Registration:
     """A registered integration, without its credentials."""
 
@@ -108,6 +117,10 @@ class Registration:
     attachments: int = 0
     waiting: Annotated[int, about("Deliveries that wait.")] = 0
     dead: Annotated[int, about("Deliveries that were given up.")] = 0
+    installation: Annotated[
+        AppInstallation | None,
+        about("Whose webhooks come to this organization; none without an App's key, or when it ended."),
+    ] = None
     forged_statuses: Annotated[
         int, about("Statuses under our names in its repositories that somebody else wrote, of the last seven days.")
     ] = 0

@@ -173,6 +173,7 @@ def _rows(item: Registration) -> list[Row]:
         ("Settings", render_detail(item.settings)),
         ("Credentials", ", ".join(item.credentials)),
         ("Credential Expires At", date(item.credential_expires_at)),
+        ("App Installation", _installation(item)),
         ("Repositories", ", ".join(repository.name for repository in item.repositories)),
         ("Checked At", date(item.checked_at)),
         ("Findings", "\n".join(item.findings)),
@@ -184,6 +185,15 @@ def _rows(item: Registration) -> list[Row]:
         ("Forged Statuses", str(item.forged_statuses) if item.forged_statuses else ""),
         ("Created At", date(item.created_at)),
     ]
+
+
+def _installation(item: Registration) -> str:
+    """Return the App's installation whose webhooks come to the organization, or how it gets to be that (R42)."""
+    if item.installation is not None:
+        return f"{item.installation.id} of {item.installation.account}, bound {date(item.installation.bound_at)}"
+    if "installationId" not in item.settings or "app-private-key" not in item.credentials:
+        return ""
+    return f"not bound, so that its webhooks are not taken: chainloop integration registered check {item.name}"
 
 
 def _state(item: Registration) -> str:

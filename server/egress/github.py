@@ -15,28 +15,8 @@ from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectio
 from urllib3 import Retry
 
 from server.egress.session import USER_AGENT, BoundSession
-from server.egress.targets import parse_target
 from server.egress.transport import DEFAULT_SECONDS, Transport
 from server.errors import EgressRefusedError, EgressUnreachableError
-
-_CLOUD = ("github.com", "www.github.com")
-_CLOUD_END = ".ghe.com"
-
-
-def api_address(host: str) -> str:
-    """Return the address of the API of a forge's web address, such as `https://github.com`.
-
-    Source: GitHub Docs, "Getting started with the REST API" of GitHub.com, Enterprise Server and data residency.
-
-    Raises:
-        EgressRefusedError: the address cannot be used.
-    """
-    origin = parse_target(host).origin
-    if origin.host in _CLOUD:
-        return "https://api.github.com"
-    if origin.host.endswith(_CLOUD_END):
-        return f"https://api.{origin.host}"
-    return f"{origin}/api/v3"
 
 
 def github_client(

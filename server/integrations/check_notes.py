@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from server.integrations.types import Checked
+from server.model.app_installations import Installation
 from server.model.integrations import BoundRepository
 
 
@@ -18,6 +19,7 @@ class CheckNotes:
     facts: dict[str, object] = field(default_factory=dict)
     repositories: list[BoundRepository] = field(default_factory=list)
     expires_at: datetime | None = None
+    installation: Installation | None = None
 
     def checked(self) -> Checked:
         """Return what was found out."""
@@ -27,4 +29,5 @@ class CheckNotes:
             credential_expires_at=self.expires_at,
             facts=self.facts,
             repositories=tuple(self.repositories),
+            installation=self.installation,
         )

@@ -13,6 +13,7 @@ from typing import Any
 from chainloop_ci.api.words import IntegrationKind
 from chainloop_ci.errors import NotFoundError
 from server.egress.transport import Transport
+from server.model.app_installations import Installation
 from server.model.deliveries import Outcome
 from server.model.events import Event
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
@@ -133,6 +134,8 @@ class Checked:
     """What `describe` shows: who the credential is, which rights it has, whether statuses are enforced (R40)."""
     repositories: tuple[BoundRepository, ...] = ()
     """Those that were asked for, with the numbers that the forge knows them by."""
+    installation: Installation | None = None
+    """Of an App, when the forge has shown it to the App's own key (R42)."""
 
 
 @dataclass(frozen=True, slots=True)

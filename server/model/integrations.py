@@ -9,6 +9,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from chainloop_ci.api.integrations import Attachment, RegisteredRepository, Registration
+from server.model.app_installations import APP_KEY, BoundInstallation
 from server.model.deliveries import Breaker
 from server.model.events import Event, EventKind
 
@@ -73,12 +74,26 @@ class StoredRegistration:
         return any(item.host == host and item.repository_id == repository_id for item in self.repositories)
 
     @property
+    def installation_id(self) -> str | None:
+        """Return the number of the App's installation that it speaks as; None: it has no App's key."""
+        named = self.settings.get("installationId")
+        return str(named) if named is not None and APP_KEY in self.credential_names else None
+
+    @property
     def shown_host(self) -> str:
         """Return the address as people may see it: without its query, which is often a secret."""
         plain, question, _ = self.host.partition("?")
         return f"{plain}?…" if question else plain
 
-    def api(self, *, attachments: int, waiting: int, dead: int, forged_statuses: int = 0) -> Registration:
+    def api(
+        self,
+        *,
+        attachments: int,
+        waiting: int,
+        dead: int,
+        forged_statuses: int = 0,
+        installation: BoundInstallation | None = None,
+    ) -> Registration:
         """Return the wire form: no credential, and none of what it is sealed as."""
         return Registration(
             id=self.id,
@@ -103,6 +118,7 @@ class StoredRegistration:
             attachments=attachments,
             waiting=waiting,
             dead=dead,
+            installation=installation.api() if installation else None,
             forged_statuses=forged_statuses,
         )
 

@@ -15,7 +15,7 @@ from server.model.gates import GateVerdict
 from server.model.integrations import MAX_REGISTRATIONS, BoundRepository, StoredRegistration
 from server.model.sources import StoredSource
 from server.services.gates import judge_all, judge_named
-from server.store import events, forge_facts, gate_requests, registrations, sources
+from server.store import app_installations, events, forge_facts, gate_requests, registrations, sources
 
 _KIND = SourceKind.GITHUB.value
 
@@ -23,9 +23,11 @@ _KIND = SourceKind.GITHUB.value
 class GateRequests:
     """What the dispatcher does with such events, in the transaction that tells them."""
 
-    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str], app_host: str) -> None:
+        """`app_host`: the forge whose App has the one endpoint, from which all such events are (R42)."""
         self._now = now
         self._new_id = new_id
+        self._app_host = app_host
 
     def follow(self, connection: Connection, event: Event) -> None:
         """Draw the conclusions of an event."""
@@ -36,7 +38,7 @@ class GateRequests:
                 self._answer(connection, request)
 
     def _ask(self, connection: Connection, event: Event) -> None:
-        registration = _find_registration(connection, event)
+        registration = _find_registration(connection, event, self._app_host)
         facts = {name: str(event.facts.get(name) or "") for name in ("ciRunId", "environment", "sha", "repositoryId")}
         if registration is None or not all(facts.values()):
             # R42: nobody in this organization speaks as that installation for that repository.
@@ -107,15 +109,18 @@ def _required(registration: StoredRegistration, environment: str) -> Sequence[st
     return tuple(map(str, found)) if isinstance(found, list) else None
 
 
-def _find_registration(connection: Connection, event: Event) -> StoredRegistration | None:
+def _find_registration(connection: Connection, event: Event, host: str) -> StoredRegistration | None:
     """Return the registration that speaks as the installation which was told, for the repository that it names."""
     installation, repository = str(event.facts.get("installationId")), str(event.facts.get("repositoryId"))
+    if app_installations.find_owner(connection, host, installation) != event.organization_id:
+        # Bound to nobody since it came, or to another one.
+        return None
     kept = registrations.list_page(connection, event.organization_id, after=None, limit=MAX_REGISTRATIONS)
     fitting = (
         item
         for item in kept
         if item.kind == _KIND
-        and str(item.settings.get("installationId")) == installation
-        and item.speaks_for(item.host, repository)
+        and (item.host, item.installation_id) == (host, installation)
+        and item.speaks_for(host, repository)
     )
     return next(fitting, None)

@@ -25,7 +25,7 @@ from server.model.inbound_facts import facts_to_text
 from server.model.sources import StoredSource
 from server.services.inbound_limits import InboundLimits
 from server.services.source_secrets import SourceSecrets
-from server.store import events, hook_secrets, inbound, sources
+from server.store import app_installations, events, hook_secrets, inbound, sources
 from server.store.database import Database
 
 FAST = 1
@@ -37,7 +37,7 @@ class GitHubApp:
     """Our GitHub App as the server's operator configured it (R42)."""
 
     host: str
-    """Base address of the GitHub that it is of."""
+    """Base address of the GitHub that it is of, spelled as registrations have it."""
     webhook_secrets: tuple[str, ...] = ()
     """None: nothing is taken at its endpoint."""
 
@@ -155,7 +155,7 @@ class Inbound:
 
     def _place_of_installation(self, connection: Connection, payload: Payload) -> _Place:
         installation = payload.installation_id
-        owner = inbound.find_installation_owner(connection, installation) if installation else None
+        owner = app_installations.find_owner(connection, self._app.host, installation) if installation else None
         if owner is None:
             return _Place(None, APP_SCOPE, None, "this installation is bound to no organization")
         named = payload.repository

@@ -6,7 +6,7 @@ administrator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -20,16 +20,15 @@ from chainloop_ci.api.integrations import (
     RegistrationRequest,
 )
 from chainloop_ci.api.paging import Page
-from chainloop_ci.api.words import DeliveryState
 from chainloop_ci.errors import ConflictError, Finding, LimitExceededError, NotFoundError, RequestInvalidError
 from server.integrations.types import Checked, Integration, Tools, target_of
 from server.model.audit import AuditAction, audit_of
 from server.model.deliveries import Breaker
 from server.model.events import EventKind
-from server.model.forged_statuses import SHOWN
 from server.model.integrations import MAX_REGISTRATIONS, RegistrationState, StoredRegistration
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
+from server.services.app_installations import bind_installation, bind_installation_if_free, release_installations
 from server.services.credentials import Credentials
 from server.services.inventories import forget_repositories_of
 from server.services.registration_rules import (
@@ -39,9 +38,10 @@ from server.services.registration_rules import (
     require_known,
     require_settings,
 )
+from server.services.registration_views import describe, describe_all
 from server.services.run_events import tell
 from server.services.sources import learn_of_registration
-from server.store import audit, deliveries, forged_statuses, inventories, registrations
+from server.store import audit, deliveries, inventories, registrations
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -79,7 +79,7 @@ class Registrations:
         Raises:
             RequestInvalidError: settings, credentials or address do not fit, or the third party does not take them.
             EgressError: it does not answer, or is not one that this server speaks to.
-            ConflictError: the name is taken, or another organization speaks for one of the repositories.
+            ConflictError: the name is taken, or another organization has one of the repositories or the installation.
         """
         principal.require_reach(project_id=None)
         integration = require_integration(self._integrations, request.kind)
@@ -98,15 +98,17 @@ class Registrations:
             host=read_host(integration, request.url, self._tools),
             settings=request.settings,
         )
-        checked = self._checked(integration, draft, request.credentials)
+        checked = self._ask(integration, draft, request.credentials)
         with self._database.write() as connection:
             _require_new(connection, principal, request.name)
-            registration = self._credentials.seal(connection, checked, request.credentials)
+            known = _with_answer(draft, checked, self._now())
+            registration = self._credentials.seal(connection, known, request.credentials)
             _require_speaker(connection, registration)
             registrations.add(connection, registration)
+            bind_installation(connection, registration, checked.installation, principal, self._now())
             learn_of_registration(connection, registration)
             self._note(connection, principal, AuditAction.INTEGRATION_REGISTERED, registration, _facts(registration))
-            return _describe(connection, registration, self._now())
+            return describe(connection, registration, self._now())
 
     def change(self, principal: Principal, registration_id: str, change: RegistrationChange) -> Registration:
         """Change a registration; the third party is asked again, and what waited for it goes on.
@@ -122,32 +124,35 @@ class Registrations:
         draft = replace(before, host=host, settings=before.settings if change.settings is None else change.settings)
         require_settings(integration.settings_schema, draft.settings)
         credentials = self._changed_credentials(integration, before, draft, change)
-        checked = self._checked(integration, draft, credentials)
+        checked = self._ask(integration, draft, credentials)
         with self._database.write() as connection:
             # Somebody else may have paused or removed it meanwhile.
             found = _get_own(connection, principal, registration_id)
-            after = replace(checked, state=found.state, paused_reason=found.paused_reason)
+            known = _with_answer(draft, checked, self._now())
+            after = replace(known, state=found.state, paused_reason=found.paused_reason)
             after = self._credentials.seal(connection, after, credentials)
             _require_speaker(connection, after)
             forget_repositories_of(connection, before, after)
             self._resume(connection, principal, after)
+            release_installations(connection, principal, self._now())
+            bind_installation(connection, after, checked.installation, principal, self._now())
             learn_of_registration(connection, after)
             detail = {
                 **_facts(after),
                 "credentials_changed": sorted({*change.credentials, *change.dropped_credentials}),
             }
             self._note(connection, principal, AuditAction.INTEGRATION_CHANGED, after, detail)
-            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
+            return describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def check(self, principal: Principal, registration_id: str) -> Registration:
-        """Ask the third party again and write down what it says; nothing else changes."""
+        """Ask the third party again and write down what it says; an App's installation that is free is bound (R42)."""
         with self._database.read() as connection:
             found = _get_own(connection, principal, registration_id)
         integration = require_integration(self._integrations, found.kind)
         checked = integration.check(target_of(found, self._credentials.open(found)), self._tools)
         with self._database.write() as connection:
-            note_check(connection, found, checked, self._now())
-            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
+            note_check(connection, found, checked, self._now(), principal)
+            return describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def pause(self, principal: Principal, registration_id: str) -> Registration:
         """Send nothing until it is resumed; what is due waits."""
@@ -157,7 +162,7 @@ class Registrations:
             if registrations.pause(connection, found.id, reason):
                 self._note(connection, principal, AuditAction.INTEGRATION_PAUSED, found, {})
                 self._tell(connection, principal, EventKind.INTEGRATION_PAUSED, found, reason=reason)
-            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
+            return describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def resume(self, principal: Principal, registration_id: str) -> Registration:
         """Go on, with what waited first."""
@@ -166,7 +171,7 @@ class Registrations:
             if found.state is RegistrationState.PAUSED:
                 self._note(connection, principal, AuditAction.INTEGRATION_RESUMED, found, {})
             self._resume(connection, principal, found)
-            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
+            return describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def remove(self, principal: Principal, registration_id: str) -> None:
         """Forget the credentials, end the attachments and what waits; what was told stays listed."""
@@ -181,6 +186,7 @@ class Registrations:
             inventories.forget(connection, found)
             gone = replace(found, sealed=None, credential_names=(), repositories=(), removed_at=now)
             registrations.save(connection, gone)
+            release_installations(connection, principal, now)
             self._note(connection, principal, AuditAction.INTEGRATION_REMOVED, found, {})
 
     def list(self, principal: Principal, paging: Paging) -> Page[Registration]:
@@ -191,7 +197,7 @@ class Registrations:
         with self._database.read() as connection:
             found = registrations.list_page(connection, principal.organization_id, after=after, limit=paging.limit + 1)
             page = paging.page(found, binding, lambda item: (to_text(item.created_at), item.id))
-            return Page(_describe_all(connection, page.items, self._now()), page.next_cursor)
+            return Page(describe_all(connection, page.items, self._now()), page.next_cursor)
 
     def get(self, principal: Principal, registration_id: str) -> Registration:
         """Return a registration.
@@ -200,7 +206,7 @@ class Registrations:
             NotFoundError: there is none of that id, or it was removed.
         """
         with self._database.read() as connection:
-            return _describe(connection, _get_own(connection, principal, registration_id), self._now())
+            return describe(connection, _get_own(connection, principal, registration_id), self._now())
 
     def _changed_credentials(
         self,
@@ -228,20 +234,10 @@ class Registrations:
             raise
         return credentials
 
-    def _checked(
-        self, integration: Integration, draft: StoredRegistration, credentials: Mapping[str, str]
-    ) -> StoredRegistration:
-        """Return it with what the third party says of it."""
+    def _ask(self, integration: Integration, draft: StoredRegistration, credentials: Mapping[str, str]) -> Checked:
         checked = integration.check(target_of(draft, credentials), self._tools)
         _require_taken(integration, checked)
-        return replace(
-            draft,
-            credential_expires_at=checked.credential_expires_at,
-            checked_at=self._now(),
-            findings=checked.warnings,
-            facts=checked.facts,
-            repositories=checked.repositories,
-        )
+        return checked
 
     def _resume(self, connection: Connection, principal: Principal, registration: StoredRegistration) -> None:
         was_paused = registration.state is RegistrationState.PAUSED
@@ -284,10 +280,29 @@ def find_named(connection: Connection, principal: Principal, name_or_id: str) ->
     return found or _get(connection, principal, name_or_id)
 
 
-def note_check(connection: Connection, registration: StoredRegistration, checked: Checked, now: datetime) -> None:
-    """Write down what the third party said."""
-    told = (*checked.findings, *checked.warnings)
+def note_check(
+    connection: Connection,
+    registration: StoredRegistration,
+    checked: Checked,
+    now: datetime,
+    principal: Principal | None = None,
+) -> None:
+    """Write down what the third party said, and bind what it has shown; without a principal the server asked."""
+    taken = bind_installation_if_free(connection, registration, checked.installation, principal, now)
+    told = (*checked.findings, *checked.warnings, *taken)
     registrations.note_check(connection, registration, now, told, checked.credential_expires_at, checked.facts)
+
+
+def _with_answer(draft: StoredRegistration, checked: Checked, now: datetime) -> StoredRegistration:
+    """Return a registration with what the third party says of it."""
+    return replace(
+        draft,
+        credential_expires_at=checked.credential_expires_at,
+        checked_at=now,
+        findings=checked.warnings,
+        facts=checked.facts,
+        repositories=checked.repositories,
+    )
 
 
 def _get_own(connection: Connection, principal: Principal, registration_id: str) -> StoredRegistration:
@@ -295,31 +310,6 @@ def _get_own(connection: Connection, principal: Principal, registration_id: str)
     found = _get(connection, principal, registration_id)
     principal.require_reach(project_id=None)
     return found
-
-
-def _describe(connection: Connection, registration: StoredRegistration, now: datetime) -> Registration:
-    return _describe_all(connection, [registration], now)[0]
-
-
-def _describe_all(
-    connection: Connection, found: Sequence[StoredRegistration], now: datetime
-) -> tuple[Registration, ...]:
-    """Return registrations of one organization with what is attached to them, and what waits for them."""
-    if not found:
-        return ()
-    organization_id, ids = found[0].organization_id, [item.id for item in found]
-    attached = registrations.count_attachments(connection, organization_id, ids)
-    unusual = deliveries.count_unusual(connection, organization_id, ids)
-    forged = forged_statuses.count_of_repositories(connection, organization_id, now - SHOWN)
-    return tuple(
-        item.api(
-            attachments=attached.get(item.id, 0),
-            waiting=unusual.get((item.id, DeliveryState.PENDING.value), 0),
-            dead=unusual.get((item.id, DeliveryState.DEAD.value), 0),
-            forged_statuses=sum(forged.get((each.host, each.repository_id), 0) for each in item.repositories),
-        )
-        for item in found
-    )
 
 
 def _get(connection: Connection, principal: Principal, registration_id: str) -> StoredRegistration:

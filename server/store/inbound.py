@@ -1,4 +1,4 @@
-"""Queries of webhooks that came in, and of which organization an installation of our App belongs to (R42, R46)."""
+"""Queries of webhooks that came in (R46)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Row, Select, delete, select, update
 
 from chainloop_ci.api.inbound import InboundOutcome
 from server.model.inbound import ReceiverKind, StoredInbound
-from server.store.inbound_tables import app_installations, inbound_deliveries
+from server.store.inbound_tables import inbound_deliveries
 from server.store.times import from_text, optional_text, optional_time, to_text
 
 _PLAIN = (
@@ -112,39 +112,6 @@ def remove_old(connection: Connection, before: datetime, *, limit: int) -> int:
     if found:
         connection.execute(delete(inbound_deliveries).where(columns.sequence.in_(found)))
     return len(found)
-
-
-def find_installation_owner(connection: Connection, installation_id: str) -> str | None:
-    """Return the organization that an installation of our App is bound to, or None (R42)."""
-    columns = app_installations.c
-    return connection.execute(
-        select(columns.organization_id).where(columns.installation_id == installation_id)
-    ).scalar()
-
-
-def bind_installation(
-    connection: Connection, organization_id: str, installation_id: str, account: str, bound_by: str, now: datetime
-) -> bool:
-    """Bind an installation to an organization; False: it is another one's (R42)."""
-    owner = find_installation_owner(connection, installation_id)
-    if owner is None:
-        connection.execute(
-            insert(app_installations).values(
-                installation_id=installation_id,
-                organization_id=organization_id,
-                account=account,
-                bound_by=bound_by,
-                bound_at=to_text(now),
-            )
-        )
-    return owner in (None, organization_id)
-
-
-def unbind_installation(connection: Connection, organization_id: str, installation_id: str) -> None:
-    """End the binding of an installation."""
-    columns = app_installations.c
-    own = (columns.organization_id == organization_id, columns.installation_id == installation_id)
-    connection.execute(delete(app_installations).where(*own))
 
 
 @cache

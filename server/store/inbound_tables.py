@@ -53,7 +53,8 @@ inbound_deliveries = Table(
 app_installations = Table(
     "app_installations",
     metadata,
-    # R42: one installation belongs to one organization.
+    # R42: one installation of a forge belongs to one organization.
+    Column("host", Text, primary_key=True),
     Column("installation_id", String(64), primary_key=True),
     Column("organization_id", ForeignKey("organizations.id"), nullable=False),
     Column("account", String(255), nullable=False),

@@ -133,6 +133,11 @@ class Asking:
         one.suspended_at = self.clock()
         self.tell_of_installation(one, "suspend")
 
+    def unsuspend(self, one: Installation) -> None:
+        """Take an installation up again."""
+        one.suspended_at = None
+        self.tell_of_installation(one, "unsuspend")
+
     def uninstall(self, one: Installation) -> None:
         """Delete an installation; its tokens end."""
         with self.lock:

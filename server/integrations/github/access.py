@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from server.egress.github_addresses import api_address
 from server.errors import EgressError
 from server.integrations.github.outcomes import RefusedError, no_answer, outcome_of, refuse, unreadable, words
 from server.integrations.github.words import APP_KEY, TOKEN
@@ -116,7 +117,7 @@ def open_app(target: Target, tools: Tools) -> GithubIntegration:
     """
     from github import Auth
 
-    from server.egress.github import api_address, github_app_client
+    from server.egress.github import github_app_client
 
     app_id = target.settings.get("appId")
     if not app_id:
@@ -139,7 +140,7 @@ def require_repository(target: Target, host: str, number: str) -> int:
 def _client(target: Target, tools: Tools) -> Github:
     from github import Auth
 
-    from server.egress.github import api_address, github_client
+    from server.egress.github import github_client
 
     secret = _tokens.get(target, tools) if is_app(target) else target.credentials.get(TOKEN, "")
     client = github_client(tools.transport, api_address(target.host), Auth.Token(secret))

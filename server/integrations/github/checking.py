@@ -12,12 +12,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from server.egress.github_addresses import web_address
 from server.errors import EgressError
 from server.integrations.check_notes import CheckNotes
 from server.integrations.github.access import is_app, open_app, with_client
 from server.integrations.github.outcomes import RefusedError, outcome_of, words
 from server.integrations.github.patience import Patience
 from server.integrations.types import Checked, Target, Tools
+from server.model.app_installations import Installation
 from server.model.integrations import BoundRepository
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ def check(target: Target, tools: Tools) -> Checked:
 
     notes = CheckNotes()
     patience = Patience(tools.now)
+    if target.host != web_address(target.host):
+        # Two spellings would be two forges, and one repository or installation could have two organizations.
+        return Checked((f"give the forge's address as {web_address(target.host)}",))
     try:
         if is_app(target):
             _check_app(target, tools, notes)
@@ -63,6 +68,10 @@ def _check_app(target: Target, tools: Tools, notes: CheckNotes) -> None:
     notes.facts["app"] = app.get_app().slug
     _, found = app.requester.requestJsonAndCheck("GET", f"/app/installations/{target.settings['installationId']}")
     notes.facts |= {"account": found["account"]["login"], "permissions": found["permissions"]}
+    if found.get("suspended_at"):
+        notes.findings.append("the App's installation is suspended; take it up again where it is installed")
+    else:
+        notes.installation = Installation(str(found["id"]), found["account"]["login"])
     notes.facts["enforcement"] = (
         f"enforced where a required check names the App {notes.facts['app']} as its expected source; else {ADVISORY}"
     )

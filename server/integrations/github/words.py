@@ -8,11 +8,12 @@ from chainloop_ci.api.gates import MAX_GATE_WORKFLOWS, WORKFLOW_PATTERN
 from chainloop_ci.api.limits import MAX_NAME
 from chainloop_ci.api.words import IntegrationKind
 from server.integrations.forge_parts import NoticeMode
+from server.model.app_installations import APP_KEY as APP_KEY
 
 KIND = IntegrationKind.GITHUB
 HOST = "https://github.com"
 
-TOKEN, APP_KEY = "token", "app-private-key"  # names of credentials
+TOKEN = "token"  # noqa: S105  # name of a credential, as APP_KEY
 
 VERDICT, COMMENT = "verdict", "comment"
 """Parts that tell; those that ask are named in `server.model.forge_answers`."""

@@ -11,7 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from server.egress.github import api_address, github_app_client, github_client
+from server.egress.github import github_app_client, github_client
+from server.egress.github_addresses import api_address, web_address
 from server.egress.gitlab import gitlab_client
 from server.errors import EgressRefusedError, EgressTimeoutError, EgressUnreachableError
 from tests.integration.egress.conftest import LOOPBACK, SECRET
@@ -178,3 +179,17 @@ def test_an_answer_that_drips_ends_at_the_deadline(local):
 )
 def test_the_api_of_a_forge_is_found_by_its_address(host, address):
     assert api_address(host) == address
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("https://github.com", "https://github.com"),
+        ("https://www.GitHub.com:8443/acme", "https://github.com"),
+        ("https://octocorp.ghe.com:444/", "https://octocorp.ghe.com"),
+        ("https://ghe.corp.example:8443/x", "https://ghe.corp.example:8443"),
+    ],
+)
+def test_what_is_asked_at_one_place_has_one_spelling(host, address):
+    assert web_address(host) == address
+    assert api_address(host) == api_address(address)

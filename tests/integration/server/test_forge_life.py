@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,13 +10,12 @@ from flask.testing import FlaskClient
 
 from examples.forge.github import FakeGitHub
 from examples.forge.github.world import CheckRun
-from server.app import create_app
 from server.config import ServerConfig
 from server.model.deliveries import DeliveryState
-from server.store import inbound
-from server.wiring import Services, build_services
+from server.wiring import Services
 from tests.forges.checked import checked_github
-from tests.forges.clients import PRIVATE_PEM, PUBLIC_PEM
+from tests.forges.clients import PUBLIC_PEM
+from tests.integration.server.app_world import app_server, as_app
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.forge_world import CONTEXT, NAME, ROLL_UP, ForgeWorld
 from tests.integration.server.jobs import Job
@@ -26,16 +23,6 @@ from tests.integration.server.judged import CI_FILE
 
 UNQUEUED = "on: pull_request\njobs:\n  build:\n    runs-on: x\n    steps: []\n"
 QUEUED = "on: [push, pull_request, merge_group]\njobs:\n  build:\n    runs-on: x\n    steps: []\n"
-RIGHTS = {
-    "actions": "read",
-    "checks": "write",
-    "contents": "read",
-    "pull_requests": "write",
-    "statuses": "write",
-    "repository_hooks": "write",
-    "issues": "write",
-}
-APP_SECRET = "the secret of the App's webhook"
 
 
 @pytest.fixture
@@ -153,29 +140,11 @@ def test_a_comment_lists_the_verdicts_only_where_it_is_switched_on(
 
 @pytest.fixture
 def by_app(config: ServerConfig, services: Services, acme: Tenant, clock: Clock, job: Job) -> Iterator[ForgeWorld]:
-    """Return a world where the App of the server makes check runs, bound to the organization."""
-    # What an App says is signed by PyGithub, and with the time of the machine.
-    clock.moment = datetime.now(UTC)
-    with checked_github(clock=clock) as forge:
-        known = replace(config, github_app_url=forge.url, github_app_webhook_secrets=(APP_SECRET,))
-        own = build_services(known, services.world)
-        world = ForgeWorld(own, create_app(own).test_client(), acme, forge)
-        _install(world, f"{config.public_url}/webhooks/github-app")
+    """Return a world where the App of the server makes check runs."""
+    with app_server(config, services, clock) as server:
+        world = ForgeWorld(server.services, server.client, acme, server.forge)
+        world.register(**as_app(server.install(world.repository), [NAME]))
         yield world
-        own.transport.close()
-        own.database.engine.dispose()
-
-
-def _install(world: ForgeWorld, address: str) -> None:
-    app = world.forge.app("chainloop-app", PUBLIC_PEM, RIGHTS, ["check_run", "check_suite"], address, APP_SECRET)
-    one = world.forge.install(app, "octo-org", [world.repository])
-    with world.services.database.write() as connection:
-        now = world.services.world.now()
-        assert inbound.bind_installation(connection, world.tenant.id, str(one.id), "octo-org", "somebody", now)
-    world.register(
-        settings={"repositories": [NAME], "appId": app.id, "installationId": one.id},
-        credentials={"app-private-key": PRIVATE_PEM},
-    )
 
 
 def checks_of(world: ForgeWorld, name: str = CONTEXT) -> list[CheckRun]:

@@ -11,12 +11,13 @@ import pytest
 from server.app import create_app
 from server.config import ServerConfig
 from server.integrations.github.entry import GITHUB
+from server.model.app_installations import BoundInstallation
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.events import Event, EventKind
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
 from server.services.gate_requests import GateRequests
 from server.services.inbound_follow import InboundFollow
-from server.store import events, inbound, registrations
+from server.store import app_installations, events, registrations
 from server.wiring import Services, World, build_services
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import COMMIT, Job
@@ -24,6 +25,7 @@ from tests.integration.server.judged import Repository
 from tests.integration.server.telling import couriers
 from tests.integration.server.webhooks import Hook
 
+HOST = "https://github.com"
 INSTALLATION = 5001
 
 
@@ -40,11 +42,14 @@ def register(services: Services, tenant: Tenant, **settings: Any) -> StoredRegis
     world = services.world
     found = StoredRegistration(
         world.new_id(), tenant.id, "github", f"forge-{world.new_id()[:8]}", world.now(), "somebody",
-        host="https://github.com", settings={"appId": 7, "installationId": INSTALLATION, **settings},
-        repositories=(BoundRepository("https://github.com", "4711", "acme/app"),),
+        host=HOST, settings={"appId": 7, "installationId": INSTALLATION, **settings},
+        credential_names=("app-private-key",),
+        repositories=(BoundRepository(HOST, "4711", "acme/app"),),
     )  # fmt: skip
     with services.database.write() as connection:
         registrations.add(connection, found)
+        bound = BoundInstallation(found.host, str(INSTALLATION), tenant.id, "acme", "somebody", world.now())
+        app_installations.add(connection, bound)
         attachment = StoredAttachment(world.new_id(), tenant.id, found.id, "github", world.now(), "somebody")
         registrations.add_attachment(connection, attachment)
     return found
@@ -64,7 +69,7 @@ def ask(repository: Repository, tenant: Tenant | None = None, **changes: Any) ->
 def told(repository: Repository, tenant: Tenant | None = None) -> list[tuple[str, str]]:
     """Let the dispatcher work, and return state and comment of every answer, the first first."""
     services = repository.services
-    gates = GateRequests(services.world.now, services.world.new_id)
+    gates = GateRequests(services.world.now, services.world.new_id, HOST)
     judge = repository.judge()
     seen = InboundFollow(services.world.now, services.world.new_id)
     silent = replace(GITHUB, deliver=lambda *_: Outcome(OutcomeKind.DELIVERED, "200"))
@@ -204,8 +209,6 @@ def app_hook(
     own = build_services(
         replace(config, github_app_webhook_secrets=(APP_SECRET,)), World(now=clock, checker=content_checker)
     )
-    with own.database.write() as connection:
-        assert inbound.bind_installation(connection, acme.id, str(INSTALLATION), "acme", "somebody", clock())
     yield Hook(create_app(own).test_client(), clock, "", "/webhooks/github-app", APP_SECRET, "")
     own.database.engine.dispose()
 

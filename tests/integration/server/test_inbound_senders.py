@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from server.app import create_app
-from server.store import inbound as store
+from server.model.app_installations import BoundInstallation
+from server.store import app_installations
 from server.wiring import World, build_services
 from tests.integration.server.webhooks import SHA, Hook, handle, hex_of, make_hook
 
@@ -160,6 +161,10 @@ def kinds(services):
         return list(connection.exec_driver_sql("SELECT kind FROM events ORDER BY sequence").scalars())
 
 
+def bound(tenant, clock):
+    return BoundInstallation("https://github.com", "7", tenant.id, tenant.name, "somebody", clock())
+
+
 @pytest.fixture
 def with_app(config, services, clock, content_checker, acme):
     """Return the App's webhook on a server whose operator configured it; installation 7 is acme's."""
@@ -167,7 +172,7 @@ def with_app(config, services, clock, content_checker, acme):
         replace(config, github_app_webhook_secrets=(APP_SECRET,)), World(now=clock, checker=content_checker)
     )
     with own.database.write() as connection:
-        assert store.bind_installation(connection, acme.id, "7", "acme", "somebody", clock())
+        assert app_installations.add(connection, bound(acme, clock))
     yield Hook(create_app(own).test_client(), clock, "", "/webhooks/github-app", APP_SECRET, "")
     own.database.engine.dispose()
 
@@ -209,7 +214,7 @@ def test_r42_an_installation_that_is_bound_to_nobody_is_ignored_and_not_kept(wit
 
 def test_r42_an_installation_belongs_to_one_organization(with_app, services, rival, clock):
     with services.database.write() as connection:
-        assert not store.bind_installation(connection, rival.id, "7", "rival", "somebody", clock())
+        assert not app_installations.add(connection, bound(rival, clock))
 
 
 def test_r42_what_the_app_says_of_a_repository_goes_to_the_organizations_own_source(

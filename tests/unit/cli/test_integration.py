@@ -190,3 +190,25 @@ def test_what_an_integration_takes_is_shown(operate, stub) -> None:
 
     assert "several of string" in result.out
     assert "summary | attestation" in result.out
+
+
+APP = {"kind": "github", "settings": {"appId": 7, "installationId": 5001}, "credentials": ["app-private-key"]}
+BOUND = {"id": "5001", "account": "acme", "boundAt": "2022-11-03T22:31:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({**APP, "installation": BOUND}, "5001 of acme, bound"),
+        (APP, "chainloop integration registered check siem"),
+        ({**APP, "credentials": ["token"]}, None),
+    ],
+)
+def test_describe_says_whose_the_installation_is_and_how_it_gets_bound(operate, stub, more, said) -> None:
+    stub.replies = [page(registration(**more))]
+
+    result = operate("integration", "registered", "describe", "siem")
+
+    assert result.status == 0, result.err
+    assert ("App Installation" in result.out) is (said is not None)
+    assert said is None or said in " ".join(result.out.split())
