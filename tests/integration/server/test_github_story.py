@@ -162,3 +162,26 @@ def test_a_pull_request_s_status_goes_from_expected_to_success(story: Story, job
     links = {status.target_url for status in story.forge.statuses(story.sha)}
     assert len(links) == 2
     assert all(link.startswith("https://chainloop.test/verdicts/") for link in links)
+
+
+@pytest.mark.parametrize("is_attested", [False, True])
+def test_r30_a_claim_of_a_head_by_the_ci_run_of_another_one_is_found_out_by_asking(
+    story: Story, job: Job, is_attested: bool
+) -> None:
+    couriers = story.couriers()
+    story.see_head()
+    other = story.forge.push(story.repository, "mallory", {"b.py": "1"})
+    run = story.forge.start_run(story.repository, CI_FILE, other, "pull_request")
+    claim = {"serverUrl": story.forge.url, "repository": "octo-org/app", "runId": str(run.id), "headSha": story.sha}
+    job.begin(ci={**job.ci_of_attempt(1), **claim, "event": "pull_request"})
+    if is_attested:
+        job.ci = replace(
+            CI, server_url=story.forge.url, repository="octo-org/app", run_id=str(run.id), event="pull_request",
+            head_sha=story.sha,
+        )  # fmt: skip
+        job.add_everything()
+        assert job.push().status_code in (200, 201)
+
+    couriers.run_until_idle()
+
+    assert story.states()[-1] == ("pending", "waiting for an attestation")
