@@ -11,13 +11,14 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from examples.forge.github import FakeGitHub
-from examples.forge.github.world import App, Installation, Repository
+from examples.forge.github.world import App, Installation, Repository, WorkflowRun
 from server.app import create_app
 from server.config import ServerConfig
 from server.wiring import Services, build_services
 from tests.forges.checked import checked_github
 from tests.forges.clients import PRIVATE_PEM, PUBLIC_PEM
 from tests.integration.server.conftest import Clock
+from tests.integration.server.forge_world import ForgeWorld
 
 RIGHTS = {
     "actions": "read",
@@ -31,6 +32,7 @@ RIGHTS = {
 }
 EVENTS = ("check_run", "check_suite", "deployment_protection_rule")
 """Of installations an App hears whether it wants to or not."""
+DEPLOY = ".github/workflows/deploy.yml"
 APP_SECRET = "the secret of the App's webhook"
 
 
@@ -46,6 +48,25 @@ class AppServer:
     def install(self, *repositories: Repository, account: str = "octo-org") -> Installation:
         """Install the App for repositories; GitHub tells of it, and nobody is there to hear it yet."""
         return self.forge.install(self.app, account, list(repositories))
+
+
+@dataclass
+class Deployments(ForgeWorld):
+    """A repository whose environments have the App as their protection rule."""
+
+    installation: Installation | None = None
+
+    def push(self) -> None:
+        """Push a commit that is to be deployed."""
+        self.sha = self.forge.push(self.repository, "main", {"a.py": "2"})
+        self.settle()
+
+    def deploy(self, environment: str = "production", callback: str | None = None) -> WorkflowRun:
+        """Begin a job that waits for the App's word."""
+        run = self.forge.start_run(self.repository, DEPLOY, self.sha)
+        self.forge.ask_deployment(run, environment, callback)
+        self.settle()
+        return run
 
 
 @contextmanager

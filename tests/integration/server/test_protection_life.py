@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from examples.forge.github.world import Installation, WorkflowRun
+from examples.forge.github.world import WorkflowRun
 from server.config import ServerConfig
 from server.wiring import Services
-from tests.integration.server.app_world import app_server, as_app
+from tests.integration.server.app_world import DEPLOY, Deployments, app_server, as_app
 from tests.integration.server.conftest import Clock, Tenant
-from tests.integration.server.forge_world import NAME, ForgeWorld
+from tests.integration.server.forge_world import NAME
 from tests.integration.server.jobs import Job
 from tests.integration.server.strangers import record_connections, stranger
-
-DEPLOY = ".github/workflows/deploy.yml"
-
-
-@dataclass
-class Deployments(ForgeWorld):
-    """A repository whose environments have the App as their protection rule."""
-
-    installation: Installation | None = None
-
-    def push(self) -> None:
-        """Push a commit that is to be deployed."""
-        self.sha = self.forge.push(self.repository, "main", {"a.py": "2"})
-        self.settle()
-
-    def deploy(self, environment: str = "production", callback: str | None = None) -> WorkflowRun:
-        """Begin a job that waits for the App's word."""
-        run = self.forge.start_run(self.repository, DEPLOY, self.sha)
-        self.forge.ask_deployment(run, environment, callback)
-        self.settle()
-        return run
 
 
 @pytest.fixture
