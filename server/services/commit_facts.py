@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chainloop_ci.api.runs import Refusal, RunState
+from chainloop_ci.api.source_address import SourceKind
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.errors import ChainloopError, ContractNotMetError
 from chainloop_ci.runners.types import CiIdentity
@@ -92,7 +93,10 @@ def _find_told(connection: Connection, bound: StoredWorkflowSource, ci: CiIdenti
     found = told.find_run(ci.run_id, ci.run_attempt)
     if found is not None or not ci.run_id:
         return found
-    return forge_facts.find_run(connection, bound.source.id, ci.run_id, ci.run_attempt or 1)
+    elsewhere = forge_facts.find_run(connection, bound.source.id, ci.run_id, ci.run_attempt or 1)
+    # A build of Jenkins need not name its commit, and contradicts no claim then.
+    is_silent = elsewhere is not None and not elsewhere.head_sha and bound.source.address.kind is SourceKind.JENKINS
+    return None if is_silent else elsewhere
 
 
 def _count_runs(

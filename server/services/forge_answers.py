@@ -58,10 +58,12 @@ class ForgeAnswers:
             return
         else:
             known = _ci_run(source, told, self._now())
-        if forge_facts.save_run(connection, known):
-            # The commit of the claim too: it may be another one, which the claim holds up until then (R30).
-            for sha in sorted({known.head_sha, run.ci.head_sha or ""} - {""}):
-                self._tell(connection, source, EventKind.CI_RUN_SEEN, sha)
+        news = {known.head_sha} if forge_facts.save_run(connection, known) else set()
+        if run.ci.head_sha != known.head_sha:
+            # The commit of the claim too, which it holds up until then (R30): a webhook may have told all but that.
+            news.add(run.ci.head_sha or "")
+        for sha in sorted(news - {""}):
+            self._tell(connection, source, EventKind.CI_RUN_SEEN, sha)
         if delivery.content.get("mayEnd") and not told.unknown:
             self._dangling.after_run(connection, source, known)
 

@@ -170,7 +170,7 @@ def test_r42_a_forge_of_the_tenant_s_own_that_knows_the_same_number_takes_over_n
 def test_r42_a_second_spelling_of_a_forge_is_not_taken(scene: Scene) -> None:
     refused = scene.register(scene.acme, url=f"{scene.server.forge.url}/anything")
 
-    assert (refused.status_code, scene.server.forge.url in refused.json["detail"]) == (422, True)
+    assert (refused.status_code, scene.owners()) == (422, [])
 
 
 def test_r42_a_removed_registration_gives_the_installation_back(scene: Scene) -> None:
