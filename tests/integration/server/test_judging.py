@@ -113,6 +113,21 @@ def test_r30_a_ci_run_that_is_another_one_proves_nothing(
     assert repository.kind() == "expected"
 
 
+def test_r30_a_build_of_jenkins_that_names_no_commit_contradicts_no_claim_of_one(
+    services: Services, api: Any, acme: Tenant, job: Job
+) -> None:
+    repository = Repository(services, api, acme)
+    repository.register(source="jenkins:https://ci.example.com/job/app", ci_file="")
+    repository.see_head()
+    repository.see_run("17", sha="", ci_file=None)
+    claim = {"provider": "jenkins", "serverUrl": "https://ci.example.com", "repository": "app", "runId": "17"}
+
+    job.begin(ci={**job.ci_of_attempt(1), **claim})
+    job.end("failure")
+
+    assert repository.kind() == "claimed"
+
+
 @pytest.mark.parametrize("trigger", ["failure", None])
 def test_r30_a_claim_from_the_ci_run_of_another_commit_does_not_hold_up_this_one(
     repository: Repository, job: Job, make_job: Callable[[], Job], trigger: str | None
