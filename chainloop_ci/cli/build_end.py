@@ -18,6 +18,7 @@ from chainloop_ci.errors import ChainloopError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     from chainloop_ci.client.build_webhook import BuildEnd, WebhookClient
+    from chainloop_ci.runners.types import CiIdentity
 
 _RESULTS = {JobEnd.SUCCESS: "success", JobEnd.FAILURE: "failure", JobEnd.CANCELLATION: "canceled"}
 
@@ -65,7 +66,15 @@ def _build(world: World, end: JobEnd) -> BuildEnd:
             f"expected a build of Jenkins with JOB_NAME and BUILD_NUMBER, found {ci.provider or 'no CI system'}",
             hint=f"unset {BUILD_WEBHOOK_VARIABLE}: other CI systems tell the control plane themselves",
         )
-    return BuildEnd(ci.job, ci.run_id, _RESULTS[end], ci.head_sha)
+    return BuildEnd(ci.job, ci.run_id, _RESULTS[end], world.now(), _commit(world, ci))
+
+
+def _commit(world: World, ci: CiIdentity) -> str | None:
+    """Return the commit that `init` has named (R30, R31): without variables the checked out one."""
+    if ci.head_sha or ci.pull_request:
+        return ci.head_sha
+    head = world.read_head(None)
+    return head.hash if head else None
 
 
 def _client(world: World) -> tuple[WebhookClient, str]:

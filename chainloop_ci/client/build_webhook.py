@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from chainloop_ci.attestation.times import render_time
 from chainloop_ci.client.http import HttpClient, Query
 
 ADDRESS = re.compile(r"(?P<base>https?://.+)/webhooks/generic/(?P<source>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
@@ -31,11 +32,14 @@ class BuildEnd:
     """`BUILD_NUMBER`."""
     result: str
     """`success`, `failure` or `canceled`."""
+    ended_at: datetime
+    """By the agent's clock; two ends of one build, of two attestations, are two payloads."""
     commit: str | None = None
 
     def to_bytes(self) -> bytes:
         """Return the payload."""
         said = {"event": "build.ended", "job": self.job, "build": self.build, "result": self.result}
+        said["endedAt"] = render_time(self.ended_at)
         return json.dumps(said | ({"commit": self.commit} if self.commit else {}), separators=(",", ":")).encode()
 
 

@@ -292,10 +292,13 @@ class Init:
         return annotations
 
     def _identify(self, runner: Runner) -> tuple[CiIdentity, GitHead | None]:
-        """Return what is known of the job, and the commit that it builds; without a CI system it is git's word."""
+        """Return what is known of the job, and the commit that it builds; where nobody names it, it is git's word.
+
+        Scripted pipelines of Jenkins have no variable for it.
+        """
         ci = runner.ci(self._machine.facts)
         head = self._read_head(ci)
-        if runner.type is RunnerType.GENERIC and head:
+        if head and (runner.type is RunnerType.GENERIC or (runner.type is RunnerType.JENKINS_JOB and not ci.head_sha)):
             ci = replace(ci, head_sha=head.hash)
         return ci, head
 

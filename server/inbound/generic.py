@@ -1,14 +1,15 @@
 """Payloads that our own Jenkins step signs: they can only say that a build has ended (R46).
 
-    {"event": "build.ended", "job": "folder/app/main", "build": "17", "result": "failure", "commit": "<sha>"}
+    {"event": "build.ended", "job": "folder/app/main", "build": "17", "result": "failure", "commit": "<sha>",
+     "endedAt": "2026-01-31T12:00:00Z"}
 
-`result` is `success`, `failure` or `canceled`; `commit` may be left out. Documented in docs/webhooks-in.md.
+`result` is `success`, `failure` or `canceled`; `commit` and `endedAt` may be left out. See docs/webhooks-in.md.
 """
 
 from __future__ import annotations
 
-from server.inbound.reading import commit, ident, text
-from server.model.forge_facts import LONG_AGO, ONLY_ATTEMPT, CiConclusion, CiStatus, ForgeRun
+from server.inbound.reading import commit, ident, moment, text
+from server.model.forge_facts import LONG_AGO, ONLY_ATTEMPT, CiConclusion, CiStatus, ForgeRun, build_key
 from server.model.inbound_facts import NOWHERE, InboundFacts
 
 BUILD_ENDED = "build.ended"
@@ -31,6 +32,7 @@ def parse(event: str, payload: object) -> InboundFacts:
         return InboundFacts()
     if len(build_key(job, build)) > MAX_BUILD_KEY:
         return InboundFacts()
+    ended_at = moment(payload, "endedAt")
     ended = ForgeRun(
         **NOWHERE,
         ci_run_id=build_key(job, build),
@@ -38,12 +40,8 @@ def parse(event: str, payload: object) -> InboundFacts:
         head_sha=commit(payload, "commit") or "",
         event="",
         status=CiStatus.ENDED,
-        told_at=LONG_AGO,
+        told_at=ended_at or LONG_AGO,
         conclusion=conclusion,
+        ended_at=ended_at,
     )
     return InboundFacts(runs=(ended,))
-
-
-def build_key(job: str, build: str) -> str:
-    """Return how a build is named: builds are numbered per job, and a source may be a folder of branches."""
-    return f"{job}#{build}"

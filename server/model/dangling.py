@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chainloop_ci.api.runs import StateLocation
-from chainloop_ci.api.source_address import SourceAddress, SourceKind, forge_key
+from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from chainloop_ci.api.words import CancelTrigger
-from chainloop_ci.runners.types import CiIdentity
 from server.model.forge_facts import ONLY_ATTEMPT, CiConclusion, ForgeJob
 from server.model.runs import Run
+from server.model.sources import is_at
 
 CLOCK_SKEW = timedelta(seconds=5)
 """How far the forge's clock may differ where one runner did several jobs: more could mistake one for the next."""
@@ -56,7 +56,7 @@ def claims_attempt(run: Run, address: SourceAddress, attempt: int) -> bool:
     A late one (R20) begins after its job on purpose.
     """
     counted = ONLY_ATTEMPT if run.ci.run_attempt is None else run.ci.run_attempt
-    return not run.late and counted == attempt and _is_at(run.ci, address)
+    return not run.late and counted == attempt and is_at(run.ci, address)
 
 
 def claims_job(run: Run, job: ForgeJob) -> bool:
@@ -76,18 +76,6 @@ def claims_job(run: Run, job: ForgeJob) -> bool:
 
 def _how(conclusion: CiConclusion | None) -> tuple[CancelTrigger, str]:
     return _HOW[conclusion] if conclusion else _UNKNOWN
-
-
-def _is_at(ci: CiIdentity, address: SourceAddress) -> bool:
-    path = ci.job if address.kind is SourceKind.JENKINS else ci.repository
-    if ci.provider != address.kind or not ci.server_url or not path:
-        return False
-    if forge_key(ci.server_url.rstrip("/")).lower() != forge_key(address.host).lower():
-        return False
-    if address.kind is SourceKind.JENKINS:
-        # A source may be the folder of a job's branches.
-        return path == address.repository or path.startswith(address.repository + "/")
-    return path.lower() == address.repository.lower()
 
 
 def _is_within(run: Run, job: ForgeJob) -> bool:

@@ -88,9 +88,14 @@ class ForgeJob:
     runner_name: str | None = None
 
 
+def build_key(job: str, build: str) -> str:
+    """Return how a build of Jenkins is named: builds are numbered per job, and a source may be a folder of branches."""
+    return f"{job}#{build}"
+
+
 @dataclass(frozen=True, slots=True)
 class ForgeRun:
-    """A row of `ci_runs`: one attempt of a GitHub Actions run, or a GitLab pipeline."""
+    """A row of `ci_runs`: one attempt of a GitHub Actions run, a GitLab pipeline, or a build of Jenkins."""
 
     source_id: str
     organization_id: str

@@ -143,6 +143,20 @@ def expected_runs(request: SourceRequest) -> ExpectedRuns:
     )
 
 
+def is_at(ci: CiIdentity, address: SourceAddress) -> bool:
+    """Tell whether a job says that it ran in a repository, or is a build of a Jenkins job or of a branch below it."""
+    path = ci.job if address.kind is SourceKind.JENKINS else ci.repository
+    if ci.provider != address.kind.value or not ci.server_url or not path:
+        return False
+    if forge_key(ci.server_url.rstrip("/")).lower() != forge_key(address.host).lower():
+        return False
+    if address.kind is not SourceKind.JENKINS:
+        return path.lower() == address.repository.lower()
+    own, names = address.repository.split("/"), path.split("/")
+    # A source may be the folder of a job's branches; nothing may lead out of it again.
+    return names[: len(own)] == own and not {"", ".", ".."} & set(names)
+
+
 def status_context(project: str, workflow: str) -> str:
     """Return the name of a workflow's verdict at a commit; it holds no run's id, so that a check can be required."""
     return f"chainloop/{project}/{workflow}"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from chainloop_ci.api.runs import Refusal, RunState
-from chainloop_ci.api.source_address import SourceKind
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.errors import ChainloopError, ContractNotMetError
-from chainloop_ci.runners.types import CiIdentity
-from server.model.corroboration import Claim, corroborate
-from server.model.forge_facts import CiConclusion, CiStatus, ForgeRun, Head
+from server.model.corroboration import Claim
+from server.model.forge_facts import CiConclusion, CiStatus, ForgeRun
 from server.model.head_changes import expected_heads, judge_heads
 from server.model.runs import Run
 from server.model.sources import StoredWorkflowSource
@@ -28,9 +26,10 @@ from server.model.verdict_facts import (
     Refused,
     VerdictSettings,
 )
+from server.services.corroborating import Told, prove
 from server.services.run_access import get_pinned_contract
 from server.services.verdict_additions import find_upcoming, read_overrides
-from server.store import commit_runs, forge_facts, refusals
+from server.store import commit_runs, refusals
 from server.store.commit_runs import Signer
 
 _OF_CONTRACT = frozenset(
@@ -40,24 +39,6 @@ _OF_CONTRACT = frozenset(
 _MISSING = frozenset({"missing-material", "missing-group"})
 _MAX_INITS = 50
 """The newest refused inits of a workflow that are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the forge told of a commit of a source."""
-
-    heads: Sequence[Head]
-    ci_runs: Sequence[ForgeRun]
-
-    def find_run(self, ci_run_id: str | None, attempt: int | None) -> ForgeRun | None:
-        """Return the attempt of a CI run that a job names, or None when the forge told nothing of it."""
-        same = (run for run in self.ci_runs if run.ci_run_id == ci_run_id and run.attempt == (attempt or 1))
-        return next(same, None)
-
-
-def read_told(connection: Connection, source_id: str, sha: str) -> Told:
-    """Return what the forge told of a commit of a source."""
-    return Told(forge_facts.list_heads(connection, source_id, sha), forge_facts.list_runs(connection, source_id, sha))
 
 
 def read_context(
@@ -88,24 +69,13 @@ def read_context(
     )
 
 
-def _find_told(connection: Connection, bound: StoredWorkflowSource, ci: CiIdentity, told: Told) -> ForgeRun | None:
-    """Return what the forge told of the CI run that a job names, whatever commit that is of."""
-    found = told.find_run(ci.run_id, ci.run_attempt)
-    if found is not None or not ci.run_id:
-        return found
-    elsewhere = forge_facts.find_run(connection, bound.source.id, ci.run_id, ci.run_attempt or 1)
-    # A build of Jenkins need not name its commit, and contradicts no claim then.
-    is_silent = elsewhere is not None and not elsewhere.head_sha and bound.source.address.kind is SourceKind.JENKINS
-    return None if is_silent else elsewhere
-
-
 def _count_runs(
     connection: Connection, bound: StoredWorkflowSource, found: Sequence[Run], told: Told, now: datetime
 ) -> Iterable[CountedRun]:
     ids = [run.id for run in found]
     signers = commit_runs.list_signers(connection, bound.source.organization_id, ids) if ids else {}
     for run in found:
-        proven = corroborate(Claim.of(run), bound, _find_told(connection, bound, run.ci, told))
+        proven = prove(connection, bound, told, Claim.of(run))
         refused = _newest_refusal(connection, run)
         counted = _with_contract(connection, run, _with_signer(CountedRun.of(run, proven), signers), refused)
         yield replace(counted, upcoming=find_upcoming(connection, run, now))
@@ -170,7 +140,7 @@ def _count_refused_inits(
     for _, init in listed:
         ci = init.ci
         if ci is not None and ci.head_sha == sha:
-            proven = corroborate(Claim(ci, init.at), bound, _find_told(connection, bound, ci, told))
+            proven = prove(connection, bound, told, Claim(ci, init.at))
             said = f"runner must be {init.required_runner}"
             yield CountedRun(
                 id=init.run_id,

@@ -19,7 +19,8 @@ from server.model.sources import StoredSource, StoredWorkflowSource
 from server.model.verdict import Verdict, judge
 from server.model.verdict_facts import VerdictSettings
 from server.model.workflows import StoredWorkflow
-from server.services.commit_facts import Told, read_context, read_told
+from server.services.commit_facts import read_context
+from server.services.corroborating import Told, read_told
 from server.services.run_details import read_stored_statement
 from server.services.workflow_access import get_reachable
 from server.store import attestations, commit_runs, forge_facts, sources, workflows
@@ -101,7 +102,7 @@ def judge_all(
 
     `require` is asked for each workflow of the set, by its id, before anything is said of it.
     """
-    told = read_told(connection, source.id, sha) if source else None
+    told = read_told(connection, source, sha) if source else None
     if source is None or told is None or not told.heads:
         message = f"no forge told of commit {sha}, so that nobody knows which workflows have to attest it"
         return GateVerdict(False, (GateReason("", False, "commit-unknown", message),))
@@ -203,7 +204,7 @@ class _Verdicts:
     def get(self, sha: str) -> Verdict | None:
         """Return the verdict, or None when the commit is none of the workflow's business."""
         if sha not in self._found:
-            told = self._told.get(sha) or read_told(self._connection, self._bound.source.id, sha)
+            told = self._told.get(sha) or read_told(self._connection, self._bound.source, sha)
             facts = read_context(self._connection, self._bound, self._name, sha, told, self._settings, self._now)
             self._found[sha] = judge(facts, self._now) if facts else None
         return self._found[sha]

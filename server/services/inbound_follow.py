@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from chainloop_ci.api.source_address import SourceKind
 from server.model.events import Event, EventKind, run_event
 from server.model.forge_facts import LONG_AGO, CiStatus, ForgeRun
 from server.model.inbound import StoredInbound
@@ -15,7 +16,7 @@ from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_fr
 from server.model.sources import StoredSource
 from server.services.dangling_runs import DanglingRuns
 from server.services.forge_events import head_seen
-from server.store import events, forge_facts, inbound, sources
+from server.store import events, forge_facts, inbound, runs, sources
 
 
 class InboundFollow:
@@ -62,6 +63,7 @@ class InboundFollow:
             if forge_facts.save_run(connection, run):
                 told = {"conclusion": run.conclusion, "event": run.event, "ciFile": run.ci_file}
                 self._tell_run(connection, source, run, **told)
+                self._tell_claims(connection, source, run)
             self._dangling.after_run(connection, source, run)
 
     def _keep_head(self, connection: Connection, source: StoredSource, seen: SeenHead) -> None:
@@ -106,6 +108,16 @@ class InboundFollow:
             **more,
         }
         self._tell(connection, source.organization_id, EventKind.CI_RUN_SEEN, run.ci_run_id, facts)
+
+    def _tell_claims(self, connection: Connection, source: StoredSource, build: ForgeRun) -> None:
+        """Have other commits judged that runs claim of a build: nobody asks Jenkins about each run (R30)."""
+        if source.address.kind is not SourceKind.JENKINS or not build.head_sha:
+            return
+        number = build.ci_run_id.rpartition("#")[2]
+        for workflow_id, _, _ in sources.names_from(connection, source):
+            for sha in runs.list_claimed_commits(connection, source.organization_id, workflow_id, number):
+                if sha != build.head_sha:
+                    self._tell_run(connection, source, replace(build, head_sha=sha))
 
     def _tell(
         self,

@@ -18,7 +18,8 @@ from server.model.verdict_content import ForgeRepository, VerdictContent
 from server.model.verdict_facts import VerdictSettings
 from server.model.verdict_kinds import VerdictKind
 from server.model.verdict_summary import render_summary
-from server.services.commit_facts import Told, read_context, read_told
+from server.services.commit_facts import read_context
+from server.services.corroborating import Told, read_told
 from server.store import commit_verdicts, events, sources, workflows
 from server.store.commit_verdicts import Commit, CommitVerdict
 from server.store.database import Database
@@ -82,7 +83,11 @@ class Judge:
             if bound is not None and sha is not None:
                 self.judge(connection, Commit(bound.source.id, event.organization_id, sha), event.workflow_id)
         elif event.kind in _OF_A_COMMIT:
-            self.judge(connection, Commit(str(event.facts["sourceId"]), event.organization_id, str(event.facts["sha"])))
+            commit = Commit(str(event.facts["sourceId"]), event.organization_id, str(event.facts["sha"]))
+            self.judge(connection, commit)
+            for built in commit_verdicts.list_builds(connection, commit):
+                # R30: of a build it is a forge, and not its Jenkins, that tells where its commit is.
+                self.judge(connection, built)
         elif event.kind in _OF_WORKFLOWS:
             self._judge_soon(connection, event)
 
@@ -106,7 +111,7 @@ class Judge:
         source = sources.find(connection, commit.organization_id, commit.source_id)
         if source is None:
             return
-        told = read_told(connection, source.id, commit.sha)
+        told = read_told(connection, source, commit.sha)
         known = {item.context: item for item in commit_verdicts.list_of_commit(connection, source.id, commit.sha)}
         said = list(self._of_workflows(connection, source, commit.sha, told, known, workflow_id))
         if told.heads and said:
@@ -127,7 +132,7 @@ class Judge:
         if source is None:
             return
         self.judge(connection, commit)
-        told = read_told(connection, source.id, commit.sha)
+        told = read_told(connection, source, commit.sha)
         names = {status_context(project, name) for _, project, name in sources.names_from(connection, source)}
         for item in commit_verdicts.list_of_commit(connection, source.id, commit.sha):
             is_said = item.context in names or item.context == ROLL_UP_CONTEXT

@@ -9,14 +9,15 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chainloop_ci.api.paging import Page
-from server.model.corroboration import Claim, corroborate
+from server.model.corroboration import Claim
 from server.model.page_facts import CommitGroup, RunPage
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.model.verdict_advice import state_word
 from server.model.verdict_kinds import VerdictKind
-from server.services.page_places import describe_place, read_told
+from server.services.corroborating import prove, read_told
+from server.services.page_places import describe_place
 from server.services.run_access import get_run
 from server.services.run_details import describe_run
 from server.services.verdict_pages import shown
@@ -92,9 +93,7 @@ def _run_page(connection: Connection, run: Run, now: datetime) -> RunPage:
     bound = sources.find_of_workflow(connection, run.organization_id, run.workflow_id)
     told = read_told(connection, bound.source, run.commit) if bound and run.commit else None
     said = verdict_lists.list_of_run(connection, run.organization_id, run.workflow_id, run.commit) if run.commit else []
-    proven = (
-        corroborate(Claim.of(run), bound, told.find_run(run.ci.run_id, run.ci.run_attempt)) if bound and told else None
-    )
+    proven = prove(connection, bound, told, Claim.of(run)) if bound and told else None
     return RunPage(
         detail=describe_run(connection, run, now),
         place=describe_place(bound.source, run.commit, told) if bound and told and run.commit else None,

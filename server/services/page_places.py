@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from server.model.forge_links import commit_url, pull_request_url, repository_url
 from server.model.page_facts import CommitPlace, PullRequestLink
 from server.model.sources import StoredSource
-from server.services.commit_facts import Told
-from server.store import forge_facts
-
-
-def read_told(connection: Connection, source: StoredSource, sha: str) -> Told:
-    """Return what the forge told of a commit of a source."""
-    heads, found = forge_facts.list_heads(connection, source.id, sha), forge_facts.list_runs(connection, source.id, sha)
-    return Told(heads, found)
+from server.services.corroborating import Told
 
 
 def describe_place(source: StoredSource, sha: str, told: Told) -> CommitPlace:

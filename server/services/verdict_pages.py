@@ -20,7 +20,8 @@ from server.model.roll_up import ROLL_UP_CONTEXT
 from server.model.sources import StoredSource, status_context
 from server.model.verdict_kinds import VerdictKind, severity
 from server.model.workflows import StoredWorkflow
-from server.services.page_places import describe_place, read_told
+from server.services.corroborating import read_told
+from server.services.page_places import describe_place
 from server.services.run_details import describe_run
 from server.services.verdict_needs import find_needs
 from server.services.verdict_runs import list_counted

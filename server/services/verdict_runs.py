@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from server.model.corroboration import Claim, corroborate, is_about
+from chainloop_ci.api.source_address import SourceKind
+from server.model.corroboration import Claim, is_about
 from server.model.forge_links import ci_run_url
 from server.model.page_facts import CountedLine
 from server.model.runs import Run
@@ -14,7 +16,8 @@ from server.model.sources import StoredWorkflowSource
 from server.model.verdict import judge
 from server.model.verdict_facts import VerdictSettings
 from server.model.workflows import StoredWorkflow
-from server.services.commit_facts import Told, read_context
+from server.services.commit_facts import read_context
+from server.services.corroborating import Told, prove
 from server.store import runs, sources
 from server.store.commit_verdicts import CommitVerdict
 
@@ -34,11 +37,13 @@ def list_counted(
     counted = judge(context, now).counted_run_ids[:MAX_COUNTED] if context else ()
     found = (runs.find(connection, verdict.organization_id, run_id) for run_id in counted)
     # A refused init counts, and there is no run of it.
-    return tuple(_line(run, bound, told, now, is_deciding=run.id == verdict.run_id) for run in found if run)
+    return tuple(_line(connection, run, bound, told, now, is_deciding=run.id == verdict.run_id) for run in found if run)
 
 
-def _line(run: Run, bound: StoredWorkflowSource, told: Told, now: datetime, *, is_deciding: bool) -> CountedLine:
-    proven = corroborate(Claim.of(run), bound, told.find_run(run.ci.run_id, run.ci.run_attempt))
+def _line(
+    connection: Connection, run: Run, bound: StoredWorkflowSource, told: Told, now: datetime, *, is_deciding: bool
+) -> CountedLine:
+    proven = prove(connection, bound, told, Claim.of(run))
     return CountedLine(run.api(now, has_requirements=True), proven, find_ci_url(run, bound), is_deciding)
 
 
@@ -46,4 +51,8 @@ def find_ci_url(run: Run, bound: StoredWorkflowSource) -> str | None:
     """Return the page of a run's CI run; None when the run names another repository than the registered one (R43)."""
     if not is_about(run.ci, bound):
         return None
-    return ci_run_url(bound.source.address, run.ci.run_id, run.ci.run_attempt)
+    address = bound.source.address
+    if address.kind is SourceKind.JENKINS and run.ci.job:
+        # The branch below the registered folder has the build.
+        address = replace(address, repository=run.ci.job)
+    return ci_run_url(address, run.ci.run_id, run.ci.run_attempt)

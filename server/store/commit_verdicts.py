@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, literal_column, select, update
 
+from chainloop_ci.api.source_address import SourceKind
 from server.model.verdict_kinds import VerdictKind
 from server.store.forge_tables import IS_WATCHED, commit_verdicts
+from server.store.source_tables import sources
 from server.store.times import from_text, optional_text, optional_time, to_text
 
 _COLUMNS = commit_verdicts.c
@@ -74,6 +76,23 @@ def list_of_commit(connection: Connection, source_id: str, sha: str) -> list[Com
     own = (_COLUMNS.source_id == source_id, _COLUMNS.sha == sha)
     query = select(commit_verdicts).where(*own).order_by(_COLUMNS.context)
     return [to_verdict(row) for row in connection.execute(query)]
+
+
+def list_builds(connection: Connection, commit: Commit) -> list[Commit]:
+    """Return a forge's commit for each of the organization's Jenkins jobs for which something is said of it."""
+    query = (
+        select(_COLUMNS.source_id)
+        .join(sources, sources.c.id == _COLUMNS.source_id)
+        .where(
+            _COLUMNS.organization_id == commit.organization_id,
+            _COLUMNS.sha == commit.sha,
+            _COLUMNS.source_id != commit.source_id,
+            sources.c.kind == SourceKind.JENKINS.value,
+        )
+        .distinct()
+        .order_by(_COLUMNS.source_id)
+    )
+    return [replace(commit, source_id=source_id) for source_id in connection.execute(query).scalars()]
 
 
 def save(connection: Connection, verdict: CommitVerdict, *, is_new: bool) -> None:

@@ -8,8 +8,10 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from chainloop_ci.api.source_address import SourceAddress, SourceKind
+from server.model.corroboration import CodeHead
 from server.model.forge_facts import (
     CiConclusion,
     CiFileTexts,
@@ -22,6 +24,7 @@ from server.model.forge_facts import (
     is_newer_run,
 )
 from server.store.forge_tables import ci_jobs, ci_runs, heads
+from server.store.source_tables import sources
 from server.store.times import from_text, optional_text, optional_time, to_text
 
 _BATCH = 500
@@ -54,6 +57,37 @@ def list_sources_of(connection: Connection, organization_id: str, sha: str) -> l
     own = (heads.c.organization_id == organization_id, heads.c.sha == sha)
     query = select(heads.c.source_id).where(*own).distinct().order_by(heads.c.source_id)
     return list(connection.execute(query).scalars())
+
+
+def list_code_heads(connection: Connection, organization_id: str, sha: str) -> list[CodeHead]:
+    """Return where the organization's forges have, or had, a commit as a head."""
+    query = (
+        select(heads, sources.c.kind, sources.c.host, sources.c.repository)
+        .join(sources, sources.c.id == heads.c.source_id)
+        .where(heads.c.organization_id == organization_id, heads.c.sha == sha)
+        .order_by(heads.c.source_id, heads.c.event, heads.c.pull_request)
+    )
+    return [
+        CodeHead(
+            SourceAddress(SourceKind(row.kind), row.host, row.repository), row.is_fork, _closed_at(connection, row)
+        )
+        for row in connection.execute(query).all()
+    ]
+
+
+def _closed_at(connection: Connection, row: Row[Any]) -> datetime | None:
+    """Return since when a head is none: from the next one of its branch or pull request on, else from its last news."""
+    if row.is_open:
+        return None
+    columns = heads.c
+    later = (
+        columns.source_id == row.source_id,
+        columns.event == row.event,
+        columns.pull_request == row.pull_request,
+        *(() if row.pull_request else (columns.branch == row.branch,)),
+        columns.told_at > row.told_at,
+    )
+    return from_text(connection.execute(select(func.min(columns.told_at)).where(*later)).scalar() or row.told_at)
 
 
 def save_head(connection: Connection, head: Head) -> bool:

@@ -18,6 +18,9 @@ from server.store.expiry import IS_OPEN, is_overdue
 from server.store.tables import api_tokens, contracts, organizations, projects, workflow_runs, workflows
 from server.store.times import from_text, optional_text, optional_time, to_text
 
+NEWEST = 100
+"""Of a workflow's runs, that are looked at when something is told of one of its builds."""
+
 _PLAIN = (
     "id",
     "organization_id",
@@ -137,6 +140,20 @@ def list_open_of_ci_run(
         ~is_overdue(now),
     )
     return [to_run(row) for row in connection.execute(query.order_by(workflow_runs.c.sequence))]
+
+
+def list_claimed_commits(connection: Connection, organization_id: str, workflow_id: str, ci_run_id: str) -> list[str]:
+    """Return the commits of those of a workflow's newest runs whose clients named this run of a CI system."""
+    columns = workflow_runs.c
+    newest = (
+        select(columns.ci_run_id, func.coalesce(columns.ci_head_sha, columns.attested_commit).label("sha"))
+        .where(columns.organization_id == organization_id, columns.workflow_id == workflow_id)
+        .order_by(columns.sequence.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
+    named = select(newest.c.sha).where(newest.c.ci_run_id == ci_run_id, newest.c.sha.is_not(None))
+    return list(connection.execute(named.distinct().order_by(newest.c.sha)).scalars())
 
 
 @cache

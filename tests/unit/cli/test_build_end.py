@@ -24,6 +24,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 SOURCE = "6b0a1f0e-2f0b-4c56-9a0e-6f1f3c0e7a11"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "89abcdef0123456789abcdef0123456789abcdef"
 JENKINS = {
     "JENKINS_URL": "https://jenkins.example.com/",
     "BUILD_URL": "https://jenkins.example.com/job/folder/job/app/job/main/17/",
@@ -31,6 +32,16 @@ JENKINS = {
     "BUILD_NUMBER": "17",
     "GIT_COMMIT": COMMIT,
 }
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a folder whose repository has one commit checked out."""
+    (tmp_path / ".git/refs/heads").mkdir(parents=True)
+    (tmp_path / ".git/objects").mkdir()
+    (tmp_path / ".git/HEAD").write_text("ref: refs/heads/main\n", encoding="ascii")
+    (tmp_path / ".git/refs/heads/main").write_text(OTHER + "\n", encoding="ascii")
+    return tmp_path
 
 
 @pytest.fixture
@@ -87,8 +98,23 @@ def test_the_server_takes_what_a_build_signs_and_reads_it(
         "build": "17",
         "result": result,
         "commit": COMMIT,
+        "endedAt": "2026-11-20T12:00:00Z",
     }
-    assert (run.ci_run_id, run.conclusion) == ("folder/app/main#17", conclusion)
+    assert (run.ci_run_id, run.conclusion, run.ended_at) == ("folder/app/main#17", conclusion, NOW)
+
+
+def test_a_pipeline_without_variables_names_the_commit_that_is_checked_out(plane: StubServer, checkout: Path) -> None:
+    with telling_end(world(plane, checkout, GIT_COMMIT=""), "SUCCESS"):
+        pass
+
+    assert json.loads(plane.seen[0].body)["commit"] == OTHER
+
+
+def test_r31_a_build_of_a_merged_pull_request_names_no_commit(plane: StubServer, checkout: Path) -> None:
+    with telling_end(world(plane, checkout, CHANGE_ID="7", BRANCH_NAME="PR-7-merge"), "SUCCESS"):
+        pass
+
+    assert "commit" not in json.loads(plane.seen[0].body)
 
 
 def test_no_token_and_no_secret_is_sent(plane: StubServer, tmp_path: Path) -> None:

@@ -138,6 +138,18 @@ def test_off_ci_the_run_is_about_the_commit_that_git_has_checked_out(make, plane
     assert state.session.ci == request.ci
 
 
+@pytest.mark.parametrize(("variable", "expected"), [({}, "0" * 40), ({"GIT_COMMIT": "1" * 40}, "1" * 40)])
+def test_a_pipeline_of_jenkins_without_variables_is_about_the_commit_that_is_checked_out(
+    make, plane, variable, expected
+) -> None:
+    env = {"BUILD_URL": "https://ci.acme.test/job/app/17/", "JOB_NAME": "app", "BUILD_NUMBER": "17"}
+
+    make({**env, **variable})(InitRequest(NAMED))
+
+    [request] = plane.runs.values()
+    assert (request.ci.provider, request.ci.head_sha) == ("jenkins", expected)
+
+
 def test_a_ci_system_that_tells_no_commit_is_not_given_one(make, plane) -> None:
     make({**GITHUB, "GITHUB_EVENT_NAME": "pull_request"})(InitRequest(NAMED))
 
