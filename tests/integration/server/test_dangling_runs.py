@@ -118,7 +118,8 @@ def test_the_end_of_a_run_is_told_as_an_event(hook, job, services):
     handle(services)
 
     with services.database.read() as connection:
-        kinds = list(connection.exec_driver_sql("SELECT kind FROM events WHERE run_id IS NOT NULL").scalars())
+        found = connection.exec_driver_sql("SELECT kind FROM events WHERE run_id IS NOT NULL ORDER BY sequence")
+        kinds = list(found.scalars())
     assert kinds == ["run.initialized", "run.failed"]
 
 
