@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 
 from server.inbound.reading import at, commit, count, flag, ident, items, moment, text
+from server.model.ci_words import github_conclusion, github_status
 from server.model.events import EventKind
 from server.model.forge_facts import (
     LONG_AGO,
     MAX_CHANGED_PATHS,
     ONLY_ATTEMPT,
-    CiConclusion,
     CiStatus,
     ForgeJob,
     ForgeRun,
@@ -28,19 +28,6 @@ _BRANCHES = "refs/heads/"
 _DEPENDABOT = "dependabot[bot]"
 """Its pull requests and pushes get no secrets (GitHub Docs, "Troubleshooting Dependabot on GitHub Actions")."""
 _RUN_OF_CALLBACK = re.compile(r"/actions/runs/([0-9]{1,18})/deployment_protection_rule\Z")
-
-_STATUSES = {"in_progress": CiStatus.RUNNING, "completed": CiStatus.ENDED}
-"""Whatever else there is (queued, requested, waiting, pending) has not begun."""
-_CONCLUSIONS = {
-    "success": CiConclusion.SUCCESS,
-    "failure": CiConclusion.FAILURE,
-    "startup_failure": CiConclusion.FAILURE,
-    "action_required": CiConclusion.FAILURE,
-    "cancelled": CiConclusion.CANCELED,
-    "stale": CiConclusion.CANCELED,
-    "timed_out": CiConclusion.TIMED_OUT,
-    "skipped": CiConclusion.SKIPPED,
-}
 
 
 def parse(event: str, payload: object) -> InboundFacts:
@@ -140,7 +127,7 @@ def _workflow_run(payload: object) -> InboundFacts:
     run_id, sha = ident(run, "id"), commit(run, "head_sha")
     if run_id is None or sha is None:
         return InboundFacts()
-    status = _STATUSES.get(text(run, "status") or "", CiStatus.QUEUED)
+    status = github_status(text(run, "status"))
     told_at = moment(run, "updated_at")
     own, head = ident(run, "repository", "id"), ident(run, "head_repository", "id")
     known = ForgeRun(
@@ -154,7 +141,7 @@ def _workflow_run(payload: object) -> InboundFacts:
         # GitHub writes the ref behind some.
         ci_file=(text(run, "path") or "").partition("@")[0] or None,
         is_fork=own is None or head != own,
-        conclusion=_conclusion(run, status),
+        conclusion=github_conclusion(text(run, "conclusion"), status),
         started_at=moment(run, "run_started_at"),
         ended_at=told_at if status is CiStatus.ENDED else None,
     )
@@ -166,14 +153,14 @@ def _workflow_job(payload: object) -> InboundFacts:
     run_id, job_id = ident(job, "run_id"), ident(job, "id")
     if run_id is None or job_id is None:
         return InboundFacts()
-    status = _STATUSES.get(text(job, "status") or "", CiStatus.QUEUED)
+    status = github_status(text(job, "status"))
     started_at = moment(job, "started_at")
     ended_at = moment(job, "completed_at") if status is CiStatus.ENDED else None
     known = ForgeJob(
         job_id=job_id,
         name=text(job, "name") or "",
         status=status,
-        conclusion=_conclusion(job, status),
+        conclusion=github_conclusion(text(job, "conclusion"), status),
         # Of a job that waits GitHub says when it came into the queue.
         started_at=started_at if status is not CiStatus.QUEUED else None,
         ended_at=ended_at,
@@ -182,13 +169,6 @@ def _workflow_job(payload: object) -> InboundFacts:
     attempt = count(job, "run_attempt") or ONLY_ATTEMPT
     told_at = ended_at or started_at or LONG_AGO
     return InboundFacts(jobs=(SeenJob(run_id, attempt, told_at, known, commit(job, "head_sha")),))
-
-
-def _conclusion(item: object, status: CiStatus) -> CiConclusion | None:
-    if status is not CiStatus.ENDED:
-        return None
-    # What is left (neutral) stops nobody, and nothing was done.
-    return _CONCLUSIONS.get(text(item, "conclusion") or "", CiConclusion.SKIPPED)
 
 
 def _check_run(payload: object) -> InboundFacts:

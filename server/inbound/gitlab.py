@@ -12,21 +12,15 @@ from datetime import datetime
 
 from server.inbound.github import changed_paths
 from server.inbound.reading import at, commit, count, flag, ident, items, moment, text
+from server.model.ci_words import gitlab_conclusion, gitlab_status
 from server.model.events import EventKind
-from server.model.forge_facts import LONG_AGO, ONLY_ATTEMPT, CiConclusion, CiStatus, ForgeJob, ForgeRun, Head
+from server.model.forge_facts import LONG_AGO, ONLY_ATTEMPT, CiStatus, ForgeJob, ForgeRun, Head
 from server.model.inbound_facts import NOWHERE, InboundFacts, Note, SeenHead, SeenJob
 
 STATUS_CHECK = "External Status Check"
 """Name that we give to calls of external status checks: they have no `X-Gitlab-Event`."""
 
 _BRANCHES = "refs/heads/"
-_ENDED = {
-    "success": CiConclusion.SUCCESS,
-    "failed": CiConclusion.FAILURE,
-    "canceled": CiConclusion.CANCELED,
-    "skipped": CiConclusion.SKIPPED,
-}
-_RUNNING = frozenset({"running", "canceling"})
 _CLOSED = frozenset({"merged", "closed"})
 
 
@@ -114,7 +108,8 @@ def _pipeline(payload: object) -> InboundFacts:
     run_id = ident(pipeline, "id")
     if run_id is None or sha is None:
         return InboundFacts()
-    status, told_at = _status_of(text(pipeline, "status")), _newest(pipeline, *builds)
+    word, told_at = text(pipeline, "status"), _newest(pipeline, *builds)
+    status = gitlab_status(word)
     known = ForgeRun(
         **NOWHERE,
         ci_run_id=run_id,
@@ -124,7 +119,7 @@ def _pipeline(payload: object) -> InboundFacts:
         status=status,
         told_at=told_at,
         is_fork=_is_of_fork(payload),
-        conclusion=_conclusion(text(pipeline, "status"), status),
+        conclusion=gitlab_conclusion(word),
         started_at=moment(pipeline, "created_at"),
         ended_at=moment(pipeline, "finished_at") if status is CiStatus.ENDED else None,
         can_go_on=True,
@@ -155,29 +150,19 @@ def _job(build: object, run_id: str, prefix: str) -> SeenJob | None:
     if job_id is None:
         return None
     word = text(build, f"{prefix}status")
-    status = _status_of(word)
+    status = gitlab_status(word)
     started_at, ended_at = moment(build, f"{prefix}started_at"), moment(build, f"{prefix}finished_at")
     job = ForgeJob(
         job_id=job_id,
         name=text(build, f"{prefix}name") or "",
         status=status,
-        conclusion=_conclusion(word, status),
+        conclusion=gitlab_conclusion(word, at(build, f"{prefix}failure_reason")),
         started_at=started_at if status is not CiStatus.QUEUED else None,
         ended_at=ended_at if status is CiStatus.ENDED else None,
         runner_name=text(build, "runner", "description"),
     )
     told_at = ended_at or started_at or moment(build, f"{prefix}created_at") or LONG_AGO
     return SeenJob(run_id, ONLY_ATTEMPT, told_at, job)
-
-
-def _status_of(word: str | None) -> CiStatus:
-    if word in _ENDED:
-        return CiStatus.ENDED
-    return CiStatus.RUNNING if word in _RUNNING else CiStatus.QUEUED
-
-
-def _conclusion(word: str | None, status: CiStatus) -> CiConclusion | None:
-    return _ENDED[word or ""] if status is CiStatus.ENDED else None
 
 
 _EVENTS: Mapping[str, Callable[[object], InboundFacts]] = {

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from chainloop_ci.api.source_hooks import HookMode as HookMode
 from chainloop_ci.api.source_hooks import HookState as HookState
+from server.model.forge_facts import CiConclusion, CiStatus
 from server.model.verdict_content import ForgeRepository
 
 CI_RUN = "ci-run"
@@ -40,10 +41,9 @@ class JobAnswer:
     id: str
     name: str
     """As the forge shows it: with the values of its matrix."""
-    status: str
-    """`queued`, `running` or `ended`."""
-    conclusion: str | None = None
-    """Of an ended one: `success`, `failure`, `canceled`, `timed-out`, `skipped` or `neutral`."""
+    status: CiStatus
+    conclusion: CiConclusion | None = None
+    """Of an ended one."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
     runner_name: str | None = None
@@ -68,9 +68,8 @@ class CiRunAnswer:
     head_repository_id: str | None = None
     """Of the repository that the head lies in; another one, or None: a fork's (R35)."""
     event: str | None = None
-    status: str | None = None
-    """`queued`, `running` or `ended`."""
-    conclusion: str | None = None
+    status: CiStatus | None = None
+    conclusion: CiConclusion | None = None
     """As of `JobAnswer`."""
     started_at: datetime | None = None
     """Of this attempt."""

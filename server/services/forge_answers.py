@@ -15,7 +15,6 @@ from server.model.forge_answers import CI_RUN, HEAD, CiRunAnswer, FileState, Hea
 from server.model.forge_facts import (
     LONG_AGO,
     ONLY_ATTEMPT,
-    CiConclusion,
     CiFileTexts,
     CiStatus,
     ForgeJob,
@@ -129,13 +128,13 @@ def _ci_run(source: StoredSource, told: CiRunAnswer, now: datetime) -> ForgeRun:
         attempt=told.attempt or 1,
         head_sha=told.head_sha or "",
         event=(told.event or "")[:64],
-        status=CiStatus(told.status or CiStatus.QUEUED.value),
+        status=told.status or CiStatus.QUEUED,
         seen_at=now,
         # Read just now: nothing that came before is newer.
         told_at=now,
         ci_file=told.path,
         is_fork=told.head_repository_id != told.repository_id,
-        conclusion=_conclusion(told.conclusion),
+        conclusion=told.conclusion,
         started_at=told.started_at,
         ended_at=told.ended_at,
         jobs=tuple(map(_job, told.jobs)),
@@ -146,18 +145,11 @@ def _job(told: JobAnswer) -> ForgeJob:
     return ForgeJob(
         job_id=told.id,
         name=told.name,
-        status=CiStatus(told.status),
-        conclusion=_conclusion(told.conclusion),
+        status=told.status,
+        conclusion=told.conclusion,
         started_at=told.started_at,
         ended_at=told.ended_at,
     )
-
-
-def _conclusion(word: str | None) -> CiConclusion | None:
-    if word is None:
-        return None
-    # Neutral stops nobody, and nothing was done.
-    return CiConclusion.SKIPPED if word == "neutral" else CiConclusion(word)
 
 
 def _learned(head: Head, told: HeadAnswer) -> Head:

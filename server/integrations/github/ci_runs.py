@@ -13,8 +13,10 @@ from server.integrations.github.access import ask
 from server.integrations.github.outcomes import unreadable
 from server.integrations.github.patience import Patience
 from server.integrations.types import Message, Target, Tools
+from server.model.ci_words import github_conclusion, github_status
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CiRunAnswer, JobAnswer
+from server.model.forge_facts import CiStatus
 
 if TYPE_CHECKING:
     from github import Github
@@ -27,19 +29,6 @@ NEED = "Actions: read"
 UNKNOWN_AFTER = timedelta(hours=1)
 """After the event: a CI run that GitHub does not know by then is none."""
 MAX_JOBS = 1000
-
-_STATUSES = {"in_progress": "running", "completed": "ended"}
-"""Whatever else there is (queued, requested, waiting, pending) has not begun."""
-_CONCLUSIONS = {
-    "success": "success",
-    "failure": "failure",
-    "startup_failure": "failure",
-    "action_required": "failure",
-    "cancelled": "canceled",
-    "stale": "canceled",
-    "timed_out": "timed-out",
-    "skipped": "skipped",
-}
 
 
 def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
@@ -78,7 +67,7 @@ def _read(repository: Repository, run_id: int, attempt: int | None, patience: Pa
         raise unreadable("the CI run that was asked for")
     patience.require()
     jobs = _jobs(repository, run_id, run.run_attempt, patience)
-    status = _STATUSES.get(run.status or "", "queued")
+    status = github_status(run.status)
     return CiRunAnswer(
         ci_run_id=str(run.id),
         attempt=run.run_attempt,
@@ -91,9 +80,9 @@ def _read(repository: Repository, run_id: int, attempt: int | None, patience: Pa
         head_repository_id=_id_of(run.head_repository),
         event=run.event,
         status=status,
-        conclusion=_conclusion(run.conclusion, status),
+        conclusion=github_conclusion(run.conclusion, status),
         started_at=run.run_started_at,
-        ended_at=_end(run, jobs) if status == "ended" else None,
+        ended_at=_end(run, jobs) if status is CiStatus.ENDED else None,
         pull_requests=tuple(each.number for each in run.pull_requests or ()),
         actor=_login_of(run.triggering_actor),
         jobs=jobs,
@@ -112,14 +101,14 @@ def _jobs(repository: Repository, run_id: int, attempt: int, patience: Patience)
 
 
 def _job(job: WorkflowJob) -> JobAnswer:
-    status = _STATUSES.get(job.status or "", "queued")
+    status = github_status(job.status)
     return JobAnswer(
         id=str(job.id),
         name=job.name,
         status=status,
-        conclusion=_conclusion(job.conclusion, status),
-        started_at=job.started_at if status != "queued" else None,
-        ended_at=job.completed_at if status == "ended" else None,
+        conclusion=github_conclusion(job.conclusion, status),
+        started_at=job.started_at if status is not CiStatus.QUEUED else None,
+        ended_at=job.completed_at if status is CiStatus.ENDED else None,
         runner_name=job.runner_name or None,
     )
 
@@ -129,10 +118,6 @@ def _end(run: WorkflowRun, jobs: tuple[JobAnswer, ...]) -> datetime:
     ends = [job.ended_at for job in jobs]
     known = [end for end in ends if end is not None]
     return max(known) if known and len(known) == len(ends) else run.updated_at
-
-
-def _conclusion(word: str | None, status: str) -> str | None:
-    return _CONCLUSIONS.get(word or "", "neutral") if status == "ended" else None
 
 
 def _id_of(repository: Repository | None) -> str | None:

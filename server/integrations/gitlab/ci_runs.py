@@ -15,12 +15,14 @@ from itertools import islice
 from typing import Any
 
 from chainloop_ci.api.record import to_dict
+from chainloop_ci.attestation.times import parse_time
 from server.integrations.gitlab.access import Access, ask
-from server.integrations.gitlab.ci_words import conclusion_of, job_of, status_of, time_of, whole_of
 from server.integrations.gitlab.pipelines import PREFIX, Place, is_of
 from server.integrations.types import Message, Target, Tools
+from server.model.ci_words import gitlab_conclusion, gitlab_status, gitlab_whole
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CiRunAnswer, JobAnswer
+from server.model.forge_facts import CiStatus
 
 NEED = "the scope `api` (or `read_api`) and the role Reporter"
 UNKNOWN_AFTER = timedelta(hours=1)
@@ -64,7 +66,7 @@ def _unknown(content: Mapping[str, Any]) -> Outcome:
 
 
 def _may_end_yet(answer: CiRunAnswer) -> bool:
-    return answer.status != "ended" and not any(job.status == "running" for job in answer.jobs)
+    return answer.status is not CiStatus.ENDED and not any(job.status is CiStatus.RUNNING for job in answer.jobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class _Question:
         found = project.pipelines.get(int(self.content["ciRunId"])).attributes
         head, jobs = self._head(found), self._jobs()
         word = self._word(found, jobs)
-        status = status_of(word)
+        status = gitlab_status(word)
         return CiRunAnswer(
             ci_run_id=str(found["id"]),
             path=project.attributes.get("ci_config_path") or USUAL_FILE,
@@ -103,10 +105,10 @@ class _Question:
             head_repository_id=None if head.project_id is None else str(head.project_id),
             event=found.get("source"),
             status=status,
-            conclusion=conclusion_of(word),
+            conclusion=gitlab_conclusion(word),
             # A pipeline has begun before its first job does: what comes first encloses more.
-            started_at=time_of(found, "started_at") or time_of(found, "created_at"),
-            ended_at=_end_of(found, jobs) if status == "ended" else None,
+            started_at=_time(found, "started_at") or _time(found, "created_at"),
+            ended_at=_end_of(found, jobs) if status is CiStatus.ENDED else None,
             pull_requests=head.requests,
             actor=(found.get("user") or {}).get("username"),
             is_protected=self._is_protected(head),
@@ -116,7 +118,7 @@ class _Question:
     def _word(self, found: Mapping[str, Any], jobs: Sequence[JobAnswer]) -> str:
         """Return the state of a pipeline without our statuses, which lie in it as jobs and may still wait."""
         word = str(found["status"])
-        if status_of(word) == "ended" or any(job.status == "running" for job in jobs):
+        if gitlab_status(word) is CiStatus.ENDED or any(job.status is CiStatus.RUNNING for job in jobs):
             return word
         place = Place(int(found.get("project_id") or self.project_id), int(found["id"]))
         commit = self.access.project(place.project_id).commits.get(found["sha"], lazy=True)
@@ -124,7 +126,7 @@ class _Question:
         # Jobs that start other pipelines are among them.
         statuses = [each.attributes for each in islice(listed, MAX_JOBS) if is_of(each.attributes, place)]
         others = [each for each in statuses if not each["name"].startswith(PREFIX)]
-        return (whole_of(others) if len(others) < len(statuses) else None) or word
+        return (gitlab_whole(others) if len(others) < len(statuses) else None) or word
 
     def _head(self, found: Mapping[str, Any]) -> _Head:
         match = _OF_REQUEST.fullmatch(str(found.get("ref", "")))
@@ -156,9 +158,29 @@ class _Question:
     def _jobs(self) -> tuple[JobAnswer, ...]:
         pipeline = self.access.project(self.project_id).pipelines.get(int(self.content["ciRunId"]), lazy=True)
         listed = pipeline.jobs.list(iterator=True, include_retried=True)
-        return tuple(job_of(job.attributes) for job in islice(listed, MAX_JOBS))
+        return tuple(_job(job.attributes) for job in islice(listed, MAX_JOBS))
 
 
 def _end_of(found: Mapping[str, Any], jobs: Sequence[JobAnswer]) -> datetime | None:
     """Return when a pipeline ended; where only our statuses keep it, when the last of its jobs did."""
-    return time_of(found, "finished_at") or max((job.ended_at for job in jobs if job.ended_at), default=None)
+    return _time(found, "finished_at") or max((job.ended_at for job in jobs if job.ended_at), default=None)
+
+
+def _job(document: Mapping[str, Any]) -> JobAnswer:
+    """Return a job as the API tells it."""
+    status = gitlab_status(document["status"])
+    runner = document.get("runner") or {}
+    return JobAnswer(
+        id=str(document["id"]),
+        name=document["name"],
+        status=status,
+        conclusion=gitlab_conclusion(document["status"], document.get("failure_reason")),
+        started_at=_time(document, "started_at"),
+        ended_at=_time(document, "finished_at") if status is CiStatus.ENDED else None,
+        runner_name=runner.get("description"),
+    )
+
+
+def _time(document: Mapping[str, Any], name: str) -> datetime | None:
+    text = document.get(name)
+    return parse_time(text) if isinstance(text, str) and text else None

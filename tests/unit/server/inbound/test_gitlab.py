@@ -138,3 +138,14 @@ def test_a_status_check_is_asked_for_by_its_number():
 @pytest.mark.parametrize("event", ["Issue Hook", "Note Hook", "Tag Push Hook", ""])
 def test_other_events_say_nothing(event):
     assert parse(event, {**merge_request(), **push()}).is_empty
+
+
+def test_a_job_that_ran_out_of_time_says_so():
+    said = {
+        "build_id": 380,
+        "pipeline_id": 31,
+        "build_status": "failed",
+        "build_failure_reason": "job_execution_timeout",
+    }
+
+    assert parse("Job Hook", said).jobs[0].job.conclusion is CiConclusion.TIMED_OUT

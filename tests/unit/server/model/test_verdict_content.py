@@ -6,6 +6,7 @@ import pytest
 
 from chainloop_ci.api.record import from_dict, to_dict
 from server.model.forge_answers import CiRunAnswer, FileAnswer, FileState, HeadAnswer, JobAnswer
+from server.model.forge_facts import CiStatus
 from server.model.verdict_content import Annotation, ForgeRepository, VerdictContent
 from server.model.verdict_kinds import SURFACES, VerdictKind
 from tests.unit.server.model.test_runs import START
@@ -55,7 +56,9 @@ def test_facts_without_what_a_verdict_needs_are_refused(missing: str) -> None:
     "answer",
     [
         CiRunAnswer("9", unknown=True),
-        CiRunAnswer("9", attempt=2, started_at=START, pull_requests=(5,), jobs=(JobAnswer("1", "build", "ended"),)),
+        CiRunAnswer(
+            "9", attempt=2, started_at=START, pull_requests=(5,), jobs=(JobAnswer("1", "build", CiStatus.ENDED),)
+        ),
         HeadAnswer(changed_paths=(), ci_files={"a.yml": FileAnswer("on: push", None, FileState.DISABLED)}),
         HeadAnswer(changed_paths=None, is_fork=True),
     ],

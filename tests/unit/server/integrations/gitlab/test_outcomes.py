@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from gitlab import GitlabError
 
-from server.integrations.gitlab.ci_words import conclusion_of, status_of
 from server.integrations.gitlab.hooks import never_taken
 from server.integrations.gitlab.memory import MAX_PIPELINES, Memory, Posted
 from server.integrations.gitlab.outcomes import MAX_WORDS, outcome_of, words
@@ -59,28 +58,6 @@ def test_each_status_has_one_meaning(
 )
 def test_a_pause_is_read_where_it_is_one(text: str, pause: timedelta | None) -> None:
     assert outcome_of(GitlabError("", 429), "", 1, {"retry-after": text}).retry_after == pause
-
-
-@pytest.mark.parametrize(
-    ("word", "reason", "status", "conclusion"),
-    [
-        ("created", None, "queued", None),
-        ("waiting_for_resource", None, "queued", None),
-        ("manual", None, "queued", None),
-        ("running", None, "running", None),
-        ("canceling", None, "running", None),
-        ("success", None, "ended", "success"),
-        ("failed", "script_failure", "ended", "failure"),
-        ("failed", "job_execution_timeout", "ended", "timed-out"),
-        ("canceled", None, "ended", "canceled"),
-        ("skipped", None, "ended", "skipped"),
-        ("of_a_newer_gitlab", None, "queued", None),
-    ],
-)
-def test_words_of_pipelines_have_one_meaning(
-    word: str, reason: str | None, status: str, conclusion: str | None
-) -> None:
-    assert (status_of(word), conclusion_of(word, reason)) == (status, conclusion)
 
 
 def test_memory_of_another_version_is_none() -> None:
