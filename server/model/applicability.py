@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from server.model.ci_files import Change, CiFile, Fires
-from server.model.path_patterns import selects_github
+from server.model.path_patterns import TooMuchEffortError, selects_github
 from server.model.verdict_facts import APPLICABLE, Applicability, ApplicabilityKind
 
 _MERGE_GROUP = "merge_group"
@@ -58,7 +58,7 @@ TRUSTED = HeadTrust()
 
 def is_expected(registered: SourceFilter, change: Change) -> bool:
     """Tell whether the workflow is in the set of roll-up and gate: by repository, branch and event alone (R33)."""
-    if registered.branches and not selects_github(registered.branches, change.target_branch):
+    if registered.branches and not _selects(registered.branches, (change.target_branch,), change):
         return False
     return not registered.events or change.event in registered.events
 
@@ -94,15 +94,23 @@ def _excuse(registered: SourceFilter, change: Change, target: CiFile) -> str:
     """Return why nothing is required; empty: something is."""
     if not is_expected(registered, change):
         return f"not registered for {change.event} on {change.target_branch}"
-    if registered.paths and change.changed_paths is not None and not _touches(registered.paths, change.changed_paths):
+    if (
+        registered.paths
+        and change.changed_paths is not None
+        and not _selects(registered.paths, change.changed_paths, change)
+    ):
         return "no change in the registered paths"
     if not _runs_not(target, change) or _must_run(registered, change, target):
         return ""
     return "no change that the target branch's CI file runs on"
 
 
-def _touches(patterns: Sequence[str], paths: Sequence[str]) -> bool:
-    return any(selects_github(patterns, path) for path in paths)
+def _selects(patterns: Sequence[str], texts: Sequence[str], change: Change) -> bool:
+    """Tell whether any of the texts is taken; what takes too long to find out is."""
+    try:
+        return any(selects_github(patterns, text, change.effort) for text in texts)
+    except TooMuchEffortError:
+        return True
 
 
 def _must_run(registered: SourceFilter, change: Change, target: CiFile) -> bool:

@@ -6,12 +6,13 @@ Everything here errs to one side: what cannot be decided counts as «may run», 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from chainloop_ci.contract.nodes import plain
 from chainloop_ci.contract.yaml12 import read_yaml
 from chainloop_ci.errors import ChainloopError
+from server.model.path_patterns import Effort
 
 
 class Fires(StrEnum):
@@ -37,6 +38,9 @@ class Change:
     """None: not known, or too many to list."""
     is_branch_new: bool = False
     """It was pushed for the first time."""
+    effort: Effort = field(default_factory=Effort, init=False, compare=False, repr=False)
+    """For comparing it with patterns, which whoever opens a pull request may have written. What is not decided when it
+    is spent stays so."""
 
     @property
     def target_branch(self) -> str:

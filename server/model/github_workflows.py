@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from server.model.ci_files import Change, CiFile, Fires, all_of, any_of, of_bool, read_mapping, texts
-from server.model.path_patterns import is_too_much, selects_github
+from server.model.path_patterns import Effort, TooMuchEffortError, selects_github
 
 _PUSH, _PULL_REQUEST, _MERGE_GROUP = "push", "pull_request", "merge_group"
 _BY_EVENT: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -42,32 +42,40 @@ class _Trigger:
     types: frozenset[str] | None = None
 
     def fires(self, event: str, change: Change) -> Fires:
+        try:
+            return self._compare(event, change)
+        except TooMuchEffortError:
+            return Fires.MAYBE
+
+    def _compare(self, event: str, change: Change) -> Fires:
         is_push = event == _PUSH
         branch = change.branch if is_push else change.target_branch
-        answers = [of_bool(self._takes_branch(branch, is_push=is_push)), self._takes_paths(event, change)]
+        answers = [
+            of_bool(self._takes_branch(branch, change.effort, is_push=is_push)),
+            self._takes_paths(event, change),
+        ]
         if self.types is not None and not is_push and event != _MERGE_GROUP:
             # It may still run when somebody adds a label.
             answers.append(Fires.YES if self.types & _NEW_HEAD_TYPES else Fires.MAYBE)
         return all_of(answers)
 
-    def _takes_branch(self, branch: str, *, is_push: bool) -> bool:
+    def _takes_branch(self, branch: str, effort: Effort, *, is_push: bool) -> bool:
         if self.branches is not None:
-            return selects_github(self.branches, branch)
+            return selects_github(self.branches, branch, effort)
         if self.branches_ignore is not None:
-            return not selects_github(self.branches_ignore, branch)
+            return not selects_github(self.branches_ignore, branch, effort)
         # A filter of tags alone shuts branches out.
         return not (is_push and self.has_tags)
 
     def _takes_paths(self, event: str, change: Change) -> Fires:
         if event == _MERGE_GROUP or (self.paths is None and self.paths_ignore is None):
             return Fires.YES
-        patterns = (*(self.paths or ()), *(self.paths_ignore or ()))
-        if change.changed_paths is None or is_too_much(patterns, change.changed_paths):
+        if change.changed_paths is None:
             return Fires.MAYBE
         if self.paths is not None:
-            return of_bool(any(selects_github(self.paths, path) for path in change.changed_paths))
+            return of_bool(any(selects_github(self.paths, path, change.effort) for path in change.changed_paths))
         ignored = self.paths_ignore or ()
-        return of_bool(any(not selects_github(ignored, path) for path in change.changed_paths))
+        return of_bool(any(not selects_github(ignored, path, change.effort) for path in change.changed_paths))
 
 
 def parse_github_workflow(raw: bytes, *, is_enabled: bool = True) -> CiFile:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from server.model.ci_files import Change, CiFile, Fires, all_of, any_of, of_bool, read_mapping, texts
 from server.model.gitlab_conditions import evaluate
-from server.model.path_patterns import is_too_much, matches_gitlab
+from server.model.path_patterns import matches_gitlab
 
 _PULL_REQUEST = "pull_request"
 _SOURCES = {"push": "push", _PULL_REQUEST: "merge_request_event"}
@@ -31,29 +31,12 @@ def parse_gitlab_pipeline(raw: bytes) -> CiFile:
     if document is None:
         return CiFile()
     jobs = {name: job for name, job in document.items() if name not in _GLOBALS and not name.startswith(".")}
-    patterns = tuple(_patterns(document))
     return CiFile(
-        fires=lambda change: (
-            Fires.MAYBE
-            if is_too_much(patterns, change.changed_paths or ())
-            else any_of(_pipelines(document, jobs, change))
-        ),
+        fires=lambda change: any_of(_pipelines(document, jobs, change)),
         # A pipeline has no list of events.
         has_trigger=lambda event: True,
         is_off=_is_off(document, jobs),
     )
-
-
-def _patterns(value: object) -> Iterator[str]:
-    """Yield every text of all `changes` of a file."""
-    if isinstance(value, dict):
-        for name, inside in value.items():
-            if name == "changes":
-                yield from texts(inside.get("paths") if isinstance(inside, dict) else inside) or ()
-            yield from _patterns(inside)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _patterns(item)
 
 
 def _pipelines(document: Mapping[str, object], jobs: Mapping[str, object], change: Change) -> Iterator[Fires]:
@@ -146,7 +129,7 @@ def _changes(changes: object, change: Change) -> Fires:
     if patterns is None or compared or change.changed_paths is None or any("$" in pattern for pattern in patterns):
         return Fires.MAYBE
     try:
-        hit = any(matches_gitlab(pattern, path) for pattern in patterns for path in change.changed_paths)
+        hit = any(matches_gitlab(pattern, path, change.effort) for pattern in patterns for path in change.changed_paths)
     except ValueError:
         return Fires.MAYBE
     # Always true on a branch that is new; of a merge request the whole change counts, whichever push it came with.

@@ -14,14 +14,40 @@ from functools import lru_cache
 
 MAX_PATTERN = 1024
 """Characters of a pattern; a longer one matches nothing."""
-MAX_WORK = 10_000_000
-"""How much is matched in one judgement, in characters of texts times places of patterns that repeat: some seconds."""
 _KEPT = 256
 """Patterns of each forge that are kept ready."""
-_MAKING = 20
-"""How much more it takes to make a place of a pattern than to be in it for a character."""
 _MAX_STATES = 256
 """Kept sets of places of one pattern, after which they are made anew."""
+MAX_EFFORT = 6_000_000
+"""Steps that comparing a change with all patterns of a file may take: a few seconds at the most, while everybody waits.
+Three thousand paths and fifty usual patterns take half."""
+_MISS = 8
+"""Steps for each place of a set that is not kept, in the time that one kept takes."""
+_MAKE = 20
+"""Steps for each place of a pattern that has to be made ready: of more than are kept, all are for every text."""
+_ASK = 4
+"""Steps for each pattern and text, whatever they are."""
+
+
+class TooMuchEffortError(ValueError):
+    """Patterns and texts are made so that comparing them takes too long; nothing is known then."""
+
+
+@dataclass(slots=True)
+class Effort:
+    """What may still be spent: on one change, whatever there is to compare it with."""
+
+    left: int = MAX_EFFORT
+
+    def spend(self, steps: int) -> None:
+        """Take away what something costs.
+
+        Raises:
+            TooMuchEffortError: there is not so much left.
+        """
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuchEffortError("comparing the patterns with the change takes too long")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +79,31 @@ class _Matcher:
     """Walks all places of a pattern at once."""
 
     parts: Sequence[_Part]
+    _is_new: bool = True
     _steps: dict[tuple[_Places, str], _Places] = field(default_factory=dict)
 
-    def matches(self, text: str) -> bool:
-        """Tell whether the pattern stands for the whole text."""
+    def matches(self, text: str, effort: Effort) -> bool:
+        """Tell whether the pattern stands for the whole text.
+
+        Raises:
+            TooMuchEffortError: that would take too long.
+        """
+        if self._is_new:
+            self._is_new = False
+            effort.spend(_MAKE * len(self.parts))
         places = self._closure({0})
         for character in text:
-            places = self._step(places, character)
+            effort.spend(1)
+            places = self._step(places, character, effort)
             if not places:
                 return False
         return len(self.parts) in places
 
-    def _step(self, places: _Places, character: str) -> _Places:
+    def _step(self, places: _Places, character: str, effort: Effort) -> _Places:
         known = self._steps.get((places, character))
         if known is not None:
             return known
+        effort.spend(_MISS * (len(places) + 1))
         if len(self._steps) >= _MAX_STATES:
             self._steps.clear()
         found = self._closure(set(self._next(places, character)))
@@ -93,46 +129,47 @@ class _Matcher:
         return frozenset(places)
 
 
-def is_too_much(patterns: Sequence[str], texts: Sequence[str]) -> bool:
-    """Tell whether it would take too long to match these: both come from strangers, and others wait meanwhile."""
-    # More than are kept ready are made anew for every text.
-    making = _MAKING * sum(map(len, patterns)) * len(texts) if len(patterns) > _KEPT else 0
-    return making + sum(map(_weigh, patterns)) * sum(map(len, texts)) > MAX_WORK
+def matches_github(pattern: str, text: str, effort: Effort | None = None) -> bool:
+    """Tell whether a pattern of a GitHub workflow, without its leading `!`, stands for a branch or path.
+
+    Raises:
+        TooMuchEffortError: there is not enough of it.
+    """
+    if len(pattern) > MAX_PATTERN:
+        return False
+    effort = effort or Effort()
+    effort.spend(_ASK)
+    return _github(pattern).matches(text, effort)
 
 
-def _weigh(pattern: str) -> int:
-    repeats = 1 + pattern.count("*") + pattern.count("+")
-    # A pattern of GitLab's is each of its alternatives.
-    return repeats * min(_MAX_ALTERNATIVES, 1 + pattern.count(",")) if "{" in pattern else repeats
+def selects_github(patterns: Sequence[str], text: str, effort: Effort | None = None) -> bool:
+    """Tell whether a list of patterns takes a branch or path: the last one that matches decides, `!` leaves it out.
 
-
-def matches_github(pattern: str, text: str) -> bool:
-    """Tell whether a pattern of a GitHub workflow, without its leading `!`, stands for a branch or path."""
-    return len(pattern) <= MAX_PATTERN and _github(pattern).matches(text)
-
-
-def selects_github(patterns: Sequence[str], text: str) -> bool:
-    """Tell whether a list of patterns takes a branch or path: the last one that matches decides, `!` leaves it out."""
+    Raises:
+        TooMuchEffortError: there is not enough of it.
+    """
     taken = False
+    effort = effort or Effort()
     for pattern in patterns:
         negative = pattern.startswith("!")
         # Only a pattern that would change the answer has to be looked at.
-        if negative is taken and matches_github(pattern[1:] if negative else pattern, text):
+        if negative is taken and matches_github(pattern[1:] if negative else pattern, text, effort):
             taken = not negative
     return taken
 
 
-def matches_gitlab(pattern: str, path: str) -> bool:
+def matches_gitlab(pattern: str, path: str, effort: Effort | None = None) -> bool:
     """Tell whether a pattern of `rules:changes` stands for a path.
 
     Raises:
-        ValueError: its braces stand for too many patterns, or it is too long to be expanded.
+        ValueError: its braces stand for too many patterns, or comparing takes too long.
     """
-    if "{" in pattern and len(pattern) > MAX_PATTERN:
-        raise ValueError(f"a pattern with braces has more than {MAX_PATTERN} characters")
-    return any(
-        len(one) <= MAX_PATTERN and _gitlab(one).matches(path) for one in _expand_braces(pattern.removeprefix("/"))
-    )
+    effort = effort or Effort()
+    for one in _expand_braces(pattern.removeprefix("/")):
+        effort.spend(_ASK)
+        if len(one) <= MAX_PATTERN and _gitlab(one).matches(path, effort):
+            return True
+    return False
 
 
 @lru_cache(maxsize=_KEPT)
@@ -234,26 +271,31 @@ def _gitlab_parts(pattern: str) -> list[_Part]:
 
 
 _MAX_ALTERNATIVES = 200
+_MAX_WITH_BRACES = 8 * MAX_PATTERN
 
 
+@lru_cache(maxsize=256)
 def _expand_braces(pattern: str) -> tuple[str, ...]:
     """Return the patterns that `{a,b}` stands for; the innermost braces first.
 
     Raises:
-        ValueError: more than 200.
+        ValueError: more than 200, or they stand in too long a text.
     """
+    if len(pattern) > _MAX_WITH_BRACES:
+        raise ValueError(f"a pattern has at most {_MAX_WITH_BRACES} characters, this one has {len(pattern)}")
     done: list[str] = []
     waiting = [pattern]
     while waiting:
-        if len(waiting) + len(done) > _MAX_ALTERNATIVES:
-            raise ValueError(f"the braces of a pattern stand for more than {_MAX_ALTERNATIVES} patterns")
         one = waiting.pop()
         end = one.find("}")
         start = one.rfind("{", 0, end) if end >= 0 else -1
         if start < 0:
             done.append(one)
-        else:
-            waiting.extend(_alternatives(one, start, end))
+            continue
+        # Counted before they are made: each is as long as the pattern.
+        if len(waiting) + len(done) + one.count(",", start, end) >= _MAX_ALTERNATIVES:
+            raise ValueError(f"the braces of a pattern stand for more than {_MAX_ALTERNATIVES} patterns")
+        waiting.extend(_alternatives(one, start, end))
     return tuple(done)
 
 

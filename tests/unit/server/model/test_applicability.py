@@ -93,6 +93,16 @@ def test_r34_a_copy_that_cannot_be_read_excuses_nothing(copy: bytes) -> None:
     assert found(REQUEST, TARGET, parse_github_workflow(copy)).kind is APPLIES
 
 
+def test_r34_a_copy_made_so_that_nobody_can_compare_it_in_time_excuses_nothing() -> None:
+    patterns = ", ".join(f"'{'a*' * 500}{number}'" for number in range(300))
+    hostile = workflow(f"{{pull_request: {{paths: [{patterns}]}}}}")
+    paths = tuple(f"{'a' * 350}-{number}" for number in range(3000))
+    change = replace(REQUEST, changed_paths=("src/app.py", *paths))
+
+    assert found(change, TARGET, hostile) == APPLICABLE
+    assert change.effort.left < 0
+
+
 def test_the_change_that_brings_the_ci_file_has_to_be_attested() -> None:
     assert found(target=ABSENT, proposed=TARGET) == APPLICABLE
 

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import fnmatch
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.model.path_patterns import matches_github, matches_gitlab, selects_github
+from server.model.path_patterns import (
+    MAX_EFFORT,
+    Effort,
+    TooMuchEffortError,
+    matches_github,
+    matches_gitlab,
+    selects_github,
+)
 
 # GitHub Docs, «Workflow syntax», «Filter pattern cheat sheet»: every row of its two tables.
 GITHUB_ROWS = {
@@ -102,6 +110,12 @@ def test_braces_that_stand_for_too_many_patterns_are_refused() -> None:
         matches_gitlab("{a,b}" * 12, "a" * 12)
 
 
+@pytest.mark.parametrize("pattern", ["{" + "," * 4000 + "}" + "a" * 4000, "{" + "," * 60_000 + "}" + "a" * 60_000])
+def test_alternatives_are_counted_before_they_are_made(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"at most|more than"):
+        matches_gitlab(pattern, "a")
+
+
 @pytest.mark.parametrize(
     "pattern",
     ["*a" * 300, "**a" * 300, "a?" * 500, "a+" * 500, "**/" * 300 + "x", "*+" * 400 + "c", "[a-\U0010ffff]" * 70],
@@ -110,9 +124,31 @@ def test_a_hostile_pattern_takes_no_longer_than_its_length(pattern: str) -> None
     text = "a" * 3000 + "b"
     before = time.perf_counter()
 
-    assert not matches_github(pattern, text)
+    with suppress(TooMuchEffortError):
+        assert not matches_github(pattern, text)
 
     assert time.perf_counter() - before < 5
+
+
+def test_all_patterns_of_a_file_together_take_no_longer_than_a_change_may() -> None:
+    effort = Effort()
+    patterns = [f"{'a*' * 500}{number}" for number in range(500)]
+    before = time.perf_counter()
+
+    with pytest.raises(TooMuchEffortError):
+        any(selects_github(patterns, f"{'a' * 350}-{number}", effort) for number in range(3000))
+
+    assert time.perf_counter() - before < 20
+
+
+def test_usual_patterns_and_many_changed_files_take_little() -> None:
+    effort = Effort()
+    patterns = [f"component-{number}/src/**/*.py" for number in range(50)]
+
+    found = [selects_github(patterns, f"component-{number}/src/a/file.py", effort) for number in range(3000)]
+
+    assert found.count(True) == 50
+    assert effort.left > MAX_EFFORT / 2
 
 
 def test_a_pattern_beyond_the_limit_matches_nothing() -> None:
