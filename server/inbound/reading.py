@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from server.model.stored_text import storable
+
 MAX_TEXT = 1024
 """Characters of a text that are kept."""
 MAX_ITEMS = 5000
@@ -36,7 +38,7 @@ def clean(value: object) -> str | None:
     """Return a text as it may be stored: of bounded length, without NUL and halves of surrogate pairs."""
     if not isinstance(value, str):
         return None
-    return value[:MAX_TEXT].encode("utf-8", "replace").decode().replace("\0", "") or None
+    return storable(value, MAX_TEXT) or None
 
 
 def ident(document: object, *path: str) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from server.model.deliveries import LEASE, PAUSING, Attempt, Delivery, DeliveryState, Outcome, OutcomeKind
 from server.model.events import Event, EventKind
 from server.model.integrations import RegistrationState, StoredRegistration
+from server.model.stored_text import storable
 from server.store import deliveries, events, registrations
 from server.store.database import Database
 
@@ -75,7 +76,7 @@ class DeliveryQueue:
     def finish(self, claimed: Claimed, outcome: Outcome, started_at: datetime, duration: timedelta) -> bool:
         """Write down a try; False: the lease had ended, and another dispatcher has the delivery."""
         delivery, now = claimed.delivery, self._now()
-        outcome = replace(outcome, detail=outcome.detail[:MAX_DETAIL], code=outcome.code[:64])
+        outcome = replace(outcome, detail=storable(outcome.detail, MAX_DETAIL), code=storable(outcome.code, 64))
         after = delivery.after(outcome, now, self._jitter())
         attempt = Attempt(
             number=after.attempts,

@@ -23,6 +23,7 @@ from server.model.forge_facts import (
 )
 from server.model.runs import Run
 from server.model.sources import StoredSource
+from server.model.stored_text import storable
 from server.services.dangling_runs import DanglingRuns
 from server.services.delivery_queue import Learn
 from server.store import events, forge_facts, runs, sources
@@ -30,6 +31,9 @@ from server.store import events, forge_facts, runs, sources
 MAX_CI_RUN_ID = 128
 _BOTS = frozenset({"dependabot[bot]"})
 """Authors whose jobs get no secrets (GitHub Docs, "Troubleshooting Dependabot on GitHub Actions")."""
+
+MAX_TEXT = 1024
+"""Characters of a name that are kept; a forge may be anybody's own server."""
 
 
 class ForgeAnswers:
@@ -127,12 +131,12 @@ def _ci_run(source: StoredSource, told: CiRunAnswer, now: datetime) -> ForgeRun:
         ci_run_id=told.ci_run_id,
         attempt=told.attempt or 1,
         head_sha=told.head_sha or "",
-        event=(told.event or "")[:64],
+        event=storable(told.event or "", 64),
         status=told.status or CiStatus.QUEUED,
         seen_at=now,
         # Read just now: nothing that came before is newer.
         told_at=now,
-        ci_file=told.path,
+        ci_file=None if told.path is None else storable(told.path, MAX_TEXT),
         is_fork=told.head_repository_id != told.repository_id,
         conclusion=told.conclusion,
         started_at=told.started_at,
@@ -144,7 +148,7 @@ def _ci_run(source: StoredSource, told: CiRunAnswer, now: datetime) -> ForgeRun:
 def _job(told: JobAnswer) -> ForgeJob:
     return ForgeJob(
         job_id=told.id,
-        name=told.name,
+        name=storable(told.name, MAX_TEXT),
         status=told.status,
         conclusion=told.conclusion,
         started_at=told.started_at,

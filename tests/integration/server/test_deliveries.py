@@ -80,6 +80,21 @@ def test_a_failure_is_tried_again_later_and_each_try_is_kept(
     assert [message.attempt for message in sink.told] == [1, 2, 3]
 
 
+def test_what_a_target_says_is_kept_without_what_no_database_takes(
+    services: Services, acme: Tenant, sink: Sink
+) -> None:
+    attach(services, acme)
+    happen(services, acme, "run")
+    sink.answer = lambda target, message: Outcome(OutcomeKind.REFUSED, "4\x0000", "no \x00 and no \ud800")
+
+    couriers(services, integration(sink)).run_until_idle()
+
+    assert attempts(services, acme) == [["400"]]
+    with services.database.read() as connection:
+        (found,) = deliveries.list_page(connection, acme.id, DeliveryFilter(), before=None, limit=9)
+    assert found.outcome_detail == "no  and no ?"
+
+
 def test_order_is_kept_within_a_run_and_other_runs_do_not_wait(
     services: Services, acme: Tenant, sink: Sink, clock: Clock
 ) -> None:
