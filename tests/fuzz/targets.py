@@ -42,8 +42,9 @@ from chainloop_ci.workspace.globs import Search
 from chainloop_ci.workspace.project_file import load_project_file
 from server.auth.token_text import holds_token, is_token
 from server.content_check.wire import AnswerInvalidError, read_answer
+from server.model.inbound import ReceiverKind
 from server.model.paging import Paging, bind
-from tests.fuzz import images
+from tests.fuzz import forges, images
 
 
 @dataclass(frozen=True)
@@ -336,6 +337,25 @@ _DOCUMENTS: Mapping[str, tuple[bytes, ...]] = {
 }
 
 
+def _of_forges() -> Iterator[Target]:
+    github = forges.webhook(ReceiverKind.GITHUB, "x-github-event", forges.GITHUB_EVENTS)
+    gitlab = forges.webhook(ReceiverKind.GITLAB, "x-gitlab-event", forges.GITLAB_EVENTS)
+    generic = forges.webhook(ReceiverKind.GENERIC, "webhook-id", ("msg_1",))
+    yield Target("inbound-github", github, forges.GITHUB_SEEDS, _JSON_WORDS)
+    yield Target("inbound-github-form", forges.form, forges.FORM_SEEDS, ("payload=", "%7B", "&", ";"))
+    yield Target("inbound-gitlab", gitlab, forges.GITLAB_SEEDS, _JSON_WORDS)
+    yield Target("inbound-generic", generic, forges.GENERIC_SEEDS, _JSON_WORDS)
+    yield Target("webhook-headers", forges.signed, forges.SIGNED_SEEDS, ("v1,", "sha256=", "\n", "whsec_"))
+    yield Target("ci-github", forges.ci_file(forges.github_workflow), forges.WORKFLOW_SEEDS, _YAML_WORDS)
+    yield Target("ci-gitlab", forges.ci_file(forges.gitlab_pipeline), forges.PIPELINE_SEEDS, forges.PIPELINE_WORDS)
+    yield Target("path-pattern", _text(forges.path_pattern), forges.PATTERN_SEEDS, forges.PATTERN_WORDS)
+    yield Target("source", _text(forges.source), forges.SOURCE_SEEDS, forges.SOURCE_WORDS)
+    yield Target("forge-answer", forges.answer, forges.ANSWER_SEEDS, forges.ANSWER_WORDS)
+    yield Target("workflow-document", forges.workflow_document, forges.DOCUMENT_SEEDS, forges.DOCUMENT_WORDS)
+    yield Target("audit-file", forges.audit_file, forges.AUDIT_SEEDS)
+    yield Target("audit-manifest", forges.manifest, forges.MANIFEST_SEEDS, _JSON_WORDS)
+
+
 def _targets() -> Iterator[Target]:
     yield Target("contract", _contract(None), (_CONTRACT_JSON, _CONTRACT_YAML, _CONTRACT_CUE), _YAML_WORDS)
     yield Target("contract-json", _contract(ContractFormat.JSON), (_CONTRACT_JSON,), _JSON_WORDS)
@@ -369,6 +389,7 @@ def _targets() -> Iterator[Target]:
     yield Target("image-file", images.image_file, (*images.METADATA_SEEDS, *images.ARCHIVE_SEEDS), _JSON_WORDS)
     yield Target("registry-login", images.login, images.LOGIN_SEEDS, _JSON_WORDS)
     yield Target("registry-realm", _text(images.realm), images.REALM_SEEDS, ("localhost", "//", "@", ":", "[::1]", "%"))
+    yield from _of_forges()
     yield Target("infer", _infer, tuple(seed for seeds in _DOCUMENTS.values() for seed in seeds), _JSON_WORDS)
     for kind in MATERIALS:
         if kind.check is not None:

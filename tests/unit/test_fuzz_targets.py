@@ -50,6 +50,17 @@ def test_every_document_type_is_fuzzed_from_a_real_seed() -> None:
         "checksums",
         "artifact-list",
         "pattern",
+        "inbound-github",
+        "inbound-github-form",
+        "inbound-gitlab",
+        "inbound-generic",
+        "ci-github",
+        "ci-gitlab",
+        "path-pattern",
+        "source",
+        "forge-answer",
+        "audit-file",
+        "audit-manifest",
     ],
 )
 def test_the_first_seed_of_a_parser_is_accepted(name: str) -> None:
