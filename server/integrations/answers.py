@@ -10,9 +10,34 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from server.errors import EgressError
+from server.integrations.types import Target
 from server.model.deliveries import Outcome, OutcomeKind
 
 _TOO_EARLY = frozenset({408, 425, 429})
+
+
+class RefusedError(Exception):
+    """What stops a try before or between its requests; it holds the outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.code)
+
+
+def refuse(code: str, detail: str) -> RefusedError:
+    """Return what ends a delivery that would be refused again."""
+    return RefusedError(Outcome(OutcomeKind.REFUSED, code, detail))
+
+
+def require_repository(target: Target, host: str, number: str) -> int:
+    """Return the forge's number of a repository that an administrator has listed (R44).
+
+    Raises:
+        RefusedError: it is not listed, or the credential is for another host.
+    """
+    if host != target.host or not target.speaks_for(host, number) or not number.isdigit():
+        raise refuse("repository-not-bound", "the registration does not list this repository; an administrator adds it")
+    return int(number)
 
 
 def no_answer(error: EgressError) -> Outcome:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from server.egress.github_addresses import api_address
 from server.errors import EgressError
-from server.integrations.github.outcomes import RefusedError, no_answer, outcome_of, refuse, unreadable, words
+from server.integrations.answers import RefusedError, no_answer, refuse
+from server.integrations.github.outcomes import outcome_of, unreadable, words
 from server.integrations.github.words import APP_KEY, TOKEN
 from server.integrations.types import Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
@@ -124,17 +125,6 @@ def open_app(target: Target, tools: Tools) -> GithubIntegration:
         raise refuse("app-unknown", "an App's key needs the settings appId and installationId")
     auth = Auth.AppAuth(int(app_id), target.credentials[APP_KEY])
     return github_app_client(tools.transport, api_address(target.host), auth)
-
-
-def require_repository(target: Target, host: str, number: str) -> int:
-    """Return the number of a repository that an administrator has listed (R44).
-
-    Raises:
-        RefusedError: it is not listed, or the credential is for another host.
-    """
-    if host != target.host or not target.speaks_for(host, number) or not number.isdigit():
-        raise refuse("repository-not-bound", "the registration does not list this repository; an administrator adds it")
-    return int(number)
 
 
 def _client(target: Target, tools: Tools) -> Github:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from server.egress.github_addresses import web_address
 from server.errors import EgressError
+from server.integrations.answers import RefusedError
 from server.integrations.check_notes import CheckNotes
 from server.integrations.github.access import is_app, open_app, with_client
-from server.integrations.github.outcomes import RefusedError, outcome_of, words
+from server.integrations.github.outcomes import outcome_of, words
 from server.integrations.github.patience import Patience
 from server.integrations.types import Checked, Target, Tools
 from server.model.app_installations import Installation

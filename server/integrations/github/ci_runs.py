@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chainloop_ci.api.record import to_dict
 from server.integrations.github.access import ask
 from server.integrations.github.outcomes import unreadable
 from server.integrations.github.patience import Patience
+from server.integrations.questions import no_ci_run, wait_for
 from server.integrations.types import Message, Target, Tools
 from server.model.ci_words import github_conclusion, github_status
 from server.model.deliveries import Outcome, OutcomeKind
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from github.WorkflowRun import WorkflowRun
 
 NEED = "Actions: read"
-UNKNOWN_AFTER = timedelta(hours=1)
-"""After the event: a CI run that GitHub does not know by then is none."""
 MAX_JOBS = 1000
+UNKNOWN = "GitHub knows no such run and attempt"
 
 
 def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
@@ -38,7 +37,7 @@ def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
     if bound is None:
         return Outcome(OutcomeKind.SKIPPED, "repository-not-bound", "the registration does not list this repository")
     if not str(content["ciRunId"]).isdigit():
-        return _unknown(content)
+        return no_ci_run(content, UNKNOWN)
 
     def work(client: Github) -> Outcome:
         repository = client.get_repo(int(bound.repository_id))
@@ -46,17 +45,7 @@ def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
         return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer))
 
     outcome = ask(target, tools, NEED, message.attempt, work)
-    if outcome.code != "404":
-        return outcome
-    # The forge may not know yet what a job says already.
-    if tools.now() - message.event_at >= UNKNOWN_AFTER:
-        return _unknown(content)
-    return replace(outcome, kind=OutcomeKind.RETRY, detail="GitHub knows no such run and attempt yet")
-
-
-def _unknown(content: Mapping[str, Any]) -> Outcome:
-    answer = CiRunAnswer(str(content["ciRunId"]), unknown=True)
-    return Outcome(OutcomeKind.SKIPPED, "unknown", "GitHub knows no such run and attempt", answer=to_dict(answer))
+    return wait_for(outcome, ("404",), message, tools, no_ci_run(content, UNKNOWN))
 
 
 def _read(repository: Repository, run_id: int, attempt: int | None, patience: Patience) -> CiRunAnswer:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import from_dict, to_dict
-from server.integrations.github.access import ask, require_repository
-from server.integrations.github.ci_runs import UNKNOWN_AFTER
+from server.integrations.answers import require_repository
+from server.integrations.github.access import ask
 from server.integrations.github.patience import Patience
+from server.integrations.questions import no_head, wait_for
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import FileAnswer, FileState, HeadAnswer, HeadQuestion
@@ -32,6 +33,8 @@ MAX_COMPARED = 300
 MAX_CI_FILES = 50
 WORKFLOWS = ".github/workflows/"
 
+_UNKNOWN = ("404", "commit-unknown")
+
 
 def ask_head(target: Target, message: Message, tools: Tools) -> Outcome:
     """Make one try."""
@@ -45,12 +48,7 @@ def ask_head(target: Target, message: Message, tools: Tools) -> Outcome:
     outcome = ask(target, tools, NEED, message.attempt, work)
     if outcome.code == "repository-not-bound":
         return replace(outcome, kind=OutcomeKind.SKIPPED)
-    if outcome.code not in ("404", "commit-unknown"):
-        return outcome
-    if tools.now() - message.event_at >= UNKNOWN_AFTER:
-        answer = to_dict(HeadAnswer(unknown=True))
-        return Outcome(OutcomeKind.SKIPPED, "unknown", "GitHub knows no such commit", answer=answer)
-    return replace(outcome, kind=OutcomeKind.RETRY, detail="GitHub knows no such commit or pull request yet")
+    return wait_for(outcome, _UNKNOWN, message, tools, no_head("GitHub knows no such commit or pull request"))
 
 
 @dataclass(frozen=True, slots=True)

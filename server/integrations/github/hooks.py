@@ -7,18 +7,17 @@ deliveries".
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chainloop_ci.api.record import from_dict, to_dict
 from chainloop_ci.api.source_hooks import HookMode, HookState
-from chainloop_ci.errors import NotFoundError
-from server.integrations.github.access import ask, require_repository
-from server.integrations.github.outcomes import refuse
+from server.integrations.answers import require_repository
+from server.integrations.github.access import ask
 from server.integrations.github.patience import Patience
+from server.integrations.hook_tending import Kept, Tending, secret_of
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import HookAnswer, HookQuestion
@@ -47,35 +46,17 @@ MAX_LOOKED_AT = 500
 """Deliveries of one look."""
 MAX_ASKED = 20
 """Deliveries that are asked for again in one try."""
-MAX_TRIES = 3
-"""Of one delivery, so that one that is refused for good is not sent for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What is remembered of a webhook."""
-
-    secret: str = ""
-    """Digest of the secret that it was given last."""
-    tries: Mapping[str, int] | None = None
-    """How often a delivery was asked for again, by its GUID."""
 
 
 def tend_hook(target: Target, message: Message, tools: Tools) -> Outcome:
     """Make one try."""
     question = from_dict(HookQuestion, message.content)
-    kept = _read(message.memory)
-
-    def secret() -> str:
-        try:
-            return tools.hook_secret(target.organization_id, question.source_id)
-        except NotFoundError as error:
-            raise refuse(error.code, f"{error.message}: {error.hint}") from error
+    tending = Tending(question, Kept.read(message.memory))
 
     def work(client: Github) -> Outcome:
         number = require_repository(target, question.repository.host, question.repository.id)
-        hooks = _Hooks(client.get_repo(number), question, kept, Patience(tools.now))
-        answer, after = hooks.tend(secret, tools.now())
+        hooks = _Hooks(client.get_repo(number), tending, Patience(tools.now))
+        answer, after = hooks.tend(secret_of(target, question, tools), tools.now())
         return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer), remember=to_dict(after))
 
     return ask(target, tools, NEED, message.attempt, work)
@@ -84,72 +65,54 @@ def tend_hook(target: Target, message: Message, tools: Tools) -> Outcome:
 @dataclass(frozen=True, slots=True)
 class _Hooks:
     repository: Repository
-    question: HookQuestion
-    kept: _Kept
+    tending: Tending
     patience: Patience
 
-    def tend(self, secret: Callable[[], str], now: datetime) -> tuple[HookAnswer, _Kept]:
+    def tend(self, secret: Callable[[], str], now: datetime) -> tuple[HookAnswer, Kept]:
         ours = self._ours()
-        if self.question.mode is HookMode.SYNC:
-            answer, kept = self._sync(ours, secret())
-        else:
-            answer, kept = self._look(ours), self.kept
-        if ours and self.question.mode is not HookMode.SYNC:
-            return self._failed(ours[0], answer, kept, now)
-        return answer, kept
+        found = self._look(ours)
+        if self.tending.question.mode is HookMode.SYNC:
+            return self._sync(ours, found, secret())
+        return self._failed(ours[0], found, now) if ours else (found, self.tending.kept)
 
     def _ours(self) -> list[Hook]:
         """Return our webhooks, the one that we know of first: by its number, or by the address, which is only ours."""
-        known = self.question.hook_id
+        known = self.tending.question.hook_id
         found = [
             hook
             for hook in self.patience.each(self.repository.get_hooks())
-            if str(hook.id) == known or hook.config.get("url") == self.question.url
+            if str(hook.id) == known or hook.config.get("url") == self.tending.question.url
         ]
         return sorted(found, key=lambda hook: str(hook.id) != known)
 
     def _look(self, ours: list[Hook]) -> HookAnswer:
-        if not ours:
-            return HookAnswer(HookState.MISSING, differences=("there is no webhook that leads to this server",))
-        differences = (*_differences(ours[0], self.question.url), *_surplus(ours))
-        state = HookState.DIFFERS if differences else HookState.OK
-        return HookAnswer(state, str(ours[0].id), differences)
+        differences = _differences(ours[0], self.tending.question.url) if ours else ()
+        return self.tending.found([str(hook.id) for hook in ours], differences)
 
-    def _sync(self, ours: list[Hook], secret: str) -> tuple[HookAnswer, _Kept]:
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        config = {"url": self.question.url, "content_type": "json", "insecure_ssl": "0", "secret": secret}
-        kept = replace(self.kept, secret=digest)
-        found = self._look(ours)
+    def _sync(self, ours: list[Hook], found: HookAnswer, secret: str) -> tuple[HookAnswer, Kept]:
+        url = self.tending.question.url
+        config = {"url": url, "content_type": "json", "insecure_ssl": "0", "secret": secret}
         self.patience.require()
         if not ours:
             made = self.repository.create_hook("web", config, list(EVENTS), active=True)
-            return replace(found, state=HookState.CREATED, hook_id=str(made.id)), kept
-        differences = found.differences
-        if digest != self.kept.secret:
-            differences = (*differences, "its secret was not the newest one, or that was not known")
-        if differences:
+            return replace(found, state=HookState.CREATED, hook_id=str(made.id)), self.tending.with_secret(secret)
+        answer, kept = self.tending.repaired(found, secret)
+        if answer.differences:
             ours[0].edit("web", config, events=list(EVENTS), active=True)
         for surplus in ours[1:]:
             self.patience.require()
             surplus.delete()
-        state = HookState.REPAIRED if differences else HookState.OK
-        return replace(found, state=state, differences=differences), kept
+        return answer, kept
 
-    def _failed(self, hook: Hook, answer: HookAnswer, kept: _Kept, now: datetime) -> tuple[HookAnswer, _Kept]:
+    def _failed(self, hook: Hook, answer: HookAnswer, now: datetime) -> tuple[HookAnswer, Kept]:
         """Count what never came through, and where that is the wish have GitHub send it again (3.5, rule 6)."""
         listed = self.patience.each(self.repository.get_hook_deliveries(hook.id))
         failed = _never_taken(listed, now - KEPT)
-        tries = {guid: count for guid, count in (kept.tries or {}).items() if guid in failed}
-        asked = 0
-        if self.question.mode is HookMode.REDELIVER:
-            for guid, delivery in failed.items():
-                if asked < MAX_ASKED and tries.get(guid, 0) < MAX_TRIES:
-                    self.patience.require()
-                    self._ask_again(hook, delivery)
-                    tries[guid], asked = tries.get(guid, 0) + 1, asked + 1
-        return replace(answer, failed=len(failed), asked_again=asked), replace(kept, tries=tries)
+        asked, kept = self.tending.ask_again(failed, MAX_ASKED, lambda delivery: self._ask_again(hook, delivery))
+        return replace(answer, failed=len(failed), asked_again=asked), kept
 
     def _ask_again(self, hook: Hook, delivery: HookDeliverySummary) -> None:
+        self.patience.require()
         # PyGithub has no method for it.
         url = f"{self.repository.url}/hooks/{hook.id}/deliveries/{delivery.id}/attempts"
         self.repository.requester.requestJsonAndCheck("POST", url)
@@ -183,15 +146,3 @@ def _differences(hook: Hook, url: str) -> tuple[str, ...]:
         (bool(missing), f"it does not tell of {', '.join(missing)}"),
     )
     return tuple(words for differs, words in found if differs)
-
-
-def _surplus(ours: list[Hook]) -> tuple[str, ...]:
-    return (f"there are {len(ours)} webhooks of this source",) if len(ours) > 1 else ()
-
-
-def _read(memory: Mapping[str, Any]) -> _Kept:
-    try:
-        return from_dict(_Kept, memory)
-    except ValueError:
-        # Of another version of the server: at worst the secret is written once more.
-        return _Kept()

@@ -6,16 +6,17 @@ answer was lost. Source: GitHub Docs, REST pages «Issues», «Issue comments».
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from server.integrations.github.access import PAGE, ask, is_app, open_app, require_repository
-from server.integrations.github.outcomes import refuse, unreadable
+from server.integrations.answers import refuse, require_repository
+from server.integrations.github.access import PAGE, ask, is_app, open_app
+from server.integrations.github.outcomes import unreadable
 from server.integrations.github.texts import fit, plain
+from server.integrations.notice_text import Quoting, mark_of, render_body, render_title
 from server.integrations.types import Message, Target, Tools
-from server.model.announcements import AnnouncedWorkflow, Announcement
+from server.model.announcements import Announcement
 from server.model.deliveries import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from github.Repository import Repository
 
 NEED = "Issues: write"
-MAX_TITLE = 250
+QUOTING = Quoting(plain, lambda text: f"<code>{plain(text)}</code>")
 
 
 def tell_notice(target: Target, message: Message, tools: Tools) -> Outcome:
@@ -46,50 +47,24 @@ def tell_notice(target: Target, message: Message, tools: Tools) -> Outcome:
     return outcome
 
 
-def render_title(announced: Announcement) -> str:
-    """Return the title of the issue."""
-    day = f"{announced.enforced_from:%Y-%m-%d}"
-    return f"Contract {announced.name} asks for more from {day} on (revision {announced.revision})"[:MAX_TITLE]
-
-
-def render_body(announced: Announcement, mark: str) -> str:
-    """Return the Markdown: every text of others in it is shown, none is carried out."""
-    lines = [
-        mark,
-        f"From {announced.enforced_from:%Y-%m-%d %H:%M} UTC on, runs are held to revision {announced.revision} of the "
-        f"contract {plain(announced.name)}. Until then nothing fails for it.",
-        "",
-        "The last attestations of these workflows lack something of it:",
-        "",
-    ]
-    for workflow in announced.workflows:
-        lines += _workflow(workflow)
-    lines += ["", "`chainloop attestation status` in the job says the same, and `push` warns."]
-    return fit("\n".join(lines))
-
-
-def _workflow(workflow: AnnouncedWorkflow) -> Iterator[str]:
-    team = f" (team {plain(workflow.team)})" if workflow.team else ""
-    yield f"- {plain(workflow.project)}/{plain(workflow.name)}{team}"
-    for asked in workflow.requirements:
-        hint = f": <code>{plain(asked.hint)}</code>" if asked.hint else ""
-        yield f"  - {plain(asked.message)}{hint}"
+def _body(announced: Announcement, mark: str) -> str:
+    return fit(render_body(announced, mark, QUOTING))
 
 
 def _tell(repository: Repository, announced: Announcement, message: Message, login: Callable[[], str]) -> int:
     """Write the issue, or a comment of the one that there is; return its number."""
     known = message.memory.get("number")
     if isinstance(known, int):
-        mark = _mark(message.delivery_id)
+        mark = mark_of(message.delivery_id)
         issue = repository.get_issue(known)
         if not any((comment.body or "").startswith(mark) for comment in issue.get_comments()):
-            issue.create_comment(render_body(announced, mark))
+            issue.create_comment(_body(announced, mark))
         return known
-    mark = _mark(message.lane)
+    mark = mark_of(message.lane)
     found = _find(repository, mark, login())
     if found is not None:
         return found.number
-    made = repository.create_issue(render_title(announced), body=render_body(announced, mark))
+    made = repository.create_issue(render_title(announced), body=_body(announced, mark))
     if made.number is None:
         raise unreadable("the issue that was made")
     return made.number
@@ -100,10 +75,6 @@ def _find(repository: Repository, mark: str, own: str) -> Issue | None:
     newest = islice(repository.get_issues(state="all"), PAGE)
     ours = (issue for issue in newest if issue.user.login == own and (issue.body or "").startswith(mark))
     return next(ours, None)
-
-
-def _mark(what: str) -> str:
-    return f"<!-- chainloop: notice {hashlib.sha256(what.encode()).hexdigest()[:16]} -->"
 
 
 def _login(client: Github, target: Target, tools: Tools) -> str:

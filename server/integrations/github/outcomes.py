@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from server.errors import EgressError
+from server.integrations.answers import RefusedError
 from server.model.deliveries import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -26,28 +26,10 @@ _LIMITS = ("rate limit", "abuse detection")
 _TRANSIENT = frozenset({408, 409, 425})
 
 
-class RefusedError(Exception):
-    """What stops a try before or between its requests; it holds the outcome."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        super().__init__(outcome.code)
-
-
-def refuse(code: str, detail: str) -> RefusedError:
-    """Return what ends a delivery that would be refused again."""
-    return RefusedError(Outcome(OutcomeKind.REFUSED, code, detail))
-
-
 def unreadable(what: str) -> RefusedError:
     """Return what ends a try whose answer is none of GitHub's: a page of whatever stands before it, say."""
     detail = f"expected {what}, found something else; is the address the forge's own?"
     return RefusedError(Outcome(OutcomeKind.RETRY, "answer-unreadable", detail, blames_target=True))
-
-
-def no_answer(error: EgressError) -> Outcome:
-    """Return what it means that there was no answer."""
-    return Outcome(OutcomeKind.RETRY, error.code, error.message, blames_target=True)
 
 
 def outcome_of(error: GithubException, need: str, attempt: int, now: datetime) -> Outcome:

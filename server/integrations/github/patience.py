@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from server.integrations.github.outcomes import RefusedError
+from server.integrations.answers import RefusedError
 from server.integrations.types import TRY_SECONDS
 from server.model.deliveries import Outcome, OutcomeKind
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from server.integrations.github.access import ask, is_app, require_repository
-from server.integrations.github.outcomes import RefusedError, words
+from server.integrations.answers import RefusedError, require_repository
+from server.integrations.github.access import ask, is_app
+from server.integrations.github.outcomes import words
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.gate_requests import GateContent, GateState

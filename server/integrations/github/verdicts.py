@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from server.integrations.answers import refuse, require_repository
 from server.integrations.github import check_runs, statuses
-from server.integrations.github.access import ask, is_app, open_app, require_repository
+from server.integrations.github.access import ask, is_app, open_app
 from server.integrations.github.check_runs import CheckRuns
 from server.integrations.github.comments import NEED as COMMENT_NEED
 from server.integrations.github.comments import put_comment
 from server.integrations.github.memory import Memory, digest_of
-from server.integrations.github.outcomes import is_limit, refuse
+from server.integrations.github.outcomes import is_limit
 from server.integrations.github.words import Surface
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from server.errors import EgressError
-from server.integrations.gitlab.outcomes import RefusedError, no_answer, outcome_of, refuse
+from server.integrations.answers import RefusedError, no_answer
+from server.integrations.gitlab.outcomes import outcome_of
 from server.integrations.gitlab.words import TOKEN
 from server.integrations.types import TRY_SECONDS, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
@@ -99,14 +100,3 @@ def unreadable(error: Exception) -> Outcome:
     _log.warning("gitlab-answer-unreadable", error=type(error).__name__, where=f"{last.filename}:{last.lineno}")
     detail = "expected what GitLab's API describes, found something else; is the address GitLab's own?"
     return Outcome(OutcomeKind.RETRY, "answer-unreadable", detail, blames_target=True)
-
-
-def require_repository(target: Target, host: str, number: str) -> int:
-    """Return the number of a project that an administrator has listed (R44).
-
-    Raises:
-        RefusedError: it is not listed, or the credential is for another host.
-    """
-    if host != target.host or not target.speaks_for(host, number) or not number.isdigit():
-        raise refuse("repository-not-bound", "the registration does not list this project; an administrator adds it")
-    return int(number)

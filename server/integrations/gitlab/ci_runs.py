@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -18,6 +18,7 @@ from chainloop_ci.api.record import to_dict
 from chainloop_ci.attestation.times import parse_time
 from server.integrations.gitlab.access import Access, ask
 from server.integrations.gitlab.pipelines import PREFIX, Place, is_of
+from server.integrations.questions import no_ci_run, wait_for
 from server.integrations.types import Message, Target, Tools
 from server.model.ci_words import gitlab_conclusion, gitlab_status, gitlab_whole
 from server.model.deliveries import Outcome, OutcomeKind
@@ -25,11 +26,10 @@ from server.model.forge_answers import CiRunAnswer, JobAnswer
 from server.model.forge_facts import CiStatus
 
 NEED = "the scope `api` (or `read_api`) and the role Reporter"
-UNKNOWN_AFTER = timedelta(hours=1)
-"""After the event: a pipeline that GitLab does not know by then is none."""
 MAX_JOBS = 1000
 MAX_TRIES = 5
 """So often a pipeline is asked for whose last job has ended: GitLab skips what stands behind one that failed later."""
+UNKNOWN = "GitLab knows no such pipeline"
 USUAL_FILE = ".gitlab-ci.yml"
 """Where a project does not name another one. Source: GitLab Docs, "CI/CD YAML syntax"."""
 
@@ -43,7 +43,7 @@ def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
     if bound is None:
         return Outcome(OutcomeKind.SKIPPED, "repository-not-bound", "the registration does not list this project")
     if not str(content["ciRunId"]).isdigit():
-        return _unknown(content)
+        return no_ci_run(content, UNKNOWN)
 
     def work(access: Access) -> Outcome:
         answer = _Question(access, int(bound.repository_id), content).read()
@@ -52,17 +52,7 @@ def ask_ci_run(target: Target, message: Message, tools: Tools) -> Outcome:
         return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer))
 
     outcome = ask(target, tools, NEED, message.attempt, work)
-    if outcome.code != "404":
-        return outcome
-    # GitLab may not show yet what a job says already.
-    if tools.now() - message.event_at >= UNKNOWN_AFTER:
-        return _unknown(content)
-    return replace(outcome, kind=OutcomeKind.RETRY, detail="GitLab knows no such pipeline yet")
-
-
-def _unknown(content: Mapping[str, Any]) -> Outcome:
-    answer = CiRunAnswer(str(content["ciRunId"]), unknown=True)
-    return Outcome(OutcomeKind.SKIPPED, "unknown", "GitLab knows no such pipeline", answer=to_dict(answer))
+    return wait_for(outcome, ("404",), message, tools, no_ci_run(content, UNKNOWN))
 
 
 def _may_end_yet(answer: CiRunAnswer) -> bool:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import from_dict, to_dict
-from server.integrations.gitlab.access import Access, ask, require_repository
-from server.integrations.gitlab.ci_runs import UNKNOWN_AFTER
+from server.integrations.answers import require_repository
+from server.integrations.gitlab.access import Access, ask
+from server.integrations.questions import no_head, wait_for
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import FileAnswer, FileState, HeadAnswer, HeadQuestion
@@ -43,12 +44,7 @@ def ask_head(target: Target, message: Message, tools: Tools) -> Outcome:
     outcome = ask(target, tools, NEED, message.attempt, work)
     if outcome.code == "repository-not-bound":
         return replace(outcome, kind=OutcomeKind.SKIPPED)
-    if outcome.code not in _UNKNOWN:
-        return outcome
-    if tools.now() - message.event_at >= UNKNOWN_AFTER:
-        answer = to_dict(HeadAnswer(unknown=True))
-        return Outcome(OutcomeKind.SKIPPED, "unknown", "GitLab knows no such commit", answer=answer)
-    return replace(outcome, kind=OutcomeKind.RETRY, detail="GitLab knows no such commit or merge request yet")
+    return wait_for(outcome, _UNKNOWN, message, tools, no_head("GitLab knows no such commit or merge request"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chainloop_ci.api.record import from_dict, to_dict
-from chainloop_ci.errors import NotFoundError
-from server.integrations.gitlab.access import Access, ask, require_repository
-from server.integrations.gitlab.outcomes import refuse
+from server.integrations.answers import require_repository
+from server.integrations.gitlab.access import Access, ask
+from server.integrations.hook_tending import Kept, Tending, secret_of
 from server.integrations.types import Message, Target, Tools
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import HookAnswer, HookMode, HookQuestion, HookState
@@ -33,38 +32,20 @@ MAX_LOOKED_AT = 200
 """Events of one look; a page has twenty, with all that was sent."""
 MAX_ASKED = 5
 """Events that are asked for again in one try: GitLab takes no more in a minute."""
-MAX_TRIES = 3
-"""Of one event, so that one that is refused for good is not sent for ever."""
-
 _SIGNING_PREFIX = "whsec_"
 _SIGNING_BYTES = 32
 """Of the key in a signing token; GitLab takes no other length."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """What is remembered of a webhook."""
-
-    secret: str = ""
-    """Digest of the secret that it was given last."""
-    tries: Mapping[str, int] | None = None
-    """How often an event was asked for again, by its idempotency key."""
-
-
 def tend_hook(target: Target, message: Message, tools: Tools) -> Outcome:
     """Make one try."""
     question = from_dict(HookQuestion, message.content)
-    kept = _read(message.memory)
-
-    def secret() -> str:
-        try:
-            return tools.hook_secret(target.organization_id, question.source_id)
-        except NotFoundError as error:
-            raise refuse(error.code, f"{error.message}: {error.hint}") from error
+    tending = Tending(question, Kept.read(message.memory))
 
     def work(access: Access) -> Outcome:
         number = require_repository(target, question.repository.host, question.repository.id)
-        answer, after = _Hooks(access, access.project(number), question, kept).tend(secret)
+        hooks = _Hooks(access, access.project(number), tending)
+        answer, after = hooks.tend(secret_of(target, question, tools))
         return Outcome(OutcomeKind.DELIVERED, "200", answer=to_dict(answer), remember=to_dict(after))
 
     return ask(target, tools, NEED, message.attempt, work)
@@ -74,73 +55,62 @@ def tend_hook(target: Target, message: Message, tools: Tools) -> Outcome:
 class _Hooks:
     access: Access
     project: Project
-    question: HookQuestion
-    kept: _Kept
+    tending: Tending
 
-    def tend(self, secret: Callable[[], str]) -> tuple[HookAnswer, _Kept]:
+    def tend(self, secret: Callable[[], str]) -> tuple[HookAnswer, Kept]:
         ours = self._ours()
-        if self.question.mode is HookMode.SYNC:
-            return self._sync(ours, secret())
-        answer = self._look(ours)
-        return self._failed(ours[0], answer) if ours else (answer, self.kept)
+        found = self._look(ours)
+        if self.tending.question.mode is HookMode.SYNC:
+            return self._sync(ours, found, secret())
+        return self._failed(ours[0], found) if ours else (found, self.tending.kept)
 
     def _ours(self) -> list[ProjectHook]:
         """Return our webhooks, the one that we know of first: by its number, or by the address, which is only ours."""
-        known = self.question.hook_id
+        known = self.tending.question.hook_id
         found = [
             hook
             for hook in self.project.hooks.list(iterator=True)
-            if str(hook.id) == known or hook.url == self.question.url
+            if str(hook.id) == known or hook.url == self.tending.question.url
         ]
         return sorted(found, key=lambda hook: str(hook.id) != known)
 
     def _look(self, ours: list[ProjectHook]) -> HookAnswer:
-        if not ours:
-            return HookAnswer(HookState.MISSING, differences=("there is no webhook that leads to this server",))
-        differences = (*_differences(ours[0].attributes, self.question.url), *_surplus(ours))
-        state = HookState.DIFFERS if differences else HookState.OK
-        return HookAnswer(state, str(ours[0].id), differences)
+        differences = _differences(ours[0].attributes, self.tending.question.url) if ours else ()
+        return self.tending.found([str(hook.id) for hook in ours], differences)
 
-    def _sync(self, ours: list[ProjectHook], secret: str) -> tuple[HookAnswer, _Kept]:
-        digest = hashlib.sha256(secret.encode()).hexdigest()
-        found, kept = self._look(ours), replace(self.kept, secret=digest)
+    def _sync(self, ours: list[ProjectHook], found: HookAnswer, secret: str) -> tuple[HookAnswer, Kept]:
         wish = self._wish(secret)
         if not ours:
             made = self.project.hooks.create({**wish, "name": NAME})
             self._prefer_signature(made.attributes)
-            return replace(found, state=HookState.CREATED, hook_id=str(made.id)), kept
-        differences = found.differences
-        if digest != self.kept.secret:
-            differences = (*differences, "its secret was not the newest one, or that was not known")
-        if differences:
+            return replace(found, state=HookState.CREATED, hook_id=str(made.id)), self.tending.with_secret(secret)
+        answer, kept = self.tending.repaired(found, secret)
+        if answer.differences:
             self._prefer_signature(self.project.hooks.update(ours[0].id, wish))
         for surplus in ours[1:]:
             self.project.hooks.delete(surplus.id)
-        state = HookState.REPAIRED if differences else HookState.OK
-        return replace(found, state=state, differences=differences), kept
+        return answer, kept
 
     def _wish(self, secret: str) -> dict[str, Any]:
         """Return everything that matters; an older GitLab ignores what it does not know."""
-        wish = {"url": self.question.url, "token": secret, "enable_ssl_verification": True}
+        wish = {"url": self.tending.question.url, "token": secret, "enable_ssl_verification": True}
         wish |= {"push_events_branch_filter": "", "custom_webhook_template": "", **dict.fromkeys(EVENTS, True)}
         return {**wish, "signing_token": secret} if _is_signing_token(secret) else wish
 
     def _prefer_signature(self, saved: Mapping[str, Any]) -> None:
         """Take away the token that is sent in plain where the GitLab signs: it is the same secret."""
         if saved.get("signing_token_present") and saved.get("token_present"):
-            self.project.hooks.update(saved["id"], {"url": self.question.url, "token": ""})
+            self.project.hooks.update(saved["id"], {"url": self.tending.question.url, "token": ""})
 
-    def _failed(self, hook: ProjectHook, answer: HookAnswer) -> tuple[HookAnswer, _Kept]:
+    def _failed(self, hook: ProjectHook, answer: HookAnswer) -> tuple[HookAnswer, Kept]:
         """Count what never came through, and where that is the wish have GitLab send it again (3.5, rule 6)."""
         path = f"/projects/{self.project.get_id()}/hooks/{hook.id}/events"
         failed = self._never_taken(path)
-        tries = {key: count for key, count in (self.kept.tries or {}).items() if key in failed}
-        asked = 0
-        for key, number in failed.items():
-            if self.question.mode is HookMode.REDELIVER and asked < MAX_ASKED and tries.get(key, 0) < MAX_TRIES:
-                self.access.client.http_post(f"{path}/{number}/resend")
-                tries[key], asked = tries.get(key, 0) + 1, asked + 1
-        return replace(answer, failed=len(failed), asked_again=asked), replace(self.kept, tries=tries)
+        client = self.access.client
+        asked, kept = self.tending.ask_again(
+            failed, MAX_ASKED, lambda number: client.http_post(f"{path}/{number}/resend")
+        )
+        return replace(answer, failed=len(failed), asked_again=asked), kept
 
     def _never_taken(self, path: str) -> dict[str, int]:
         from gitlab import GitlabError
@@ -189,10 +159,6 @@ def _differences(hook: Mapping[str, Any], url: str) -> tuple[str, ...]:
     return tuple(words for differs, words in found if differs)
 
 
-def _surplus(ours: list[ProjectHook]) -> tuple[str, ...]:
-    return (f"there are {len(ours)} webhooks of this source",) if len(ours) > 1 else ()
-
-
 def _is_signing_token(secret: str) -> bool:
     if not secret.startswith(_SIGNING_PREFIX):
         return False
@@ -200,11 +166,3 @@ def _is_signing_token(secret: str) -> bool:
         return len(base64.b64decode(secret.removeprefix(_SIGNING_PREFIX), validate=True)) == _SIGNING_BYTES
     except binascii.Error:
         return False
-
-
-def _read(memory: Mapping[str, Any]) -> _Kept:
-    try:
-        return from_dict(_Kept, memory)
-    except ValueError:
-        # Of another version of the server: at worst the secret is written once more.
-        return _Kept()

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from server.errors import EgressError
 from server.model.deliveries import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -24,24 +23,6 @@ MAX_SEARCHES = 8
 _TRANSIENT = frozenset({408, 425})
 _YOUNG = ("Commit", "References", "Pipeline for")
 """What a 404 names that may be there in a moment."""
-
-
-class RefusedError(Exception):
-    """What stops a try before or between its requests; it holds the outcome."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        super().__init__(outcome.code)
-
-
-def refuse(code: str, detail: str) -> RefusedError:
-    """Return what ends a delivery that would be refused again."""
-    return RefusedError(Outcome(OutcomeKind.REFUSED, code, detail))
-
-
-def no_answer(error: EgressError) -> Outcome:
-    """Return what it means that there was no answer."""
-    return Outcome(OutcomeKind.RETRY, error.code, error.message, blames_target=True)
 
 
 def outcome_of(error: GitlabError, need: str, attempt: int, headers: Mapping[str, str]) -> Outcome:

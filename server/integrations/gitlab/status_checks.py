@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from server.integrations.answers import refuse
 from server.integrations.gitlab.access import Access
-from server.integrations.gitlab.outcomes import refuse
 from server.model.roll_up import ROLL_UP_CONTEXT
 from server.model.verdict_content import VerdictContent
 

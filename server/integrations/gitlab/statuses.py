@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from server.integrations.answers import RefusedError, refuse
 from server.integrations.gitlab.access import Access
-from server.integrations.gitlab.outcomes import RefusedError, refuse, words
+from server.integrations.gitlab.outcomes import words
 from server.integrations.gitlab.pipelines import Place, is_of
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.verdict_content import VerdictContent

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from server.integrations.answers import require_repository
 from server.integrations.gitlab import notes, status_checks, statuses
-from server.integrations.gitlab.access import Access, ask, require_repository
+from server.integrations.gitlab.access import Access, ask
 from server.integrations.gitlab.memory import Memory, Posted, digest_of
 from server.integrations.gitlab.outcomes import MAX_SEARCHES
 from server.integrations.gitlab.pipelines import Pipelines, Place, find_pipelines

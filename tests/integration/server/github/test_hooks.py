@@ -11,7 +11,8 @@ import pytest
 from chainloop_ci.api.record import from_dict
 from chainloop_ci.api.source_hooks import HookMode, HookState
 from examples.forge.github.world import Hook
-from server.integrations.github.hooks import EVENTS, MAX_TRIES
+from server.integrations.github.hooks import EVENTS
+from server.integrations.hook_tending import MAX_TRIES
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import HookAnswer
 from tests.forges.clients import receiver

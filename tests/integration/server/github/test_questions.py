@@ -9,8 +9,8 @@ from typing import Any
 
 from chainloop_ci.api.record import from_dict
 from examples.forge.github.world import WorkflowRun
-from server.integrations.github.ci_runs import UNKNOWN_AFTER
 from server.integrations.github.heads import MAX_FILES
+from server.integrations.questions import UNKNOWN_AFTER
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import CiRunAnswer, FileAnswer, FileState, HeadAnswer
 from tests.integration.server.github.conftest import Scene

@@ -10,7 +10,8 @@ import pytest
 
 from chainloop_ci.api.record import from_dict
 from examples.forge.gitlab.world import Hook
-from server.integrations.gitlab.hooks import EVENTS, MAX_TRIES
+from server.integrations.gitlab.hooks import EVENTS
+from server.integrations.hook_tending import MAX_TRIES
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.forge_answers import HookAnswer, HookMode, HookState
 from tests.forges.clients import receiver
