@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from chainloop_ci.errors import NotFoundError
 from server.auth.authenticator import Authenticator
@@ -66,6 +67,7 @@ from server.services.metrics_server import ServerMetrics
 from server.services.organizations import Organizations
 from server.services.overrides import Overrides
 from server.services.overview import Overview
+from server.services.pages import Pages
 from server.services.projects import Projects
 from server.services.referrers import Referrers
 from server.services.registration_checks import RegistrationChecks
@@ -81,6 +83,7 @@ from server.services.sweep_log import SweepLog
 from server.services.tokens import Tokens
 from server.services.uploads import Uploads
 from server.services.verdict_pages import VerdictPages
+from server.services.webhooks import Webhooks
 from server.services.workflows import Workflows
 from server.store import attestations
 from server.store.database import Database, open_engine, sqlite_url
@@ -101,24 +104,6 @@ class World:
     jitter: Callable[[], float] = random.random
     """From 0 to 1: spreads what would otherwise happen at one moment."""
     integrations: Mapping[str, Integration] = field(default_factory=by_kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Webhooks:
-    """Use cases of webhooks that come in."""
-
-    secrets: SourceSecrets
-    inbound: Inbound
-    log: InboundLog
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The use cases of the pages for people."""
-
-    sessions: PageSessions
-    verdicts: VerdictPages
-    overview: Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +161,59 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
     """Return the services over the data folder of `config`; the database is opened on first use, so after a fork."""
     world = world or World()
     database = open_database(config)
-    now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
-    projects, contracts, sources, workflows = _build_workflows(database, now, new_id)
     back_ends = open_back_ends(config.blobs_path)
-    health, process = _build_health(config, database, now), _build_process_metrics(config)
-    artifacts, uploads = _build_content(config, database, now, back_ends)
+    # Workers may overlap while one takes the place of another.
+    health, process = _build_health(config, database, world.now), ProcessMetrics(2 * config.workers)
+    artifacts, uploads = _build_content(config, database, world.now, back_ends)
     transport, stored_secrets = build_transport(config, world), build_secrets(config, world)
     return Services(
         config=config,
         world=world,
         database=database,
-        authenticator=Authenticator(database, now),
         health=health,
+        **_build_catalog(config, world, database),
+        **_build_runs(config, world, database, process, back_ends),
+        artifacts=artifacts,
+        uploads=uploads,
+        body_places=BodyPlaces(config.threads // 4),
+        referrers=Referrers(database),
+        integrations=_build_integrations(config, world, database, transport, stored_secrets),
+        audit=Audit(database, world.now),
+        audit_export=AuditExport(database, world.now),
+        metrics=Metrics(database, world.now, listing_kinds(world.integrations)),
+        process_metrics=process,
+        server_metrics=ServerMetrics(database, health, process),
+        webhooks=_build_webhooks(config, world, database, stored_secrets),
+        secrets=stored_secrets,
+        hooks=build_hooks(config, world, database, stored_secrets),
+        transport=transport,
+        pages=_build_pages(world, database),
+    )
+
+
+class _Catalog(TypedDict):
+    """What `Services` has of organizations and of what they register."""
+
+    authenticator: Authenticator
+    organizations: Organizations
+    tokens: Tokens
+    keys: VerificationKeys
+    projects: Projects
+    workflows: Workflows
+    sources: Sources
+    apply: Apply
+    contracts: Contracts
+    impacts: Impacts
+
+
+def _build_catalog(config: ServerConfig, world: World, database: Database) -> _Catalog:
+    now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
+    projects = Projects(database, now, new_id)
+    contracts = Contracts(database, now, new_id)
+    sources = Sources(database, now, new_id)
+    workflows = Workflows(database, now, new_id, projects=projects, contracts=contracts, sources=sources)
+    return _Catalog(
+        authenticator=Authenticator(database, now),
         organizations=Organizations(database, now, new_id),
         tokens=Tokens(database, now, new_id, world.random_bytes, reserve),
         keys=VerificationKeys(database, now, reserve),
@@ -197,30 +223,38 @@ def build_services(config: ServerConfig, world: World | None = None) -> Services
         apply=Apply(database, contracts=contracts, workflows=workflows, sources=sources),
         contracts=contracts,
         impacts=Impacts(database),
+    )
+
+
+class _Runs(TypedDict):
+    """What `Services` has of runs, and of what follows from them."""
+
+    crafting: Crafting
+    runs: Runs
+    overrides: Overrides
+    gates: Gates
+    drift: Drift
+    inventories: Inventories
+    shared_states: SharedStates
+    successors: Successors
+    attestations: Attestations
+
+
+def _build_runs(
+    config: ServerConfig, world: World, database: Database, process: ProcessMetrics, back_ends: Mapping[str, Blobs]
+) -> _Runs:
+    now, new_id, reserve = world.now, world.new_id, DiskReserve(config.data)
+    checker = world.checker or ContentChecker(config.check_memory_bytes, process.checked)
+    return _Runs(
         crafting=Crafting(database, now, config.max_blob_bytes),
         runs=Runs(database, now, new_id, reserve=reserve, max_open_runs=config.max_open_runs),
         overrides=Overrides(database, now, new_id, reserve),
+        gates=Gates(database, now, process.answered_gate),
         drift=Drift(database, now),
         inventories=Inventories(database, world.integrations),
-        gates=Gates(database, now, process.answered_gate),
         shared_states=SharedStates(database, now),
         successors=Successors(database, now, new_id, max_open_runs=config.max_open_runs),
-        attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=_checker(config, world, process)),
-        artifacts=artifacts,
-        uploads=uploads,
-        body_places=BodyPlaces(config.threads // 4),
-        referrers=Referrers(database),
-        integrations=_build_integrations(config, world, database, transport, stored_secrets),
-        audit=Audit(database, now),
-        audit_export=AuditExport(database, now),
-        metrics=Metrics(database, now, listing_kinds(world.integrations)),
-        process_metrics=process,
-        server_metrics=ServerMetrics(database, health, process),
-        webhooks=_build_webhooks(config, world, database, stored_secrets),
-        secrets=stored_secrets,
-        hooks=build_hooks(config, world, database, stored_secrets),
-        transport=transport,
-        pages=_build_pages(world, database),
+        attestations=Attestations(database, now, new_id, back_ends=back_ends, checker=checker),
     )
 
 
@@ -234,28 +268,9 @@ def build_transport(config: ServerConfig, world: World) -> Transport:
     return Transport(Policy.from_config(config), resolver=world.resolver, monotonic=world.monotonic)
 
 
-def _checker(config: ServerConfig, world: World, process: ProcessMetrics) -> ContentChecker:
-    return world.checker or ContentChecker(config.check_memory_bytes, process.checked)
-
-
-def _build_workflows(
-    database: Database, now: Callable[[], datetime], new_id: Callable[[], str]
-) -> tuple[Projects, Contracts, Sources, Workflows]:
-    projects = Projects(database, now, new_id)
-    contracts = Contracts(database, now, new_id)
-    sources = Sources(database, now, new_id)
-    workflows = Workflows(database, now, new_id, projects=projects, contracts=contracts, sources=sources)
-    return projects, contracts, sources, workflows
-
-
 def _build_health(config: ServerConfig, database: Database, now: Callable[[], datetime]) -> Health:
     sweep_log = SweepLog(database, now, patient_until=now() + FIRST_SWEEPS)
     return Health(database, config.data, config.min_free_bytes, sweep_log)
-
-
-def _build_process_metrics(config: ServerConfig) -> ProcessMetrics:
-    # Workers may overlap while one takes the place of another.
-    return ProcessMetrics(2 * config.workers)
 
 
 def _build_webhooks(config: ServerConfig, world: World, database: Database, stored_secrets: Secrets) -> Webhooks:
