@@ -14,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,8 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Pool, event
+
+from tests.waiting import wait_for
 
 USER = "chainloop"
 START_SECONDS = 60
@@ -152,16 +153,17 @@ class PostgresqlServer:
             return cursor.fetchall() if cursor.description else []
 
     def _wait(self) -> None:
-        end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                self.execute("SELECT 1")
-                return
-            except psycopg.OperationalError:
-                if time.monotonic() > end or self.process is None or self.process.poll() is not None:
-                    raise
-                # A server that starts has nothing to wait on.
-                time.sleep(0.02)
+        wait_for(self._answers, "PostgreSQL answers", seconds=START_SECONDS)
+
+    def _answers(self) -> bool:
+        """Tell whether it takes a statement; a server that starts has nothing to wait on."""
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            if self.process is None or self.process.poll() is not None:
+                raise
+            return False
+        return True
 
 
 @contextmanager

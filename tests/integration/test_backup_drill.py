@@ -4,7 +4,6 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
@@ -13,6 +12,7 @@ from chainloop_ci.digests import sha256_digest
 from examples.demo.control_plane import ControlPlane
 from tests.integration.live import PROJECT, Tenant, start_control_plane
 from tests.integration.load import Acknowledged, Load, Site, push_one
+from tests.waiting import wait_for
 
 BACKUPS = 3
 THREADS = 3
@@ -40,10 +40,7 @@ def operate(data, *words):
 
 
 def wait_for_runs(seen, count):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while len(seen.bundles) < count:
-        assert time.monotonic() < end, f"only {len(seen.bundles)} runs in time"
-        time.sleep(0.01)
+    wait_for(lambda: len(seen.bundles) >= count, f"{count} runs", seconds=DEADLINE_SECONDS)
 
 
 def stored(data):

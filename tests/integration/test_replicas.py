@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.integration.load import Acknowledged, HttpApi, Load, Response, Site, 
 from tests.integration.server.receivers import SECRET, TAKEN
 from tests.postgresql import PostgresqlServer
 from tests.unit.stub_server import StubServer, stub_server
+from tests.waiting import wait_for
 
 THREADS = 4
 RUNS = 6
@@ -108,13 +109,6 @@ def _at(tenant: Tenant, url: str) -> Tenant:
     other = object.__new__(Tenant)
     other.__dict__.update({**tenant.__dict__, "url": url})
     return other
-
-
-def wait_for(what: Callable[[], bool], said: str) -> None:
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not what():
-        assert time.monotonic() < end, said
-        time.sleep(0.02)
 
 
 def first_token(place: Place) -> str:

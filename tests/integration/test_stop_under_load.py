@@ -14,6 +14,7 @@ import urllib3
 
 from tests.integration.live import PROJECT, Tenant, start_control_plane
 from tests.integration.load import Acknowledged, Load, Site, push_one
+from tests.waiting import wait_for
 
 THREADS = 4
 RUNS = 8
@@ -35,13 +36,6 @@ def has_ended(pid):
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
-
-
-def wait_for(what, said):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while not what():
-        assert time.monotonic() < end, said
-        time.sleep(0.01)
 
 
 def begin_request(plane):

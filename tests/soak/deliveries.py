@@ -33,6 +33,7 @@ from tests.soak.dispatch_process import DispatchProcess
 from tests.soak.forge_place import ENDINGS, ForgePlace, Life
 from tests.soak.scene import Played
 from tests.soak.shared_clock import SharedClock
+from tests.waiting import wait_for
 
 SERVER_ERRORS, LOST_ANSWERS, RATE_LIMITED = 0.2, 0.1, 0.1
 ROUNDS_PER_KILL = 125
@@ -129,9 +130,13 @@ class DeliveriesScene:
 
     def _keep_pace(self) -> None:
         """Go on only when the dispatcher has nearly caught up; skip the time in which it waits."""
-        while (left := self._look()).news + left.pending > MAX_LEFT:
-            if not self._skip(left):
-                time.sleep(0.05)
+        wait_for(self._has_caught_up, "the dispatcher catches up", seconds=STALL_SECONDS, error=ViolationError)
+
+    def _has_caught_up(self) -> bool:
+        left = self._look()
+        while left.news + left.pending > MAX_LEFT and self._skip(left):
+            left = self._look()
+        return left.news + left.pending <= MAX_LEFT
 
     def _drain(self) -> None:
         """Let time pass until there is nothing left to do."""

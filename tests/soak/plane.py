@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from examples.demo.control_plane import ControlPlane, free_port
 from examples.demo.terminal import DemoError
+from tests import waiting
 from tests.integration.live import PROJECT
 from tests.soak.checks import ViolationError
 
@@ -115,11 +115,7 @@ def wait_for(condition: Callable[[], object], what: str, *, seconds: float = DEA
     Raises:
         ViolationError: it did not in time.
     """
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise ViolationError(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+    waiting.wait_for(condition, what, seconds=seconds, error=ViolationError)
 
 
 def list_family(pid: int) -> list[Member]:

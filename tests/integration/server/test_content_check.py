@@ -28,6 +28,7 @@ from server.content_check.checker import ContentChecker
 from server.content_check.limits import MAX_DOCUMENTS, MIB, ChildLimits
 from server.content_check.wire import Job, Stopped, StopReason, Task
 from server.errors import CheckerBusyError
+from tests.waiting import wait_for
 
 SBOM = b'{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1}'
 CYCLONEDX = Job(MaterialType.SBOM_CYCLONEDX_JSON, Task.CHECK)
@@ -82,13 +83,6 @@ def is_gone(pid: int) -> bool:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
-
-
-def wait_until(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.01)
 
 
 # --- documents that are made to hurt ---------------------------------------------------------------------------------
@@ -253,7 +247,7 @@ def test_what_makes_children_is_started_again_when_it_was_killed(own_checker: Co
         session.check(CYCLONEDX, lambda: blocks(SBOM))
     [maker] = set(children_of(os.getpid())) - others
     os.kill(maker, signal.SIGKILL)
-    wait_until(lambda: is_gone(maker))
+    wait_for(lambda: is_gone(maker))
 
     with own_checker.session("acme", 1) as session:
         assert session.check(CYCLONEDX, lambda: blocks(SBOM)) == Checked()
@@ -357,10 +351,10 @@ def test_when_a_worker_is_killed_its_children_end() -> None:
     assert worker.stdout
     with worker.stdin, worker.stdout:
         assert worker.stdout.readline() == b"reading\n"
-        wait_until(lambda: len(descendants_of(worker.pid)) == 2)
+        wait_for(lambda: len(descendants_of(worker.pid)) == 2)
         family = descendants_of(worker.pid)
 
         worker.kill()
         worker.wait()
 
-    wait_until(lambda: all(is_gone(pid) for pid in family))
+    wait_for(lambda: all(is_gone(pid) for pid in family))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +21,7 @@ from examples.demo.control_plane import ControlPlane
 from tests.integration import live
 from tests.integration.server.conftest import EPOCH, Tenant
 from tests.integration.server.jobs import CONTRACT, SBOM, Job, Key, put_contract, register_key
+from tests.waiting import wait_for
 
 MIB = 1024 * 1024
 CROWDED = b'{"bomFormat": "CycloneDX", "components": [' + b"[]," * (5 * MIB) + b"[]]}"
@@ -137,13 +137,6 @@ def family(root: int) -> set[int]:
     return found & all_.keys()
 
 
-def wait_until(what: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
-
-
 def checkers(server: ControlPlane) -> set[int]:
     """Return the processes of the server that look at documents."""
     all_ = processes()
@@ -198,7 +191,7 @@ def test_no_process_is_left_when_the_server_stops(server: ControlPlane, begin: C
 
     server.stop()
 
-    wait_until(lambda: not everybody & processes().keys())
+    wait_for(lambda: not everybody & processes().keys())
 
 
 def test_a_worker_that_is_killed_takes_its_children_with_it_and_the_next_goes_on(
@@ -210,7 +203,7 @@ def test_a_worker_that_is_killed_takes_its_children_with_it_and_the_next_goes_on
 
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not looking & processes().keys())
+    wait_for(lambda: not looking & processes().keys())
 
     assert begin().push().status_code == 201
 
@@ -225,9 +218,9 @@ def test_requests_of_all_workers_are_one_sum_that_survives_a_worker(server: Cont
 
     for worker in workers:
         os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not set(workers) & processes().keys())
+    wait_for(lambda: not set(workers) & processes().keys())
     server.wait()
-    wait_until(lambda: scrape()["chainloop_workers", of()] == 2)
+    wait_for(lambda: scrape()["chainloop_workers", of()] == 2)
 
     assert before[asked] == 60
     assert scrape()[asked] == 60

@@ -9,8 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +18,9 @@ import pytest
 from examples.demo.control_plane import free_port
 from server.admin.data_folder import prepare
 from server.config import ServerConfig
+from tests.waiting import wait_for
 
 PATIENCE_SECONDS = 30.0
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """Return what `condition` returns as soon as that is true."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def is_alive(pid: int) -> bool:

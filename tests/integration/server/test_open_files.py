@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests.integration.few_files import start_with_few_files
 from tests.integration.live import Tenant
 from tests.integration.load import Acknowledged, Site, push_one
+from tests.waiting import wait_for
 
 OPEN_FILES = 64
 CONNECTIONS = 100
@@ -30,10 +30,7 @@ def children(plane):
 
 
 def wait_for_log(plane, text):
-    end = time.monotonic() + DEADLINE_SECONDS
-    while text not in plane.log.read_text():
-        assert time.monotonic() < end, f"{text!r} is not in the log"
-        time.sleep(0.05)
+    wait_for(lambda: text in plane.log.read_text(), f"{text!r} is in the log", seconds=DEADLINE_SECONDS)
 
 
 @pytest.mark.real("pgrep")

@@ -5,11 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
 from examples.demo.control_plane import free_port
+from tests.waiting import wait_for
 
 SOON_SECONDS = 5
 """An idle server takes one; far below the 30 after which its workers would be killed."""
@@ -121,15 +121,12 @@ def test_a_request_in_progress_is_answered_before_the_server_stops(serve, tmp_pa
         assert b"100 Continue" in connection.recv(65536)
 
         os.killpg(process.pid, signal.SIGINT)
-        wait_for(tmp_path / "log", "Handling signal: int")
+        wait_for_log(tmp_path / "log", "Handling signal: int")
         connection.sendall(body)
 
         assert b" 201 " in connection.recv(65536)
     assert process.wait(timeout=SOON_SECONDS) == 0
 
 
-def wait_for(log, text):
-    end = time.monotonic() + 10
-    while text not in log.read_text():
-        assert time.monotonic() < end, f"{text!r} is not in the log"
-        time.sleep(0.01)
+def wait_for_log(log, text):
+    wait_for(lambda: text in log.read_text(), f"{text!r} is in the log", seconds=10)

@@ -1,13 +1,11 @@
 import os
 import signal
-import time
 from contextlib import suppress
 
 import pytest
 
 from server.admin.companion import FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS, SETTLED_SECONDS, Companion
-
-PATIENCE_SECONDS = 20.0
+from tests.waiting import wait_for
 
 
 class Clock:
@@ -16,13 +14,6 @@ class Clock:
 
     def __call__(self):
         return self.seconds
-
-
-def wait_for(condition):
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def sleep_for_ever():
