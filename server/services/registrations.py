@@ -20,6 +20,7 @@ from chainloop_ci.api.integrations import (
     RegistrationRequest,
 )
 from chainloop_ci.api.paging import Page
+from chainloop_ci.api.source_address import forge_key
 from chainloop_ci.errors import ConflictError, Finding, LimitExceededError, NotFoundError, RequestInvalidError
 from server.integrations.types import Checked, Integration, Tools, target_of
 from server.model.audit import AuditAction, audit_of
@@ -28,6 +29,7 @@ from server.model.events import EventKind
 from server.model.integrations import MAX_REGISTRATIONS, RegistrationState, StoredRegistration
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
+from server.model.roll_up import ROLL_UP_CONTEXT
 from server.services.app_installations import bind_installation, bind_installation_if_free, release_installations
 from server.services.credentials import Credentials
 from server.services.inventories import forget_repositories_of
@@ -41,7 +43,7 @@ from server.services.registration_rules import (
 from server.services.registration_views import describe, describe_all
 from server.services.run_events import tell
 from server.services.sources import learn_of_registration
-from server.store import audit, deliveries, inventories, registrations
+from server.store import audit, deliveries, inventories, registrations, speakers
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -335,7 +337,8 @@ def _require_new(connection: Connection, principal: Principal, name: str) -> Non
 def _require_speaker(connection: Connection, registration: StoredRegistration) -> None:
     """Refuse a repository that another organization speaks for; which one is not said (R44)."""
     for item in registration.repositories:
-        speaker = registrations.find_speaker(connection, item.host, item.repository_id)
+        # What a registration tells first is the roll-up: it has the same author as every other name.
+        speaker = speakers.find_speaker(connection, forge_key(item.host), item.repository_id, ROLL_UP_CONTEXT)
         if speaker not in (None, registration.organization_id):
             raise ConflictError(
                 f"another organization of this server already speaks for {item.name[:140]}",

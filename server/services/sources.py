@@ -29,7 +29,7 @@ from server.model.workflows import StoredWorkflow
 from server.services.run_details import read_stored_statement
 from server.services.run_events import tell
 from server.services.workflow_access import get_reachable
-from server.store import attestations, audit, forge_facts, runs, sources
+from server.store import attestations, audit, forge_facts, runs, sources, speakers
 from server.store.database import Database
 from server.store.times import to_text
 
@@ -214,7 +214,7 @@ def _learn(connection: Connection, before: StoredSource, told: StoredSource) -> 
     names = sources.names_from(connection, before)
     if before.repository_id not in (None, told.repository_id):
         # Another repository under the old name: what was owned at the old one is of no concern any more.
-        sources.release_contexts(connection, before, [status_context(project, name) for _, project, name in names])
+        speakers.release_contexts(connection, before, [status_context(project, name) for _, project, name in names])
     for _, project, name in names:
         _require_own(connection, told, project, name)
     sources.save(connection, told)
@@ -224,7 +224,7 @@ def _leave(connection: Connection, workflow: StoredWorkflow, source: StoredSourc
     """Take a source from a workflow, with all that only this workflow needed of it."""
     sources.unbind(connection, workflow.organization_id, workflow.id)
     if source.repository_id is not None:
-        sources.release_contexts(connection, source, [status_context(workflow.project, workflow.name)])
+        speakers.release_contexts(connection, source, [status_context(workflow.project, workflow.name)])
     is_told_of = not source.is_untouched or forge_facts.has_news(connection, source.id)
     if not is_told_of and not sources.names_from(connection, source):
         sources.remove(connection, source)
@@ -250,7 +250,7 @@ def _require_single(connection: Connection, source: StoredSource, workflow: Stor
 
 def _require_own(connection: Connection, source: StoredSource, project: str, name: str) -> None:
     context = status_context(project, name)
-    if not sources.claim_context(connection, source, context):
+    if not speakers.claim_context(connection, source, context):
         raise ConflictError(
             f"statuses called {context} at {source.address} are posted for somebody else already",
             hint="give project or workflow another name, or ask the operator of this server",

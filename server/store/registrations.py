@@ -99,18 +99,6 @@ def list_page(
     return _with_repositories(connection, rows)
 
 
-def find_speaker(connection: Connection, host: str, repository_id: str) -> str | None:
-    """Return the organization whose registration speaks for a repository, or None (R44: there is at most one)."""
-    place = registration_repositories.c
-    query = (
-        select(place.organization_id)
-        .join(registrations, registrations.c.id == place.registration_id)
-        .where(place.host == host, place.repository_id == repository_id, registrations.c.removed_at.is_(None))
-        .limit(1)
-    )
-    return connection.execute(query).scalar()
-
-
 def add_attachment(connection: Connection, attachment: StoredAttachment) -> None:
     """Insert an attachment."""
     plain = ("id", "organization_id", "registration_id", "project_id", "workflow_id", "created_by")

@@ -1,9 +1,9 @@
-"""Queries of sources, of the workflows that come from them, and of who owns a status context (R44)."""
+"""Queries of sources and of the workflows that come from them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
@@ -14,7 +14,7 @@ from server.model.paging import Key
 from server.model.principal import Reach
 from server.model.sources import ExpectedRuns, StoredSource, StoredWorkflowSource
 from server.store.event_tables import registration_repositories, registrations
-from server.store.source_tables import sources, status_contexts, workflow_sources
+from server.store.source_tables import sources, workflow_sources
 from server.store.tables import projects, workflow_runs, workflows
 from server.store.times import from_text, to_text
 
@@ -200,33 +200,6 @@ def find_bound(connection: Connection, organization_id: str, address: SourceAddr
     )
     row = connection.execute(query).first()
     return (row.registration_id, row.repository_id) if row else None
-
-
-def claim_context(connection: Connection, source: StoredSource, context: str) -> bool:
-    """Take a status context of the source's repository for its organization; False: another one has it (R44).
-
-    The one query that looks at all organizations: it answers whether, and never who.
-    """
-    if source.repository_id is None:
-        raise ValueError("nobody owns contexts of a repository that its forge has not told of")
-    named = (source.forge, source.repository_id, context)
-    columns = status_contexts.c
-    found = select(columns.organization_id).where(
-        tuple_(columns.forge, columns.repository_id, columns.context) == named
-    )
-    owner = connection.execute(found).scalar()
-    if owner is None:
-        values = dict(zip(("forge", "repository_id", "context"), named, strict=True))
-        connection.execute(insert(status_contexts).values(**values, organization_id=source.organization_id))
-    return owner in (None, source.organization_id)
-
-
-def release_contexts(connection: Connection, source: StoredSource, contexts: Sequence[str]) -> None:
-    """Let others have status contexts that the organization owns on the source's repository."""
-    columns = status_contexts.c
-    own = (columns.organization_id == source.organization_id, columns.forge == source.forge)
-    named = (columns.repository_id == source.repository_id, columns.context.in_(contexts))
-    connection.execute(delete(status_contexts).where(*own, *named))
 
 
 def _of_workflows(reach: Reach) -> list[Any]:

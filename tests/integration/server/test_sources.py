@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from chainloop_ci.errors import ConflictError, NotFoundError
 from server.model.events import EventKind
 from server.model.integrations import BoundRepository, StoredRegistration
+from server.model.roll_up import ROLL_UP_CONTEXT
 from server.store import events, registrations
+from server.store.speakers import find_speaker
 from server.wiring import Services
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
 
@@ -223,7 +226,8 @@ def test_r44_a_registration_that_lists_the_repository_says_whose_it_is(
     other = put(api, rival, "app/deploy")
 
     assert (first.status_code, first.json["repositoryId"]) == (201, "4711")
-    assert (taken.status_code, other.status_code) == (409, 201)
+    # Two that list it cannot be registered; if there were, the first would speak under every name.
+    assert (taken.status_code, other.status_code) == (409, 409)
 
 
 def test_r44_what_is_learnt_of_a_repository_holds_for_all_its_workflows(
@@ -277,6 +281,36 @@ def test_r44_other_names_on_the_same_repository_are_free(acme: Tenant, rival: Te
     told(acme, workflow="app/build")
 
     assert told(rival, workflow="app/deploy").repository_id == "4711"
+
+
+def test_r44_whose_registration_lists_the_repository_speaks_under_every_name_the_roll_up_too(
+    services: Services, acme: Tenant, rival: Tenant, told: Any
+) -> None:
+    owned = told(acme, workflow="app/build")
+    place, build, deploy = (owned.forge, "4711"), "chainloop/app/build", "chainloop/app/deploy"
+    with services.database.write() as connection:
+        before = [find_speaker(connection, *place, name) for name in (build, deploy, ROLL_UP_CONTEXT)]
+        registrations.add(connection, registration(rival))
+        after = [find_speaker(connection, *place, name) for name in (build, deploy, ROLL_UP_CONTEXT)]
+        gone = replace(registration(rival), removed_at=EPOCH)
+        registrations.save(connection, gone)
+        again = find_speaker(connection, *place, build)
+
+    assert before == [acme.id, None, None]
+    assert after == [rival.id] * 3
+    assert again == acme.id
+
+
+def test_r44_a_name_whose_owner_has_no_registration_any_more_goes_to_who_has_one(
+    services: Services, api: Any, acme: Tenant, rival: Tenant, told: Any
+) -> None:
+    told(acme, workflow="app/build")
+    with services.database.write() as connection:
+        registrations.add(connection, registration(rival))
+
+    assert put(api, rival, "app/build").status_code == 201
+    assert told(rival, workflow="app/build").repository_id == "4711"
+    assert put(api, acme, "app/deploy").status_code == 409
 
 
 def test_r44_a_name_that_was_given_back_may_be_taken(api: Any, acme: Tenant, rival: Tenant, told: Any) -> None:
