@@ -76,3 +76,14 @@ def test_an_ordinary_filter_of_many_files_is_decided() -> None:
     answer, _ = asked(github(["docs/**", "*.md", "!docs/internal/**"]))
 
     assert answer is Fires.NO
+
+
+def test_t30_patterns_of_branches_count_too() -> None:
+    patterns = "".join(f"    - '{'a*' * 500}{number}'\n" for number in range(900))
+    file = parse_github_workflow(f"on:\n  push:\n    branches:\n{patterns}".encode())
+    assert file.fires is not None
+    began = time.monotonic()
+
+    answer = file.fires(Change("push", "a" * 250 + "-", changed_paths=("a",)))
+
+    assert (answer, time.monotonic() - began < SECONDS) == (Fires.MAYBE, True)
