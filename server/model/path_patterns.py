@@ -21,7 +21,7 @@ _MAX_STATES = 256
 MAX_EFFORT = 6_000_000
 """Steps that comparing a change with all patterns of a file may take: a few seconds at the most, while everybody waits.
 Three thousand paths and fifty usual patterns take half."""
-_MISS = 8
+_MISS = 16
 """Steps for each place of a set that is not kept, in the time that one kept takes."""
 _MAKE = 20
 """Steps for each place of a pattern that has to be made ready: of more than are kept, all are for every text."""
