@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypedDict
 
 from chainloop_ci.errors import NotFoundError
@@ -285,7 +286,7 @@ def _build_webhooks(config: ServerConfig, world: World, database: Database, stor
         app=GitHubApp(_app_host(config), config.github_app_webhook_secrets),
         decoy=render_secret(random_bytes(SECRET_BYTES)),
     )
-    return Webhooks(own, inbound, InboundLog(database, now, new_id))
+    return Webhooks(own, inbound, InboundLog(database, now))
 
 
 def _build_integrations(
@@ -380,7 +381,7 @@ def build_couriers(
     judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
     watch, announcer = ForgeWatch(now, new_id, judge), Announcer(database, now, new_id)
     installations, gates = AppInstallations(now, _app_host(config)), GateRequests(now, new_id, _app_host(config))
-    follow = (inbound, installations.follow, watch, judge.follow, announcer.follow, gates.follow)
+    follow = (installations.follow, watch, judge.follow, announcer.follow, gates.follow)
     hooks = build_hooks(config, world, database, build_secrets(config, world))
     learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
     return Couriers(
@@ -391,6 +392,7 @@ def build_couriers(
         tools=make_tools(config, world, database, transport),
         holder=holder,
         now=now,
+        first=(partial(inbound.handle_some, database),),
         due=(judge.judge_due, announcer.announce_due),
     )
 

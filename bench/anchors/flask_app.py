@@ -20,9 +20,7 @@ _local = threading.local()
 def _database() -> sqlite3.Connection:
     if not hasattr(_local, "database"):
         database = sqlite3.connect(os.environ["BENCH_DATABASE"], isolation_level=None, timeout=30)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
-            database.execute(f"PRAGMA {pragma}")
-        database.execute("CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
+        database.execute("PRAGMA synchronous=FULL")
         _local.database = database
     return _local.database
 

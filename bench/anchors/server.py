@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +32,12 @@ class Bare:
 def bare_flask(*, shared: bool = False) -> Iterator[Bare]:
     """Start it; end it at the end of the block. `shared`: loaded once, before the fork, as the control plane is."""
     with tempfile.TemporaryDirectory(prefix="chainloop-bench-") as name:
-        port = free_port()
+        port, database = free_port(), Path(name) / "kept.sqlite"
+        _make(database)
         words = [SERVER_PYTHON, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--log-level", "warning"]
         words += ["--workers", str(DEFAULT_WORKERS), "--threads", str(DEFAULT_THREADS), "--worker-class", "gthread"]
         words += ["--keep-alive", "30", *(["--preload"] if shared else []), "bench.anchors.flask_app:app"]
-        env = {**os.environ, "BENCH_DATABASE": str(Path(name) / "kept.sqlite"), "PYTHONPATH": str(PROJECT)}
+        env = {**os.environ, "BENCH_DATABASE": str(database), "PYTHONPATH": str(PROJECT)}
         env |= {"BENCH_SHARED": "1"} if shared else {}
         process = subprocess.Popen(words, cwd=PROJECT, env=env)
         try:
@@ -44,6 +46,13 @@ def bare_flask(*, shared: bool = False) -> Iterator[Bare]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _make(path: Path) -> None:
+    """Make the database: connections that change its mode at once would refuse each other, whatever their patience."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE kept (id INTEGER PRIMARY KEY, body BLOB NOT NULL)")
 
 
 def _wait(port: int) -> None:

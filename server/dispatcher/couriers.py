@@ -53,10 +53,14 @@ class Couriers:
         holder: str,
         now: Callable[[], datetime],
         threads: int = THREADS,
+        first: tuple[Callable[[], int], ...] = (),
         due: tuple[Callable[[], int], ...] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """What is `due` is done again and again until it returns 0: what time alone makes happen."""
+        """What is `first` is done at every look, and makes events.
+
+        What is `due` is done again and again until it returns 0: what time alone makes happen.
+        """
         self._fan_out = fan_out
         self._queue = queue
         self._integrations = integrations
@@ -65,6 +69,7 @@ class Couriers:
         self._holder = holder
         self._now = now
         self._threads = threads
+        self._first = first
         self._due = due
         self._monotonic = monotonic
         self._next_due = 0.0
@@ -89,7 +94,7 @@ class Couriers:
         """Tell everything that is due now, and return whether each was taken."""
         failed = 0
         with ThreadPoolExecutor(self._threads, thread_name_prefix="courier") as pool:
-            while self._fan_out.tell_some() or self._do_due():
+            while self._tell_some() or self._do_due():
                 continue
             while claimed := self._claim_some():
                 failed += sum(not ok for ok in pool.map(self._try, claimed))
@@ -98,7 +103,7 @@ class Couriers:
     def _look(self, pool: ThreadPoolExecutor) -> bool | None:
         """Do what there is to do, and tell whether there was anything; None: it could not be looked at."""
         try:
-            told = self._fan_out.tell_some() + self._do_due_now_and_then()
+            told = self._tell_some() + self._do_due_now_and_then()
             claimed = self._claim_some()
         except Exception as error:  # noqa: BLE001  # a database that is away for a while must not end the couriers
             _log_failure("deliveries-not-looked-at", error)
@@ -106,6 +111,9 @@ class Couriers:
         for item in claimed:
             pool.submit(self._try, item)
         return bool(told or claimed)
+
+    def _tell_some(self) -> int:
+        return sum(each() for each in self._first) + self._fan_out.tell_some()
 
     def _do_due_now_and_then(self) -> int:
         """Do what is due, not at every look: it is about minutes."""

@@ -87,7 +87,7 @@ def _remove_blobs(use: Cleaners) -> Iterator[Counts]:
 
 
 def _forget_webhooks(use: Cleaners) -> Iterator[Counts]:
-    log = InboundLog(use.database, use.now, use.new_id)
+    log = InboundLog(use.database, use.now)
     while webhooks := log.remove_old():
         yield {"webhooks": webhooks}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -14,11 +15,12 @@ from server.model.deliveries import Delivery
 from server.model.event_repository import repository_of
 from server.model.events import Event
 from server.model.integrations import StoredAttachment
+from server.services.short_turns import for_one_turn
 from server.store import deliveries, events, registrations
 from server.store.database import Database
 
 BATCH = 50
-"""Events of one transaction: others wait for the database meanwhile."""
+"""Events of one transaction, at most."""
 
 Follow = Callable[[Connection, Event], None]
 """Draws conclusions of an event in the transaction that tells it; what it adds as events is told next."""
@@ -50,6 +52,7 @@ class FanOut:
         integrations: Mapping[str, Integration],
         follow: tuple[Follow, ...] = (),
         batch: int = BATCH,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._now = now
@@ -57,15 +60,17 @@ class FanOut:
         self._integrations = integrations
         self._follow = follow
         self._batch = batch
+        self._monotonic = monotonic
         self._aside: dict[str, datetime] = {}
 
     def tell_some(self) -> int:
-        """Make the deliveries of at most one batch of events, and return how many events there were."""
+        """Make the deliveries of as many events as one turn takes, and return how many there were."""
         aside = self._organizations_aside()
         with self._database.read() as connection:
             # Most often nothing has happened: that must not hold up writers.
             if not events.has_new(connection, aside):
                 return 0
+        self._database.give_way()
         try:
             with self._database.write() as connection:
                 return self._tell_batch(connection, events.list_new(connection, limit=self._batch, aside=aside))
@@ -89,16 +94,18 @@ class FanOut:
 
     def _tell_batch(self, connection: Connection, new: Sequence[Event]) -> int:
         known: dict[str, list[StoredAttachment]] = {}
-        for event in new:
+        told = []
+        for event in for_one_turn(new, self._monotonic, self._database.is_waited_for):
             try:
                 self._conclude(connection, event, known)
             except SQLAlchemyError:
                 raise
             except Exception as error:
                 raise _EventFailedError(event) from error
-        if new:
-            events.mark_told(connection, [event.sequence for event in new], self._now())
-        return len(new)
+            told.append(event.sequence)
+        if told:
+            events.mark_told(connection, told, self._now())
+        return len(told)
 
     def _conclude(self, connection: Connection, event: Event, known: dict[str, list[StoredAttachment]]) -> None:
         for conclude in self._follow:

@@ -1,6 +1,6 @@
 """Take webhooks: whose they are, whether they are genuine, whether they came before; the rest is the dispatcher's.
 
-What a payload says is read here, outside of any transaction, and written down by `inbound_follow` (ADR 0037).
+What a payload says is read here, outside of any transaction, and written down by `inbound_follow` (ADR 0037, 00XX).
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from chainloop_ci.api.inbound import InboundAnswer, InboundOutcome
 from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import NotFoundError
-from server.errors import WebhookNotAuthenticError, WebhookReplayedError
+from server.errors import StoreBusyError, WebhookNotAuthenticError, WebhookReplayedError
 from server.inbound.github import APP_EVENTS
 from server.inbound.receivers import RECEIVERS, Payload, Receiver, Repository, kept_headers, read
-from server.model.events import Event, EventKind
 from server.model.inbound import APP_SCOPE, MAX_KEPT_BODY, ReceiverKind, StoredInbound
 from server.model.inbound_facts import facts_to_text
 from server.model.sources import StoredSource
 from server.services.inbound_limits import InboundLimits
 from server.services.source_secrets import SourceSecrets
-from server.store import app_installations, events, hook_secrets, inbound, sources
+from server.store import app_installations, hook_secrets, inbound, sources
 from server.store.database import Database
 
 FAST = 1
@@ -97,7 +96,7 @@ class Inbound:
         return Sender(receiver, address, watched.source, opened, is_known=True)
 
     def take(self, sender: Sender, headers: Mapping[str, str], media_type: str, body: bytes) -> InboundAnswer:
-        """Verify a webhook and write it down, with the event that has it handled; names of headers in lower case.
+        """Verify a webhook and write it down as one that waits; names of headers in lower case.
 
         Raises:
             NotFoundError: there is no such source.
@@ -173,21 +172,24 @@ class Inbound:
         compressed = None if is_ignored else zlib.compress(body, FAST)
         if compressed is not None and len(compressed) > MAX_KEPT_BODY:
             compressed = None
-        with self._database.write() as connection:
+        with self._database.write_one() as connection:
             # First the attempt, which most often succeeds: whoever looks first holds up writers for longer.
-            if not inbound.add(connection, delivery, compressed):
-                known = self._get_same(connection, delivery)
-                return InboundAnswer("repeated", known.id, known.outcome, known.reason)
-            if not is_ignored:
-                events.add(connection, received_event(delivery, self._new_id(), self._now()))
+            is_new = inbound.add(connection, delivery, compressed)
+        if not is_new:
+            known = self._get_same(delivery)
+            return InboundAnswer("repeated", known.id, known.outcome, known.reason)
         return InboundAnswer("ignored" if is_ignored else "accepted", delivery.id, reason=delivery.reason)
 
-    def _get_same(self, connection: Connection, delivery: StoredInbound) -> StoredInbound:
-        found = inbound.find_same(connection, delivery.scope, delivery.delivery_id, delivery.body_digest)
+    def _get_same(self, delivery: StoredInbound) -> StoredInbound:
+        with self._database.read() as connection:
+            found = inbound.find_same(connection, delivery.scope, delivery.delivery_id, delivery.body_digest)
         for each in found:
             has_id = delivery.delivery_id is not None and each.delivery_id == delivery.delivery_id
             if has_id and each.body_digest != delivery.body_digest:
                 raise WebhookReplayedError
+        if not found:
+            # It was old, and forgotten in this moment: the sender's next try is a new one.
+            raise StoreBusyError
         return found[0]
 
 
@@ -202,19 +204,6 @@ class _Place:
 
 
 _UNINTERESTING = "nothing in it concerns us"
-
-
-def received_event(delivery: StoredInbound, event_id: str, now: datetime) -> Event:
-    """Return the event that has a webhook handled."""
-    facts = {"receiver": delivery.receiver.value, "event": delivery.event, "sourceId": delivery.source_id}
-    return Event(
-        id=event_id,
-        organization_id=delivery.organization_id,
-        kind=EventKind.INBOUND_RECEIVED,
-        at=now,
-        subject=delivery.id,
-        facts={name: value for name, value in facts.items() if value},
-    )
 
 
 def _why_ignored(source: StoredSource, receiver: Receiver, payload: Payload) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from chainloop_ci.api.source_address import SourceKind
 from server.model.events import Event, EventKind, run_event
@@ -16,25 +19,73 @@ from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_fr
 from server.model.sources import StoredSource
 from server.services.dangling_runs import DanglingRuns
 from server.services.forge_events import head_seen
+from server.services.short_turns import for_one_turn
 from server.store import events, forge_facts, inbound, runs, sources
+from server.store.database import Database
+
+BATCH = 50
+"""Webhooks that are handled in one transaction, at most."""
+
+
+_log = structlog.get_logger("server.dispatcher")
+
+
+class _WebhookFailedError(Exception):
+    """Ends the transaction in which a webhook met a defect: what it had written is taken back."""
+
+    def __init__(self, delivery: StoredInbound) -> None:
+        self.delivery = delivery
+        super().__init__(delivery.id)
 
 
 class InboundFollow:
-    """A `Follow` of the fan-out."""
+    """The use case of the dispatcher that webhooks wait for."""
 
     def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
         self._now = now
         self._new_id = new_id
         self._dangling = DanglingRuns(now, new_id)
 
-    def __call__(self, connection: Connection, event: Event) -> None:
-        """Handle the webhook that an event tells of; other events are others' to follow."""
-        if event.kind is not EventKind.INBOUND_RECEIVED:
-            return
-        delivery = inbound.find(connection, event.organization_id, event.subject)
-        if delivery is None or not delivery.is_waiting:
-            return
-        inbound.save(connection, self._handle(connection, delivery))
+    def handle_some(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> int:
+        """Handle as many of the webhooks that wait as one turn takes, the oldest first; return how many there were."""
+        with database.read() as connection:
+            # Most often none waits: that must not hold up writers.
+            if not inbound.list_waiting(connection, limit=1):
+                return 0
+        database.give_way()
+        handled = 0
+        try:
+            with database.write() as connection:
+                waiting = inbound.list_waiting(connection, limit=BATCH)
+                for delivery in for_one_turn(waiting, monotonic, database.is_waited_for):
+                    self._handle_one(connection, delivery)
+                    handled += 1
+        except _WebhookFailedError as failed:
+            return self._give_up(database, failed)
+        return handled
+
+    def _handle_one(self, connection: Connection, delivery: StoredInbound) -> None:
+        try:
+            inbound.save(connection, self._handle(connection, delivery))
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            raise _WebhookFailedError(delivery) from error
+
+    def _give_up(self, database: Database, failed: _WebhookFailedError) -> int:
+        """Leave a webhook aside that meets a defect of ours, so that the others do not wait for it."""
+        delivery = failed.delivery
+        _log.error(
+            "webhook-not-handled",
+            webhook=delivery.id,
+            receiver=delivery.receiver.value,
+            webhook_event=delivery.event,
+            organization_id=delivery.organization_id,
+            exc_info=failed.__cause__,
+        )
+        with database.write() as connection:
+            inbound.save(connection, delivery.failed("a defect of the server; its log says more", self._now()))
+        return 1
 
     def _handle(self, connection: Connection, delivery: StoredInbound) -> StoredInbound:
         try:

@@ -18,8 +18,7 @@ from server.model.inbound import KEPT, StoredInbound
 from server.model.inbound_facts import facts_to_text
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
-from server.services.inbound import received_event
-from server.store import audit, events, inbound, sources
+from server.store import audit, inbound, sources
 from server.store.database import Database
 
 BATCH = 500
@@ -39,10 +38,9 @@ class InboundQuery:
 class InboundLog:
     """Use cases of operators."""
 
-    def __init__(self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
-        self._new_id = new_id
 
     def list(self, principal: Principal, query: InboundQuery, paging: Paging) -> Page[InboundDelivery]:
         """Return the webhooks of the organization, newest first; none for a token of a part of it.
@@ -99,7 +97,6 @@ class InboundLog:
             payload = read(receiver, delivery.headers, _media_type(delivery), body)
             again = delivery.replayed(facts_to_text(payload.facts))
             inbound.save(connection, again)
-            events.add(connection, received_event(again, self._new_id(), self._now()))
             facts = {"event": delivery.event, "received_at": f"{delivery.received_at:%Y-%m-%dT%H:%M:%SZ}"}
             audit.add(connection, audit_of(principal, self._now(), AuditAction.INBOUND_REPLAYED, delivery_id, facts))
             return _shown(connection, again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -20,12 +21,13 @@ from server.model.verdict_kinds import VerdictKind
 from server.model.verdict_summary import render_summary
 from server.services.commit_facts import read_context
 from server.services.corroborating import Told, read_told
+from server.services.short_turns import for_one_turn
 from server.store import commit_verdicts, events, sources, workflows
 from server.store.commit_verdicts import Commit, CommitVerdict
 from server.store.database import Database
 
 BATCH = 20
-"""Commits that are judged in one transaction."""
+"""Commits that are judged in one transaction, at most."""
 
 _OF_A_RUN = frozenset(
     {
@@ -68,12 +70,19 @@ class Judge:
     """Draws the conclusions of the dispatcher; `public_url` is the only source of links (R47)."""
 
     def __init__(
-        self, database: Database, now: Callable[[], datetime], new_id: Callable[[], str], *, public_url: str
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        *,
+        public_url: str,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._now = now
         self._new_id = new_id
         self._public_url = public_url
+        self._monotonic = monotonic
 
     def follow(self, connection: Connection, event: Event) -> None:
         """Judge the commit that an event is about, in the transaction that tells the event."""
@@ -92,16 +101,19 @@ class Judge:
             self._judge_soon(connection, event)
 
     def judge_due(self) -> int:
-        """Judge commits again whose verdict time alone may have changed; return how many there were."""
+        """Judge commits again whose verdict time alone may have changed, as many as one turn takes; return how many."""
         with self._database.read() as connection:
             # Most often nothing is due: that must not hold up writers.
             if not commit_verdicts.list_due(connection, self._now(), limit=1):
                 return 0
+        self._database.give_way()
+        judged = 0
         with self._database.write() as connection:
             due = commit_verdicts.list_due(connection, self._now(), limit=BATCH)
-            for commit in due:
+            for commit in for_one_turn(due, self._monotonic, self._database.is_waited_for):
                 self.judge(connection, commit)
-        return len(due)
+                judged += 1
+        return judged
 
     def judge(self, connection: Connection, commit: Commit, workflow_id: str | None = None) -> None:
         """Say what follows for every workflow of the commit's source, and for all of them together.

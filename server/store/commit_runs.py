@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
 
 from server.model.runs import Run
 from server.store import run_lists
@@ -28,16 +30,8 @@ class Signer:
 
 def list_of_commit(connection: Connection, organization_id: str, workflow_id: str, sha: str) -> list[Run]:
     """Return the runs whose CI job was on the commit, else whose attestation is of it; newest first."""
-    columns = workflow_runs.c
-    own = (columns.organization_id == organization_id, columns.workflow_id == workflow_id)
-    by_job = select(columns.sequence).where(*own, columns.ci_head_sha == sha)
-    # Only where the CI system named no commit: what a job said of its commit is not overruled by a statement.
-    attested = select(columns.sequence).where(*own, columns.attested_commit == sha, columns.ci_head_sha.is_(None))
-    found = {
-        sequence
-        for query in (by_job, attested)
-        for sequence in connection.execute(query.order_by(columns.sequence.desc()).limit(MAX_RUNS)).scalars()
-    }
+    place = {"organization": organization_id, "workflow": workflow_id, "commit": sha}
+    found = {sequence for query in (_by_job(), _attested()) for sequence in connection.execute(query, place).scalars()}
     return run_lists.load(connection, organization_id, sorted(found, reverse=True)[:MAX_RUNS])
 
 
@@ -74,3 +68,22 @@ def list_signers(connection: Connection, organization_id: str, run_ids: Sequence
         .where(attestations.c.organization_id == organization_id, attestations.c.run_id.in_(run_ids))
     )
     return {row.run_id: Signer(row.verified, row.revoked_at is not None) for row in connection.execute(query)}
+
+
+@cache
+def _by_job() -> Select[Any]:
+    """Return the query; made once like the one below, since the dispatcher asks it for every event of a commit."""
+    return _of_commit(workflow_runs.c.ci_head_sha == bindparam("commit"))
+
+
+@cache
+def _attested() -> Select[Any]:
+    """Return the query of runs whose CI system named no commit: a statement overrules nothing that a job said."""
+    columns = workflow_runs.c
+    return _of_commit(columns.attested_commit == bindparam("commit"), columns.ci_head_sha.is_(None))
+
+
+def _of_commit(*conditions: ColumnElement[bool]) -> Select[Any]:
+    columns = workflow_runs.c
+    own = (columns.organization_id == bindparam("organization"), columns.workflow_id == bindparam("workflow"))
+    return select(columns.sequence).where(*own, *conditions).order_by(columns.sequence.desc()).limit(MAX_RUNS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, literal_column, select, update
 
 from chainloop_ci.api.source_address import SourceKind
 from server.model.verdict_kinds import VerdictKind
@@ -73,9 +74,7 @@ def find(connection: Connection, source_id: str, sha: str, context: str) -> Comm
 
 def list_of_commit(connection: Connection, source_id: str, sha: str) -> list[CommitVerdict]:
     """Return everything that was said of a commit of a source, by name."""
-    own = (_COLUMNS.source_id == source_id, _COLUMNS.sha == sha)
-    query = select(commit_verdicts).where(*own).order_by(_COLUMNS.context)
-    return [to_verdict(row) for row in connection.execute(query)]
+    return [to_verdict(row) for row in connection.execute(_list_of_commit(), {"source": source_id, "commit": sha})]
 
 
 def list_builds(connection: Connection, commit: Commit) -> list[Commit]:
@@ -139,3 +138,10 @@ def to_verdict(row: Row[Any]) -> CommitVerdict:
         changed_at=from_text(row.changed_at),
         holds_until=optional_time(row.holds_until),
     )
+
+
+@cache
+def _list_of_commit() -> Select[Any]:
+    """Return the query; made once, since the dispatcher asks it for every event of a commit."""
+    own = (_COLUMNS.source_id == bindparam("source"), _COLUMNS.sha == bindparam("commit"))
+    return select(commit_verdicts).where(*own).order_by(_COLUMNS.context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from server.store.engine_kind import BUSY_TIMEOUT_SECONDS as BUSY_TIMEOUT_SECOND
 from server.store.engine_kind import EngineKind
 from server.store.postgresql import APPLICATION, POSTGRESQL
 from server.store.sqlite import SQLITE
+from server.store.writer_turns import WriterTurns
 
 KINDS: dict[str, EngineKind] = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 """By the name of SQLAlchemy's dialect."""
@@ -87,7 +87,7 @@ class Database:
         self.engine = engine
         self._kind = kind_of(engine)
         self._patience_seconds = patience_seconds
-        self._wait_for_turn = _Turns(monotonic).wait
+        self._turns = WriterTurns(monotonic, processes=self._kind.queue_of(engine))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -112,9 +112,42 @@ class Database:
             StoreFullError: the disk is full; nothing was written.
             StoreUnusableError: the disk, the system or the database's server does not let the database be used.
         """
-        turn = self._wait_for_turn(self._patience_seconds if patience_seconds is None else patience_seconds)
+        turn = self._turns.wait(self._patience_seconds if patience_seconds is None else patience_seconds)
         with turn as left_seconds, translated(), self._begun(partial(self._begin_writing, left_seconds)) as connection:
             yield connection
+
+    def give_way(self) -> None:
+        """Let those who wait to write go first, for a moment: for what may be done a little later, before `write`.
+
+        On PostgreSQL nobody needs that: there who waits is served in the order of coming.
+        """
+        if self._kind.begin_beside is None:
+            self._turns.give_way()
+
+    def is_waited_for(self) -> bool:
+        """Tell, within `write`, whether somebody else waits to write; on PostgreSQL, which is not asked, always."""
+        return self._kind.begin_beside is not None or self._turns.is_waited_for()
+
+    @contextmanager
+    def write_one(self) -> Iterator[Connection]:
+        """Open a connection for one statement that writes and needs nothing of what others write meanwhile.
+
+        The statement is a transaction by itself where the engine can do that: it holds up others for less than half as
+        long. Its result has to be read whole: only then it is committed, or the reason why not is raised. Never for
+        events, as with `write_beside`.
+
+        Raises:
+            StoreBusyError, StoreFullError, StoreUnusableError: as `write`.
+        """
+        if self._kind.begin_beside is not None:
+            with self.write_beside() as connection:
+                yield connection
+            return
+        with self._turns.wait(self._patience_seconds) as left_seconds, translated():
+            is_calm = left_seconds >= BUSY_TIMEOUT_SECONDS
+            begin = _begin_nothing if is_calm else partial(self._begin_writing, left_seconds)
+            with self._begun(begin) as connection:
+                yield connection
 
     @contextmanager
     def write_beside(self) -> Iterator[Connection]:
@@ -164,42 +197,15 @@ def _begin(connection: Connection, begin: Callable[[Connection], None]) -> Conne
     return connection
 
 
+def _begin_nothing(_connection: Connection) -> None:
+    """Let every statement be a transaction of its own."""
+
+
 def _transaction_of(connection: Connection) -> RootTransaction:
     transaction = connection.get_transaction()
     if transaction is None:
         raise RuntimeError("the connection is in no transaction")
     return transaction
-
-
-class _Turns:
-    """Lets the writers of one process begin one after the other.
-
-    SQLite has no queue: whoever finds it locked sleeps, ever longer, and asks again, while others are served; among
-    many threads one of them waits half a second for what takes milliseconds. On PostgreSQL those that wait here hold no
-    connection. Other processes are the engine's to keep out.
-    """
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def wait(self, patience_seconds: float) -> Iterator[float]:
-        """Hold the turn; yield what is left of the patience.
-
-        Raises:
-            StoreBusyError: others held it for longer.
-        """
-        left_seconds = patience_seconds
-        if not self._lock.acquire(blocking=False):
-            began = self._monotonic()
-            if not self._lock.acquire(timeout=patience_seconds):
-                raise StoreBusyError()
-            left_seconds -= self._monotonic() - began
-        try:
-            yield left_seconds
-        finally:
-            self._lock.release()
 
 
 @contextmanager

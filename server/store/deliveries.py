@@ -69,9 +69,11 @@ def supersede_older(connection: Connection, registration_id: str, lane: str, now
 
 def list_targets(connection: Connection, now: datetime) -> list[tuple[str, str]]:
     """Return the registrations for which something is due and that take something at present, with whose they are."""
-    due = select(deliveries.c.registration_id).where(_PENDING, deliveries.c.next_attempt_at <= to_text(now)).distinct()
+    # Asked again and again: by registration, so that what waits for another time is not read.
+    own = deliveries.c
+    due = exists().where(_PENDING, own.registration_id == registrations.c.id, own.next_attempt_at <= to_text(now))
     query = select(registrations.c.id, registrations.c.organization_id).where(
-        registrations.c.id.in_(due),
+        due,
         registrations.c.state == RegistrationState.ACTIVE.value,
         registrations.c.removed_at.is_(None),
         or_(registrations.c.open_until.is_(None), registrations.c.open_until <= to_text(now)),

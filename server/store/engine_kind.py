@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from chainloop_ci.errors import ChainloopError
+from server.store.writer_turns import ProcessQueue
 
 BUSY_TIMEOUT_SECONDS = 5
 
@@ -25,6 +26,8 @@ class EngineKind:
     """Begins the one transaction that writes, and waits so many seconds for another one to end."""
     begin_beside: Callable[[Connection], None] | None
     """Begins a transaction that writes beside it, in rows that it has locked; None: there is no beside."""
+    queue_of: Callable[[Engine], ProcessQueue | None]
+    """Returns where the processes that write to a database queue; None: the engine has a queue of its own."""
     alone: Callable[[Connection], AbstractContextManager[None]]
     """Keeps a connection that is in no transaction alone in changing the schema."""
     require_suitable: Callable[[Connection], None]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, insert, literal_column, select, update
 
 from server.model.events import Event, EventKind
 from server.store.event_tables import IS_NEW, events
@@ -37,7 +38,7 @@ def list_new(connection: Connection, *, limit: int, aside: Collection[str] = ())
 
 def mark_told(connection: Connection, sequences: Sequence[int], now: datetime) -> None:
     """Write down that deliveries were made of these events."""
-    connection.execute(update(events).where(events.c.sequence.in_(sequences)).values(fanned_out_at=to_text(now)))
+    connection.execute(_mark_told(), {"told": list(sequences), "now": to_text(now)})
 
 
 def list_page(
@@ -64,6 +65,13 @@ def list_page(
 
 def _new(aside: Collection[str]) -> tuple[ColumnElement[bool], ...]:
     return (_NEW, events.c.organization_id.not_in(aside)) if aside else (_NEW,)
+
+
+@cache
+def _mark_told() -> Update:
+    """Return the statement; made once, since the dispatcher writes all the time by it."""
+    told = events.c.sequence.in_(bindparam("told", expanding=True))
+    return update(events).where(told).values(fanned_out_at=bindparam("now"))
 
 
 def _values(event: Event) -> dict[str, Any]:

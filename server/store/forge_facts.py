@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, insert, literal_column, select, update
 
 from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from server.model.corroboration import CodeHead
@@ -23,12 +24,15 @@ from server.model.forge_facts import (
     is_newer_job,
     is_newer_run,
 )
-from server.store.forge_tables import ci_jobs, ci_runs, heads
+from server.store.forge_tables import IS_OPEN_HEAD, ci_jobs, ci_runs, heads
 from server.store.source_tables import sources
 from server.store.times import from_text, optional_text, optional_time, to_text
 
 _BATCH = 500
 """Jobs that one query names."""
+_OPEN: ColumnElement[bool] = literal_column(IS_OPEN_HEAD.text)
+"""In the words of the partial index, which the database finds only so."""
+_INSERT_RUN = insert(ci_runs)
 _HEAD_KEY = ("source_id", "sha", "event", "pull_request")
 _HEAD_PLAIN = (
     *_HEAD_KEY,
@@ -47,9 +51,7 @@ _RUN_PLAIN = (*_RUN_KEY, "organization_id", "ci_file", "head_sha", "is_fork", "e
 
 def list_heads(connection: Connection, source_id: str, sha: str) -> list[Head]:
     """Return what is known of a commit of a source, one entry for each branch event and pull request."""
-    own = (heads.c.source_id == source_id, heads.c.sha == sha)
-    query = select(heads).where(*own).order_by(heads.c.event, heads.c.pull_request)
-    return [_head(row) for row in connection.execute(query)]
+    return [_head(row) for row in connection.execute(_list_heads(), {"source": source_id, "commit": sha})]
 
 
 def list_sources_of(connection: Connection, organization_id: str, sha: str) -> list[str]:
@@ -123,7 +125,7 @@ def close_older_heads(connection: Connection, head: Head) -> bool:
     )
     order = (columns.told_at.desc(), columns.sha)
     newest = connection.execute(select(columns.sha).where(*same).order_by(*order).limit(1)).scalar()
-    stale = (*same, columns.sha != newest, columns.is_open)
+    stale = (*same, columns.sha != newest, _OPEN)
     return connection.execute(update(heads).where(*stale).values(is_open=False)).rowcount > 0
 
 
@@ -146,8 +148,8 @@ def learn_head(connection: Connection, head: Head) -> bool:
 
 def find_run(connection: Connection, source_id: str, ci_run_id: str, attempt: int) -> ForgeRun | None:
     """Return an attempt of a CI run with its jobs, or None when the forge told nothing of it."""
-    own = (ci_runs.c.source_id == source_id, ci_runs.c.ci_run_id == ci_run_id, ci_runs.c.attempt == attempt)
-    rows = connection.execute(select(ci_runs).where(*own)).all()
+    key = dict(zip(_RUN_KEY, (source_id, ci_run_id, attempt), strict=True))
+    rows = connection.execute(_find_run(), key).all()
     return _with_jobs(connection, source_id, rows)[0] if rows else None
 
 
@@ -160,9 +162,8 @@ def find_head_sha(connection: Connection, source_id: str, ci_run_id: str) -> str
 
 def list_runs(connection: Connection, source_id: str, head_sha: str) -> list[ForgeRun]:
     """Return the CI runs on a commit with their jobs, every attempt."""
-    own = (ci_runs.c.source_id == source_id, ci_runs.c.head_sha == head_sha)
-    query = select(ci_runs).where(*own).order_by(ci_runs.c.ci_run_id, ci_runs.c.attempt)
-    return _with_jobs(connection, source_id, connection.execute(query).all())
+    found = connection.execute(_list_runs(), {"source": source_id, "commit": head_sha}).all()
+    return _with_jobs(connection, source_id, found)
 
 
 def save_run(connection: Connection, run: ForgeRun) -> bool:
@@ -172,10 +173,10 @@ def save_run(connection: Connection, run: ForgeRun) -> bool:
         ci_runs.c.ci_run_id == run.ci_run_id,
         ci_runs.c.attempt == run.attempt,
     )
-    row = connection.execute(select(ci_runs).where(*own)).first()
+    row = connection.execute(_find_run(), {name: getattr(run, name) for name in _RUN_KEY}).first()
     changed = False
     if row is None:
-        connection.execute(insert(ci_runs).values(**_run_values(run)))
+        connection.execute(_INSERT_RUN, _run_values(run))
         changed = True
     elif is_newer_run(run, known := _run(row, ())):
         # What one kind of news does not say another one has said.
@@ -292,11 +293,11 @@ def _job_values(run: ForgeRun, job: ForgeJob, told_at: datetime) -> dict[str, An
 
 
 def _with_jobs(connection: Connection, source_id: str, rows: Sequence[Row[Any]]) -> list[ForgeRun]:
-    columns = ci_jobs.c
-    named = columns.ci_run_id.in_({row.ci_run_id for row in rows})
-    query = select(ci_jobs).where(columns.source_id == source_id, named).order_by(columns.job_id)
+    if not rows:
+        return []
+    place = {"source": source_id, "runs": sorted({row.ci_run_id for row in rows})}
     by_run: dict[tuple[str, int], list[ForgeJob]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_list_jobs(), place):
         by_run.setdefault((row.ci_run_id, row.attempt), []).append(_job(row))
     return [_run(row, tuple(by_run.get((row.ci_run_id, row.attempt), ()))) for row in rows]
 
@@ -324,6 +325,30 @@ def _job(row: Row[Any]) -> ForgeJob:
         ended_at=optional_time(row.ended_at),
         runner_name=row.runner_name,
     )
+
+
+@cache
+def _list_heads() -> Select[Any]:
+    """Return the query; made once like those below, since the dispatcher asks it for every event of a commit."""
+    own = (heads.c.source_id == bindparam("source"), heads.c.sha == bindparam("commit"))
+    return select(heads).where(*own).order_by(heads.c.event, heads.c.pull_request)
+
+
+@cache
+def _list_runs() -> Select[Any]:
+    own = (ci_runs.c.source_id == bindparam("source"), ci_runs.c.head_sha == bindparam("commit"))
+    return select(ci_runs).where(*own).order_by(ci_runs.c.ci_run_id, ci_runs.c.attempt)
+
+
+@cache
+def _list_jobs() -> Select[Any]:
+    named = ci_jobs.c.ci_run_id.in_(bindparam("runs", expanding=True))
+    return select(ci_jobs).where(ci_jobs.c.source_id == bindparam("source"), named).order_by(ci_jobs.c.job_id)
+
+
+@cache
+def _find_run() -> Select[Any]:
+    return select(ci_runs).where(*(ci_runs.c[name] == bindparam(name) for name in _RUN_KEY))
 
 
 def _united(told: tuple[str, ...] | None, known: tuple[str, ...] | None) -> tuple[str, ...] | None:

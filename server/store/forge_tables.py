@@ -21,6 +21,7 @@ from sqlalchemy import (
 from server.store.metadata import metadata
 
 IS_WATCHED = text("holds_until IS NOT NULL")
+IS_OPEN_HEAD = text("is_open")
 
 heads = Table(
     "heads",
@@ -51,6 +52,9 @@ heads = Table(
     Column("told_at", String(32), nullable=False),
     PrimaryKeyConstraint("source_id", "sha", "event", "pull_request"),
     Index("ix_heads_pull_request", "source_id", "pull_request"),
+    # Not by branch: its name may be longer than PostgreSQL takes into an index, and the newest is among the first.
+    Index("ix_heads_newest", "source_id", "event", "told_at"),
+    Index("ix_heads_open", "source_id", "event", "pull_request", sqlite_where=IS_OPEN_HEAD),
     Index("ix_heads_seen", "organization_id", "seen_at"),
     Index("ix_heads_commit", "organization_id", "sha"),
     Index("ix_heads_told", "told_at"),
@@ -77,7 +81,8 @@ ci_runs = Table(
     Column("seen_at", String(32), nullable=False),
     Column("told_at", String(32), nullable=False),
     PrimaryKeyConstraint("source_id", "ci_run_id", "attempt"),
-    Index("ix_ci_runs_head", "source_id", "head_sha"),
+    # With the order of its list: else SQLite prefers the primary key, which has that order, and reads every run.
+    Index("ix_ci_runs_head", "source_id", "head_sha", "ci_run_id", "attempt"),
     Index("ix_ci_runs_told", "told_at"),
 )
 

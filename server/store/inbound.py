@@ -7,11 +7,22 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    literal_column,
+    select,
+    update,
+)
 
 from chainloop_ci.api.inbound import InboundOutcome
 from server.model.inbound import ReceiverKind, StoredInbound
-from server.store.inbound_tables import inbound_deliveries
+from server.store.inbound_tables import IS_WAITING, inbound_deliveries
 from server.store.times import from_text, optional_text, optional_time, to_text
 
 _PLAIN = (
@@ -28,6 +39,8 @@ _PLAIN = (
 )
 _CHANGING = ("reason", "facts", "replays")
 _COLUMNS = [column for column in inbound_deliveries.c if column.name != "body"]
+_WAITING: ColumnElement[bool] = literal_column(IS_WAITING.text)
+"""In the words of the partial index, which the database finds only so."""
 _SELECT: Select[Any] = select(*_COLUMNS, inbound_deliveries.c.body.is_not(None).label("has_body"))
 
 
@@ -51,13 +64,21 @@ def add(connection: Connection, delivery: StoredInbound, body: bytes | None) -> 
         "received_at": to_text(delivery.received_at),
         "body": body,
     }
-    # By what is returned: how many rows were written one of the drivers does not say.
-    return connection.execute(_insert(connection.dialect.name), values).first() is not None
+    # By what is returned: how many rows were written one of the drivers does not say. All of it is read, since the
+    # statement may be a transaction by itself, and ends then only (`Database.write_one`).
+    return bool(connection.execute(_insert(connection.dialect.name), values).all())
 
 
 def save(connection: Connection, delivery: StoredInbound) -> None:
     """Write what may change of one."""
-    connection.execute(update(inbound_deliveries).where(*_is(delivery)).values(**_changed(delivery)))
+    key = {"delivery": delivery.id, "organization": delivery.organization_id}
+    connection.execute(_save(), {**key, **_changed(delivery)})
+
+
+def list_waiting(connection: Connection, *, limit: int) -> list[StoredInbound]:
+    """Return those of all organizations whose news were not written down yet, the oldest first."""
+    query = _SELECT.where(_WAITING).order_by(inbound_deliveries.c.sequence).limit(limit)
+    return [_record(row) for row in connection.execute(query)]
 
 
 def find(connection: Connection, organization_id: str, delivery_id: str) -> StoredInbound | None:
@@ -128,6 +149,15 @@ def _insert(dialect: str) -> Executable:
     from sqlalchemy.dialects import sqlite
 
     return sqlite.insert(inbound_deliveries).on_conflict_do_nothing().returning(inbound_deliveries.c.id)
+
+
+@cache
+def _save() -> Executable:
+    """Return the statement; made once, since the dispatcher writes every webhook by it."""
+    columns = inbound_deliveries.c
+    own = (columns.id == bindparam("delivery"), columns.organization_id == bindparam("organization"))
+    changing = (*_CHANGING, "outcome", "handled_at")
+    return update(inbound_deliveries).where(*own).values({name: bindparam(name) for name in changing})
 
 
 def _is(delivery: StoredInbound) -> tuple[Any, ...]:

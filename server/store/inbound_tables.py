@@ -13,9 +13,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from server.store.metadata import metadata
+
+IS_WAITING = text("outcome = 'received'")
 
 inbound_deliveries = Table(
     "inbound_deliveries",
@@ -48,6 +51,7 @@ inbound_deliveries = Table(
     UniqueConstraint("scope", "body_digest", name="uq_inbound_deliveries_body"),
     Index("ix_inbound_deliveries_organization", "organization_id", "sequence"),
     Index("ix_inbound_deliveries_source", "source_id", "sequence"),
+    Index("ix_inbound_deliveries_waiting", "sequence", sqlite_where=IS_WAITING),
 )
 
 app_installations = Table(

@@ -154,6 +154,7 @@ POSTGRESQL = EngineKind(
     begin_reading=_begin_reading,
     begin_writing=_begin_writing,
     begin_beside=_begin_beside,
+    queue_of=lambda engine: None,
     alone=_alone,
     require_suitable=_require_suitable,
     count_others=_count_others,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, tuple_
 
 from chainloop_ci.api.problems import ProblemFinding
 from chainloop_ci.api.record import from_dict, to_dict
@@ -99,8 +100,18 @@ def list_init_refusals(
     connection: Connection, organization_id: str, workflow_id: str, *, after: Key | None, limit: int
 ) -> list[tuple[Key, RefusedInit]]:
     """Return the refused inits of a workflow, newest first, each with its sort key."""
-    order = (refused_inits.c.at, refused_inits.c.id)
-    query = (
+    place = {"organization": organization_id, "workflow": workflow_id, "limit": limit}
+    query = _list_inits()
+    if after:
+        query = query.where(tuple_(refused_inits.c.at, refused_inits.c.id) < tuple_(*after))
+    return [((row.at, row.id), to_refused_init(row)) for row in connection.execute(query, place)]
+
+
+@cache
+def _list_inits() -> Select[Any]:
+    """Return the query of the first page; made once, since the dispatcher asks it for every event of a commit."""
+    columns = refused_inits.c
+    return (
         select(
             refused_inits,
             workflows.c.name.label("workflow"),
@@ -108,17 +119,14 @@ def list_init_refusals(
             api_tokens.c.name.label("token"),
         )
         .select_from(
-            refused_inits.join(workflows, workflows.c.id == refused_inits.c.workflow_id)
+            refused_inits.join(workflows, workflows.c.id == columns.workflow_id)
             .join(projects, projects.c.id == workflows.c.project_id)
-            .outerjoin(api_tokens, api_tokens.c.id == refused_inits.c.token_id)
+            .outerjoin(api_tokens, api_tokens.c.id == columns.token_id)
         )
-        .where(refused_inits.c.organization_id == organization_id, refused_inits.c.workflow_id == workflow_id)
-        .order_by(*(column.desc() for column in order))
-        .limit(limit)
+        .where(columns.organization_id == bindparam("organization"), columns.workflow_id == bindparam("workflow"))
+        .order_by(columns.at.desc(), columns.id.desc())
+        .limit(bindparam("limit"))
     )
-    if after:
-        query = query.where(tuple_(*order) < tuple_(*after))
-    return [((row.at, row.id), to_refused_init(row)) for row in connection.execute(query)]
 
 
 def to_refusal(row: Row[Any]) -> Refusal:

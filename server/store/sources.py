@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select, tuple_, update
 
 from chainloop_ci.api.runs import RunState
 from chainloop_ci.api.source_address import SourceAddress, SourceKind
@@ -21,8 +22,7 @@ from server.store.times import from_text, to_text
 
 def find(connection: Connection, organization_id: str, source_id: str) -> StoredSource | None:
     """Return a source of the organization, or None."""
-    own = (sources.c.organization_id == organization_id, sources.c.id == source_id)
-    row = connection.execute(select(sources).where(*own)).first()
+    row = connection.execute(_find(), {"organization": organization_id, "source": source_id}).first()
     return to_source(row) if row else None
 
 
@@ -106,8 +106,7 @@ def remove(connection: Connection, source: StoredSource) -> None:
 
 def find_of_workflow(connection: Connection, organization_id: str, workflow_id: str) -> StoredWorkflowSource | None:
     """Return the source of a workflow, or None."""
-    query = _bindings(organization_id).where(workflow_sources.c.workflow_id == workflow_id)
-    row = connection.execute(query).first()
+    row = connection.execute(_find_of_workflow(), {"organization": organization_id, "workflow": workflow_id}).first()
     return _binding(row) if row else None
 
 
@@ -125,15 +124,8 @@ def names_from(connection: Connection, source: StoredSource) -> list[tuple[str, 
 
 def list_bindings(connection: Connection, source: StoredSource) -> list[tuple[StoredWorkflowSource, str, str]]:
     """Return every workflow that comes from a source, with the names of its project and of itself."""
-    query = (
-        _bindings(source.organization_id)
-        .add_columns(projects.c.name.label("project"), workflows.c.name.label("workflow"))
-        .join(workflows, workflows.c.id == workflow_sources.c.workflow_id)
-        .join(projects, projects.c.id == workflows.c.project_id)
-        .where(workflow_sources.c.source_id == source.id)
-        .order_by(workflows.c.id)
-    )
-    return [(_binding(row), row.project, row.workflow) for row in connection.execute(query)]
+    place = {"organization": source.organization_id, "source": source.id}
+    return [(_binding(row), row.project, row.workflow) for row in connection.execute(_list_bindings(), place)]
 
 
 def list_addresses(connection: Connection, organization_id: str, source_ids: Iterable[str]) -> dict[str, str]:
@@ -211,13 +203,38 @@ def _of_workflows(reach: Reach) -> list[Any]:
     return scope
 
 
-def _bindings(organization_id: str) -> Select[Any]:
+@cache
+def _find() -> Select[Any]:
+    """Return the query; made once like those below, since the dispatcher asks it for every event of a commit."""
+    return select(sources).where(
+        sources.c.organization_id == bindparam("organization"), sources.c.id == bindparam("source")
+    )
+
+
+@cache
+def _find_of_workflow() -> Select[Any]:
+    return _bindings().where(workflow_sources.c.workflow_id == bindparam("workflow"))
+
+
+@cache
+def _list_bindings() -> Select[Any]:
+    return (
+        _bindings()
+        .add_columns(projects.c.name.label("project"), workflows.c.name.label("workflow"))
+        .join(workflows, workflows.c.id == workflow_sources.c.workflow_id)
+        .join(projects, projects.c.id == workflows.c.project_id)
+        .where(workflow_sources.c.source_id == bindparam("source"))
+        .order_by(workflows.c.id)
+    )
+
+
+def _bindings() -> Select[Any]:
     names = ("workflow_id", "ci_file", "branch", "event", "paths", "cadence_seconds", "grace_seconds")
     own = [workflow_sources.c[name] for name in names]
     return (
         select(sources, *own, workflow_sources.c.created_at.label("bound_at"))
         .join(workflow_sources, workflow_sources.c.source_id == sources.c.id)
-        .where(workflow_sources.c.organization_id == organization_id)
+        .where(workflow_sources.c.organization_id == bindparam("organization"))
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Engine, ExceptionContext, event
 from chainloop_ci.errors import ChainloopError
 from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
 from server.store.engine_kind import BUSY_TIMEOUT_SECONDS, EngineKind
+from server.store.writer_turns import ProcessQueue
 
 _PRIMARY_CODE = 0xFF
 """SQLite's extended result codes carry the primary one in their lowest byte (sqlite.org/rescode.html)."""
@@ -79,6 +81,11 @@ def _hurried(connection: Connection, patience_seconds: float) -> Iterator[None]:
             cursor.execute(f"PRAGMA busy_timeout={usual}")
 
 
+def _queue_of(engine: Engine) -> ProcessQueue | None:
+    path = engine.url.database
+    return ProcessQueue(Path(path)) if path and path != ":memory:" else None
+
+
 def _failure_of(error: BaseException) -> ChainloopError | None:
     """Return what an error of SQLite means.
 
@@ -102,6 +109,7 @@ SQLITE = EngineKind(
     begin_reading=_begin_reading,
     begin_writing=_begin_writing,
     begin_beside=None,
+    queue_of=_queue_of,
     # Whoever migrates holds the data folder, and texts are kept and sorted as bytes.
     alone=lambda connection: nullcontext(),
     require_suitable=lambda connection: None,

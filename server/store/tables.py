@@ -263,6 +263,12 @@ workflow_runs = Table(
         sqlite_where=text("state = 'initialized'"),
     ),
     Index(
+        "ix_runs_open_ci",
+        "organization_id",
+        "ci_run_id",
+        sqlite_where=text("state = 'initialized'"),
+    ),
+    Index(
         "ix_runs_open_token",
         "token_id",
         "expires_at",

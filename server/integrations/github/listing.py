@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from server.errors import EgressError
+from server.integrations.answers import RefusedError
 from server.integrations.github.access import PAGE, is_app, with_client
-from server.integrations.github.outcomes import RefusedError, outcome_of
+from server.integrations.github.outcomes import outcome_of
 from server.integrations.types import Target, Tools
 from server.model.inventories import ForgeRepository, RepositoryPage
 

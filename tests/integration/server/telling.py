@@ -97,7 +97,7 @@ def couriers(
     known = {item.kind: item for item in integrations}
     world = services.world
     return Couriers(
-        FanOut(services.database, world.now, world.new_id, integrations=known, follow=follow),
+        FanOut(services.database, world.now, world.new_id, integrations=known, follow=follow, monotonic=lambda: 0.0),
         DeliveryQueue(services.database, world.now, world.new_id, lambda: 0.5),
         integrations=known,
         open_credentials=lambda registration: {},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
 from server.model.events import Event, EventKind
 from server.model.integrations import BoundRepository
+from server.services.fan_out import FanOut
 from server.store import events
 from server.wiring import Services
 from tests.integration.server.conftest import Tenant
@@ -83,3 +85,25 @@ def test_another_organization_is_never_asked(services: Services, acme: Tenant, r
     attach(services, rival, "theirs", (APP,))
 
     assert tell(services, acme, sink, EventKind.HEAD_SEEN, {"repository": {"host": FORGE, "id": "7"}}) == []
+
+
+@pytest.mark.engine("postgresql")  # where somebody may always wait
+def test_a_turn_of_the_dispatcher_is_short_and_the_next_one_goes_on(services: Services, acme: Tenant) -> None:
+    happened = [
+        Event(services.world.new_id(), acme.id, EventKind.CI_RUN_SEEN, services.world.now(), f"run {number}")
+        for number in range(3)
+    ]
+    with services.database.write() as connection:
+        events.add(connection, *happened)
+    hours = itertools.count()
+    slow = FanOut(
+        services.database,
+        services.world.now,
+        services.world.new_id,
+        integrations={},
+        monotonic=lambda: 3600.0 * next(hours),
+    )
+
+    told = [slow.tell_some() for _ in range(4)]
+
+    assert told == [1, 1, 1, 0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -73,7 +74,8 @@ def told(repository: Repository, tenant: Tenant | None = None) -> list[tuple[str
     judge = repository.judge()
     seen = InboundFollow(services.world.now, services.world.new_id)
     silent = replace(GITHUB, deliver=lambda *_: Outcome(OutcomeKind.DELIVERED, "200"))
-    work = couriers(services, silent, follow=(seen, judge.follow, gates.follow))
+    first = (partial(seen.handle_some, services.database),)
+    work = couriers(services, silent, follow=(judge.follow, gates.follow), first=first)
     work.run_until_idle()
     while judge.judge_due():
         work.run_until_idle()

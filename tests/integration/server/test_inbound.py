@@ -11,6 +11,7 @@ from server.integrations.github.entry import GITHUB
 from server.model.events import EventKind
 from server.model.forge_answers import HeadQuestion
 from server.model.integrations import StoredAttachment
+from server.services.inbound_follow import InboundFollow
 from server.store import events
 from server.store import inbound as store
 from tests.integration.server.webhooks import SHA, handle, hex_of, make_hook
@@ -313,3 +314,23 @@ def test_a_lost_key_opens_nothing_to_anybody(hook, config):
     config.secret_key_path.unlink()
 
     assert hook.github("push", PUSH).status_code == 500
+
+
+def test_a_webhook_that_meets_a_defect_holds_up_no_other(hook, services, api, acme):
+    hook.github("push", PUSH)
+    hook.github("push", {**PUSH, "after": "e" * 40})
+
+    class Defective(InboundFollow):
+        def keep(self, connection, source, facts):
+            super().keep(connection, source, facts)
+            if facts.heads[0].head.sha == SHA:
+                raise ZeroDivisionError
+
+    follow = Defective(services.world.now, services.world.new_id)
+    while follow.handle_some(services.database):
+        pass
+
+    assert [item["outcome"] for item in listed(api, acme)] == ["handled", "failed"]
+    with services.database.read() as connection:
+        page = events.list_page(connection, acme.id, before=None, limit=50)
+    assert [event.facts["sha"] for event in page if event.kind is EventKind.HEAD_SEEN] == ["e" * 40]

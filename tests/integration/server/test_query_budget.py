@@ -12,6 +12,7 @@ from sqlalchemy import event
 from server.wiring import Services
 from tests.integration.server.conftest import Tenant
 from tests.integration.server.jobs import EMPTY_CONTRACT, Job, Key, put_contract, register_key
+from tests.integration.server.webhooks import make_hook
 
 Count = Callable[[Callable[[], Any]], list[str]]
 
@@ -66,6 +67,19 @@ def test_storing_an_attestation_takes_seventeen_statements(bare_job: Job, statem
 
     # Two of them for its commit, which the job before has attested too: the edge, and what is newer of the commit.
     assert len(asked) == 17, asked
+
+
+def test_taking_a_webhook_takes_two_statements_and_one_commit(
+    api: Any, client: Any, clock: Any, acme: Tenant, services: Services, statements: Count
+) -> None:
+    hook = make_hook(api, client, clock, acme, "github:acme/app")
+    run = {"id": 7, "status": "in_progress", "head_sha": "a" * 40, "updated_at": "2026-11-30T06:00:00Z"}
+    payload = {"workflow_run": run, "repository": {"id": 1, "full_name": "acme/app"}}
+
+    asked = statements(lambda: hook.github("workflow_run", payload))
+
+    # Whose it is, and its row; the dispatcher does the rest.
+    assert [statement.split()[0] for statement in asked] == ["SELECT", "INSERT"]
 
 
 def test_many_materials_take_one_statement_more(job: Job, statements: Count) -> None:

@@ -97,9 +97,9 @@ def make_hook(
 def handle(services: Services) -> None:
     """Do what the dispatcher does with the events that wait."""
     world = services.world
-    follow = (InboundFollow(world.now, world.new_id),)
-    fan_out = FanOut(services.database, world.now, world.new_id, integrations={}, follow=follow)
-    while fan_out.tell_some():
+    follow = InboundFollow(world.now, world.new_id)
+    fan_out = FanOut(services.database, world.now, world.new_id, integrations={})
+    while follow.handle_some(services.database) or fan_out.tell_some():
         pass
 
 

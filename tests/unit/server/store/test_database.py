@@ -82,17 +82,21 @@ def test_a_writer_that_waits_too_long_is_told_that_the_store_is_busy(impatient):
 
 
 def test_a_writer_that_has_queued_waits_for_other_processes_only_as_long_as_is_left(tmp_path):
-    path, moments, first = tmp_path / "some.db", iter([0.0, 4.9]), ExitStack()
+    path, first, waits = tmp_path / "some.db", ExitStack(), threading.Event()
 
     def let_another_process_write():
+        if not waits.is_set():
+            return 0.0
+        if other.in_transaction:
+            return 4.9
         first.close()
-        if not other.in_transaction:
-            other.execute("BEGIN IMMEDIATE")
-        return next(moments)
+        other.execute("BEGIN IMMEDIATE")
+        return 0.0
 
     database = Database(open_engine(sqlite_url(path)), monotonic=let_another_process_write)
     first.enter_context(database.write())
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        waits.set()
         began = time.monotonic()
         with pytest.raises(StoreBusyError), database.write():
             pass
@@ -121,3 +125,17 @@ def test_a_writer_that_fails_leaves_its_turn_to_the_next(impatient):
         found = connection.exec_driver_sql("SELECT 1").scalar_one()
 
     assert found == 1
+
+
+def test_a_single_statement_is_on_the_disk_when_its_connection_is_given_back(tmp_path):
+    path = tmp_path / "some.db"
+    database = Database(open_engine(sqlite_url(path)))
+    with database.write() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept (name TEXT PRIMARY KEY)")
+
+    with database.write_one() as connection:
+        connection.exec_driver_sql("INSERT INTO kept VALUES ('one') RETURNING name").all()
+        with closing(sqlite3.connect(path)) as other:
+            found = other.execute("SELECT name FROM kept").fetchall()
+
+    assert found == [("one",)]

@@ -1,0 +1,20 @@
+"""How long the dispatcher writes in one go while requests wait for the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+TURN_SECONDS = 0.01
+"""After so long a transaction of the dispatcher takes nothing more when somebody waits."""
+
+T = TypeVar("T")
+
+
+def for_one_turn(items: Iterable[T], monotonic: Callable[[], float], is_waited_for: Callable[[], bool]) -> Iterator[T]:
+    """Yield the first of `items`, and others until the turn is over and somebody waits to write."""
+    end = monotonic() + TURN_SECONDS
+    for item in items:
+        yield item
+        if monotonic() >= end and is_waited_for():
+            return
