@@ -178,18 +178,28 @@ def save_run(connection: Connection, run: ForgeRun) -> bool:
     if row is None:
         connection.execute(_INSERT_RUN, _run_values(run))
         changed = True
-    elif is_newer_run(run, known := _run(row, ())):
-        # What one kind of news does not say another one has said.
-        kept = replace(
-            run,
-            seen_at=known.seen_at,
-            ci_file=run.ci_file or known.ci_file,
-            started_at=run.started_at or known.started_at,
-            is_fork=run.is_fork or known.is_fork,
-        )
+    else:
+        known = _run(row, ())
+        newer, older = (run, known) if is_newer_run(run, known) else (known, run)
+        kept = _joined(newer, older, known.seen_at)
         changed = replace(kept, told_at=known.told_at, jobs=(), can_go_on=False) != known
-        connection.execute(update(ci_runs).where(*own).values(**_run_values(kept)))
+        if newer is run or changed:
+            connection.execute(update(ci_runs).where(*own).values(**_run_values(kept)))
     return save_jobs(connection, run, run.jobs, run.told_at) or changed
+
+
+def _joined(newer: ForgeRun, older: ForgeRun, seen_at: datetime) -> ForgeRun:
+    """Return what two kinds of news say together, whichever came first: a webhook of GitLab does not name the file.
+
+    The clock of the forge may be ahead of ours, so that what was asked after a webhook is not the newer of the two.
+    """
+    return replace(
+        newer,
+        seen_at=seen_at,
+        ci_file=newer.ci_file or older.ci_file,
+        started_at=newer.started_at or older.started_at,
+        is_fork=newer.is_fork or older.is_fork,
+    )
 
 
 def save_jobs(connection: Connection, run: ForgeRun, jobs: Iterable[ForgeJob], told_at: datetime) -> bool:

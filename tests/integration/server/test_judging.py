@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -206,6 +207,18 @@ def test_r15_a_refused_store_says_what_is_missing_while_the_run_is_open(reposito
     said = repository.said()
     assert said is not None
     assert said.kind.value == "not-met"
+
+
+def test_r30_the_ci_file_that_the_forge_was_asked_for_counts_though_its_clock_is_ahead(
+    repository: Repository, job: Job, clock: Clock
+) -> None:
+    repository.see_head()
+    # As GitLab's webhook, which names no file.
+    repository.see_run(ci_file=None, told_at=clock() + timedelta(seconds=20))
+    repository.see_run(told_at=clock())
+    attest(job)
+
+    assert repository.kind() == "success"
 
 
 def test_r47_a_public_repository_is_not_told_names(services: Services, repository: Repository, job: Job) -> None:
