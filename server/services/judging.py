@@ -64,6 +64,8 @@ class _Said:
     """Of the workflow, for people."""
     workflow_id: str | None
     verdict: Verdict
+    is_held: bool = False
+    """It was not looked at anew: in a repository of many workflows most events concern one."""
 
 
 class Judge:
@@ -131,6 +133,8 @@ class Judge:
             every = roll_up(members, names_allowed=source.names_allowed)
             said.append(_Said(ROLL_UP_CONTEXT, "", None, every))
         for item in said:
+            if item.is_held:
+                continue
             self._say(connection, source, commit.sha, told, item, known)
         _leave_alone(connection, known.values(), {item.context for item in said})
 
@@ -166,7 +170,7 @@ class Judge:
             context = status_context(project, name)
             before = known.get(context)
             if before is not None and workflow_id not in (None, bound.workflow_id):
-                yield _Said(context, f"{project}/{name}", bound.workflow_id, _as_said(before))
+                yield _Said(context, f"{project}/{name}", bound.workflow_id, _as_said(before), is_held=True)
                 continue
             facts = read_context(connection, bound, name, sha, told, settings, self._now())
             if facts is not None:
