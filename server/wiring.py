@@ -221,7 +221,7 @@ def _build_catalog(config: ServerConfig, world: World, database: Database) -> _C
         projects=projects,
         workflows=workflows,
         sources=sources,
-        apply=Apply(database, contracts=contracts, workflows=workflows, sources=sources),
+        apply=Apply(database, now, contracts=contracts, workflows=workflows, sources=sources),
         contracts=contracts,
         impacts=Impacts(database),
     )

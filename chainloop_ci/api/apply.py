@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -43,6 +44,14 @@ class AppliedContract:
     name: Annotated[str, _CONTRACT_NAME]
     raw_body: Annotated[str, about("The exact bytes, base64.", maxLength=MAX_APPLY_BYTES)]
     format: ContractFormat
+    enforce_from: Annotated[
+        str | None,
+        about(
+            "R38: from when on runs have to meet it, RFC 3339 or `now`. It dates a revision that is new or still "
+            "waits; a contract's first one has none, and one that is enforced stays so.",
+            maxLength=40,
+        ),
+    ] = None
 
 
 @record
@@ -81,6 +90,8 @@ class AppliedItem:
     result: AppliedResult
     project: Annotated[str | None, about("Of a workflow.")] = None
     revision: Annotated[int | None, about("Of a contract: the newest.")] = None
+    enforced_from: Annotated[datetime | None, about("Of a contract whose newest revision waits: its date.")] = None
+    warnings: Annotated[tuple[str, ...], about("What its author should know.")] = ()
 
 
 @record

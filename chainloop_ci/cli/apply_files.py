@@ -85,6 +85,12 @@ class Documents:
             message = f"the files have {count} error{'s' * (count != 1)}; nothing was changed"
             raise ContractInvalidError(message, findings=self.findings)
 
+    def date_contracts(self, enforce_from: str | None) -> None:
+        """Give every contract the moment from when on runs have to meet it (R38)."""
+        for at, one in enumerate(self.read):
+            if isinstance(one.item, AppliedContract):
+                self.read[at] = replace(one, item=replace(one.item, enforce_from=enforce_from))
+
 
 def read_documents(world: World, places: Iterable[str]) -> Documents:
     """Read every document of the files and folders at `places`.

@@ -9,7 +9,7 @@ import click
 from chainloop_ci.api.workflows import ContractRevision
 from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.contract_files import lint, read_contract, show_materials
-from chainloop_ci.cli.durations import parse_date_ahead
+from chainloop_ci.cli.durations import parse_enforcement
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import MAX_CONTRACT_NAME, require_name
 from chainloop_ci.cli.options import Kind, Option
@@ -82,7 +82,7 @@ def apply(
     enforce_from: str | None,
 ) -> None:
     """Store a contract; a new revision is made only when the bytes differ."""
-    date_ = _date(world, enforce_from)
+    date_ = parse_enforcement(enforce_from, world.now())
     read = read_contract(world, file)
     stored = world.operator().put_contract(
         read.require_name(name),
@@ -108,7 +108,7 @@ def update(
     enforce_from: str | None,
 ) -> None:
     """Store the next revision of a contract, unless somebody else is faster."""
-    date_ = _date(world, enforce_from)
+    date_ = parse_enforcement(enforce_from, world.now())
     read = read_contract(world, file)
     operator = world.operator()
     known = operator.get_contract(read.require_name(named or name))
@@ -171,12 +171,6 @@ def delete(world: World, named: str | None, name: str | None) -> None:
     if world.format == "json":
         world.output.document({"deleted": True, "name": wanted})
     world.output.info("contract deleted", name=wanted)
-
-
-def _date(world: World, enforce_from: str | None) -> str | None:
-    if enforce_from in (None, "now"):
-        return enforce_from
-    return parse_date_ahead(enforce_from, "--enforce-from", world.now())
 
 
 def _require(named: str | None) -> str:

@@ -78,6 +78,15 @@ def parse_date_ahead(text: str, option: str, now: datetime) -> str:
         ) from None
 
 
+def parse_enforcement(text: str | None, now: datetime) -> str | None:
+    """Return what `--enforce-from` means: an RFC 3339 time, `now`, or None when it was not given.
+
+    Raises:
+        UsageError: names the option and the forms.
+    """
+    return text if text is None or text == "now" else parse_date_ahead(text, "--enforce-from", now)
+
+
 def parse_size(text: str, option: str) -> int:
     """Return bytes: `500MB`, `10GiB`, or a plain number.
 

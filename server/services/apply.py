@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -25,11 +26,13 @@ from chainloop_ci.api.workflows import WorkflowChange, WorkflowRequest
 from chainloop_ci.contract.load import LoadedContract
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.errors import ChainloopError, Finding, RequestInvalidError, UsageError, limit_findings
+from server.model.contracts import StoredRevision
 from server.model.names import require_name
 from server.model.principal import Principal
 from server.model.workflows import EMPTY_CONTRACT, MAX_CONTRACT_NAME
 from server.services.contract_documents import load_for_name
-from server.services.contracts import Contracts
+from server.services.contracts import Contracts, find_newest
+from server.services.enforcement_dates import AS_IT_IS, list_overtaken, parse_date
 from server.services.sources import Sources
 from server.services.workflows import Workflows
 from server.store import contracts, projects, workflows
@@ -76,8 +79,17 @@ class _Outcome:
 class Apply:
     """The use case of many things at once."""
 
-    def __init__(self, database: Database, *, contracts: Contracts, workflows: Workflows, sources: Sources) -> None:
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        *,
+        contracts: Contracts,
+        workflows: Workflows,
+        sources: Sources,
+    ) -> None:
         self._database = database
+        self._now = now
         self._contracts = contracts
         self._workflows = workflows
         self._sources = sources
@@ -113,20 +125,34 @@ class Apply:
         outcome: _Outcome,
     ) -> None:
         for at, contract in loaded.items():
-            put = partial(self._put, connection, principal, request.contracts[at].name, contract)
+            wanted = request.contracts[at]
+            put = partial(self._put, connection, principal, wanted.name, contract, wanted.enforce_from)
             outcome.attempt(f"/contracts/{at}", put)
         for name in request.announced:
             self._announce(connection, principal, name)
-        for at, wanted in enumerate(request.workflows):
-            place = partial(self._place, connection, principal, wanted, outcome.made_projects)
+        for at, workflow in enumerate(request.workflows):
+            place = partial(self._place, connection, principal, workflow, outcome.made_projects)
             outcome.attempt(f"/workflows/{at}", place)
 
-    def _put(self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract) -> AppliedItem:
-        stored, is_changed = self._contracts.put_in(connection, principal, name, loaded, None)
-        result = AppliedResult.UNCHANGED
-        if is_changed:
-            result = AppliedResult.CREATED if stored.revision == 1 else AppliedResult.CHANGED
-        return AppliedItem(AppliedKind.CONTRACT, name, result, revision=stored.revision)
+    def _put(
+        self, connection: Connection, principal: Principal, name: str, loaded: LoadedContract, enforce_from: str | None
+    ) -> AppliedItem:
+        now = self._now()
+        before = find_newest(connection, principal.organization_id, name)
+        date = AS_IT_IS if before is None or _is_settled(before, loaded, now) else parse_date(enforce_from)
+        stored, is_new = self._contracts.put_in(connection, principal, name, loaded, None, date)
+        result = AppliedResult.CREATED
+        if before is not None:
+            is_moved = stored.enforced_from != before.enforced_from
+            result = AppliedResult.CHANGED if is_new or is_moved else AppliedResult.UNCHANGED
+        return AppliedItem(
+            AppliedKind.CONTRACT,
+            name,
+            result,
+            revision=stored.revision,
+            enforced_from=stored.enforced_from if stored.enforced_from > now else None,
+            warnings=tuple(list_overtaken(connection, stored, now)) if is_new else (),
+        )
 
     def _announce(self, connection: Connection, principal: Principal, name: str) -> None:
         """Let a contract be there for the length of a dry run."""
@@ -154,6 +180,14 @@ class Apply:
         if wanted.source is not None:
             is_changed |= self._sources.put_in(connection, principal, after, wanted.source).is_changed
         return _item(wanted, AppliedResult.CHANGED if is_changed else AppliedResult.UNCHANGED)
+
+
+def _is_settled(newest: StoredRevision, loaded: LoadedContract, now: datetime) -> bool:
+    """Tell whether no date is for a contract: it says what it said, and runs are held to that already.
+
+    So the same command can be repeated when the date has passed, and one for a whole folder dates what it changes.
+    """
+    return newest.digest == loaded.digest and newest.enforced_from <= now
 
 
 def _load(request: ApplyRequest, outcome: _Outcome) -> dict[int, LoadedContract]:
@@ -194,4 +228,5 @@ def _findings(path: str, error: ChainloopError) -> list[Finding]:
     """Return the reasons of an error as reasons of the request; what has none of its own is one itself."""
     if not error.findings:
         return [Finding(error.code, error.message, path=path, hint=error.hint)]
-    return [replace(found, path=f"{path}{found.path or ''}") for found in error.findings]
+    # What is a parameter of the address elsewhere is a field here.
+    return [replace(found, path=path + (found.path or "").replace("?", "/")) for found in error.findings]

@@ -284,6 +284,12 @@ def get_pinned(connection: Connection, contract: StoredContract, revision: int) 
     return found
 
 
+def find_newest(connection: Connection, organization_id: str, name: str) -> StoredRevision | None:
+    """Return the newest revision of the contract of that name, enforced or not; None when there is no contract."""
+    found = contracts.find_by_name(connection, organization_id, name)
+    return None if found is None else get_pinned(connection, found, found.latest_revision)
+
+
 def get_contract(connection: Connection, principal: Principal, name: str) -> StoredContract:
     """Return the organization's contract of that name, whoever uses it.
 

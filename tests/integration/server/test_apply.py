@@ -9,11 +9,13 @@ import pytest
 
 from server.store import events
 from server.wiring import Services
-from tests.integration.server.conftest import Tenant
+from tests.integration.server.conftest import Clock, Tenant
 
 TEXT = (
     "apiVersion: chainloop.dev/v1\nkind: Contract\nmetadata: {{name: {name}}}\nspec: {{envAllowList: [{variable}]}}\n"
 )
+DATE, LATER = "2026-12-04T12:00:00Z", "2026-12-11T12:00:00Z"
+"""Two and three weeks after the epoch."""
 SOURCE = {"source": "github:acme/app", "ciFile": ".github/workflows/ci.yml"}
 
 
@@ -203,3 +205,65 @@ def test_a_request_has_its_limit(apply: Any) -> None:
     answer = apply(*(workflow(f"w-{number}") for number in range(101)))
 
     assert answer.status_code == 422
+
+
+def dated(name: str, variable: str = "A", date: str = DATE) -> dict[str, str]:
+    """Return a contract of a request that runs have to meet from a date on."""
+    return {**contract(name, variable), "enforceFrom": date}
+
+
+def test_r38_a_date_is_for_what_changes_and_the_same_again_changes_nothing(apply: Any) -> None:
+    apply(contract("one"), contract("two"))
+    wanted = (dated("one", "B"), dated("two"), dated("three"))
+
+    tried, made, again = apply(*wanted, dryRun=True), apply(*wanted), apply(*wanted)
+
+    assert results(tried) == results(made) == [
+        ("contract", "one", "changed"),
+        ("contract", "two", "unchanged"),
+        ("contract", "three", "created"),
+    ]  # fmt: skip
+    assert {result for _, _, result in results(again)} == {"unchanged"}
+    for answer in (tried, made, again):
+        assert [item.get("enforcedFrom") for item in answer.json["items"]] == [DATE, None, None]
+
+
+def test_r38_a_date_that_is_moved_is_a_change_until_it_has_passed(apply: Any, clock: Clock) -> None:
+    apply(contract("one"))
+    apply(dated("one", "B"))
+
+    moved = apply(dated("one", "B", LATER))
+    clock.advance(days=30)
+    again = apply(dated("one", "B", LATER))
+    passed = apply(dated("one", "C", LATER))
+
+    assert (results(moved), moved.json["items"][0]["enforcedFrom"]) == ([("contract", "one", "changed")], LATER)
+    assert (results(again), again.json["items"][0].get("enforcedFrom")) == ([("contract", "one", "unchanged")], None)
+    assert (passed.status_code, passed.json["findings"][0]["path"]) == (422, "/contracts/0/enforceFrom")
+
+
+def test_r38_who_overtakes_a_date_hears_of_it(apply: Any) -> None:
+    apply(contract("one"))
+    apply(dated("one", "B"))
+
+    [warning] = apply(contract("one", "C")).json["items"][0]["warnings"]
+
+    assert "revision 2 was to be enforced from" in warning
+
+
+@pytest.mark.parametrize("date", ["tomorrow", "2026-12-31"])
+def test_r38_a_date_is_a_moment(apply: Any, date: str) -> None:
+    apply(contract("one"))
+
+    answer = apply(dated("one", "B", date))
+
+    assert (answer.status_code, answer.json["findings"][0]["code"]) == (422, "enforcement-date")
+
+
+def test_r38_now_ends_the_waiting(apply: Any) -> None:
+    apply(contract("one"))
+    apply(dated("one", "B"))
+
+    answer = apply(dated("one", "B", "now"))
+
+    assert (results(answer), answer.json["items"][0].get("enforcedFrom")) == ([("contract", "one", "changed")], None)

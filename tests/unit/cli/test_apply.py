@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.unit.cli.answers import problem, reply
 
+DATE = "2099-12-31T00:00:00Z"
 WORKFLOW = (
     "apiVersion: chainloop.dev/v1\nkind: Workflow\nmetadata: {{name: {name}}}\n"
     "spec:\n  project: shop\n  contract: {contract}\n"
@@ -135,3 +136,24 @@ def test_r37_a_new_workflow_without_contract_is_warned_of(operate, stub, tmp_pat
 
     assert "WRN these workflows got empty contracts, which ask for nothing: shop/bare" in first.err
     assert "WRN" not in again.err
+
+
+def test_r38_every_contract_is_sent_with_the_date_which_stands_in_the_table(operate, stub, tmp_path: Path) -> None:
+    write(tmp_path, workflows=1, contracts=2)
+    waits = {"kind": "contract", "name": "c-0", "result": "changed", "revision": 2, "enforcedFrom": DATE}
+    stub.replies = [reply({"items": [{**waits, "warnings": ["revision 1 was overtaken"]}], "dryRun": True})]
+
+    result = operate("apply", "-f", "all.yaml", "--dry-run", "--enforce-from", "2099-12-31")
+
+    [sent] = [json.loads(seen.body) for seen in stub.seen]
+    assert [item["enforceFrom"] for item in sent["contracts"]] == [DATE, DATE]
+    assert "changed, enforced from 31 Dec 99 00:00 UTC" in result.out
+    assert "contract c-0: revision 1 was overtaken" in result.err
+
+
+def test_r38_a_date_that_is_none_is_refused_before_anything_is_sent(operate, stub, tmp_path: Path) -> None:
+    write(tmp_path, workflows=1, contracts=1)
+
+    result = operate("apply", "-f", "all.yaml", "--enforce-from", "soon")
+
+    assert (result.status, stub.seen) == (2, [])
