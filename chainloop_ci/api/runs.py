@@ -235,7 +235,7 @@ class WorkflowRun:
     team: str = ""
     project_version: str = ""
     has_requirements: Annotated[bool, about("R37: whether the pinned contract asks for anything.")] = True
-    view_url: str = ""
+    view_url: Annotated[str, about("R47: the page of the run, for people; who opens it logs in.")] = ""
     refusals: Annotated[int, about("How many stores were refused.")] = 0
     commit: Annotated[str | None, about("The attested one, else the one that the CI system named; claimed.")] = None
     successor_of: Annotated[str | None, about("R16: the run of an earlier attempt that this one goes on with.")] = None
@@ -285,7 +285,7 @@ class Stored:
     state: RunState
     verified: bool
     verification: Verification
-    view_url: str = ""
+    view_url: Annotated[str, about("R47: the page of the run, for people; who opens it logs in.")] = ""
     new_requirements: Annotated[
         tuple[NewRequirement, ...], about("R38: what only newer revisions ask for: warnings until their dates.")
     ] = ()

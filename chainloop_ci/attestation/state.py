@@ -199,9 +199,11 @@ class CraftingState:
             return self
         return replace(self, session=replace(self.session, attempt=attempt), carried=self._names)
 
-    def taken_over(self, run_id: str, ci: CiIdentity, *, token_id: str, expires_at: datetime) -> CraftingState:
+    def taken_over(
+        self, run_id: str, ci: CiIdentity, *, token_id: str, expires_at: datetime, view_url: str
+    ) -> CraftingState:
         """Return the state that the successor of an ended run begins with (R16): its materials are kept."""
-        session = replace(self.session, ci=ci, expires_at=expires_at, view_url="", attempt=ci.run_attempt)
+        session = replace(self.session, ci=ci, expires_at=expires_at, view_url=view_url, attempt=ci.run_attempt)
         return replace(
             self,
             pin=replace(self.pin, run_id=run_id),

@@ -232,7 +232,11 @@ class SharedState:
             if again.sealed_for == again.run_id:
                 return self._open(again)
         state = copy.state.taken_over(
-            run.id, run.ci or copy.state.session.ci, token_id=run.token_id, expires_at=run.expires_at
+            run.id,
+            run.ci or copy.state.session.ci,
+            token_id=run.token_id,
+            expires_at=run.expires_at,
+            view_url=run.view_url,
         )
         self._say(
             "the run of an earlier attempt has ended; its successor goes on with its materials",

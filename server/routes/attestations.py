@@ -12,6 +12,7 @@ from chainloop_ci.digests import parse_digest
 from server.model.principal import ATTESTERS, READERS
 from server.routes.endpoints import Answer, Call, Endpoint, Header
 from server.routes.register import read_body
+from server.routes.run_links import link_stored
 from server.routes.runs import REQUIRED_HANDLE
 from server.services.attestations import StoredBundle
 
@@ -25,7 +26,7 @@ def _store(call: Call) -> Any:
         request.headers.get(HANDLE_HEADER),
         state_digest=None if given is None else parse_digest(given),
     )
-    return Answer(stored, 201 if is_new else 200)
+    return Answer(link_stored(call, stored), 201 if is_new else 200)
 
 
 def _get_of_run(call: Call) -> Any:

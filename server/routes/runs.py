@@ -11,6 +11,7 @@ from chainloop_ci.api.runs import CancelRequest, RefusedInit, RunDetail, RunRequ
 from server.model.principal import ATTESTERS, EVERYBODY, READERS
 from server.model.run_filters import STATE_WORDS
 from server.routes.endpoints import PAGING, Answer, Call, Endpoint, Header, Query
+from server.routes.run_links import link_detail, link_page, link_run
 from server.services.run_filters import RunQuery
 
 HANDLE = Header(HANDLE_HEADER, "The run handle: what shows that the job which began the run is asking (R14).")
@@ -31,20 +32,21 @@ _FILTERS = (
 
 def _create(call: Call) -> Any:
     run, is_new = call.services.runs.create(call.principal, call.path["run_id"], call.body)
-    return Answer(run, 201 if is_new else 200)
+    return Answer(link_run(call, run), 201 if is_new else 200)
 
 
 def _list(call: Call) -> Any:
     wanted = RunQuery(**{item.name: call.query.get(item.name) for item in _FILTERS})
-    return call.services.runs.list(call.principal, wanted, call.paging)
+    return link_page(call, call.services.runs.list(call.principal, wanted, call.paging))
 
 
 def _get(call: Call) -> Any:
-    return call.services.runs.get(call.principal, call.path["run_id"])
+    return link_detail(call, call.services.runs.get(call.principal, call.path["run_id"]))
 
 
 def _cancel(call: Call) -> Any:
-    return call.services.runs.cancel(call.principal, call.path["run_id"], call.body, request.headers.get(HANDLE_HEADER))
+    handle = request.headers.get(HANDLE_HEADER)
+    return link_run(call, call.services.runs.cancel(call.principal, call.path["run_id"], call.body, handle))
 
 
 def _refused_inits(call: Call) -> Any:

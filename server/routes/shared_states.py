@@ -22,6 +22,7 @@ from chainloop_ci.errors import Finding, RequestInvalidError
 from server.model.principal import ATTESTERS
 from server.routes.endpoints import Answer, Call, Endpoint, Header
 from server.routes.register import read_body
+from server.routes.run_links import link_run
 from server.routes.runs import REQUIRED_HANDLE
 
 _OCTETS = "application/octet-stream"
@@ -54,7 +55,7 @@ def _succeed(call: Call) -> Any:
     run, is_new = call.services.successors.open(
         call.principal, call.path["run_id"], call.body, request.headers.get(HANDLE_HEADER)
     )
-    return Answer(run, 201 if is_new else 200)
+    return Answer(link_run(call, run), 201 if is_new else 200)
 
 
 def _expected_digest() -> Digest | None:

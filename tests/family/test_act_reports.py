@@ -39,9 +39,10 @@ def test_a_later_step_reads_the_outputs(repository: Repository, job: Job) -> Non
 
     assert run.status == 0, run.everything
     [stored] = job.runs()
+    assert stored["viewUrl"].endswith(f"/runs/{stored['id']}")
     assert outputs_of(run.log) == {
         "run-id": stored["id"],
-        "run-url": "",
+        "run-url": stored["viewUrl"],
         "attestation-digest": stored["attestationDigest"],
         "bundle-path": "",
         "state": "success",

@@ -11,6 +11,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from server.wiring import Services
+from tests.integration.server.browsing import Browser
 from tests.integration.server.conftest import Api, Clock, Tenant
 from tests.integration.server.jobs import (
     EMPTY_CONTRACT,
@@ -75,6 +77,32 @@ def test_a_describe_shows_everything_that_was_attested(job: Job) -> None:
         "unit": ("cas", "checked"),
         "version": ("inline", "checked"),
     }
+
+
+def test_r47_every_answer_about_a_run_names_its_page_by_the_public_url_alone(job: Job, services: Services) -> None:
+    page = f"{services.config.public_url}/runs/{job.run_id}"
+    forged = {"Host": "evil.test", "X-Forwarded-Host": "evil.test", "X-Forwarded-Proto": "https"}
+
+    begun = job.begin()
+    job.add_everything()
+    stored = job.push(headers={**job.headers, **forged})
+    listed = job.api.get("/workflow-runs", headers=forged)
+    shown = job.api.get(job.path, headers=forged)
+
+    assert begun.json["viewUrl"] == stored.json["viewUrl"] == page
+    assert [item["viewUrl"] for item in listed.json["items"]] == [page]
+    assert shown.json["run"]["viewUrl"] == page
+
+
+def test_the_page_that_a_run_names_is_there(job: Job, app: Flask, acme: Tenant, services: Services) -> None:
+    path, browser = job.begin().json["viewUrl"].removeprefix(services.config.public_url), Browser(app)
+
+    stranger = browser.open(path)
+    browser.log_in(acme.token("read"))
+    reader = browser.open(path)
+
+    assert (stranger.status_code, reader.status_code) == (404, 200)
+    assert job.run_id in reader.text
 
 
 def test_the_stored_attestation_is_returned_byte_for_byte(job: Job, api: Any, acme: Tenant) -> None:

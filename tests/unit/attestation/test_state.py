@@ -37,9 +37,10 @@ def test_r16_a_successor_has_materials_and_pin_and_an_identity_of_its_own() -> N
     ended = replace(of_first_attempt(), finished_at=FINISHED)
     second = replace(CI, run_attempt=2)
 
-    state = ended.taken_over("run-2", second, token_id="token-2", expires_at=LATER)
+    state = ended.taken_over("run-2", second, token_id="token-2", expires_at=LATER, view_url="https://cp.test/runs/2")
 
     assert (state.pin.run_id, state.session.ci, state.session.expires_at) == ("run-2", second, LATER)
+    assert state.session.view_url == "https://cp.test/runs/2"
     assert (state.auth_id, state.finished_at, state.carried) == ("token-2", None, {"a", "b"})
     assert state.materials == ended.materials
     assert replace(state.pin, run_id=ended.pin.run_id) == ended.pin
