@@ -27,6 +27,12 @@ _GITHUB_FOLDER = ".github/workflows/"
 _GITHUB_FILE = re.compile(r"\.github/workflows/[^/]+\.ya?ml\Z")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f-\x9f\\]+\Z")
 
+_PUBLIC = about("Whether anybody may read the repository; None: the forge has not told.")
+_NAMES = about(
+    "R47: whether statuses, issues and notes there name materials and workflows although anybody reads them; for all "
+    "workflows that come from it."
+)
+
 
 class SourceState(StrEnum):
     """How far a source is trusted."""
@@ -92,6 +98,8 @@ class WorkflowSource:
     created_at: datetime | None = None
     repository_id: Annotated[str | None, about("The forge's own id; None: the forge was not asked yet.")] = None
     run_id: Annotated[str | None, about("The run that claimed it.")] = None
+    public: Annotated[bool | None, _PUBLIC] = None
+    names_in_public: Annotated[bool, _NAMES] = False
 
 
 @record
@@ -107,6 +115,15 @@ class Source:
     repository_id: str | None = None
     default_branch: str | None = None
     workflows: Annotated[int, about("How many workflows come from it.")] = 0
+    public: Annotated[bool | None, _PUBLIC] = None
+    names_in_public: Annotated[bool, _NAMES] = False
+
+
+@record
+class SourceChange:
+    """Change what holds for a repository and all workflows that come from it."""
+
+    names_in_public: Annotated[bool, _NAMES]
 
 
 def ci_file_of(request: SourceRequest) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
-from chainloop_ci.api.sources import SourceState, WorkflowSource
+from chainloop_ci.api.sources import SourceChange, SourceState, WorkflowSource
 from chainloop_ci.cli.command import Group, Lazy
 from chainloop_ci.cli.durations import render_duration
 from chainloop_ci.cli.exit_codes import FAILURE
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
+from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.source_options import EXPECTED_RUNS, TypedSource
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.which_workflow import WHICH, find_workflow
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import NotFoundError, UsageError
 
+_PUBLIC = {True: "yes", False: "no", None: "the forge has not told"}
 _GROUPS = (Lazy("secret", "chainloop_ci.cli.source_secret:secret", "Manage what the forge signs its webhooks with."),)
 
 
@@ -57,6 +60,32 @@ def accept(world: World, /, named: str | None, name: str | None, project: str | 
     if world.format == "json":
         show_record(world, accepted, rows(accepted))
     world.output.info("source accepted", source=accepted.source, name=workflow.name, project=workflow.project)
+
+
+_NAMES = Option(
+    "names_in_public",
+    ("--names-in-public",),
+    "on: statuses, issues and notes there name materials and workflows although anybody reads them; off: numbers.",
+    Kind.CHOICE,
+    choices=("on", "off"),
+    required=True,
+)
+
+
+@source.command("update", options=(*WHICH, _NAMES))
+@click.argument("named", metavar="[NAME|ID]", required=False)
+@click.pass_obj
+def update(world: World, named: str | None, name: str | None, project: str | None, names_in_public: str) -> None:
+    """Change what holds for the repository of a workflow, and so for all workflows that come from it."""
+    operator = world.operator()
+    found = operator.get_source(find_workflow(operator, named or name, project).id)
+    if found.source_id is None:
+        hint = "accept it first: `chainloop workflow source accept`"
+        raise NotFoundError("the workflow has no registered source, only a claimed one", hint=hint)
+    changed = operator.change_source(found.source_id, SourceChange(names_in_public == "on"))
+    after = replace(found, public=changed.public, names_in_public=changed.names_in_public)
+    show_record(world, after, rows(after))
+    world.output.info("source updated", source=changed.source, workflows=changed.workflows)
 
 
 @source.command("remove", options=WHICH)
@@ -118,5 +147,7 @@ def rows(item: WorkflowSource) -> list[Row]:
         ("Cadence", render_duration(item.cadence_seconds) if item.cadence_seconds else ""),
         ("Grace", render_duration(item.grace_seconds)),
         ("Repository ID", item.repository_id or ""),
+        ("Public", _PUBLIC[item.public]),
+        ("Names In Public", "yes" if item.names_in_public else ""),
         ("Created At", date(item.created_at)),
     ]

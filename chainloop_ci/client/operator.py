@@ -28,7 +28,7 @@ from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.referrers import ReferrerGraph
 from chainloop_ci.api.requirements import ContractImpact
 from chainloop_ci.api.runs import RunDetail, WorkflowRun
-from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource
+from chainloop_ci.api.sources import Source, SourceChange, SourceRequest, WorkflowSource
 from chainloop_ci.api.words import OverrideKind
 from chainloop_ci.api.workflows import Contract, ContractRevision, Workflow, WorkflowChange
 from chainloop_ci.client.answers import page, read_record
@@ -209,6 +209,10 @@ class Operator(Judgements):
         return read_record(
             WorkflowSource, self.http.json("PUT", f"workflows/{workflow_id}/source", to_dict(request), repeat=True)
         )
+
+    def change_source(self, source_id: str, change: SourceChange) -> Source:
+        """Change what holds for a repository and all workflows that come from it."""
+        return read_record(Source, self.http.json("PATCH", f"sources/{source_id}", to_dict(change)))
 
     def delete_source(self, workflow_id: str) -> None:
         """Take the registered source from a workflow."""

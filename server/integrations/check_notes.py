@@ -18,6 +18,7 @@ class CheckNotes:
     warnings: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     repositories: list[BoundRepository] = field(default_factory=list)
+    visibility: dict[str, bool] = field(default_factory=dict)
     expires_at: datetime | None = None
     installation: Installation | None = None
 
@@ -30,4 +31,5 @@ class CheckNotes:
             facts=self.facts,
             repositories=tuple(self.repositories),
             installation=self.installation,
+            visibility=self.visibility,
         )

@@ -136,6 +136,8 @@ class Checked:
     """Those that were asked for, with the numbers that the forge knows them by."""
     installation: Installation | None = None
     """Of an App, when the forge has shown it to the App's own key (R42)."""
+    visibility: Mapping[str, bool] = field(default_factory=dict)
+    """Whether anybody may read a repository, by its number; left out where the forge does not say (R47)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ class StoredSource:
             repository_id=self.repository_id,
             default_branch=self.default_branch,
             workflows=workflows,
+            public=self.is_public,
+            names_in_public=self.names_in_public,
         )
 
 
@@ -115,6 +117,8 @@ class StoredWorkflowSource:
             grace_seconds=expected.grace_seconds,
             created_at=self.created_at,
             repository_id=self.source.repository_id,
+            public=self.source.is_public,
+            names_in_public=self.source.names_in_public,
         )
 
     def facts(self) -> dict[str, object]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource
+from chainloop_ci.api.sources import Source, SourceChange, SourceRequest, WorkflowSource
 from server.model.principal import OPERATORS, READERS
 from server.routes.endpoints import PAGING, Answer, Call, Endpoint
 
 
 def _list(call: Call) -> Any:
     return call.services.sources.list(call.principal, call.paging)
+
+
+def _change(call: Call) -> Any:
+    return call.services.sources.change(call.principal, call.path["source_id"], call.body)
 
 
 def _get(call: Call) -> Any:
@@ -40,6 +44,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answer=Source,
         is_list=True,
         query=PAGING,
+    ),
+    Endpoint(
+        "PATCH",
+        "/sources/<uuid:source_id>",
+        OPERATORS,
+        _change,
+        "Change what holds for a repository and all workflows that come from it; takes a token of the organization.",
+        _TAG,
+        answer=Source,
+        body=SourceChange,
     ),
     Endpoint(
         "GET",

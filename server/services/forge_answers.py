@@ -26,6 +26,7 @@ from server.model.sources import StoredSource
 from server.model.stored_text import storable
 from server.services.dangling_runs import DanglingRuns
 from server.services.delivery_queue import Learn
+from server.services.source_visibility import save_names
 from server.store import events, forge_facts, runs, sources
 
 MAX_CI_RUN_ID = 128
@@ -77,7 +78,7 @@ class ForgeAnswers:
         if source is None or told.unknown:
             return
         sha, number = str(delivery.content["sha"]), str(delivery.content.get("pullRequest") or "")
-        changed = _learn_source(connection, source, told)
+        changed = _learn_source(connection, source, told, self._now())
         for head in forge_facts.list_heads(connection, source.id, sha):
             if head.pull_request == number:
                 changed = forge_facts.learn_head(connection, _learned(head, told)) or changed
@@ -90,7 +91,7 @@ class ForgeAnswers:
         events.add(connection, event)
 
 
-def _learn_source(connection: Connection, source: StoredSource, told: HeadAnswer) -> bool:
+def _learn_source(connection: Connection, source: StoredSource, told: HeadAnswer, now: datetime) -> bool:
     """Write down what decides on all heads: who may read the repository (R47), and its default branch (R34)."""
     after = replace(
         source,
@@ -99,7 +100,7 @@ def _learn_source(connection: Connection, source: StoredSource, told: HeadAnswer
     )
     if after == source:
         return False
-    sources.save(connection, after)
+    save_names(connection, source, after, now)
     return True
 
 

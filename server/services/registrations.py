@@ -42,6 +42,7 @@ from server.services.registration_rules import (
 )
 from server.services.registration_views import describe, describe_all
 from server.services.run_events import tell
+from server.services.source_visibility import learn_visibility
 from server.services.sources import learn_of_registration
 from server.store import audit, deliveries, inventories, registrations, speakers
 from server.store.database import Database
@@ -109,6 +110,7 @@ class Registrations:
             registrations.add(connection, registration)
             bind_installation(connection, registration, checked.installation, principal, self._now())
             learn_of_registration(connection, registration)
+            learn_visibility(connection, registration, checked.visibility, self._now())
             self._note(connection, principal, AuditAction.INTEGRATION_REGISTERED, registration, _facts(registration))
             return describe(connection, registration, self._now())
 
@@ -139,6 +141,7 @@ class Registrations:
             release_installations(connection, principal, self._now())
             bind_installation(connection, after, checked.installation, principal, self._now())
             learn_of_registration(connection, after)
+            learn_visibility(connection, after, checked.visibility, self._now())
             detail = {
                 **_facts(after),
                 "credentials_changed": sorted({*change.credentials, *change.dropped_credentials}),
@@ -289,10 +292,14 @@ def note_check(
     now: datetime,
     principal: Principal | None = None,
 ) -> None:
-    """Write down what the third party said, and bind what it has shown; without a principal the server asked."""
+    """Write down what the third party said, of its repositories too, and bind what it has shown.
+
+    Without a principal the server asked.
+    """
     taken = bind_installation_if_free(connection, registration, checked.installation, principal, now)
     told = (*checked.findings, *checked.warnings, *taken)
     registrations.note_check(connection, registration, now, told, checked.credential_expires_at, checked.facts)
+    learn_visibility(connection, registration, checked.visibility, now)
 
 
 def _with_answer(draft: StoredRegistration, checked: Checked, now: datetime) -> StoredRegistration:

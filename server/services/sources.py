@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.source_address import SourceAddress, SourceKind, parse_source
-from chainloop_ci.api.sources import Source, SourceRequest, WorkflowSource, check_source
+from chainloop_ci.api.sources import Source, SourceChange, SourceRequest, WorkflowSource, check_source
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError, RequestInvalidError
 from server.model.audit import AuditAction, audit_of
 from server.model.events import EventKind
@@ -28,6 +28,7 @@ from server.model.sources import (
 from server.model.workflows import StoredWorkflow
 from server.services.run_details import read_stored_statement
 from server.services.run_events import tell
+from server.services.source_visibility import save_names
 from server.services.workflow_access import get_reachable
 from server.store import attestations, audit, forge_facts, runs, sources, speakers
 from server.store.database import Database
@@ -80,6 +81,27 @@ class Sources:
                 hint=f"register it: `chainloop workflow update {workflow.project}/{workflow.name} --source`",
             )
         return shown
+
+    def change(self, principal: Principal, source_id: str, change: SourceChange) -> Source:
+        """Change what holds for a repository, whichever workflow's token asks: it is the whole organization's.
+
+        Raises:
+            NotFoundError: there is no such source.
+            NotAllowedError: the token reaches a part of the organization only.
+        """
+        with self._database.write() as connection:
+            before = sources.find(connection, principal.organization_id, source_id)
+            if before is None:
+                raise NotFoundError(
+                    f"there is no source {source_id}", hint="`chainloop workflow source list` names them"
+                )
+            principal.require_reach(project_id=None)
+            after = replace(before, names_in_public=change.names_in_public)
+            if after != before:
+                now, facts = self._now(), {"source": str(after.address), "names_in_public": after.names_in_public}
+                save_names(connection, before, after, now)
+                audit.add(connection, audit_of(principal, now, AuditAction.SOURCE_NAMES_CHANGED, after.id, facts))
+            return after.api(len(sources.names_from(connection, after)))
 
     def put(self, principal: Principal, workflow_id: str, request: SourceRequest) -> PlacedSource:
         """Register the source of a workflow; the same again changes nothing.

@@ -98,6 +98,7 @@ def _check_client(client: Github, target: Target, notes: CheckNotes, patience: P
             )
             continue
         notes.repositories.append(BoundRepository(target.host, str(repository.id), repository.full_name))
+        notes.visibility[str(repository.id)] = not repository.private
         if len(notes.repositories) <= MAX_LOOKED_AT:
             _check_rights(repository, target, notes)
             _check_rules(repository, target, notes, patience)

@@ -68,6 +68,8 @@ def _check_projects(access: Access, notes: CheckNotes) -> None:
             notes.findings.append(f"{name}: the token shows no such project; give it access, or correct the path")
             continue
         notes.repositories.append(BoundRepository(target.host, str(found["id"]), found["path_with_namespace"]))
+        if found.get("visibility"):
+            notes.visibility[str(found["id"])] = found["visibility"] == "public"
         level = role_of(found.get("permissions"))
         if level == 0:
             notes.warnings.append(f"{name}: a status takes the role Developer; GitLab does not say which the token has")

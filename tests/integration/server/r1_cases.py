@@ -141,6 +141,11 @@ def of_source(method: str, **options: Any) -> Prepare:
     return prepare
 
 
+def changed_source(world: World, place: Place) -> tuple[str, Build]:
+    source_id, _ = listed_source(world, place)
+    return source_id, asking("PATCH", "/sources/{}", json={"namesInPublic": True})
+
+
 def listed_source(world: World, place: Place) -> tuple[str, Build]:
     body = {"source": f"github:acme/{world.fresh('app')}", "ciFile": ".github/workflows/ci.yml"}
     made: Any = world.made(place, "PUT", f"/workflows/{place.workflow_id}/source", json=body)
@@ -417,6 +422,7 @@ CASES: dict[str, Case] = {
     "PATCH /workflows/<uuid:workflow_id>": Case(of_workflow("PATCH", json={"team": "core"})),
     "DELETE /workflows/<uuid:workflow_id>": Case(unused_workflow),
     "GET /sources": Case(listing("/sources", listed_source), lists=lambda item: item["id"]),
+    "PATCH /sources/<uuid:source_id>": Case(changed_source, belongs=Belongs.ORGANIZATION),
     "POST /sources/<uuid:source_id>/secret": Case(of_secret(), belongs=Belongs.ORGANIZATION),
     "POST /sources/<uuid:source_id>/secret/rotate": Case(of_secret("/rotate", json={}), belongs=Belongs.ORGANIZATION),
     "GET /inbound-webhooks": Case(

@@ -132,6 +132,7 @@ def test_show_says_what_is_registered(operate, stub) -> None:
     assert rows == [
         ["Source", "github:acme/app"], ["State", "accepted"], ["CI File", CI], ["Branch", "main"],
         ["Event", "every one"], ["Paths", "src/**"], ["Cadence", "1d"], ["Grace", "30m"],
+        ["Public", "the forge has not told"],
     ]  # fmt: skip
 
 
@@ -218,3 +219,25 @@ def test_list_has_a_row_for_each_repository(operate, stub) -> None:
 
     assert f"│ {RUN} │ github:acme/app │           2 │ main           │" in result.out
     assert "--next c" in result.err
+
+
+@pytest.mark.parametrize(("word", "allowed"), [("on", True), ("off", False)])
+def test_r47_update_says_whether_names_are_for_everybody(operate, stub, word: str, allowed: bool) -> None:
+    listed = {"id": RUN, "source": "github:acme/app", "kind": "github", "host": "https://github.com"}
+    listed |= {"repository": "acme/app", "createdAt": "2026-01-31T12:00:00Z", "workflows": 3, "public": True}
+    stub.replies = [page(workflow()), reply(source()), reply({**listed, "namesInPublic": allowed})]
+
+    result = operate("workflow", "source", "update", "app", "--names-in-public", word)
+
+    assert (result.status, stub.seen[-1].method, stub.seen[-1].path) == (0, "PATCH", f"/api/v1/sources/{RUN}")
+    assert sent(stub) == {"namesInPublic": allowed}
+    assert "workflows=3" in result.err
+
+
+def test_r47_what_is_only_claimed_is_allowed_nothing(operate, stub) -> None:
+    stub.replies = [page(workflow()), reply(claimed())]
+
+    result = operate("workflow", "source", "update", "app", "--names-in-public", "on")
+
+    assert result.status == 1
+    assert "workflow source accept" in result.err
