@@ -10,6 +10,7 @@ from chainloop_ci.api.access import WhoAmI
 from chainloop_ci.api.limits import (
     BUNDLE_MEDIA_TYPE,
     HANDLE_HEADER,
+    MATERIALS_PRESENT_HEADER,
     RUN_EXPIRES_HEADER,
     RUN_HEADER,
     RUN_STATE_HEADER,
@@ -113,10 +114,11 @@ class ControlPlane:
         answer = self.http.exchange("GET", f"workflow-runs/{run_id}/state", headers=_handle(handle), accept=_OCTETS)
         return _read_state(answer, run_id)
 
-    def put_state(self, run_id: str, handle: str, raw: bytes, expected: Digest | None) -> KeptState:
+    def put_state(self, run_id: str, handle: str, raw: bytes, expected: Digest | None, *, present: int) -> KeptState:
         """Keep the shared state of an open run; the same bytes again get the same answer.
 
-        `expected` is the digest of what it takes the place of; None: the run has none yet.
+        `expected` is the digest of what it takes the place of; None: the run has none yet. `present` is how many of the
+        required materials it has, for the commit's pending status.
 
         Raises:
             PreconditionFailedError: another job has changed it since.
@@ -127,7 +129,7 @@ class ControlPlane:
             "PUT",
             f"workflow-runs/{run_id}/state",
             raw,
-            headers={**_handle(handle), **guard},
+            headers={**_handle(handle), **guard, MATERIALS_PRESENT_HEADER: str(present)},
             media_type=_OCTETS,
         )
         return read_record(KeptState, answer)

@@ -21,6 +21,7 @@ from chainloop_ci.api.runs import RunState
 from chainloop_ci.attestation.state import CraftingState
 from chainloop_ci.attestation.state_document import from_document, to_document
 from chainloop_ci.client.sealing import Purpose, seal, unseal
+from chainloop_ci.contract.compliance import count_present
 from chainloop_ci.digests import Digest
 from chainloop_ci.errors import (
     ConflictError,
@@ -281,7 +282,8 @@ class SharedState:
                 hint="content kept inside it makes it large: let the contract set skipUpload for the largest "
                 "materials, or ask the operator for a store that keeps content apart",
             )
-        kept = self._plane().put_state(run_id, self.handle, sealed, copy.digest)
+        present = count_present(copy.state.contract, copy.state.materials)
+        kept = self._plane().put_state(run_id, self.handle, sealed, copy.digest, present=present)
         return replace(copy, digest=kept.digest)
 
     def _seal(self, copy: _Copy, run_id: str) -> bytes:

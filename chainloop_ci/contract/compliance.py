@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from types import MappingProxyType
 
 from chainloop_ci.contract.types import (
@@ -37,6 +37,17 @@ def check_compliance(
         *_check_materials(contract, present, material_annotations, contract.materials_path),
         *_check_annotations(contract, annotations, f"{contract.body_path}/annotations"),
     )
+
+
+def count_required(contract: Contract) -> int:
+    """Return how many materials a contract requires; a group, of which any member will do, counts as one."""
+    return sum(entry.required for entry in contract.materials) + len(contract.groups)
+
+
+def count_present(contract: Contract, present: Container[str]) -> int:
+    """Return how many of the required materials are among those of the names `present`, as `count_required` counts."""
+    alone = sum(entry.required and entry.name in present for entry in contract.materials)
+    return alone + sum(any(member.name in present for member in group) for group in contract.groups.values())
 
 
 def check_event(contract: Contract, event: str | None) -> Finding | None:

@@ -99,8 +99,10 @@ class CountedRun:
     missing: tuple[str, ...] = ()
     """Names of required materials that are known to be missing."""
     present_count: int | None = None
-    """Required materials that are there; None: not known, since a local state stays in its job."""
+    """Required materials that are there, as the jobs of an open run count them (claimed: their shared state is sealed);
+    None: not known, since a local state stays in its job."""
     required_count: int = 0
+    """A group counts as one."""
     revision: int = 0
     has_requirements: bool = True
     """R37."""

@@ -9,6 +9,7 @@ from flask import Response, request
 
 from chainloop_ci.api.limits import (
     HANDLE_HEADER,
+    MATERIALS_PRESENT_HEADER,
     MAX_STATE_BYTES,
     RUN_EXPIRES_HEADER,
     RUN_HEADER,
@@ -27,13 +28,19 @@ from server.routes.runs import REQUIRED_HANDLE
 
 _OCTETS = "application/octet-stream"
 _ENTITY_TAG = re.compile(r'"(sha256:[0-9a-f]{64})"\Z')
+_COUNT = re.compile(r"[0-9]{1,6}\Z")
 _EXPECTED = 'If-Match: "sha256:…" with the digest that was read last, or If-None-Match: * for the first state of a run'
 
 
 def _save(call: Call) -> Any:
     expected = _expected_digest()
     kept, is_new = call.services.shared_states.save(
-        call.principal, call.path["run_id"], read_body(request), request.headers.get(HANDLE_HEADER), expected=expected
+        call.principal,
+        call.path["run_id"],
+        read_body(request),
+        request.headers.get(HANDLE_HEADER),
+        expected=expected,
+        present=_present(),
     )
     return Answer(kept, 201 if is_new else 200, {"ETag": f'"{kept.digest}"'})
 
@@ -56,6 +63,21 @@ def _succeed(call: Call) -> Any:
         call.principal, call.path["run_id"], call.body, request.headers.get(HANDLE_HEADER)
     )
     return Answer(link_run(call, run), 201 if is_new else 200)
+
+
+def _present() -> int | None:
+    """Return how many required materials the state has, as the job says.
+
+    Raises:
+        RequestInvalidError: that is no count.
+    """
+    text = request.headers.get(MATERIALS_PRESENT_HEADER)
+    if text is None:
+        return None
+    if not _COUNT.match(text):
+        message = f"expected {MATERIALS_PRESENT_HEADER} to be a count of materials, found {text[:40]!r}"
+        raise RequestInvalidError(message, findings=[Finding("invalid-header", message, path=MATERIALS_PRESENT_HEADER)])
+    return int(text)
 
 
 def _expected_digest() -> Digest | None:
@@ -97,6 +119,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             REQUIRED_HANDLE,
             Header("If-Match", 'The digest of the state that was read last, like "sha256:…"; 412: it has changed.'),
             Header("If-None-Match", "`*`: the run must have no state yet."),
+            Header(
+                MATERIALS_PRESENT_HEADER,
+                "How many of the materials that the contract requires it has, a group counted as one: shown in the "
+                "commit's pending status.",
+            ),
         ),
     ),
     Endpoint(

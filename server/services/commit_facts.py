@@ -8,7 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from chainloop_ci.api.runs import Refusal, RunState
+from chainloop_ci.api.runs import Refusal, RunState, StateLocation
+from chainloop_ci.contract.compliance import count_required
 from chainloop_ci.contract.types import Contract
 from chainloop_ci.errors import ChainloopError, ContractNotMetError
 from server.model.corroboration import Claim
@@ -29,7 +30,7 @@ from server.model.verdict_facts import (
 from server.services.corroborating import Told, prove
 from server.services.run_access import get_pinned_contract
 from server.services.verdict_additions import find_upcoming, read_overrides
-from server.store import commit_runs, refusals
+from server.store import commit_runs, refusals, run_states
 from server.store.commit_runs import Signer
 
 _OF_CONTRACT = frozenset(
@@ -74,11 +75,19 @@ def _count_runs(
 ) -> Iterable[CountedRun]:
     ids = [run.id for run in found]
     signers = commit_runs.list_signers(connection, bound.source.organization_id, ids) if ids else {}
+    present = _count_present(connection, bound.source.organization_id, found)
     for run in found:
         proven = prove(connection, bound, told, Claim.of(run))
         refused = _newest_refusal(connection, run)
         counted = _with_contract(connection, run, _with_signer(CountedRun.of(run, proven), signers), refused)
-        yield replace(counted, upcoming=find_upcoming(connection, run, now))
+        yield replace(counted, present_count=present.get(run.id), upcoming=find_upcoming(connection, run, now))
+
+
+def _count_present(connection: Connection, organization_id: str, found: Sequence[Run]) -> Mapping[str, int]:
+    """Return how many required materials open runs have whose state the server keeps."""
+    is_open, is_shared = RunState.INITIALIZED, StateLocation.SHARED
+    shared = [run.id for run in found if run.state is is_open and run.state_location is is_shared]
+    return run_states.count_present(connection, organization_id, shared) if shared else {}
 
 
 def _with_signer(counted: CountedRun, signers: Mapping[str, Signer]) -> CountedRun:
@@ -88,12 +97,10 @@ def _with_signer(counted: CountedRun, signers: Mapping[str, Signer]) -> CountedR
 
 def _with_contract(connection: Connection, run: Run, counted: CountedRun, refused: Refused | None) -> CountedRun:
     contract = _read_contract(connection, run)
-    required = sum(entry.required for entry in contract.materials) if contract else 0
     return replace(
         counted,
         refused=refused,
-        required_count=required,
-        present_count=required if run.state is RunState.SUCCESS else None,
+        required_count=count_required(contract) if contract else 0,
         has_requirements=contract.has_requirements if contract else True,
     )
 

@@ -18,7 +18,7 @@ from server.errors import QuotaExceededError
 from server.model.principal import Principal
 from server.model.runs import Run
 from server.services.run_access import get_held_run, require_living_token
-from server.store import organizations, run_states, runs
+from server.store import commit_verdicts, organizations, run_states, runs
 from server.store.database import Database
 
 
@@ -44,12 +44,20 @@ class SharedStates:
         self._now = now
 
     def save(
-        self, principal: Principal, run_id: str, raw: bytes, handle: str | None, *, expected: Digest | None
+        self,
+        principal: Principal,
+        run_id: str,
+        raw: bytes,
+        handle: str | None,
+        *,
+        expected: Digest | None,
+        present: int | None = None,
     ) -> tuple[KeptState, bool]:
         """Keep the state of an open run and prolong its life (R15); tell whether it is the first one.
 
         `expected` is the digest of the bytes that it takes the place of; None: there must be none. The same bytes again
-        get the same answer.
+        get the same answer. `present` is how many required materials it has, as the job says; None: it does not. That
+        stands in a status that is pending either way (R30), and decides nothing.
 
         Raises:
             PreconditionFailedError: others have changed it since it was read; nothing was written.
@@ -73,7 +81,10 @@ class SharedStates:
             if known != digest:
                 _require_expected(run, known, expected)
                 _require_quota(connection, run, len(raw))
-                run_states.save(connection, run, raw, digest, now, is_new=known is None)
+                run_states.save(connection, run, raw, digest, now, present=present, is_new=known is None)
+                if run.commit:
+                    # Judged soon, by the dispatcher: what is missing now stands in the commit's status.
+                    commit_verdicts.make_commit_due(connection, run.organization_id, run.workflow_id, run.commit, now)
             kept = run.accepted(now)
             runs.save(connection, kept)
         return KeptState(run.id, digest, len(raw), kept.expires_at), known is None

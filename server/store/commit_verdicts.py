@@ -129,6 +129,16 @@ def make_due(
     return connection.execute(update(commit_verdicts).where(*own).values(holds_until=to_text(now))).rowcount
 
 
+def make_commit_due(connection: Connection, organization_id: str, workflow_id: str, sha: str, now: datetime) -> None:
+    """Have the verdict of a workflow on a commit judged again, where there is one."""
+    own = (
+        _COLUMNS.organization_id == organization_id,
+        _COLUMNS.workflow_id == workflow_id,
+        _COLUMNS.sha == sha,
+    )
+    connection.execute(update(commit_verdicts).where(*own).values(holds_until=to_text(now)))
+
+
 def to_verdict(row: Row[Any]) -> CommitVerdict:
     """Return the record of a row of `commit_verdicts`."""
     return CommitVerdict(

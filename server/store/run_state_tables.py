@@ -16,6 +16,9 @@ run_states = Table(
     Column("updated_at", String(32), nullable=False),
     # Sealed by the client under its token: nothing here can read it. Last, so that the other columns cost no more.
     Column("body", LargeBinary, nullable=False),
+    # Required materials that it has, as the client counts them; empty where it does not say. Younger than the table,
+    # and only asked for when an open run is judged.
+    Column("present_count", Integer),
     # Holds what a quota counts.
     Index("ix_run_states_organization", "organization_id", "size_bytes"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -39,9 +40,32 @@ def find_newest(connection: Connection, run: Run) -> StoredState | None:
     return StoredState(row.run_id, Digest(row.digest), row.body) if row else None
 
 
-def save(connection: Connection, run: Run, raw: bytes, digest: Digest, now: datetime, *, is_new: bool) -> None:
+def count_present(connection: Connection, organization_id: str, run_ids: Iterable[str]) -> dict[str, int]:
+    """Return how many required materials the states of these runs have, as the client counts them; by run."""
+    columns = run_states.c
+    own = (columns.organization_id == organization_id, columns.run_id.in_(list(run_ids)))
+    query = select(columns.run_id, columns.present_count).where(*own, columns.present_count.is_not(None))
+    return {row.run_id: row.present_count for row in connection.execute(query)}
+
+
+def save(
+    connection: Connection,
+    run: Run,
+    raw: bytes,
+    digest: Digest,
+    now: datetime,
+    *,
+    present: int | None,
+    is_new: bool,
+) -> None:
     """Keep the state of a run in the place of its last one."""
-    facts = {"digest": digest, "size_bytes": len(raw), "body": raw, "updated_at": to_text(now)}
+    facts = {
+        "digest": digest,
+        "size_bytes": len(raw),
+        "body": raw,
+        "updated_at": to_text(now),
+        "present_count": present,
+    }
     own = (run_states.c.run_id == run.id, run_states.c.organization_id == run.organization_id)
     if is_new:
         row = {"run_id": run.id, "organization_id": run.organization_id, **facts}

@@ -156,7 +156,7 @@ def test_a_pull_request_s_status_goes_from_expected_to_success(story: Story, job
     couriers.run_until_idle()
 
     assert [state for state, _ in story.states()] == ["pending", "pending", "success"]
-    assert story.states()[-1][1] == "4/4 materials, signed, rev 2"
+    assert story.states()[-1][1] == "5/5 materials, signed, rev 2"
     roll_up = story.states("chainloop/compliance")
     assert roll_up[-1] == ("success", "1 of 1 compliant")
     links = {status.target_url for status in story.forge.statuses(story.sha)}

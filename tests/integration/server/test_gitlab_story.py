@@ -155,7 +155,7 @@ def test_a_merge_request_s_status_goes_from_running_to_success_in_its_pipeline(s
 
     assert (story.states(), story.states(ROLL_UP)) == (["success"], ["success"])
     (shown,) = story.forge.statuses(story.sha, CONTEXT)
-    assert shown.description == "4/4 materials, signed, rev 2"
+    assert shown.description == "5/5 materials, signed, rev 2"
     assert (shown.target_url or "").startswith("https://chainloop.test/verdicts/")
     story.forge.finish_pipeline(pipeline)
     story.forge.merge(story.request)

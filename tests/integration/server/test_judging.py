@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chainloop_ci.api.limits import MATERIALS_PRESENT_HEADER
 from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob
 from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant
@@ -207,6 +208,47 @@ def test_r15_a_refused_store_says_what_is_missing_while_the_run_is_open(reposito
     said = repository.said()
     assert said is not None
     assert said.kind.value == "not-met"
+
+
+def test_what_a_shared_state_has_is_counted_in_the_pending_status(
+    repository: Repository, job: Job, clock: Clock
+) -> None:
+    def keep(raw: bytes, expected: str | None, present: str) -> str:
+        answer = job.keep(raw, expected, **{MATERIALS_PRESENT_HEADER: present})
+        assert answer.status_code in (200, 201), answer.text
+        clock.advance(seconds=1)
+        return str(answer.json["digest"])
+
+    repository.see_head()
+    job.begin(stateLocation="shared")
+    begun = repository.said()
+    first = keep(b"one", None, "2")
+    some = repository.said()
+    keep(b"two", first, "5")
+    whole = repository.said()
+    said = [item and (item.kind.value, item.description) for item in (begun, some, whole)]
+
+    assert said == [
+        ("initialized", "attestation begun, waiting for push"),
+        ("initialized", "3 of 5 materials missing"),
+        ("complete", "all materials present, waiting for push"),
+    ]
+
+
+def test_r30_what_a_shared_state_is_said_to_have_makes_nothing_green(
+    repository: Repository, job: Job, clock: Clock
+) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin(stateLocation="shared")
+    job.keep(b"one", **{MATERIALS_PRESENT_HEADER: "999999"})
+    clock.advance(seconds=1)
+    lied = repository.kind()
+    job.add_string("version", "1.2.3")
+    job.push()
+
+    assert lied == "complete"
+    assert repository.kind() == "not-met"
 
 
 def test_r30_the_ci_file_that_the_forge_was_asked_for_counts_though_its_clock_is_ahead(

@@ -68,7 +68,7 @@ def test_names_are_told_when_an_operator_allows_it_and_taken_back_with_that(
 
     assert (allowed.status_code, allowed.json["namesInPublic"], allowed.json["public"]) == (200, True, None)
     assert named.startswith("missing: binary, sbom, image")
-    assert described(repository) == before == "4 of 4 materials missing"
+    assert described(repository) == before == "4 of 5 materials missing"
 
 
 def test_who_allows_it_is_in_the_audit_log_once(
@@ -126,5 +126,5 @@ def test_what_is_opened_to_the_public_is_noticed_by_the_next_check_and_named_no_
     assert run.last.status == "in_progress"
     assert sources_of(world)[0]["public"] is True
     assert "sbom" in (before.description or "")
-    assert after.description == "5 materials missing"
+    assert after.description == "5 of 5 materials missing"
     assert before.state == after.state == "failure"

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from chainloop_ci.api.limits import (
+    MATERIALS_PRESENT_HEADER,
     MAX_STATE_BYTES,
     RUN_EXPIRES_HEADER,
     RUN_HEADER,
@@ -309,3 +310,11 @@ def test_states_are_forgotten_in_batches_so_that_nobody_waits_long(services, acm
     sweep = StateSweep(services.database, batch=1)
 
     assert [sweep.forget_some(services.world.now()) for _ in range(3)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("text", ["", "-1", "two", "1.5", "1234567", "²"])
+def test_a_count_of_materials_is_a_number(shared, text):
+    refused = shared.keep(FIRST, **{MATERIALS_PRESENT_HEADER: text.encode("utf-8").decode("latin-1")})
+
+    assert (refused.status_code, refused.json["findings"][0]["path"]) == (422, MATERIALS_PRESENT_HEADER)
+    assert shared.kept().status_code == 404

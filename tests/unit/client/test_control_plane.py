@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chainloop_ci.api.limits import MATERIALS_PRESENT_HEADER
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.api.runs import Artifact, CancelRequest, KeptState, RunRequest, RunState
 from chainloop_ci.api.workflows import WorkflowRequest
@@ -275,7 +276,8 @@ def test_a_shared_state_is_sent_with_what_it_takes_the_place_of(
     kept = KeptState(RUN, sha256_digest(b"sealed"), 6, NOW)
     stub.replies = [reply(to_dict(kept), 201)]
 
-    assert control_plane.put_state(RUN, "h-1", b"sealed", expected) == kept
+    assert control_plane.put_state(RUN, "h-1", b"sealed", expected, present=3) == kept
+    assert stub.seen[0].headers[MATERIALS_PRESENT_HEADER] == "3"
     assert (stub.seen[0].headers[header], stub.seen[0].body) == (value, b"sealed")
 
 

@@ -14,7 +14,7 @@ from chainloop_ci.attestation.state import CraftedMaterial, CraftingState
 from chainloop_ci.client.control_plane import SealedState
 from chainloop_ci.client.sealing import Purpose, seal, unseal
 from chainloop_ci.client.shared_state import SharedState, Turns
-from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.contract.types import Contract, ContractMaterial, MaterialType
 from chainloop_ci.digests import Digest, sha256_digest
 from chainloop_ci.errors import (
     ConflictError,
@@ -58,6 +58,7 @@ class Plane:
         self.successors: dict[str, str] = {}
         self.others: list[Callable[[], None]] = []
         self.calls: list[str] = []
+        self.present: list[int] = []
         self.is_busy = False
         """One of `others` writes."""
 
@@ -75,8 +76,9 @@ class Plane:
         run_state = self.ended.get(newest, RunState.INITIALIZED)
         return SealedState(raw, sha256_digest(raw), newest, run_state, NOW + timedelta(hours=6), sealed_for)
 
-    def put_state(self, run_id: str, handle: str, raw: bytes, expected: Digest | None) -> KeptState:
+    def put_state(self, run_id: str, handle: str, raw: bytes, expected: Digest | None, *, present: int) -> KeptState:
         self.calls.append("put")
+        self.present.append(present)
         if self.others and not self.is_busy:
             self.is_busy = True
             self.others.pop(0)()
@@ -156,6 +158,19 @@ def test_nothing_of_the_state_can_be_read_on_the_control_plane(bench) -> None:
 
     assert b"secret-name" not in bench.plane.states[RUN]
     assert b"chainloopCi" not in bench.plane.states[RUN]
+
+
+def test_how_many_required_materials_it_has_is_said_beside_it(bench) -> None:
+    contract = Contract(
+        materials=(ContractMaterial("version", MaterialType.STRING), ContractMaterial("binary", MaterialType.ARTIFACT))
+    )
+    bench.job().update(lambda state: replace(state, contract=contract))
+
+    bench.add("binary")
+    bench.add("not-asked-for")
+    bench.add("version")
+
+    assert bench.plane.present[-4:] == [0, 1, 1, 2]
 
 
 def test_before_it_is_begun_there_is_nothing_and_nobody_is_asked(bench) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainloop_ci.contract.compliance import check_compliance
+from chainloop_ci.contract.compliance import check_compliance, count_present, count_required
 from chainloop_ci.contract.types import Annotation, Contract, ContractMaterial, ContractSchema, MaterialType
 
 SBOM = ContractMaterial(
@@ -95,3 +95,17 @@ def test_paths_of_a_v1_contract_have_no_spec():
     (finding,) = check_compliance(Contract(schema=ContractSchema.V1, materials=(IMAGE,)), {})
 
     assert finding.path == "/materials/0"
+
+
+def test_a_group_counts_as_one_and_what_is_optional_not_at_all():
+    contract = Contract(materials=(SBOM, IMAGE, SCAN, JUNIT, OTHER))
+
+    assert count_required(contract) == 3
+    assert [
+        count_present(contract, names) for names in ((), {"scan"}, {"junit", "other"}, {"sbom", "image", "other"})
+    ] == [
+        0,
+        0,
+        1,
+        3,
+    ]
