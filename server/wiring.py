@@ -338,21 +338,10 @@ def build_dispatcher(
 ) -> Dispatcher:
     """Return the dispatcher over the data folder of `config`; `holder` tells it from all others."""
     back_ends = open_back_ends(config.blobs_path)
-    checks = RegistrationChecks(
-        database,
-        world.now,
-        world.new_id,
-        integrations=world.integrations,
-        credentials=Credentials(build_secrets(config, world)),
-        tools=make_tools(config, world, database, transport),
-    )
-    lists = InventorySweep(
-        database,
-        world.now,
-        integrations=world.integrations,
-        credentials=Credentials(build_secrets(config, world)),
-        tools=make_tools(config, world, database, transport),
-    )
+    known, tools = world.integrations, make_tools(config, world, database, transport)
+    own = Credentials(build_secrets(config, world))
+    checks = RegistrationChecks(database, world.now, world.new_id, integrations=known, credentials=own, tools=tools)
+    lists = InventorySweep(database, world.now, integrations=known, credentials=own, tools=tools)
     cleaners = Cleaners(
         database,
         back_ends,
