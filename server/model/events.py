@@ -40,7 +40,7 @@ class EventKind(StrEnum):
     HOOK_ASKED = "hook.asked"
     """Somebody wants our webhook of a source looked after."""
     INBOUND_RECEIVED = "inbound.received"
-    """Of earlier servers: a webhook had come. Its row says by itself now that it waits (ADR 00XX)."""
+    """Of earlier servers: a webhook had come. Its row says by itself now that it waits (ADR 0054)."""
     CHECK_REREQUESTED = "check.rerequested"
     """Somebody pressed the button that runs a check again."""
     STATUS_SEEN = "status.seen"

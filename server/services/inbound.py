@@ -1,6 +1,6 @@
 """Take webhooks: whose they are, whether they are genuine, whether they came before; the rest is the dispatcher's.
 
-What a payload says is read here, outside of any transaction, and written down by `inbound_follow` (ADR 0037, 00XX).
+What a payload says is read here, outside of any transaction, and written down by `inbound_follow` (ADR 0037, 0054).
 """
 
 from __future__ import annotations
