@@ -65,6 +65,13 @@ def test_r16_a_predecessor_does_not_count() -> None:
     assert counted(failed, a_run(2, predecessor_id="run-1")) == [2]
 
 
+def test_r16_a_predecessor_does_not_come_back_when_its_successor_is_superseded() -> None:
+    failed = a_run(1, state=RunState.ERROR, job="other")
+    successor = a_run(2, job="other", predecessor_id="run-1", **SUPERSEDED)
+
+    assert counted(failed, successor, a_run(3)) == [3]
+
+
 def test_r16_a_successor_that_the_forge_contradicts_hides_nothing() -> None:
     failed = a_run(1, state=RunState.ERROR)
 

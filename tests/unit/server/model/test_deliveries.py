@@ -101,6 +101,20 @@ def test_a_wish_of_the_target_is_kept_up_to_an_hour(wish: int, jitter: float) ->
     assert min(max(wished, timedelta()), LONGEST_WISH) <= pause <= LONGEST_WISH + FIRST_PAUSE
 
 
+def test_those_who_were_asked_to_wait_do_not_all_come_back_at_once() -> None:
+    pauses = {pause_before(1, timedelta(seconds=30), jitter) for jitter in (0, 0.5, 1)}
+
+    assert pauses == {timedelta(seconds=30) + FIRST_PAUSE * jitter for jitter in (0, 0.5, 1)}
+
+
+def test_a_break_ends_at_its_end() -> None:
+    breaker = Breaker(BREAK_AFTER, NOW)
+
+    assert breaker.is_open_at(NOW - timedelta(microseconds=1))
+    assert not breaker.is_open_at(NOW)
+    assert breaker.is_suspect, "one try at a time until the target answers"
+
+
 def test_a_target_that_fails_again_and_again_is_left_alone_ever_longer_and_any_answer_ends_that() -> None:
     breaker = Breaker()
     for _ in range(BREAK_AFTER - 1):

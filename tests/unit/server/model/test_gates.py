@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chainloop_ci.api.runs import RunState
-from chainloop_ci.digests import sha256_digest
+from chainloop_ci.digests import Digest, sha256_digest
 from server.model.gates import GateEvidence, GateRun, GateVerdict, gate
 from server.model.verdict import judge
 from server.model.verdict_facts import Corroboration, CountedRun, OverrideKind
@@ -79,6 +79,15 @@ def test_r36_a_throw_away_workflow_does_not_open_the_gate() -> None:
     found = gate(["api"], {"throw-away": thrown_away})
 
     assert (found.approved, codes(found)) == (False, ["not-registered"])
+
+
+@pytest.mark.parametrize("digest", [None, DIGEST])
+def test_r36_a_workflow_without_a_source_opens_nothing_whatever_it_attested(digest: Digest | None) -> None:
+    attested = GateEvidence(a_verdict(VerdictKind.SUCCESS), (named_by(a_run(1)),), has_source=False)
+
+    found = gate(["api"], {"api": attested}, digest=digest)
+
+    assert (found.approved, codes(found)) == (False, ["no-source"])
 
 
 def test_r33_a_gate_that_requires_nothing_is_shut() -> None:

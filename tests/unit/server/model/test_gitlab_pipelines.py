@@ -45,6 +45,13 @@ def fires(text: str, event: str = "pull_request", **facts: Any) -> Fires:
             Fires.MAYBE,
         ),
         (JOB + ", rules: [{changes: [src/*]}]}", "push", {"changed_paths": DOCS, "is_branch_new": True}, Fires.YES),
+        # The whole change of a merge request counts, also when its branch is new.
+        (
+            JOB + ", rules: [{changes: [src/*]}]}",
+            "pull_request",
+            {"changed_paths": DOCS, "is_branch_new": True},
+            Fires.NO,
+        ),
         (JOB + ", rules: [{changes: [src/*]}]}", "push", {"changed_paths": None}, Fires.MAYBE),
         (JOB + ", rules: [{changes: ['$DIR/*']}]}", "push", {}, Fires.MAYBE),
         (JOB + ", rules: [{exists: [Dockerfile]}]}", "push", {}, Fires.MAYBE),
@@ -76,6 +83,7 @@ def test_a_pipeline_runs_does_not_or_cannot_be_known(
         (JOB + ", when: never}", True),
         (JOB + ", rules: [{when: never}]}", True),
         (JOB + ", rules: [{if: $A, when: never}, {when: always}]}", False),
+        (JOB + ", extends: .base, rules: [{when: never}]}", False),
         (JOB + "}", False),
         (JOB + ", when: never}\ninclude: other.yml", False),
     ],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from server.model.roll_up import WorkflowVerdict, roll_up
 from server.model.verdict_kinds import VerdictKind, is_passing, is_pending
-from tests.unit.server.model.verdict_cases import a_verdict
+from tests.unit.server.model.verdict_cases import LATER, NOW, a_verdict
 
 SUCCESS, FAILED, OPEN = VerdictKind.SUCCESS, VerdictKind.NOT_MET, VerdictKind.INITIALIZED
 
@@ -73,6 +75,19 @@ def test_r35_when_only_a_maintainer_can_go_on_the_roll_up_says_so() -> None:
 
     assert found.kind is VerdictKind.UNTRUSTED_HEAD
     assert found.description == "1 of 2, missing: b; needs a maintainer's attested run"
+
+
+def test_r35_while_a_job_goes_on_as_well_nobody_is_asked_to_act() -> None:
+    found = roll_up(members(a=OPEN, b=VerdictKind.UNTRUSTED_HEAD))
+
+    assert (found.kind, found.description) == (VerdictKind.REPORTING, "0 of 2, missing: a, b")
+
+
+def test_it_holds_as_long_as_the_first_of_its_workflows() -> None:
+    ends = {"a": LATER, "b": NOW + timedelta(hours=1), "c": None}
+    expected = [WorkflowVerdict(name, replace(a_verdict(OPEN), holds_until=end)) for name, end in ends.items()]
+
+    assert roll_up(expected).holds_until == NOW + timedelta(hours=1)
 
 
 def test_r39_an_override_is_not_taken_for_compliance() -> None:

@@ -61,6 +61,12 @@ def test_r32_the_worst_job_decides() -> None:
     assert found == (VerdictKind.CRAFTING_ERROR, "1 of 3 jobs: exit 2")
 
 
+def test_r32_of_two_failures_the_graver_one_is_told_although_the_other_is_newer() -> None:
+    refused = {"state": RunState.ERROR, "refused": REFUSED}
+
+    assert said(a_run(1, **refused), a_run(2, job_index="1", **FAILED))[0] is VerdictKind.REFUSED
+
+
 def test_r32_an_open_job_keeps_it_pending_and_the_failed_one_is_told() -> None:
     found = said(a_run(1), a_run(2, job_index="1", **FAILED), a_run(3, job_index="2", **OPEN))
 
@@ -293,6 +299,23 @@ def test_r32_a_job_that_goes_on_after_its_push_holds_nothing_up() -> None:
     assert said(*legs, ci_runs=[matrix(False, False, False)])[0] is VerdictKind.SUCCESS
 
 
+def test_r32_a_ci_run_whose_end_is_never_heard_of_is_waited_for_until_the_time_that_is_named() -> None:
+    context = a_context(a_run(1, job_index="0"), ci_runs=[matrix(False, False)])
+
+    found = judge(context, NOW)
+
+    assert (found.kind, found.holds_until) == (VerdictKind.PARTIAL, NOW + MAX_CI_WAIT)
+    assert judge(context, NOW + MAX_CI_WAIT).kind is VerdictKind.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind"),
+    [(FAILED, VerdictKind.CRAFTING_ERROR), (CLAIMED, VerdictKind.CLAIMED), (OPEN, VerdictKind.INITIALIZED)],
+)
+def test_r32_a_leg_that_is_awaited_hides_nothing_worse(facts: dict[str, Any], kind: VerdictKind) -> None:
+    assert said(a_run(1, job_index="0", **facts), ci_runs=[matrix(False, False)])[0] is kind
+
+
 def test_r32_another_job_of_the_same_ci_run_is_not_waited_for() -> None:
     assert said(a_run(1), ci_runs=[matrix(True)])[0] is VerdictKind.SUCCESS
 
@@ -329,12 +352,20 @@ RUNS = st.builds(
     refused=st.none() | st.builds(Refused, st.just("refused"), st.text(max_size=300)),
     missing=st.lists(st.text(max_size=60), max_size=5).map(tuple),
 )
+CI_RUNS = st.builds(
+    CiRun,
+    st.sampled_from(["900", "901"]),
+    seen_at=st.integers(0, 8).map(lambda hours: NOW - timedelta(hours=hours)),
+    ended_at=st.none() | st.just(NOW),
+    jobs=st.lists(st.builds(CiJob, st.just("build (1)"), st.booleans()), max_size=3).map(tuple),
+)
 CONTEXTS = st.builds(
     CommitContext,
     workflow=st.just("api"),
     runs=st.lists(RUNS, max_size=6, unique_by=lambda run: run.sequence),
     applicability=st.builds(Applicability, st.sampled_from(ApplicabilityKind), st.text(max_size=200)),
     head=st.none() | st.builds(HeadFacts, st.just(NOW), st.integers(0, 3600)),
+    ci_runs=st.lists(CI_RUNS, max_size=2, unique_by=lambda run: run.id),
     settings=st.builds(VerdictSettings, names_allowed=st.booleans()),
 )
 
