@@ -16,6 +16,8 @@ from chainloop_ci.api.audit_export import TABLES
 from chainloop_ci.audit.books import summarise
 from chainloop_ci.audit.integrity import check_rows, check_summaries
 from chainloop_ci.audit.layout import BOOKS
+from chainloop_ci.audit.rows import row_digest
+from chainloop_ci.digests import sha256_digest
 from tests.unit.audit.files import write
 
 CELLS = [(name, column) for name, table in TABLES.items() for column in table.columns]
@@ -88,6 +90,31 @@ def test_an_added_row_is_named(path: Path, table: str) -> None:
         assert connection.execute(query).rowcount == 1
 
     assert [finding for finding in found(path) if finding.startswith(f"row-added {table} [")] != []
+
+
+def test_a_row_that_is_there_twice_is_found(path: Path) -> None:
+    with changing(path) as connection:
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        connection.execute("CREATE TABLE twice AS SELECT * FROM audit_records UNION ALL SELECT * FROM audit_records")
+        connection.execute("DROP TABLE audit_records")
+        connection.execute("ALTER TABLE twice RENAME TO audit_records")
+
+    assert "rows-differ audit_records" in found(path)
+
+
+def test_a_line_of_the_books_about_a_table_that_no_export_has_is_found(path: Path) -> None:
+    with changing(path) as connection:
+        connection.execute("INSERT INTO export_rows VALUES ('strange', '[1]', '', 'x', NULL)")
+
+    assert found(path) == {"row-unknown strange [1]"}
+
+
+def test_the_digest_of_a_row_is_made_as_it_is_documented() -> None:
+    table = TABLES["projects"]
+    row = dict.fromkeys(table.columns, "é")
+    cells = ",".join(f'["{name}","\\u00e9"]' for name in table.columns)
+
+    assert row_digest(table, row) == sha256_digest(f'["projects",[{cells}]]'.encode())
 
 
 @settings(

@@ -106,6 +106,20 @@ def test_of_many_that_need_a_key_at_once_one_makes_it(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_key_that_another_process_has_made_meanwhile_is_kept(tmp_path):
+    config, others = ServerConfig(tmp_path), []
+
+    def random_bytes(size):
+        if not others:
+            others.append(open_secret_box(config, os.urandom).seal(TEXT, PLACE))
+        return os.urandom(size)
+
+    own = open_secret_box(config, random_bytes).seal(TEXT, PLACE)
+
+    opened = open_secret_box(config, os.urandom)
+    assert [opened.open(each, PLACE) for each in (own, *others)] == [TEXT, TEXT]
+
+
 def test_opening_makes_no_key(tmp_path):
     sealed = box(OLD).seal(TEXT, PLACE)
 

@@ -67,6 +67,32 @@ def test_sha_1_alone_counts_for_nothing():
     assert not is_from_github({"x-hub-signature-256": f"sha1={sha1}"}, BODY, [OLD])
 
 
+def test_a_signature_is_of_the_kind_that_it_names():
+    _, _, digits = hub(OLD)["x-hub-signature-256"].partition("=")
+
+    assert not is_from_github({"x-hub-signature-256": f"sha512={digits}"}, BODY, [OLD])
+    assert not is_from_github({"x-hub-signature-256": digits}, BODY, [OLD])
+
+
+def test_a_secret_that_is_empty_opens_nothing():
+    assert not is_from_gitlab({}, BODY, [""], NOW)
+    assert not is_from_gitlab({"x-gitlab-token": ""}, BODY, [""], NOW)
+
+
+def test_a_message_without_an_id_is_not_taken_however_it_is_signed():
+    assert not is_standard(standard(OLD, ident=""), BODY, [OLD], NOW)
+
+
+@pytest.mark.parametrize(("before", "is_taken"), [(7, True), (8, False)])
+def test_of_many_signatures_the_first_eight_are_looked_at(before, is_taken):
+    wrong, right = standard(NEW)["webhook-signature"], standard(OLD)["webhook-signature"]
+
+    assert (
+        is_standard({**standard(OLD), "webhook-signature": " ".join([*[wrong] * before, right])}, BODY, [OLD], NOW)
+        is is_taken
+    )
+
+
 @pytest.mark.parametrize("seconds", [-1, 1])
 def test_a_signed_time_is_near_ours(seconds):
     edge, beyond = NOW + seconds * MAX_SKEW, NOW + seconds * (MAX_SKEW + MAX_SKEW / 300)
