@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -170,6 +172,55 @@ def test_a_target_that_is_down_is_left_alone_and_then_asked_once(
     clock.advance(minutes=30)
     work.run_until_idle()
     assert states(services, acme) == ["delivered"] * 50
+
+
+def a_queue(services: Services) -> DeliveryQueue:
+    return DeliveryQueue(services.database, services.world.now, services.world.new_id, lambda: 0.5)
+
+
+def test_of_a_target_that_failed_one_delivery_at_a_time_is_taken(services: Services, acme: Tenant, sink: Sink) -> None:
+    registration = attach(services, acme)
+    happen(services, acme, "r1", "r2", "r3", "r4")
+    couriers(services, integration(sink))._fan_out.tell_some()
+    queue = a_queue(services)
+    (first,) = queue.claim(registration.id, "one", limit=1)
+    queue.finish(first, DOWN, services.world.now(), timedelta())
+
+    assert len(queue.claim(registration.id, "one", limit=4)) == 1
+
+
+def test_failures_of_tries_that_were_begun_together_are_all_counted(
+    services: Services, acme: Tenant, sink: Sink
+) -> None:
+    registration = attach(services, acme)
+    happen(services, acme, "r1", "r2", "r3")
+    couriers(services, integration(sink))._fan_out.tell_some()
+    queue = a_queue(services)
+
+    for claimed in queue.claim(registration.id, "one", limit=3):
+        queue.finish(claimed, DOWN, services.world.now(), timedelta())
+
+    with services.database.read() as connection:
+        assert registrations.find_breaker(connection, registration.id).failures == 3
+
+
+@pytest.mark.parametrize("change", [{"state": RegistrationState.PAUSED}, {"removed": True}])
+def test_nothing_is_taken_for_a_registration_that_was_paused_or_removed_meanwhile(
+    services: Services, acme: Tenant, sink: Sink, change: dict[str, Any]
+) -> None:
+    registration = attach(services, acme)
+    happen(services, acme, "r1")
+    couriers(services, integration(sink))._fan_out.tell_some()
+    queue = a_queue(services)
+    assert queue.list_targets() == [registration.id]
+
+    with services.database.write() as connection:
+        state = change.get("state", RegistrationState.ACTIVE)
+        removed_at = services.world.now() if "removed" in change else None
+        registrations.save(connection, replace(registration, state=state, removed_at=removed_at))
+
+    assert queue.claim(registration.id, "one", limit=4) == []
+    assert queue.list_targets() == []
 
 
 def test_a_target_that_hangs_holds_up_no_other(services: Services, acme: Tenant, sink: Sink) -> None:

@@ -115,6 +115,23 @@ def test_r36_a_deployment_waits_while_the_attestation_may_come_and_goes_on_when_
     assert [state for state, _ in told(repository)] == ["waiting", "approved"]
 
 
+def test_a_deployment_that_waits_for_a_registration_that_was_removed_is_answered_no_more(
+    repository: Repository, job: Job
+) -> None:
+    repository.see_head()
+    ask(repository)
+    before = [state for state, _ in told(repository)]
+    services = repository.services
+    with services.database.write() as connection:
+        (kept,) = registrations.list_page(connection, repository.tenant.id, after=None, limit=2)
+        registrations.save(connection, replace(kept, removed_at=services.world.now()))
+
+    attest(repository, job)
+
+    assert before == ["waiting"]
+    assert [state for state, _ in told(repository)] == before
+
+
 def test_r36_a_deployment_of_a_commit_whose_attestation_is_missing_is_rejected_with_the_reason(
     repository: Repository, clock: Clock
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from server.integrations.types import TRY_SECONDS
 from server.model.deliveries import (
     BREAK_AFTER,
     FIRST_BREAK,
@@ -105,6 +106,10 @@ def test_those_who_were_asked_to_wait_do_not_all_come_back_at_once() -> None:
     pauses = {pause_before(1, timedelta(seconds=30), jitter) for jitter in (0, 0.5, 1)}
 
     assert pauses == {timedelta(seconds=30) + FIRST_PAUSE * jitter for jitter in (0, 0.5, 1)}
+
+
+def test_a_lease_outlasts_a_try() -> None:
+    assert timedelta(seconds=1.5 * TRY_SECONDS) <= LEASE
 
 
 def test_a_break_ends_at_its_end() -> None:
