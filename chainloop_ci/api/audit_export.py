@@ -272,7 +272,7 @@ SOURCES = ExportKind(
     _table(
         "sources",
         "id kind host repository repository_id default_branch hook_id registration_id created_at is_public:integer "
-        "names_in_public:integer",
+        "names_in_public:integer untrusted_heads_pass:integer token_is_protected:integer",
     ),
 )
 

@@ -32,6 +32,13 @@ _NAMES = about(
     "R47: whether statuses, issues and notes there name materials and workflows although anybody reads them; for all "
     "workflows that come from it."
 )
+_PASS = about(
+    "R35: whether heads whose jobs have no secrets (forks, bots, unprotected refs) pass without an attestation, which "
+    "opens the gate of a required check."
+)
+_PROTECTED = about(
+    "R35: whether GitLab's jobs have the token as a protected variable, so that those of unprotected refs lack it."
+)
 
 
 class SourceState(StrEnum):
@@ -100,6 +107,8 @@ class WorkflowSource:
     run_id: Annotated[str | None, about("The run that claimed it.")] = None
     public: Annotated[bool | None, _PUBLIC] = None
     names_in_public: Annotated[bool, _NAMES] = False
+    untrusted_heads_pass: Annotated[bool, _PASS] = False
+    token_is_protected: Annotated[bool, _PROTECTED] = False
 
 
 @record
@@ -117,13 +126,22 @@ class Source:
     workflows: Annotated[int, about("How many workflows come from it.")] = 0
     public: Annotated[bool | None, _PUBLIC] = None
     names_in_public: Annotated[bool, _NAMES] = False
+    untrusted_heads_pass: Annotated[bool, _PASS] = False
+    token_is_protected: Annotated[bool, _PROTECTED] = False
 
 
 @record
 class SourceChange:
-    """Change what holds for a repository and all workflows that come from it."""
+    """Change what holds for a repository and all workflows that come from it; what is left out stays."""
 
-    names_in_public: Annotated[bool, _NAMES]
+    names_in_public: Annotated[bool | None, _NAMES] = None
+    untrusted_heads_pass: Annotated[bool | None, _PASS] = None
+    token_is_protected: Annotated[bool | None, _PROTECTED] = None
+
+    @property
+    def is_of_admins(self) -> bool:
+        """Tell whether it decides who passes a required check (R35), and not only what is said there."""
+        return self.untrusted_heads_pass is not None or self.token_is_protected is not None
 
 
 def ci_file_of(request: SourceRequest) -> str:

@@ -88,7 +88,8 @@ class AuditAction(StrEnum):
     WORKFLOW_DELETED = "workflow.deleted"
     SOURCE_CHANGED = "workflow.source-changed"
     SOURCE_REMOVED = "workflow.source-removed"
-    SOURCE_NAMES_CHANGED = "source.names-changed"
+    SOURCE_SETTINGS_CHANGED = "source.settings-changed"
+    """What its statuses name, or whom they let through."""
     SOURCE_SECRET_CREATED = "source.secret-created"  # noqa: S105  # an action's name
     SOURCE_SECRET_ROTATED = "source.secret-rotated"  # noqa: S105
     SOURCE_HOOKS_ASKED = "source.hooks-asked"

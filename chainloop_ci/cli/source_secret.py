@@ -9,10 +9,8 @@ from chainloop_ci.cli.command import Group
 from chainloop_ci.cli.durations import parse_duration
 from chainloop_ci.cli.listing import date, show_record
 from chainloop_ci.cli.options import Option
-from chainloop_ci.cli.which_workflow import WHICH, find_workflow
+from chainloop_ci.cli.which_workflow import WHICH, find_registered_source
 from chainloop_ci.cli.wiring import World
-from chainloop_ci.client.operator import Operator
-from chainloop_ci.errors import NotFoundError
 
 _ROTATE = (
     *WHICH,
@@ -31,7 +29,8 @@ def secret() -> None:
 def create(world: World, named: str | None, name: str | None, project: str | None) -> None:
     """Make the secret of a source's webhook and show it, this once."""
     operator = world.operator()
-    _show(world, operator.create_hook_secret(_source_of(operator, named or name, project)))
+    source_id, _ = find_registered_source(operator, named or name, project)
+    _show(world, operator.create_hook_secret(source_id))
 
 
 @secret.command("rotate", options=_ROTATE)
@@ -41,18 +40,8 @@ def rotate(world: World, named: str | None, name: str | None, project: str | Non
     """Make another secret and show it, this once; the old one is accepted for the overlap."""
     seconds = DEFAULT_SECRET_OVERLAP_SECONDS if overlap is None else parse_duration(overlap, "--overlap")
     operator = world.operator()
-    _show(world, operator.rotate_hook_secret(_source_of(operator, named or name, project), SecretRotation(seconds)))
-
-
-def _source_of(operator: Operator, named: str | None, project: str | None) -> str:
-    workflow = find_workflow(operator, named, project)
-    found = operator.get_source(workflow.id)
-    if found.source_id is None:
-        raise NotFoundError(
-            f"workflow {workflow.project}/{workflow.name} has no registered source, only a claimed one",
-            hint="accept it first: `chainloop workflow source accept`",
-        )
-    return found.source_id
+    source_id, _ = find_registered_source(operator, named or name, project)
+    _show(world, operator.rotate_hook_secret(source_id, SecretRotation(seconds)))
 
 
 def _show(world: World, made: HookSecret) -> None:

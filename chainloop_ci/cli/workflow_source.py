@@ -1,4 +1,4 @@
-"""`chainloop workflow source`: show, accept, remove, list; the group `secret`."""
+"""`chainloop workflow source`: show, accept, update, remove, list; the group `secret`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, s
 from chainloop_ci.cli.options import Kind, Option
 from chainloop_ci.cli.source_options import EXPECTED_RUNS, TypedSource
 from chainloop_ci.cli.table import Row
-from chainloop_ci.cli.which_workflow import WHICH, find_workflow
+from chainloop_ci.cli.which_workflow import WHICH, find_registered_source, find_workflow
 from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import NotFoundError, UsageError
 
@@ -62,28 +62,52 @@ def accept(world: World, /, named: str | None, name: str | None, project: str | 
     world.output.info("source accepted", source=accepted.source, name=workflow.name, project=workflow.project)
 
 
-_NAMES = Option(
-    "names_in_public",
-    ("--names-in-public",),
-    "on: statuses, issues and notes there name materials and workflows although anybody reads them; off: numbers.",
-    Kind.CHOICE,
-    choices=("on", "off"),
-    required=True,
+_SETTINGS = (
+    Option(
+        "names_in_public",
+        ("--names-in-public",),
+        "on: statuses, issues and notes there name materials and workflows although anybody reads them; off: numbers.",
+        Kind.CHOICE,
+        choices=("on", "off"),
+    ),
+    Option(
+        "untrusted_heads_pass",
+        ("--untrusted-heads-pass",),
+        "on: heads without secrets (forks, bots) pass unattested, which opens a required check; off: they wait.",
+        Kind.CHOICE,
+        choices=("on", "off"),
+    ),
+    Option(
+        "token_is_protected",
+        ("--token-is-protected",),
+        "on: GitLab's jobs have the token as a protected variable, so unprotected refs lack it; off: every job has it.",
+        Kind.CHOICE,
+        choices=("on", "off"),
+    ),
 )
 
 
-@source.command("update", options=(*WHICH, _NAMES))
+@source.command("update", options=(*WHICH, *_SETTINGS))
 @click.argument("named", metavar="[NAME|ID]", required=False)
 @click.pass_obj
-def update(world: World, named: str | None, name: str | None, project: str | None, names_in_public: str) -> None:
+def update(world: World, /, named: str | None, name: str | None, project: str | None, **typed: str | None) -> None:
     """Change what holds for the repository of a workflow, and so for all workflows that come from it."""
+    change = SourceChange(**{setting: None if word is None else word == "on" for setting, word in typed.items()})
+    if change == SourceChange():
+        flags = ", ".join(option.flags[0] for option in _SETTINGS)
+        raise UsageError("nothing to change was given", hint=f"say what: {flags}")
     operator = world.operator()
-    found = operator.get_source(find_workflow(operator, named or name, project).id)
-    if found.source_id is None:
-        hint = "accept it first: `chainloop workflow source accept`"
-        raise NotFoundError("the workflow has no registered source, only a claimed one", hint=hint)
-    changed = operator.change_source(found.source_id, SourceChange(names_in_public == "on"))
-    after = replace(found, public=changed.public, names_in_public=changed.names_in_public)
+    source_id, found = find_registered_source(operator, named or name, project)
+    if change.untrusted_heads_pass:
+        require_consent(world, f"Let commits that nobody attested through the required checks of {found.source}?")
+    changed = operator.change_source(source_id, change)
+    after = replace(
+        found,
+        public=changed.public,
+        names_in_public=changed.names_in_public,
+        untrusted_heads_pass=changed.untrusted_heads_pass,
+        token_is_protected=changed.token_is_protected,
+    )
     show_record(world, after, rows(after))
     world.output.info("source updated", source=changed.source, workflows=changed.workflows)
 
@@ -149,5 +173,7 @@ def rows(item: WorkflowSource) -> list[Row]:
         ("Repository ID", item.repository_id or ""),
         ("Public", _PUBLIC[item.public]),
         ("Names In Public", "yes" if item.names_in_public else ""),
+        ("Token", "a protected variable" if item.token_is_protected else ""),
+        ("Untrusted Heads", "pass without an attestation" if item.untrusted_heads_pass else ""),
         ("Created At", date(item.created_at)),
     ]

@@ -36,8 +36,6 @@ class HeadTrust:
     is_fork: bool = False
     is_bot_without_secrets: bool = False
     """Dependabot: its runs get secrets of their own, which hold no token of ours."""
-    is_fork_in_parent_project: bool = False
-    """GitLab: a pipeline of a fork's merge request that runs in the parent project."""
     lacks_protected_token: bool = False
     """GitLab: an unprotected ref, while the token is a protected variable."""
 
@@ -45,7 +43,6 @@ class HeadTrust:
     def reason(self) -> str:
         """Return why the head is not trusted; empty: it is."""
         reasons = (
-            (self.is_fork_in_parent_project, "a pipeline of the parent project for a fork"),
             (self.is_fork, "the head is in a fork"),
             (self.is_bot_without_secrets, "a bot's job, which gets no secrets"),
             (self.lacks_protected_token, "an unprotected ref, which gets no protected token"),
@@ -129,8 +126,7 @@ def _obstacle(change: Change, target: CiFile, proposed: CiFile | None) -> str:
     if proposed is None:
         return "" if target.exists else "there is no CI file"
     if not proposed.exists:
-        gone = f"renamed to {proposed.renamed_to}" if proposed.renamed_to else "deleted"
-        return f"this change has the CI file {gone}" if target.exists else "there is no CI file"
+        return "this change deletes or renames the CI file" if target.exists else "there is no CI file"
     if not proposed.is_enabled:
         return "the CI workflow is disabled"
     if proposed.is_off:

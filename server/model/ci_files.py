@@ -55,7 +55,6 @@ class CiFile:
     exists: bool = True
     is_enabled: bool = True
     """The forge runs it; GitHub's workflows can be switched off."""
-    renamed_to: str | None = None
     fires: Callable[[Change], Fires] | None = None
     """None: it cannot be read, so nothing is known."""
     has_trigger: Callable[[str], bool] | None = None

@@ -66,6 +66,8 @@ class Head:
     """A bot's that gets no secrets (R35)."""
     is_protected: bool | None = None
     """Of the branch whose rules hold: the base branch of a pull request, the pushed branch of a push."""
+    is_source_protected: bool | None = None
+    """Of a pull request's own branch, whose jobs have protected variables; None: not asked yet, or it is none."""
     changed_paths: tuple[str, ...] | None = None
     """None: not known yet, or too many."""
     ci_files: Mapping[str, CiFileTexts] | None = None

@@ -71,7 +71,7 @@ def judge_heads(bound: StoredWorkflowSource, heads: Sequence[Head]) -> Applicabi
 def _judge(bound: StoredWorkflowSource, head: Head) -> Applicability:
     target, proposed = _files(bound, head)
     registered, change = source_filter(bound.expected), change_of(head, bound.source.default_branch)
-    found = find_applicability(registered, change, target, proposed, _trust(head))
+    found = find_applicability(registered, change, target, proposed, _trust(bound, head))
     if found.kind is ApplicabilityKind.NOT_APPLICABLE and not _may_excuse(head, bound.source.default_branch):
         return replace(found, kind=ApplicabilityKind.NOT_YET)
     return found
@@ -88,8 +88,13 @@ def _may_excuse(head: Head, default_branch: str | None) -> bool:
     return head.event == _MERGE_GROUP or target == default_branch or head.is_protected is True
 
 
-def _trust(head: Head) -> HeadTrust:
-    return HeadTrust(is_fork=head.is_fork, is_bot_without_secrets=head.is_bot)
+def _trust(bound: StoredWorkflowSource, head: Head) -> HeadTrust:
+    own = head.is_protected if head.base_branch is None else head.is_source_protected
+    return HeadTrust(
+        is_fork=head.is_fork,
+        is_bot_without_secrets=head.is_bot,
+        lacks_protected_token=bound.source.token_is_protected and own is False,
+    )
 
 
 def _files(bound: StoredWorkflowSource, head: Head) -> tuple[CiFile, CiFile | None]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chainloop_ci.api.source_address import SourceAddress, SourceKind, forge_key, of_claim
 from chainloop_ci.api.sources import (
     DEFAULT_GRACE_SECONDS,
     Source,
+    SourceChange,
     SourceRequest,
     SourceState,
     WorkflowSource,
@@ -39,6 +40,10 @@ class StoredSource:
     """Anybody may read it; None: the forge has not told."""
     names_in_public: bool = False
     """Statuses may name materials and workflows although anybody reads them (R47)."""
+    untrusted_heads_pass: bool = False
+    """Heads whose jobs have no secrets pass without an attestation, which opens the gate of a required check (R35)."""
+    token_is_protected: bool = False
+    """GitLab's jobs have the token as a protected variable: those of unprotected refs lack it (R35)."""
 
     @property
     def forge(self) -> str:
@@ -55,6 +60,20 @@ class StoredSource:
         """Tell whether no forge was spoken with about it, so that nothing else can hang on it."""
         return self.repository_id is None and self.hook_id is None and self.registration_id is None
 
+    @property
+    def settings(self) -> dict[str, bool]:
+        """Return what was decided of it, by the names of `SourceChange`."""
+        return {
+            "names_in_public": self.names_in_public,
+            "untrusted_heads_pass": self.untrusted_heads_pass,
+            "token_is_protected": self.token_is_protected,
+        }
+
+    def decided(self, change: SourceChange) -> StoredSource:
+        """Return it with what is decided now; what a change leaves out stays."""
+        wanted = {name: getattr(change, name) for name in self.settings}
+        return replace(self, **{name: value for name, value in wanted.items() if value is not None})
+
     def api(self, workflows: int) -> Source:
         """Return the wire form."""
         return Source(
@@ -69,6 +88,8 @@ class StoredSource:
             workflows=workflows,
             public=self.is_public,
             names_in_public=self.names_in_public,
+            untrusted_heads_pass=self.untrusted_heads_pass,
+            token_is_protected=self.token_is_protected,
         )
 
 
@@ -119,6 +140,8 @@ class StoredWorkflowSource:
             repository_id=self.source.repository_id,
             public=self.source.is_public,
             names_in_public=self.source.names_in_public,
+            untrusted_heads_pass=self.source.untrusted_heads_pass,
+            token_is_protected=self.source.token_is_protected,
         )
 
     def facts(self) -> dict[str, object]:

@@ -16,7 +16,7 @@ from server.model.corroboration import Claim
 from server.model.forge_facts import CiConclusion, CiStatus, ForgeRun
 from server.model.head_changes import expected_heads, judge_heads
 from server.model.runs import Run
-from server.model.sources import StoredWorkflowSource
+from server.model.sources import StoredSource, StoredWorkflowSource
 from server.model.verdict_facts import (
     APPLICABLE,
     CiJob,
@@ -40,6 +40,11 @@ _OF_CONTRACT = frozenset(
 _MISSING = frozenset({"missing-material", "missing-group"})
 _MAX_INITS = 50
 """The newest refused inits of a workflow that are looked at."""
+
+
+def settings_of(source: StoredSource) -> VerdictSettings:
+    """Return what was decided of all commits of a source."""
+    return VerdictSettings(source.names_allowed, source.untrusted_heads_pass)
 
 
 def read_context(

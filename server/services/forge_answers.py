@@ -26,7 +26,7 @@ from server.model.sources import StoredSource
 from server.model.stored_text import storable
 from server.services.dangling_runs import DanglingRuns
 from server.services.delivery_queue import Learn
-from server.services.source_visibility import save_names
+from server.services.source_settings import save_source
 from server.store import events, forge_facts, runs, sources
 
 MAX_CI_RUN_ID = 128
@@ -100,7 +100,7 @@ def _learn_source(connection: Connection, source: StoredSource, told: HeadAnswer
     )
     if after == source:
         return False
-    save_names(connection, source, after, now)
+    save_source(connection, source, after, now)
     return True
 
 
@@ -170,4 +170,5 @@ def _learned(head: Head, told: HeadAnswer) -> Head:
         is_fork=head.is_fork if told.is_fork is None else told.is_fork,
         is_bot=head.is_bot or told.author in _BOTS,
         is_protected=head.is_protected if is_protected is None else is_protected,
+        is_source_protected=told.is_protected if head.base_branch else None,
     )

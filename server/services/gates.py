@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -17,9 +18,8 @@ from server.model.principal import Principal
 from server.model.runs import Run
 from server.model.sources import StoredSource, StoredWorkflowSource
 from server.model.verdict import Verdict, judge
-from server.model.verdict_facts import VerdictSettings
 from server.model.workflows import StoredWorkflow
-from server.services.commit_facts import read_context
+from server.services.commit_facts import read_context, settings_of
 from server.services.corroborating import Told, read_told
 from server.services.run_details import read_stored_statement
 from server.services.workflow_access import get_reachable
@@ -197,7 +197,7 @@ class _Verdicts:
         self._bound = bound
         self._name = name
         self._now = now
-        self._settings = VerdictSettings(names_allowed=names_allowed)
+        self._settings = replace(settings_of(bound.source), names_allowed=names_allowed)
         self._told = told
         self._found: dict[str, Verdict | None] = {}
 

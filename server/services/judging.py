@@ -16,10 +16,9 @@ from server.model.roll_up import ROLL_UP_CONTEXT, WorkflowVerdict, roll_up
 from server.model.sources import StoredSource, status_context
 from server.model.verdict import Verdict, judge
 from server.model.verdict_content import ForgeRepository, VerdictContent
-from server.model.verdict_facts import VerdictSettings
 from server.model.verdict_kinds import VerdictKind
 from server.model.verdict_summary import render_summary
-from server.services.commit_facts import read_context
+from server.services.commit_facts import read_context, settings_of
 from server.services.corroborating import Told, read_told
 from server.services.short_turns import for_one_turn
 from server.store import commit_verdicts, events, sources, workflows
@@ -165,7 +164,7 @@ class Judge:
         known: Mapping[str, CommitVerdict],
         workflow_id: str | None,
     ) -> Iterator[_Said]:
-        settings = VerdictSettings(names_allowed=source.names_allowed)
+        settings = settings_of(source)
         for bound, project, name in sources.list_bindings(connection, source):
             context = status_context(project, name)
             before = known.get(context)

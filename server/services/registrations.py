@@ -42,7 +42,7 @@ from server.services.registration_rules import (
 )
 from server.services.registration_views import describe, describe_all
 from server.services.run_events import tell
-from server.services.source_visibility import learn_visibility
+from server.services.source_settings import learn_visibility
 from server.services.sources import learn_of_registration
 from server.store import audit, deliveries, inventories, registrations, speakers
 from server.store.database import Database

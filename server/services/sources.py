@@ -12,11 +12,12 @@ from chainloop_ci.api.paging import Page
 from chainloop_ci.api.source_address import SourceAddress, SourceKind, parse_source
 from chainloop_ci.api.sources import Source, SourceChange, SourceRequest, WorkflowSource, check_source
 from chainloop_ci.errors import ConflictError, LimitExceededError, NotFoundError, RequestInvalidError
+from chainloop_ci.findings import Finding
 from server.model.audit import AuditAction, audit_of
 from server.model.events import EventKind
 from server.model.integrations import StoredRegistration
 from server.model.paging import Paging, bind
-from server.model.principal import Principal
+from server.model.principal import ADMINS, Principal
 from server.model.sources import (
     MAX_SOURCES,
     StoredSource,
@@ -28,7 +29,7 @@ from server.model.sources import (
 from server.model.workflows import StoredWorkflow
 from server.services.run_details import read_stored_statement
 from server.services.run_events import tell
-from server.services.source_visibility import save_names
+from server.services.source_settings import save_source
 from server.services.workflow_access import get_reachable
 from server.store import attestations, audit, forge_facts, runs, sources, speakers
 from server.store.database import Database
@@ -85,9 +86,12 @@ class Sources:
     def change(self, principal: Principal, source_id: str, change: SourceChange) -> Source:
         """Change what holds for a repository, whichever workflow's token asks: it is the whole organization's.
 
+        What may be named there is an operator's word; who passes a required check unattested, an administrator's (R35).
+
         Raises:
             NotFoundError: there is no such source.
-            NotAllowedError: the token reaches a part of the organization only.
+            NotAllowedError: the token reaches a part of the organization only, or is no administrator's.
+            RequestInvalidError: its forge knows no such thing.
         """
         with self._database.write() as connection:
             before = sources.find(connection, principal.organization_id, source_id)
@@ -96,11 +100,14 @@ class Sources:
                     f"there is no source {source_id}", hint="`chainloop workflow source list` names them"
                 )
             principal.require_reach(project_id=None)
-            after = replace(before, names_in_public=change.names_in_public)
+            if change.is_of_admins:
+                principal.require_role(ADMINS)
+            _require_possible(before, change)
+            after = before.decided(change)
             if after != before:
-                now, facts = self._now(), {"source": str(after.address), "names_in_public": after.names_in_public}
-                save_names(connection, before, after, now)
-                audit.add(connection, audit_of(principal, now, AuditAction.SOURCE_NAMES_CHANGED, after.id, facts))
+                now, facts = self._now(), {"source": str(after.address), **after.settings}
+                save_source(connection, before, after, now)
+                audit.add(connection, audit_of(principal, now, AuditAction.SOURCE_SETTINGS_CHANGED, after.id, facts))
             return after.api(len(sources.names_from(connection, after)))
 
     def put(self, principal: Principal, workflow_id: str, request: SourceRequest) -> PlacedSource:
@@ -250,6 +257,13 @@ def _leave(connection: Connection, workflow: StoredWorkflow, source: StoredSourc
     is_told_of = not source.is_untouched or forge_facts.has_news(connection, source.id)
     if not is_told_of and not sources.names_from(connection, source):
         sources.remove(connection, source)
+
+
+def _require_possible(source: StoredSource, change: SourceChange) -> None:
+    if change.token_is_protected and source.address.kind is not SourceKind.GITLAB:
+        message = f"only GitLab has protected variables, and {source.address} is none of its projects"
+        finding = Finding("invalid-field", message, path="/tokenIsProtected")
+        raise RequestInvalidError(message, findings=[finding])
 
 
 def _require_valid(request: SourceRequest) -> None:

@@ -14,9 +14,8 @@ from server.model.page_facts import CountedLine
 from server.model.runs import Run
 from server.model.sources import StoredWorkflowSource
 from server.model.verdict import judge
-from server.model.verdict_facts import VerdictSettings
 from server.model.workflows import StoredWorkflow
-from server.services.commit_facts import read_context
+from server.services.commit_facts import read_context, settings_of
 from server.services.corroborating import Told, prove
 from server.store import runs, sources
 from server.store.commit_verdicts import CommitVerdict
@@ -32,7 +31,7 @@ def list_counted(
     bound = sources.find_of_workflow(connection, verdict.organization_id, workflow.id)
     if bound is None or bound.source.id != verdict.source_id:
         return ()
-    settings = VerdictSettings(names_allowed=bound.source.names_allowed)
+    settings = settings_of(bound.source)
     context = read_context(connection, bound, workflow.name, verdict.sha, told, settings, now)
     counted = judge(context, now).counted_run_ids[:MAX_COUNTED] if context else ()
     found = (runs.find(connection, verdict.organization_id, run_id) for run_id in counted)

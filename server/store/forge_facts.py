@@ -43,6 +43,7 @@ _HEAD_PLAIN = (
     "is_fork",
     "is_bot",
     "is_protected",
+    "is_source_protected",
     "is_open",
 )
 _RUN_KEY = ("source_id", "ci_run_id", "attempt")
@@ -105,6 +106,7 @@ def save_head(connection: Connection, head: Head) -> bool:
         # What was learned by asking is not taken away by news that do not say it.
         changed_paths=_united(head.changed_paths, known.changed_paths),
         ci_files=known.ci_files if head.ci_files is None else head.ci_files,
+        is_source_protected=known.is_source_protected if said.is_source_protected is None else said.is_source_protected,
     )
     if kept == known:
         return False

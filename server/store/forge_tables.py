@@ -41,6 +41,8 @@ heads = Table(
     Column("is_bot", Boolean, nullable=False),
     # Null: the forge did not say.
     Column("is_protected", Boolean),
+    # Of a pull request's own branch; null: not asked yet, or it is none.
+    Column("is_source_protected", Boolean),
     # JSON list; null: not known yet, or too many.
     Column("changed_paths", Text),
     # JSON object: by path the CI file's text on target and head; null: not asked yet.

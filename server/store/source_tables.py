@@ -46,6 +46,10 @@ sources = Table(
     Column("names_in_public", Boolean, nullable=False, server_default=false()),
     # Until when the secret before is accepted.
     Column("previous_hook_secret_until", String(32)),
+    # R35: heads whose jobs have no secrets pass without an attestation.
+    Column("untrusted_heads_pass", Boolean, nullable=False, server_default=false()),
+    # R35: GitLab's jobs of unprotected refs lack the token, which is a protected variable.
+    Column("token_is_protected", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("organization_id", "kind", "address_key", name="uq_sources_address"),
     Index("ix_sources_organization", "organization_id", "created_at", "id"),
     Index("ix_sources_repository", "organization_id", "repository_id"),

@@ -242,7 +242,16 @@ def _learned(source: StoredSource) -> dict[str, Any]:
     return {name: getattr(source, name) for name in _LEARNED}
 
 
-_LEARNED = ("repository_id", "default_branch", "hook_id", "registration_id", "is_public", "names_in_public")
+_LEARNED = (
+    "repository_id",
+    "default_branch",
+    "hook_id",
+    "registration_id",
+    "is_public",
+    "names_in_public",
+    "untrusted_heads_pass",
+    "token_is_protected",
+)
 
 
 def to_source(row: Row[Any]) -> StoredSource:

@@ -77,8 +77,13 @@ def test_who_allows_it_is_in_the_audit_log_once(
     for _ in range(2):
         allow(True)
 
-    [record] = api(acme.token("admin")).get("/audit-records?action=source.names-changed").json["items"]
-    assert record["detail"] == {"source": "github:acme/app", "namesInPublic": True}
+    [record] = api(acme.token("admin")).get("/audit-records?action=source.settings-changed").json["items"]
+    assert record["detail"] == {
+        "source": "github:acme/app",
+        "namesInPublic": True,
+        "untrustedHeadsPass": False,
+        "tokenIsProtected": False,
+    }
 
 
 @pytest.mark.parametrize(

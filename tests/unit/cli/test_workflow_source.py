@@ -241,3 +241,39 @@ def test_r47_what_is_only_claimed_is_allowed_nothing(operate, stub) -> None:
 
     assert result.status == 1
     assert "workflow source accept" in result.err
+
+
+def decided(**more: Any) -> dict[str, Any]:
+    """Return a source after a change of its settings."""
+    return {
+        "id": RUN, "source": "github:acme/app", "kind": "github", "host": "https://github.com",
+        "repository": "acme/app", "createdAt": "2026-01-31T12:00:00Z", "workflows": 1, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "status", "requests"), [("n\n", 1, 2), ("y\n", 0, 3), (None, 0, 3)])
+def test_r35_letting_untrusted_heads_pass_is_asked_of_whoever_can_answer(
+    operate, stub, typed, status, requests
+) -> None:
+    stub.replies = [page(workflow()), reply(source()), reply(decided(untrustedHeadsPass=True))]
+
+    result = operate("workflow", "source", "update", "app", "--untrusted-heads-pass", "on", typed=typed)
+
+    assert (result.status, len(stub.seen)) == (status, requests)
+    assert ("pass without an attestation" in result.out) is (status == 0)
+
+
+def test_r35_what_is_not_typed_is_not_sent(operate, stub) -> None:
+    stub.replies = [page(workflow()), reply(source()), reply(decided(tokenIsProtected=True))]
+
+    result = operate("workflow", "source", "update", "app", "--token-is-protected", "on", "--names-in-public", "off")
+
+    assert sent(stub) == {"tokenIsProtected": True, "namesInPublic": False}
+    assert "a protected variable" in result.out
+
+
+def test_an_update_of_nothing_is_none(operate, stub) -> None:
+    result = operate("workflow", "source", "update", "app")
+
+    assert (result.status, stub.seen) == (2, [])
+    assert "--token-is-protected" in result.err

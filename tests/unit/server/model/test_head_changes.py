@@ -55,6 +55,27 @@ def test_r35_a_head_whose_job_has_no_secrets_is_untrusted(trust: dict[str, bool]
     assert kind(a_head(**trust)) is UNTRUSTED
 
 
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"is_protected": False}, UNTRUSTED),
+        ({"is_protected": True}, APPLIES),
+        ({"is_protected": None}, APPLIES),
+        ({"base_branch": "main", "is_protected": True, "is_source_protected": False}, UNTRUSTED),
+        ({"base_branch": "main", "is_protected": False, "is_source_protected": True}, APPLIES),
+        ({"base_branch": "main", "is_protected": False}, APPLIES),
+    ],
+    ids=["push", "protected push", "not told", "request", "protected request", "request that is not told of"],
+)
+def test_r35_where_the_token_is_a_protected_variable_a_head_of_an_unprotected_branch_is_untrusted(
+    facts: dict[str, Any], expected: ApplicabilityKind
+) -> None:
+    protected = replace(BOUND, source=replace(BOUND.source, token_is_protected=True))
+
+    assert judge_heads(protected, [a_head(**facts)]).kind is expected
+    assert judge_heads(BOUND, [a_head(**facts)]).kind is APPLIES, "every job has the token"
+
+
 def test_r35_a_head_of_a_fork_stays_untrusted_when_a_branch_has_the_commit_too() -> None:
     assert kind(a_head(), a_head(pull_request="7", event="pull_request", is_fork=True)) is UNTRUSTED
 

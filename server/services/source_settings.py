@@ -1,4 +1,4 @@
-"""Whether anybody may read a repository, and what may be named there (R47)."""
+"""What was told and decided of a repository: what may be named there (R47), and who passes unattested (R35)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from chainloop_ci.api.source_address import SourceAddress, SourceKind
 from server.model.integrations import StoredRegistration
 from server.model.sources import StoredSource
+from server.services.commit_facts import settings_of
 from server.services.judging import REMEMBERED
 from server.store import commit_verdicts, sources
 
@@ -27,15 +28,19 @@ def learn_visibility(
         source = sources.find_by_address(connection, registration.organization_id, address)
         # Another repository may have the old name by now.
         if source is not None and source.repository_id == item.repository_id and source.is_public != is_public:
-            save_names(connection, source, replace(source, is_public=is_public), now)
+            save_source(connection, source, replace(source, is_public=is_public), now)
 
 
-def save_names(connection: Connection, before: StoredSource, after: StoredSource, now: datetime) -> None:
-    """Write a source down, and where other things may be named than before have its commits judged again.
+def save_source(connection: Connection, before: StoredSource, after: StoredSource, now: datetime) -> None:
+    """Write a source down, and where something else follows from it than before have its commits judged again.
 
     So names that nobody but members was to read are taken out of statuses when the repository is opened.
     """
     sources.save(connection, after)
-    if after.names_allowed != before.names_allowed:
+    if _decides(after) != _decides(before):
         owned = [workflow_id for workflow_id, _, _ in sources.names_from(connection, after)]
         commit_verdicts.make_due(connection, after.organization_id, owned, now - REMEMBERED, now)
+
+
+def _decides(source: StoredSource) -> tuple[object, ...]:
+    return settings_of(source), source.token_is_protected
