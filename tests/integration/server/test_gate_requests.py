@@ -145,6 +145,24 @@ def test_r36_a_deployment_of_a_commit_whose_attestation_is_missing_is_rejected_w
     assert "no attestation within 30 min" in comment
 
 
+def test_r47_a_deployment_of_a_public_repository_is_told_numbers_and_no_names(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    job.add_string("version", "1.2.3")
+    assert job.push().status_code == 422
+    ask(repository)
+    _, kept_back = told(repository)[-1]
+
+    repository.allow_names()
+    ask(repository)
+    _, named = told(repository)[-1]
+
+    assert "4 of 5 materials missing" in kept_back
+    assert "sbom" not in kept_back
+    assert "sbom" in named
+
+
 def test_r36_an_environment_needs_the_workflows_that_an_administrator_named(
     services: Services, api: Any, acme: Tenant, job: Job
 ) -> None:

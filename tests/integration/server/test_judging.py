@@ -48,6 +48,16 @@ def test_a_commit_is_waited_for_from_the_moment_its_forge_tells_of_it(repository
     assert repository.said().description == "no attestation within 30 min"  # type: ignore[union-attr]
 
 
+def test_r32_a_ci_run_of_another_ci_file_is_not_waited_for(repository: Repository, job: Job) -> None:
+    repository.see_head()
+    repository.see_run()
+    repository.see_run("78", ci_file=".github/workflows/nightly.yml")
+
+    attest(job)
+
+    assert repository.kind() == "success"
+
+
 def test_a_run_goes_from_its_beginning_to_its_end(repository: Repository, job: Job) -> None:
     repository.see_head()
     assert repository.kind() == "expected"
