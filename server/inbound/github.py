@@ -5,26 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from server.inbound.forge_events import BRANCHES, changed_paths, noted, read_event, read_push
 from server.inbound.reading import at, commit, count, flag, ident, items, moment, text
 from server.model.ci_words import github_conclusion, github_status
 from server.model.events import EventKind
 from server.model.forge_facts import (
     LONG_AGO,
-    MAX_CHANGED_PATHS,
     ONLY_ATTEMPT,
     CiStatus,
     ForgeJob,
     ForgeRun,
     Head,
 )
-from server.model.inbound_facts import NOWHERE, InboundFacts, Note, SeenHead, SeenJob
+from server.model.inbound_facts import NOWHERE, InboundFacts, SeenHead, SeenJob
 
 OUR_CONTEXTS = "chainloop/"
 """How the names of our statuses and check runs begin."""
 
 _MAX_COMMITS = 2048
 """A push names no more commits than this."""
-_BRANCHES = "refs/heads/"
 _DEPENDABOT = "dependabot[bot]"
 """Its pull requests and pushes get no secrets (GitHub Docs, "Troubleshooting Dependabot on GitHub Actions")."""
 _RUN_OF_CALLBACK = re.compile(r"/actions/runs/([0-9]{1,18})/deployment_protection_rule\Z")
@@ -32,28 +31,17 @@ _RUN_OF_CALLBACK = re.compile(r"/actions/runs/([0-9]{1,18})/deployment_protectio
 
 def parse(event: str, payload: object) -> InboundFacts:
     """Return what a payload says; nothing, for events that do not concern us."""
-    known = _EVENTS.get(event)
-    return known(payload) if known else InboundFacts()
+    return read_event(_EVENTS, event, payload)
 
 
 def _push(payload: object) -> InboundFacts:
-    """Read the push of a branch; a tag makes no commit the head of anything that is to be merged."""
-    ref, before, after = text(payload, "ref") or "", commit(payload, "before"), commit(payload, "after")
-    sha = after or before
-    if sha is None or not ref.startswith(_BRANCHES):
-        return InboundFacts()
-    head = Head(
-        **NOWHERE,
-        sha=sha,
-        event="push",
-        branch=ref.removeprefix(_BRANCHES),
+    return read_push(
+        payload,
         told_at=moment(payload, "repository", "pushed_at") or LONG_AGO,
         is_branch_new=flag(payload, "created") is True,
         is_bot=text(payload, "sender", "login") == _DEPENDABOT,
-        changed_paths=_pushed_paths(payload) if after else None,
-        is_open=after is not None,
+        changed_paths=_pushed_paths(payload),
     )
-    return InboundFacts(heads=(SeenHead(head, before),))
 
 
 def _pushed_paths(payload: object) -> tuple[str, ...] | None:
@@ -63,23 +51,6 @@ def _pushed_paths(payload: object) -> tuple[str, ...] | None:
     if not is_whole or not 0 < len(commits) < _MAX_COMMITS:
         return None
     return changed_paths(commits)
-
-
-def changed_paths(commits: list[object]) -> tuple[str, ...] | None:
-    """Return the paths that commits name; None where there are too many, or a commit does not say."""
-    paths: set[str] = set()
-    for each in commits:
-        for kind in ("added", "modified", "removed"):
-            named = at(each, kind)
-            if not isinstance(named, list):
-                return None
-            # A path that could not be stored as it is would be another one.
-            if any(not isinstance(path, str) or text({"": path}, "") != path for path in named):
-                return None
-            paths.update(named)
-        if len(paths) > MAX_CHANGED_PATHS:
-            return None
-    return tuple(sorted(paths))
 
 
 def _pull_request(payload: object) -> InboundFacts:
@@ -114,9 +85,9 @@ def _merge_group(payload: object) -> InboundFacts:
         **NOWHERE,
         sha=sha,
         event="merge_group",
-        branch=ref.removeprefix(_BRANCHES),
+        branch=ref.removeprefix(BRANCHES),
         told_at=moment(group, "head_commit", "timestamp") or LONG_AGO,
-        base_branch=base.removeprefix(_BRANCHES) if base else None,
+        base_branch=base.removeprefix(BRANCHES) if base else None,
         is_open=text(payload, "action") != "destroyed",
     )
     return InboundFacts(heads=(SeenHead(head, commit(group, "base_sha")),))
@@ -185,12 +156,12 @@ def _check_run(payload: object) -> InboundFacts:
         "by": text(payload, "sender", "login"),
     }
     if action == "rerequested":
-        return _noted(EventKind.CHECK_REREQUESTED, sha, facts)
+        return noted(EventKind.CHECK_REREQUESTED, sha, facts)
     if name is None or not name.startswith(OUR_CONTEXTS):
         return InboundFacts()
     # R40: another App may write check runs under our names.
     seen = {"surface": "check-run", "context": name, "state": text(run, "conclusion") or text(run, "status")}
-    return _noted(EventKind.STATUS_SEEN, sha, {**facts, **seen})
+    return noted(EventKind.STATUS_SEEN, sha, {**facts, **seen})
 
 
 def _check_suite(payload: object) -> InboundFacts:
@@ -198,7 +169,7 @@ def _check_suite(payload: object) -> InboundFacts:
     if sha is None or text(payload, "action") != "rerequested":
         return InboundFacts()
     facts = {"checkSuiteId": ident(suite, "id"), "appId": ident(suite, "app", "id")}
-    return _noted(EventKind.CHECK_REREQUESTED, sha, {"sha": sha, **facts, "by": text(payload, "sender", "login")})
+    return noted(EventKind.CHECK_REREQUESTED, sha, {"sha": sha, **facts, "by": text(payload, "sender", "login")})
 
 
 def _status(payload: object) -> InboundFacts:
@@ -215,7 +186,7 @@ def _status(payload: object) -> InboundFacts:
         "by": text(payload, "sender", "login"),
         "byId": ident(payload, "sender", "id"),
     }
-    return _noted(EventKind.STATUS_SEEN, sha, facts)
+    return noted(EventKind.STATUS_SEEN, sha, facts)
 
 
 def _protection_rule(payload: object) -> InboundFacts:
@@ -235,7 +206,7 @@ def _protection_rule(payload: object) -> InboundFacts:
         "repository": text(payload, "repository", "full_name"),
         "installationId": ident(payload, "installation", "id"),
     }
-    return _noted(EventKind.GATE_REQUESTED, f"{named[1]}/{environment}", facts)
+    return noted(EventKind.GATE_REQUESTED, f"{named[1]}/{environment}", facts)
 
 
 def _installation(payload: object) -> InboundFacts:
@@ -250,16 +221,11 @@ def _installation(payload: object) -> InboundFacts:
         "added": _names(payload, "repositories_added"),
         "removed": _names(payload, "repositories_removed"),
     }
-    return _noted(EventKind.INSTALLATION_CHANGED, installation, facts)
+    return noted(EventKind.INSTALLATION_CHANGED, installation, facts)
 
 
 def _names(payload: object, name: str) -> list[str] | None:
     return [found for each in items(payload, name) if (found := text(each, "full_name"))] or None
-
-
-def _noted(kind: EventKind, subject: str, facts: Mapping[str, object]) -> InboundFacts:
-    known = {name: value for name, value in facts.items() if value is not None}
-    return InboundFacts(notes=(Note(kind.value, subject, known),))
 
 
 _EVENTS: Mapping[str, Callable[[object], InboundFacts]] = {

@@ -8,51 +8,41 @@ the pipeline and its jobs does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from server.inbound.github import changed_paths
+from server.inbound.forge_events import changed_paths, noted, read_event, read_push
 from server.inbound.reading import at, commit, count, flag, ident, items, moment, text
 from server.model.ci_words import gitlab_conclusion, gitlab_status
 from server.model.events import EventKind
 from server.model.forge_facts import LONG_AGO, ONLY_ATTEMPT, CiStatus, ForgeJob, ForgeRun, Head
-from server.model.inbound_facts import NOWHERE, InboundFacts, Note, SeenHead, SeenJob
+from server.model.inbound_facts import NOWHERE, InboundFacts, SeenHead, SeenJob
 
 STATUS_CHECK = "External Status Check"
 """Name that we give to calls of external status checks: they have no `X-Gitlab-Event`."""
 
-_BRANCHES = "refs/heads/"
 _CLOSED = frozenset({"merged", "closed"})
 
 
 def parse(event: str, payload: object) -> InboundFacts:
     """Return what a payload says; nothing, for events that do not concern us."""
-    known = _EVENTS.get(event)
-    return known(payload) if known else InboundFacts()
+    return read_event(_EVENTS, event, payload)
 
 
 def _push(payload: object) -> InboundFacts:
-    """Read the push of a branch; a tag makes no commit the head of anything that is to be merged."""
-    ref, before, after = text(payload, "ref") or "", commit(payload, "before"), commit(payload, "after")
-    sha = after or before
-    if sha is None or not ref.startswith(_BRANCHES):
-        return InboundFacts()
-    head = Head(
-        **NOWHERE,
-        sha=sha,
-        event="push",
-        branch=ref.removeprefix(_BRANCHES),
-        told_at=_commit_time(payload, sha),
-        is_branch_new=before is None,
+    return read_push(
+        payload,
+        told_at=_commit_time(payload),
+        is_branch_new=commit(payload, "before") is None,
         is_protected=flag(payload, "ref_protected"),
-        changed_paths=_pushed_paths(payload) if after else None,
-        is_open=after is not None,
+        changed_paths=_pushed_paths(payload),
     )
-    return InboundFacts(heads=(SeenHead(head, before),))
 
 
-def _commit_time(payload: object, sha: str) -> datetime:
+def _commit_time(payload: object) -> datetime:
     """Return when the pushed commit was made: no payload says when it was pushed."""
-    own = (moment(each, "timestamp") for each in items(payload, "commits") if commit(each, "id") == sha)
+    sha = commit(payload, "after")
+    own = (moment(each, "timestamp") for each in items(payload, "commits") if sha and commit(each, "id") == sha)
     return next((found for found in own if found), LONG_AGO)
 
 
@@ -96,9 +86,8 @@ def _status_check(payload: object) -> InboundFacts:
     if head is None or check_id is None:
         return InboundFacts()
     facts = {"sha": head.sha, "pullRequest": head.pull_request, "checkId": check_id, "name": text(check, "name")}
-    known = {name: value for name, value in facts.items() if value is not None}
-    note = Note(EventKind.STATUS_CHECK_REQUESTED.value, f"{head.pull_request}/{check_id}", known)
-    return InboundFacts(heads=(SeenHead(head),), notes=(note,))
+    asked = noted(EventKind.STATUS_CHECK_REQUESTED, f"{head.pull_request}/{check_id}", facts)
+    return replace(asked, heads=(SeenHead(head),))
 
 
 def _pipeline(payload: object) -> InboundFacts:
