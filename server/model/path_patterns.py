@@ -8,7 +8,7 @@ sheet»; GitLab Docs, «CI/CD YAML syntax reference», `rules:changes` (Ruby's `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -172,42 +172,65 @@ def matches_gitlab(pattern: str, path: str, effort: Effort | None = None) -> boo
     return False
 
 
-@lru_cache(maxsize=_KEPT)
-def _github(pattern: str) -> _Matcher:
-    return _Matcher(tuple(_github_parts(pattern)))
+_Add = Callable[[str, int, list[_Part]], int]
+"""Adds what a mark of a forge's own stands for, at a place of a pattern; returns where it goes on, 0: there is none."""
 
 
-def _github_parts(pattern: str) -> list[_Part]:
+def _parts(pattern: str, add_mark: _Add) -> Sequence[_Part]:
     parts: list[_Part] = []
     at = 0
     while at < len(pattern):
-        character = pattern[at]
-        if character == "*":
-            at = _add_stars(pattern, at, parts)
-            continue
-        if character in "?+" and parts:
-            _quantify(parts, character)
-        elif character == "[" and (end := pattern.find("]", at + 2)) > 0:
-            parts.append(_Part(frozenset(_range(pattern[at + 1 : end]))))
-            at = end
-        elif character == "\\" and at + 1 < len(pattern):
-            at += 1
-            parts.append(_Part(frozenset(pattern[at])))
-        else:
-            parts.append(_Part(frozenset(character)))
+        at = add_mark(pattern, at, parts) or _add_plain(pattern, at, parts)
+    return tuple(parts)
+
+
+def _add_plain(pattern: str, at: int, parts: list[_Part]) -> int:
+    """Add one character that stands for itself, as every one behind a backslash does."""
+    if pattern[at] == "\\" and at + 1 < len(pattern):
         at += 1
-    return parts
+    parts.append(_Part(frozenset(pattern[at])))
+    return at + 1
 
 
-def _add_stars(pattern: str, at: int, parts: list[_Part]) -> int:
-    """Add the stars at `at`; return where the pattern goes on."""
-    end = at
-    while pattern[end : end + 1] == "*":
-        end += 1
-    begins_folder = at == 0 or pattern[at - 1] == "/"
+def _range_end(pattern: str, at: int) -> int:
+    """Return where the brackets end that begin at a place; -1: none do."""
+    return pattern.find("]", at + 2) if pattern[at] == "[" else -1
+
+
+def _stars_end(pattern: str, at: int) -> int:
+    while pattern[at : at + 1] == "*":
+        at += 1
+    return at
+
+
+def _are_folders(pattern: str, at: int, end: int) -> bool:
+    """Tell whether stars stand between two slashes, or the beginning and one."""
+    return (at == 0 or pattern[at - 1] == "/") and pattern[end : end + 1] == "/"
+
+
+@lru_cache(maxsize=_KEPT)
+def _github(pattern: str) -> _Matcher:
+    return _Matcher(_parts(pattern, _add_of_github))
+
+
+def _add_of_github(pattern: str, at: int, parts: list[_Part]) -> int:
+    character = pattern[at]
+    if character == "*":
+        return _add_stars_of_github(pattern, at, parts)
+    if character in "?+" and parts:
+        _quantify(parts, character)
+        return at + 1
+    end = _range_end(pattern, at)
+    if end > 0:
+        parts.append(_Part(frozenset(_range(pattern[at + 1 : end]))))
+    return end + 1
+
+
+def _add_stars_of_github(pattern: str, at: int, parts: list[_Part]) -> int:
+    end = _stars_end(pattern, at)
     if end - at == 1:
         parts.append(_NO_SLASH)
-    elif begins_folder and pattern[end : end + 1] == "/":
+    elif _are_folders(pattern, at, end):
         parts.extend(_FOLDERS)
         return end + 1
     else:
@@ -238,36 +261,31 @@ def _range(inside: str) -> Iterator[str]:
 
 @lru_cache(maxsize=_KEPT)
 def _gitlab(pattern: str) -> _Matcher:
-    return _Matcher(tuple(_gitlab_parts(pattern)))
+    return _Matcher(_parts(pattern, _add_of_gitlab))
 
 
-def _gitlab_parts(pattern: str) -> list[_Part]:
-    parts: list[_Part] = []
-    at = 0
-    while at < len(pattern):
-        character = pattern[at]
-        if character == "*":
-            end = at
-            while pattern[end : end + 1] == "*":
-                end += 1
-            folders = end - at == 2 and pattern[end : end + 1] == "/" and (at == 0 or pattern[at - 1] == "/")
-            parts.extend(_FOLDERS if folders else (_NO_SLASH,))
-            at = end + 1 if folders else end
-            continue
-        if character == "?":
-            parts.append(_Part(frozenset("/"), inverted=True))
-        elif character == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inverted = pattern[at + 1] in "^!"
-            inside = frozenset(_range(pattern[at + 1 + inverted : end]))
-            parts.append(_Part(inside | {"/"} if inverted else inside - {"/"}, inverted))
-            at = end
-        elif character == "\\" and at + 1 < len(pattern):
-            at += 1
-            parts.append(_Part(frozenset(pattern[at])))
-        else:
-            parts.append(_Part(frozenset(character)))
-        at += 1
-    return parts
+def _add_of_gitlab(pattern: str, at: int, parts: list[_Part]) -> int:
+    character = pattern[at]
+    if character == "*":
+        return _add_stars_of_gitlab(pattern, at, parts)
+    if character == "?":
+        parts.append(_Part(frozenset("/"), inverted=True))
+        return at + 1
+    end = _range_end(pattern, at)
+    if end > 0:
+        inverted = pattern[at + 1] in "^!"
+        inside = frozenset(_range(pattern[at + 1 + inverted : end]))
+        parts.append(_Part(inside | {"/"} if inverted else inside - {"/"}, inverted))
+    return end + 1
+
+
+def _add_stars_of_gitlab(pattern: str, at: int, parts: list[_Part]) -> int:
+    end = _stars_end(pattern, at)
+    if end - at == 2 and _are_folders(pattern, at, end):
+        parts.extend(_FOLDERS)
+        return end + 1
+    parts.append(_NO_SLASH)
+    return end
 
 
 _MAX_ALTERNATIVES = 200
