@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from chainloop_ci.api.drift import DriftItem
 from chainloop_ci.api.words import DriftKind as DriftKind
 from server.model.overrides import StoredOverride
-from server.model.verdict_text import count
+from server.model.spans import roughly
 
 REMEMBERED = timedelta(days=90)
 """Commits that were missed longer ago are listed no more."""
@@ -103,21 +103,21 @@ def of_override(found: StoredOverride) -> DriftItem:
 
 
 def _stopped(found: DriftingWorkflow, now: datetime) -> tuple[str, str]:
-    expected = f"one at least every {in_words(found.cadence_seconds or 0)} was expected"
-    last = f"no attestation for {_ago(found.attested_at, now)}" if found.attested_at else "no attestation yet"
+    expected = f"one at least every {roughly(timedelta(seconds=found.cadence_seconds or 0))} was expected"
+    last = f"no attestation for {roughly(now - found.attested_at)}" if found.attested_at else "no attestation yet"
     advice = f"see whether its CI workflow still runs: `chainloop workflow run list {_filters(found)}`; "
     return f"{last}, {expected}", advice + "or expect less: `chainloop workflow update --cadence`"
 
 
 def _failing(found: DriftingWorkflow, now: datetime) -> tuple[str, str]:
     why = f" ({found.reason})" if found.reason else ""
-    since = f", failing for {_ago(found.since, now)}"
+    since = f", failing for {roughly(now - found.since)}"
     return f"the last run ended as {found.state}{why}{since}", f"`chainloop workflow run describe --id {found.run_id}`"
 
 
 def _never_seen(found: DriftingWorkflow, now: datetime) -> tuple[str, str]:
     return (
-        f"no run since it was made {_ago(found.created_at, now)} ago",
+        f"no run since it was made {roughly(now - found.created_at)} ago",
         "add the step to its pipeline, or delete it: "
         f"`chainloop workflow delete --name {found.name} --project {found.project}`",
     )
@@ -137,18 +137,6 @@ _WORDS = {
     DriftKind.NEVER_SEEN: _never_seen,
     DriftKind.OLD_REVISION: _old_revision,
 }
-
-
-def in_words(seconds: int) -> str:
-    """Return a length of time in the largest unit of which it has two, or one: `3 days`, `36 hours`."""
-    for length, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= 2 * length or (seconds >= length and seconds % length == 0):
-            return count(seconds // length, unit)
-    return count(seconds, "second")
-
-
-def _ago(moment: datetime, now: datetime) -> str:
-    return in_words(max(0, int((now - moment).total_seconds())))
 
 
 def _filters(found: DriftingWorkflow) -> str:

@@ -9,6 +9,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from chainloop_ci.api.runs import RunState
+from server.model import spans
 from server.model import verdict_text as text
 from server.model.verdict_facts import CountedRun, Override, Upcoming, VerdictSettings
 from server.model.verdict_kinds import VerdictKind
@@ -145,7 +146,7 @@ def _canceled(run: CountedRun, settings: VerdictSettings, now: datetime) -> RunV
 
 def _expired(run: CountedRun, settings: VerdictSettings, now: datetime) -> RunVerdict:
     life = timedelta(seconds=run.life_seconds)
-    within = f"within {text.span(life)}" if run.life_seconds else "before the run expired"
+    within = f"within {spans.exactly(life)}" if run.life_seconds else "before the run expired"
     refused = f"; last {_refused(run, settings).description}" if run.refused else ""
     return _failed(run, VerdictKind.EXPIRED, f"no push {within}{refused}")
 

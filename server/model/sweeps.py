@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from chainloop_ci.errors import Finding
+from server.model.spans import roughly
 
 LEASE = timedelta(seconds=60)
 """A dispatcher that has not been heard of for so long is dead, and another one may take its sweep."""
@@ -139,21 +140,14 @@ def find_late(states: Mapping[str, SweepState], intervals: Mapping[str, timedelt
 
 
 def _describe_late(state: SweepState, interval: timedelta, now: datetime) -> str:
-    when = f"was done {_ago(now - state.succeeded_at)} ago" if state.succeeded_at else "was never done"
+    when = f"was done {roughly(now - state.succeeded_at)} ago" if state.succeeded_at else "was never done"
     error = f"; it fails: {state.detail['error']}" if "error" in state.detail else ""
-    return f"sweep {state.name} {when}, it is due every {_ago(interval)}{error}"
+    return f"sweep {state.name} {when}, it is due every {roughly(interval)}{error}"
 
 
 _HINT = (
     "`python -m server serve` starts the dispatcher; see the server's log, or run `python -m server dispatch --once`"
 )
-
-
-def _ago(span: timedelta) -> str:
-    minutes = int(span.total_seconds()) // 60
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
 
 
 class UploadVerdict(StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from chainloop_ci.api.runs import RunState
+from server.model import spans
 from server.model import verdict_text as text
 from server.model.awaited_jobs import count_awaited
 from server.model.counted_runs import select_counted
@@ -171,7 +172,7 @@ def _because(said: str, reason: str) -> str:
 
 
 def _grace(head: HeadFacts) -> str:
-    return text.span(timedelta(seconds=head.grace_seconds))
+    return spans.exactly(timedelta(seconds=head.grace_seconds))
 
 
 def _due_at(context: CommitContext, head: HeadFacts, now: datetime) -> datetime:

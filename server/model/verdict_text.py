@@ -7,7 +7,7 @@ only when that is allowed (R47); then a count stands for them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 MAX_DESCRIPTION = 140
 """In code points."""
@@ -52,11 +52,3 @@ def count(number: int, noun: str) -> str:
 def day(moment: datetime) -> str:
     """Return the date of a moment: `2026-12-01`, with the time when it is not midnight."""
     return f"{moment:%Y-%m-%d}" if moment.time().isoformat() == "00:00:00" else f"{moment:%Y-%m-%d %H:%M} UTC"
-
-
-def span(length: timedelta) -> str:
-    """Return a length of time in its largest fitting words: `30 min`, `6 h`, `1 h 30 min`."""
-    minutes, seconds = divmod(int(length.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (seconds, "s"))
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"

@@ -287,12 +287,12 @@ def test_what_is_wrong_with_the_sweeps_is_found(services: Services, cleaners: Cl
     assert [finding.message for finding in never] == [f"sweep {name} was never done" for name in INTERVALS]
     assert at_once == ()
     assert [finding.message for finding in late] == [
-        "sweep expired-runs was done 3 h ago, it is due every 1 min",
-        "sweep passed-dates was done 3 h ago, it is due every 1 min",
-        "sweep unreferenced-uploads was done 3 h ago, it is due every 15 min",
-        "sweep ended-states was done 3 h ago, it is due every 15 min",
-        "sweep webhook-redeliveries was done 3 h ago, it is due every 15 min",
-        "sweep forge-repositories was done 3 h ago, it is due every 5 min",
+        "sweep expired-runs was done 3 hours ago, it is due every 1 minute",
+        "sweep passed-dates was done 3 hours ago, it is due every 1 minute",
+        "sweep unreferenced-uploads was done 3 hours ago, it is due every 15 minutes",
+        "sweep ended-states was done 3 hours ago, it is due every 15 minutes",
+        "sweep webhook-redeliveries was done 3 hours ago, it is due every 15 minutes",
+        "sweep forge-repositories was done 3 hours ago, it is due every 5 min",
     ]
 
 

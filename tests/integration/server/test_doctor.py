@@ -125,8 +125,8 @@ def test_an_organization_over_its_quota_is_a_warning(look, execute):
     ("succeeded", "said"),
     [
         (timedelta(minutes=15), None),
-        (timedelta(hours=1), "expired-runs was done 60 min ago, it is due every 1 min"),
-        (timedelta(days=2), "expired-runs was done 2 d ago, it is due every 1 min"),
+        (timedelta(hours=1), "expired-runs was done 1 hour ago, it is due every 1 minute"),
+        (timedelta(days=2), "expired-runs was done 2 days ago, it is due every 1 minute"),
     ],
 )
 def test_doctor_and_readyz_judge_the_same_sweeps_late(look, execute, services, clock, succeeded, said):

@@ -57,8 +57,3 @@ def test_a_moment_has_a_time_only_when_it_is_not_midnight() -> None:
     midnight = datetime(2026, 12, 1, tzinfo=UTC)
 
     assert (text.day(midnight), text.day(midnight + timedelta(hours=9))) == ("2026-12-01", "2026-12-01 09:00 UTC")
-
-
-@pytest.mark.parametrize(("seconds", "said"), [(1800, "30 min"), (21600, "6 h"), (5400, "1 h 30 min"), (0, "0 s")])
-def test_a_length_of_time_is_said_in_few_words(seconds: int, said: str) -> None:
-    assert text.span(timedelta(seconds=seconds)) == said
