@@ -181,8 +181,6 @@ class Integration:
     """Where the old value goes when one is replaced: the receiver needs both for a while."""
     is_checked_daily: bool = True
     """False: `check` does something at the third party that it would see every day."""
-    has_repositories: bool = False
-    """Whether a registration lists repositories (R44)."""
     answers_verdicts: bool = False
     """Whether it puts verdicts on commits: of several such attachments the narrowest one does, so that a context has
     one author (R40)."""

@@ -77,8 +77,6 @@ class CiRunAnswer:
     """None: not known yet."""
     pull_requests: tuple[int, ...] = ()
     """Those that the forge names; none of forks."""
-    actor: str | None = None
-    """Who triggered this attempt."""
     is_protected: bool | None = None
     """Whether its ref is protected; None: not known."""
     jobs: tuple[JobAnswer, ...] = ()

@@ -20,7 +20,6 @@ from server.model.forge_facts import CiStatus
 
 if TYPE_CHECKING:
     from github import Github
-    from github.NamedUser import NamedUser
     from github.Repository import Repository
     from github.WorkflowJob import WorkflowJob
     from github.WorkflowRun import WorkflowRun
@@ -73,7 +72,6 @@ def _read(repository: Repository, run_id: int, attempt: int | None, patience: Pa
         started_at=run.run_started_at,
         ended_at=_end(run, jobs) if status is CiStatus.ENDED else None,
         pull_requests=tuple(each.number for each in run.pull_requests or ()),
-        actor=_login_of(run.triggering_actor),
         jobs=jobs,
     )
 
@@ -111,7 +109,3 @@ def _end(run: WorkflowRun, jobs: tuple[JobAnswer, ...]) -> datetime:
 
 def _id_of(repository: Repository | None) -> str | None:
     return str(repository.id) if repository is not None else None
-
-
-def _login_of(user: NamedUser | None) -> str | None:
-    return user.login if user is not None else None

@@ -27,6 +27,5 @@ GITHUB = Integration(
     usual_host=HOST,
     other_names=("https://www.github.com",),
     has_no_path=True,
-    has_repositories=True,
     answers_verdicts=True,
 )

@@ -100,7 +100,6 @@ class _Question:
             started_at=_time(found, "started_at") or _time(found, "created_at"),
             ended_at=_end_of(found, jobs) if status is CiStatus.ENDED else None,
             pull_requests=head.requests,
-            actor=(found.get("user") or {}).get("username"),
             is_protected=self._is_protected(head),
             jobs=jobs,
         )

@@ -25,6 +25,5 @@ GITLAB = Integration(
     list_repositories=list_repositories,
     always=ALWAYS,
     usual_host=HOST,
-    has_repositories=True,
     answers_verdicts=True,
 )
