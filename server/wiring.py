@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from typing import TypedDict
 
 from chainloop_ci.errors import NotFoundError
@@ -19,9 +18,6 @@ from server.cas.blobs import Blobs
 from server.cas.registry import open_back_ends
 from server.config import ServerConfig
 from server.content_check.checker import ContentChecker
-from server.dispatcher.couriers import Couriers
-from server.dispatcher.dispatcher import Dispatcher, make_dispatcher
-from server.dispatcher.sweeps import Cleaners
 from server.egress.github_addresses import web_address
 from server.egress.policy import Policy
 from server.egress.resolver import Resolver, resolve_addresses
@@ -31,8 +27,6 @@ from server.integrations.types import Integration, Tools
 from server.model.hook_secrets import SECRET_BYTES, render_secret
 from server.model.sweeps import FIRST_SWEEPS
 from server.secret_box import open_secret_box
-from server.services.announcing import Announcer
-from server.services.app_installations import AppInstallations
 from server.services.apply import Apply
 from server.services.artifacts import Artifacts
 from server.services.attachments import Attachments
@@ -44,23 +38,16 @@ from server.services.contracts import Contracts
 from server.services.crafting import Crafting
 from server.services.credentials import Credentials
 from server.services.delivery_log import DeliveryLog
-from server.services.delivery_queue import DeliveryQueue
 from server.services.disk_reserve import DiskReserve
 from server.services.drift import Drift
-from server.services.fan_out import FanOut
-from server.services.forge_answers import ForgeAnswers
-from server.services.forge_watch import ForgeWatch
-from server.services.gate_requests import GateRequests
 from server.services.gates import Gates
 from server.services.health import Health
 from server.services.impact import Impacts
 from server.services.inbound import GitHubApp, Inbound
-from server.services.inbound_follow import InboundFollow
 from server.services.inbound_limits import InboundLimits
 from server.services.inbound_log import InboundLog
 from server.services.integrations import Integrations
-from server.services.inventories import Inventories, InventorySweep, listing_kinds
-from server.services.judging import Judge
+from server.services.inventories import Inventories, listing_kinds
 from server.services.keys import VerificationKeys
 from server.services.metrics import Metrics
 from server.services.metrics_process import ProcessMetrics
@@ -71,7 +58,6 @@ from server.services.overview import Overview
 from server.services.pages import Pages
 from server.services.projects import Projects
 from server.services.referrers import Referrers
-from server.services.registration_checks import RegistrationChecks
 from server.services.registrations import Registrations
 from server.services.runs import Runs
 from server.services.secrets import Secrets
@@ -283,7 +269,7 @@ def _build_webhooks(config: ServerConfig, world: World, database: Database, stor
         new_id,
         secrets=own,
         limits=InboundLimits(world.monotonic),
-        app=GitHubApp(_app_host(config), config.github_app_webhook_secrets),
+        app=GitHubApp(app_host(config), config.github_app_webhook_secrets),
         decoy=render_secret(random_bytes(SECRET_BYTES)),
     )
     return Webhooks(own, inbound, InboundLog(database, now))
@@ -326,67 +312,12 @@ def _build_content(
     return Artifacts(database, back_ends=back_ends, places=places), uploads
 
 
-def build_dispatcher(
-    config: ServerConfig,
-    world: World,
-    database: Database,
-    transport: Transport,
-    *,
-    holder: str,
-    is_stopping: Callable[[], bool] = lambda: False,
-    pause: Callable[[], object] = lambda: None,
-) -> Dispatcher:
-    """Return the dispatcher over the data folder of `config`; `holder` tells it from all others."""
-    back_ends = open_back_ends(config.blobs_path)
-    known, tools = world.integrations, make_tools(config, world, database, transport)
-    own = Credentials(build_secrets(config, world))
-    checks = RegistrationChecks(database, world.now, world.new_id, integrations=known, credentials=own, tools=tools)
-    lists = InventorySweep(database, world.now, integrations=known, credentials=own, tools=tools)
-    cleaners = Cleaners(
-        database,
-        back_ends,
-        world.now,
-        config.upload_grace,
-        world.new_id,
-        event_retention=config.event_retention,
-        check_registrations=checks.check_all,
-        announce=Announcer(database, world.now, world.new_id).announce_all,
-        redeliver=build_hooks(config, world, database, build_secrets(config, world)).redeliver,
-        list_repositories=lists.list_all,
-    )
-    return make_dispatcher(cleaners, holder=holder, is_stopping=is_stopping, pause=pause)
-
-
 def build_secrets(config: ServerConfig, world: World) -> Secrets:
     """Return what seals and opens credentials with the keys of the settings."""
     return Secrets(open_secret_box(config, world.random_bytes), world.now)
 
 
-def build_couriers(
-    config: ServerConfig, world: World, database: Database, transport: Transport, *, holder: str
-) -> Couriers:
-    """Return what turns events into deliveries and deliveries into requests."""
-    now, new_id = world.now, world.new_id
-    judge, inbound = Judge(database, now, new_id, public_url=config.public_url), InboundFollow(now, new_id)
-    watch, announcer = ForgeWatch(now, new_id, judge), Announcer(database, now, new_id)
-    installations, gates = AppInstallations(now, _app_host(config)), GateRequests(now, new_id, _app_host(config))
-    follow = (installations.follow, watch, judge.follow, announcer.follow, gates.follow)
-    hooks = build_hooks(config, world, database, build_secrets(config, world))
-    learn = {**ForgeAnswers(now, new_id).handlers(), **hooks.handlers()}
-    return Couriers(
-        FanOut(database, now, new_id, integrations=world.integrations, follow=follow),
-        DeliveryQueue(database, now, new_id, world.jitter, learn=learn),
-        integrations=world.integrations,
-        open_credentials=Credentials(build_secrets(config, world)).open,
-        tools=make_tools(config, world, database, transport),
-        holder=holder,
-        now=now,
-        first=(partial(inbound.handle_some, database),),
-        due=(judge.judge_due, announcer.announce_due),
-    )
-
-
-def _app_host(config: ServerConfig) -> str:
+def app_host(config: ServerConfig) -> str:
     """Return where the server's App is registered, spelled as registrations spell a forge."""
     return web_address(config.github_app_url)
 

@@ -16,12 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from server.admin.data_folder import open_current
 from server.config import ServerConfig
+from server.dispatch_wiring import build_couriers, build_dispatcher
 from server.dispatcher.couriers import Couriers
 from server.dispatcher.dispatcher import Dispatcher
 from server.routes.log_format import configure_logging
 from server.services.disk_reserve import DiskReserve
 from server.store import schema
-from server.wiring import World, build_couriers, build_dispatcher, build_transport
+from server.wiring import World, build_transport
 
 POLL_SECONDS = 5.0
 """So often the dispatcher looks whether something is due."""

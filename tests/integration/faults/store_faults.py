@@ -13,7 +13,7 @@ from chainloop_ci.errors import ChainloopError
 from server.admin.backup import take_backup
 from server.admin.backup_progress import Progress
 from server.admin.doctor import diagnose
-from server.wiring import build_dispatcher
+from server.dispatch_wiring import build_dispatcher
 from tests.integration.faults.injection import Fault
 from tests.integration.server.conftest import EPOCH, acme, api, app, client, clock, config, instance_token, services
 from tests.integration.server.jobs import BINARY, Job, Key, put_contract, register_key

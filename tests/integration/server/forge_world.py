@@ -15,9 +15,10 @@ from flask.testing import FlaskClient
 from examples.forge.github import FakeGitHub
 from examples.forge.github.world import PullRequest, WorkflowRun
 from examples.forge.outbox import Reply
+from server.dispatch_wiring import build_couriers
 from server.model.events import Event
 from server.store import events
-from server.wiring import Services, build_couriers
+from server.wiring import Services
 from tests.integration.server.conftest import Api, Tenant
 from tests.integration.server.jobs import CI, Job
 from tests.integration.server.judged import BUILD, CI_FILE

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from server.dispatch_wiring import build_couriers
 from server.dispatcher.couriers import Couriers
 from server.model.deliveries import Delivery
 from server.model.events import Event, EventKind
 from server.store import deliveries, events
-from server.wiring import Services, build_couriers
+from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import Job
 from tests.integration.server.receivers import TAKEN, attach, kinds, register

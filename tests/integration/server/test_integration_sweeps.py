@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from server.admin.doctor import diagnose
+from server.dispatch_wiring import build_couriers
 from server.dispatcher.couriers import Couriers
 from server.integrations.registry import INTEGRATIONS, by_kind
 from server.integrations.types import Checked, Target, Tools
@@ -18,7 +19,7 @@ from server.services.credentials import Credentials
 from server.services.event_retention import forget_events
 from server.services.registration_checks import RegistrationChecks
 from server.store import delivery_facts, events
-from server.wiring import Services, build_couriers, make_tools
+from server.wiring import Services, make_tools
 from tests.integration.server.conftest import Clock, Tenant, bearer
 from tests.integration.server.jobs import Job
 from tests.integration.server.receivers import TAKEN, attach, register

@@ -11,13 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from examples.forge.github import FakeGitHub
+from server.dispatch_wiring import build_dispatcher
 from server.integrations.types import Target, Tools
 from server.model.integrations import BoundRepository, RegistrationState, StoredRegistration
 from server.model.inventories import ForgeRepository, RepositoryPage
 from server.services.credentials import Credentials
 from server.services.inventories import InventorySweep
 from server.store import inventories, registrations
-from server.wiring import Services, build_dispatcher, make_tools
+from server.wiring import Services, make_tools
 from tests.forges.checked import checked_github
 from tests.integration.server.conftest import Clock, Tenant, bearer
 from tests.integration.server.forge_world import NAME, ForgeWorld

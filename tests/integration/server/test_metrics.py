@@ -11,11 +11,12 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.config import ServerConfig
+from server.dispatch_wiring import build_dispatcher
 from server.model.organizations import StoredOrganization
 from server.model.sweeps import SweepName
 from server.services.metrics_counters import REFUSED_STORES, UPLOADS
 from server.store import counters, organizations
-from server.wiring import Services, build_dispatcher
+from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant, bearer
 from tests.integration.server.jobs import Job, Key
 

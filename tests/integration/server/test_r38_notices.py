@@ -12,8 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from examples.forge.github.world import Issue
+from server.dispatch_wiring import build_dispatcher
 from server.store.times import to_text
-from server.wiring import Services, build_dispatcher
+from server.wiring import Services
 from tests.forges.checked import checked_github
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
 from tests.integration.server.forge_world import ForgeWorld, job_of

@@ -13,11 +13,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from chainloop_ci.attestation.times import render_time
+from server.dispatch_wiring import build_dispatcher
 from server.dispatcher.couriers import Couriers
 from server.services.announcing import Announcer
 from server.services.fan_out import FanOut
 from server.services.judging import Judge
-from server.wiring import Services, build_dispatcher
+from server.wiring import Services
 from tests.forges.checked import checked_github, checked_gitlab
 from tests.integration.live import Answer, CommandLine
 from tests.integration.server.chromium import serve

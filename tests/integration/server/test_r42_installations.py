@@ -10,8 +10,9 @@ import pytest
 
 from examples.forge.github.world import Installation, Repository
 from server.config import ServerConfig
+from server.dispatch_wiring import build_couriers, build_dispatcher
 from server.store import app_installations
-from server.wiring import Services, build_couriers, build_dispatcher
+from server.wiring import Services
 from tests.forges.checked import checked_github
 from tests.forges.clients import PUBLIC_PEM
 from tests.integration.server.app_world import APP_SECRET, RIGHTS, AppServer, app_server, as_app

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from server.wiring import Services, build_dispatcher
+from server.dispatch_wiring import build_dispatcher
+from server.wiring import Services
 from tests.forges.checked import checked_github
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.forge_world import ForgeWorld

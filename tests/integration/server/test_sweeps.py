@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Connection, event, select, text
 
 from server.cas.registry import open_back_ends
+from server.dispatch_wiring import build_dispatcher
 from server.dispatcher.dispatcher import make_dispatcher
 from server.dispatcher.sweeps import Cleaners
 from server.model.sweeps import SweepName
@@ -22,7 +23,7 @@ from server.services.orphans import remove_orphans
 from server.services.run_expiry import RunExpiry
 from server.services.upload_sweep import UploadSweep
 from server.store import artifacts, checks, counter_checks, tables
-from server.wiring import Services, World, build_dispatcher
+from server.wiring import Services, World
 from tests.integration.server.between import BetweenReadAndWrite
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import BINARY, JUNIT, SBOM, Job, digest

@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from chainloop_ci.digests import sha256_digest
+from server.dispatch_wiring import build_couriers
 from server.dispatcher.couriers import Couriers
 from server.integrations.webhook.sending import MAX_REFUSALS
-from server.wiring import Services, build_couriers
+from server.wiring import Services
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
 from tests.integration.server.jobs import Job
 from tests.integration.server.receivers import (

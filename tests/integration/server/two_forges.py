@@ -14,10 +14,11 @@ from chainloop_ci.runners.types import CiIdentity
 from examples.forge.github import FakeGitHub
 from examples.forge.gitlab import FakeGitLab
 from examples.forge.outbox import Reply
+from server.dispatch_wiring import build_couriers
 from server.dispatcher.couriers import Couriers
 from server.integrations.types import Integration, Message, Target, Tools
 from server.model.deliveries import Outcome
-from server.wiring import Services, World, build_couriers
+from server.wiring import Services, World
 from tests.integration.server.conftest import Api, Tenant
 from tests.integration.server.jobs import CI, Job, Key
 from tests.integration.server.judged import BUILD, CI_FILE
