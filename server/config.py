@@ -49,6 +49,7 @@ DEFAULT_SHUTDOWN_SECONDS = 30
 DEFAULT_GITHUB_APP_URL = "https://github.com"
 DEFAULT_CHECK_MEMORY_BYTES = 1024 * 1024 * 1024
 MIN_CHECK_MEMORY_BYTES = 64 * 1024 * 1024
+_CHECK_MEMORY = integer(MIN_CHECK_MEMORY_BYTES, 2**50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,42 +147,42 @@ class ServerConfig:
             ConfigInvalidError: with one finding per variable that cannot be used.
         """
         reader = _Reader(env)
-        port = reader.read("PORT", integer(1, 65535), DEFAULT_PORT)
-        bind = reader.read("CHAINLOOP_BIND", parse_address, DEFAULT_BIND)
-        host = f"[{bind}]" if ":" in bind else bind
+        read, secret = reader.read, reader.read_secret
+        port = read("PORT", integer(1, 65535), DEFAULT_PORT)
+        bind = read("CHAINLOOP_BIND", parse_address, DEFAULT_BIND)
         config = cls(
-            data=reader.read("CHAINLOOP_DATA", parse_folder, parse_folder(DEFAULT_DATA)),
+            data=read("CHAINLOOP_DATA", parse_folder, parse_folder(DEFAULT_DATA)),
             database_url=reader.read_file_or_secret("CHAINLOOP_DATABASE_URL", parse_database_url),
-            blobs=reader.read("CHAINLOOP_BLOBS", parse_folder, None),
+            blobs=read("CHAINLOOP_BLOBS", parse_folder, None),
             port=port,
             bind=bind,
-            public_url=reader.read("CHAINLOOP_PUBLIC_URL", parse_url, f"http://{host}:{port}"),
-            trusted_proxies=reader.read("CHAINLOOP_TRUSTED_PROXIES", parse_networks, ()),
-            workers=reader.read("CHAINLOOP_WORKERS", integer(1, 256), DEFAULT_WORKERS),
-            threads=reader.read("CHAINLOOP_THREADS", integer(1, MAX_THREADS), DEFAULT_THREADS),
-            max_blob_bytes=reader.read("CHAINLOOP_MAX_BLOB_BYTES", integer(1, 2**50), MAX_BLOB_BYTES),
-            run_quota_bytes=reader.read("CHAINLOOP_RUN_QUOTA_BYTES", integer(0, 2**50), 0),
-            upload_grace=reader.read("CHAINLOOP_UPLOAD_GRACE", parse_grace, DEFAULT_UPLOAD_GRACE),
-            event_retention=reader.read("CHAINLOOP_EVENT_RETENTION", parse_retention, DEFAULT_EVENT_RETENTION),
-            max_open_runs=reader.read("CHAINLOOP_MAX_OPEN_RUNS", integer(0, 10**9), DEFAULT_MAX_OPEN_RUNS),
-            min_free_bytes=reader.read("CHAINLOOP_MIN_FREE_BYTES", integer(0, 2**50), DEFAULT_MIN_FREE_BYTES),
-            check_memory_bytes=reader.read(
-                "CHAINLOOP_CHECK_MEMORY_BYTES", integer(MIN_CHECK_MEMORY_BYTES, 2**50), DEFAULT_CHECK_MEMORY_BYTES
-            ),
-            shutdown_seconds=reader.read("CHAINLOOP_SHUTDOWN_SECONDS", integer(1, 3600), DEFAULT_SHUTDOWN_SECONDS),
-            egress_allow=reader.read("CHAINLOOP_EGRESS_ALLOW", parse_opened_hosts, ()),
-            egress_proxy=reader.read_secret("CHAINLOOP_EGRESS_PROXY", parse_proxy, None),
-            egress_ca=reader.read("CHAINLOOP_EGRESS_CA", parse_file, None),
-            secret_keys=reader.read_secret("CHAINLOOP_SECRET_KEY", parse_secret_keys, ()),
-            secret_key_file=reader.read("CHAINLOOP_SECRET_KEY_FILE", parse_file, None),
-            github_app_url=reader.read("CHAINLOOP_GITHUB_APP_URL", parse_url, DEFAULT_GITHUB_APP_URL),
-            github_app_webhook_secrets=reader.read_secret(
-                "CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET", parse_hook_secrets, ()
-            ),
+            public_url=read("CHAINLOOP_PUBLIC_URL", parse_url, _local_url(bind, port)),
+            trusted_proxies=read("CHAINLOOP_TRUSTED_PROXIES", parse_networks, ()),
+            workers=read("CHAINLOOP_WORKERS", integer(1, 256), DEFAULT_WORKERS),
+            threads=read("CHAINLOOP_THREADS", integer(1, MAX_THREADS), DEFAULT_THREADS),
+            max_blob_bytes=read("CHAINLOOP_MAX_BLOB_BYTES", integer(1, 2**50), MAX_BLOB_BYTES),
+            run_quota_bytes=read("CHAINLOOP_RUN_QUOTA_BYTES", integer(0, 2**50), 0),
+            upload_grace=read("CHAINLOOP_UPLOAD_GRACE", parse_grace, DEFAULT_UPLOAD_GRACE),
+            event_retention=read("CHAINLOOP_EVENT_RETENTION", parse_retention, DEFAULT_EVENT_RETENTION),
+            max_open_runs=read("CHAINLOOP_MAX_OPEN_RUNS", integer(0, 10**9), DEFAULT_MAX_OPEN_RUNS),
+            min_free_bytes=read("CHAINLOOP_MIN_FREE_BYTES", integer(0, 2**50), DEFAULT_MIN_FREE_BYTES),
+            check_memory_bytes=read("CHAINLOOP_CHECK_MEMORY_BYTES", _CHECK_MEMORY, DEFAULT_CHECK_MEMORY_BYTES),
+            shutdown_seconds=read("CHAINLOOP_SHUTDOWN_SECONDS", integer(1, 3600), DEFAULT_SHUTDOWN_SECONDS),
+            egress_allow=read("CHAINLOOP_EGRESS_ALLOW", parse_opened_hosts, ()),
+            egress_proxy=secret("CHAINLOOP_EGRESS_PROXY", parse_proxy, None),
+            egress_ca=read("CHAINLOOP_EGRESS_CA", parse_file, None),
+            secret_keys=secret("CHAINLOOP_SECRET_KEY", parse_secret_keys, ()),
+            secret_key_file=read("CHAINLOOP_SECRET_KEY_FILE", parse_file, None),
+            github_app_url=read("CHAINLOOP_GITHUB_APP_URL", parse_url, DEFAULT_GITHUB_APP_URL),
+            github_app_webhook_secrets=secret("CHAINLOOP_GITHUB_APP_WEBHOOK_SECRET", parse_hook_secrets, ()),
         )
         reader.refuse_both("CHAINLOOP_SECRET_KEY", "CHAINLOOP_SECRET_KEY_FILE")
         reader.require_no_findings()
         return config
+
+
+def _local_url(bind: str, port: int) -> str:
+    return f"http://[{bind}]:{port}" if ":" in bind else f"http://{bind}:{port}"
 
 
 class _Reader:

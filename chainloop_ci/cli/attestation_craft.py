@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
@@ -65,8 +66,15 @@ def run_craft(
         return
     wanted = wanted_files(world, project, typed, named, template)
     request = CraftRequest(asked, wanted, parse_annotations(annotations))
-    try:
+    with _ending_unmet(world, job_status):
         _craft(world, request, project, key, bundle, job_index)
+
+
+@contextmanager
+def _ending_unmet(world: World, job_status: str | None) -> Iterator[None]:
+    """End the run whose attestation is refused at the end of a job, so that others see it."""
+    try:
+        yield
     except AttestationRefusedError as error:
         if job_status:
             end_unmet(error, partial(end_run, world), world.reporter)

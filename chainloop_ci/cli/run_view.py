@@ -122,9 +122,6 @@ def describe_tables(view: RunView) -> list[Table]:
 
 def _summary(view: RunView) -> list[Row]:
     run, workflow = view.detail.run, view.detail.workflow
-    newest = (
-        f" (newest: {run.contract_revision_latest})" if run.contract_revision_latest > run.contract_revision else ""
-    )
     return [
         ("ID", workflow.id),
         ("Name", workflow.name),
@@ -135,35 +132,47 @@ def _summary(view: RunView) -> list[Row]:
         RULE,
         ("ID", run.id),
         ("Initialized At", date(run.created_at)),
-        *_given(
-            ("Finished At", date(run.finished_at)),
-            ("State", state_text(run)),
-            *(_late_rows(view.detail) if run.late else ()),
-            ("Reason", run.reason),
-            ("Expires At", date(run.expires_at) if run.state == "initialized" else ""),
-            ("Contract", f"{run.contract} (revision {run.contract_revision}){newest}"),
-            ("Project Version", run.project_version),
-            ("Runner Type", runner_text(run.runner_type)),
-            ("Runner Link", run.runner_url),
-            ("Runner Environment", run.runner_environment if run.runner_environment != "unknown" else ""),
-            ("Commit", commit_of(run)),
-            ("Begun With", run.token_name),
-            ("Begun From", view.detail.address),
-            ("Goes On With", run.successor_of or ""),
-            ("Gone On With By", view.detail.successor or ""),
-            ("Policies", view.detail.policies),
-        ),
+        *_given(*_of_run(view.detail)),
         RULE,
         ("Statement", ""),
         RULE,
-        *_given(
-            ("Digest", run.attestation_digest or ""),
-            ("Payload Type", view.bundle.payload_type if view.bundle else ""),
-            ("Workflow File", view.statement.runner.workflow_file_path if view.statement else ""),
-            ("Called Workflow", view.statement.runner.called_workflow if view.statement else ""),
-            ("Verified", str(view.detail.verified).lower()),
-            ("View URL", run.view_url),
-        ),
+        *_given(*_of_statement(view)),
+    ]
+
+
+def _of_run(detail: RunDetail) -> list[Row]:
+    run = detail.run
+    is_newest = run.contract_revision_latest <= run.contract_revision
+    newest = "" if is_newest else f" (newest: {run.contract_revision_latest})"
+    return [
+        ("Finished At", date(run.finished_at)),
+        ("State", state_text(run)),
+        *(_late_rows(detail) if run.late else ()),
+        ("Reason", run.reason),
+        ("Expires At", date(run.expires_at) if run.state == "initialized" else ""),
+        ("Contract", f"{run.contract} (revision {run.contract_revision}){newest}"),
+        ("Project Version", run.project_version),
+        ("Runner Type", runner_text(run.runner_type)),
+        ("Runner Link", run.runner_url),
+        ("Runner Environment", run.runner_environment if run.runner_environment != "unknown" else ""),
+        ("Commit", commit_of(run)),
+        ("Begun With", run.token_name),
+        ("Begun From", detail.address),
+        ("Goes On With", run.successor_of or ""),
+        ("Gone On With By", detail.successor or ""),
+        ("Policies", detail.policies),
+    ]
+
+
+def _of_statement(view: RunView) -> list[Row]:
+    runner = view.statement.runner if view.statement else None
+    return [
+        ("Digest", view.detail.run.attestation_digest or ""),
+        ("Payload Type", view.bundle.payload_type if view.bundle else ""),
+        ("Workflow File", runner.workflow_file_path if runner else ""),
+        ("Called Workflow", runner.called_workflow if runner else ""),
+        ("Verified", str(view.detail.verified).lower()),
+        ("View URL", view.detail.run.view_url),
     ]
 
 

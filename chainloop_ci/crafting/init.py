@@ -13,9 +13,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from chainloop_ci.api.words import CancelTrigger
-from chainloop_ci.attestation.state import CraftingState, GitHead, RunnerFacts, Session
+from chainloop_ci.attestation.state import CraftingState, GitHead, Session
 from chainloop_ci.contract.types import RunnerType
 from chainloop_ci.crafting.annotations import merge_annotations
+from chainloop_ci.crafting.job_facts import complete_head, runner_facts
 from chainloop_ci.crafting.ports import ControlPlane, Reporter, StateStore
 from chainloop_ci.crafting.reset import end_run
 from chainloop_ci.crafting.terms import (
@@ -38,7 +39,6 @@ from chainloop_ci.errors import (
     UsageError,
 )
 from chainloop_ci.records import record
-from chainloop_ci.runners.commits import head_source
 from chainloop_ci.runners.registry import ambiguous, discover, enforce, resolve_awaited, resolve_variables
 from chainloop_ci.runners.situations import judge
 from chainloop_ci.runners.types import CiIdentity, HostFacts, Runner
@@ -248,7 +248,6 @@ class Init:
         variables, allowed = resolve_variables(runner, self._machine.facts, terms.contract.env_allow_list)
         facts = self._machine.facts
         awaited = resolve_awaited(facts.env, [name for item in terms.upcoming for name in item.contract.env_allow_list])
-        files = runner.workflow_files(facts)
         # A run that was begun about another commit stays about that one.
         goes_on = previous and not previous.is_begun and previous.session.ci == ci and not request.dry_run
         again = previous if goes_on else None
@@ -258,14 +257,7 @@ class Init:
             contract=terms.contract,
             pin=pin_of(terms, request.wanted, run_id="" if request.dry_run else run_id, version=request.version),
             initialized_at=self._machine.now(),
-            runner=RunnerFacts(
-                type=runner.type,
-                url=runner.run_url(facts) or "",
-                environment=runner.environment(facts),
-                env=variables,
-                workflow_file_path=files.path,
-                called_workflow=files.called,
-            ),
+            runner=runner_facts(runner, facts, variables),
             session=Session(
                 control_plane="" if terms.context is None else self._control_plane_url(),
                 run_handle="" if request.dry_run else handle,
@@ -307,7 +299,7 @@ class Init:
             # R31: what is checked out may be the test merge commit; an attestation is never about that one.
             self._report.warning("the head commit of the pull request is not known; none is recorded")
             return None
-        return _complete(self._machine.read_head(ci.head_sha), ci.head_sha, self._machine.facts)
+        return complete_head(self._machine.read_head(ci.head_sha), ci.head_sha, self._machine.facts)
 
     # --- the run -----------------------------------------------------------------------------------------------------
 
@@ -372,16 +364,6 @@ class Init:
             project_version=version,
             client_version=self._machine.client_version,
         )
-
-
-def _complete(head: GitHead | None, sha: str | None, facts: HostFacts) -> GitHead | None:
-    """Return the commit with the word of the CI system in place of git's where git does not have it.
-
-    A job that only collects what others have built has no checkout.
-    """
-    if sha is None or (head and head.date):
-        return head
-    return replace(head or GitHead(hash=sha), source=head_source(facts, sha))
 
 
 def _shared() -> StateLocation:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -58,16 +59,9 @@ def dispatch(
     def is_ending() -> bool:
         return stop.is_set() or is_orphaned()
 
-    dispatcher = build_dispatcher(
-        config,
-        world,
-        database,
-        transport,
-        holder=holder,
-        is_stopping=is_ending,
-        pause=lambda: stop.wait(PAUSE_SECONDS),
-    )
-    couriers = build_couriers(config, world, database, transport, holder=holder)
+    parts, pause = (config, world, database, transport), partial(stop.wait, PAUSE_SECONDS)
+    dispatcher = build_dispatcher(*parts, holder=holder, is_stopping=is_ending, pause=pause)
+    couriers = build_couriers(*parts, holder=holder)
     try:
         if once:
             reserve.keep()

@@ -167,17 +167,7 @@ class Attestations:
                 return accepted
             commit = accepted.view.head.hash if accepted.view.head else None
             ended = run.attested(digest, now, verified=accepted.verified, commit=commit)
-            attestation = StoredAttestation(
-                organization_id=run.organization_id,
-                digest=digest,
-                run_id=run.id,
-                bundle=accepted.bundle.raw,
-                stored_at=now,
-                key_id=accepted.key_id,
-                verified=accepted.verified,
-                verification=accepted.verification,
-                new_requirements=accepted.new_requirements,
-            )
+            attestation = _to_store(run, accepted, now)
             stored = _stored_event(self._new_id(), ended, now, len(accepted.materials))
             end_run(connection, ended, now, self._new_id, stored)
             attestations.add(connection, attestation, accepted.materials, run_sequence=run.sequence)
@@ -208,6 +198,20 @@ class Attestations:
             told = {"code": refused.code, "findings": findings, "bundleDigest": digest}
             kind = EventKind.ATTESTATION_REFUSED
             events.add(connection, run_event(self._new_id(), present, refusal.at, kind, told))
+
+
+def _to_store(run: Run, accepted: Accepted, now: datetime) -> StoredAttestation:
+    return StoredAttestation(
+        organization_id=run.organization_id,
+        digest=accepted.bundle.digest,
+        run_id=run.id,
+        bundle=accepted.bundle.raw,
+        stored_at=now,
+        key_id=accepted.key_id,
+        verified=accepted.verified,
+        verification=accepted.verification,
+        new_requirements=accepted.new_requirements,
+    )
 
 
 def _find_known(connection: Connection, run: Run, digest: Digest) -> StoredAttestation | None:

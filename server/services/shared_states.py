@@ -73,18 +73,13 @@ class SharedStates:
         digest = sha256_digest(raw)
         with self._database.write() as connection:
             now = self._now()
-            require_living_token(connection, principal, now)
-            run = get_held_run(connection, principal, run_id, handle)
-            run.require_open(now)
-            run.require_shared()
+            run = _get_open(connection, principal, run_id, handle, now)
             known = run_states.find_digest(connection, run.organization_id, run.id)
             if known != digest:
                 _require_expected(run, known, expected)
                 _require_quota(connection, run, len(raw))
                 run_states.save(connection, run, raw, digest, now, present=present, is_new=known is None)
-                if run.commit:
-                    # Judged soon, by the dispatcher: what is missing now stands in the commit's status.
-                    commit_verdicts.make_commit_due(connection, run.organization_id, run.workflow_id, run.commit, now)
+                _judge_soon(connection, run, now)
             kept = run.accepted(now)
             runs.save(connection, kept)
         return KeptState(run.id, digest, len(raw), kept.expires_at), known is None
@@ -130,6 +125,20 @@ def _no_state(run: Run, now: datetime) -> NotFoundError:
         ended = f"it ended as {run.state_at(now).value}"
         why, hint = f"{ended}, and what its jobs shared was forgotten since", f"begin a new run: `{init}`"
     return NotFoundError(f"workflow run {run.id} has no shared state: {why}", hint=hint)
+
+
+def _get_open(connection: Connection, principal: Principal, run_id: str, handle: str | None, now: datetime) -> Run:
+    require_living_token(connection, principal, now)
+    run = get_held_run(connection, principal, run_id, handle)
+    run.require_open(now)
+    run.require_shared()
+    return run
+
+
+def _judge_soon(connection: Connection, run: Run, now: datetime) -> None:
+    """Let the dispatcher judge the commit of a run again: what is missing now stands in its status."""
+    if run.commit:
+        commit_verdicts.make_commit_due(connection, run.organization_id, run.workflow_id, run.commit, now)
 
 
 def _require_expected(run: Run, known: Digest | None, expected: Digest | None) -> None:

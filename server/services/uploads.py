@@ -238,11 +238,7 @@ class Uploads:
             created_at=now,
             created_by=principal.token_id,
         )
-        _count(connection, artifact)
-        if known is None:
-            artifacts.add(connection, artifact)
-        else:
-            artifacts.touch(connection, known.organization_id, known.digest, now)
+        _keep(connection, artifact, now, is_new=known is None)
         if run is not None:
             entry = RunArtifact(run.id, run.organization_id, artifact.digest, True, filename, now)
             is_new = artifacts.add_to_run(connection, entry)
@@ -252,6 +248,14 @@ class Uploads:
             facts = {"filename": filename, "bytes": incoming.size_bytes}
             _note_upload(connection, principal, run, artifact.digest, facts, now)
         return artifact.api(), known is None
+
+
+def _keep(connection: Connection, artifact: StoredArtifact, now: datetime, *, is_new: bool) -> None:
+    _count(connection, artifact)
+    if is_new:
+        artifacts.add(connection, artifact)
+    else:
+        artifacts.touch(connection, artifact.organization_id, artifact.digest, now)
 
 
 def _copy(source: Source, incoming: Incoming, admission: _Admission) -> None:
