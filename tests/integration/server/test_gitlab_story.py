@@ -20,6 +20,7 @@ from server.integrations.types import Tools
 from server.model.events import Event, EventKind
 from server.model.forge_facts import Head
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
+from server.model.verdict_kinds import VerdictKind
 from server.services.delivery_queue import DeliveryQueue
 from server.services.fan_out import FanOut
 from server.services.forge_answers import ForgeAnswers
@@ -27,7 +28,7 @@ from server.services.forge_events import head_seen
 from server.services.forge_watch import ForgeWatch
 from server.services.judging import Judge
 from server.setting_values import OpenedHost
-from server.store import events, forge_facts, registrations, sources
+from server.store import commit_verdicts, events, forge_facts, registrations, sources
 from server.wiring import Services
 from tests.forges.checked import checked_gitlab
 from tests.integration.server.conftest import Clock, Tenant
@@ -175,6 +176,23 @@ def test_r30_a_pipeline_of_another_commit_makes_nothing_green(story: Story, job:
     story.forge.finish_pipeline(ours)
     with pytest.raises(MergeRefusedError, match="ci_still_running"):
         story.forge.merge(story.request)
+
+
+@pytest.mark.parametrize("is_protected", [False, True])
+def test_r35_a_merge_request_s_own_branch_says_whether_its_jobs_have_a_protected_token(
+    story: Story, is_protected: bool
+) -> None:
+    if is_protected:
+        story.project.protected["feature"] = 40
+    admin = story.api(story.tenant.token("admin"))
+    assert admin.patch(f"/sources/{story.source_id}", json={"tokenIsProtected": True}).status_code == 200
+
+    story.see_head()
+    story.couriers.run_until_idle()
+
+    with story.services.database.read() as connection:
+        (said,) = commit_verdicts.list_of_commit(connection, story.source_id, story.sha)[:1]
+    assert said.kind is (VerdictKind.EXPECTED if is_protected else VerdictKind.UNTRUSTED_HEAD)
 
 
 def test_a_status_check_that_gitlab_asks_for_again_is_answered_again(story: Story) -> None:
