@@ -292,7 +292,7 @@ def test_what_is_wrong_with_the_sweeps_is_found(services: Services, cleaners: Cl
         "sweep unreferenced-uploads was done 3 hours ago, it is due every 15 minutes",
         "sweep ended-states was done 3 hours ago, it is due every 15 minutes",
         "sweep webhook-redeliveries was done 3 hours ago, it is due every 15 minutes",
-        "sweep forge-repositories was done 3 hours ago, it is due every 5 min",
+        "sweep forge-repositories was done 3 hours ago, it is due every 5 minutes",
     ]
 
 

@@ -68,11 +68,11 @@ def test_a_sweep_that_fails_for_long_is_found_with_its_error():
     (finding,) = find_late(states, {SweepName.RUNS: HOUR}, NOW + 4 * HOUR)
 
     assert finding.code == "sweep-late"
-    assert finding.message == "sweep expired-runs was never done, it is due every 60 min; it fails: store-full"
+    assert finding.message == "sweep expired-runs was never done, it is due every 1 hour; it fails: store-full"
     assert "dispatch --once" in finding.hint
 
 
-@pytest.mark.parametrize(("hours", "words"), [(3, None), (4, "was done 4 h ago"), (50, "was done 2 d ago")])
+@pytest.mark.parametrize(("hours", "words"), [(3, None), (4, "was done 4 hours ago"), (50, "was done 2 days ago")])
 def test_a_sweep_is_late_after_three_intervals(hours, words):
     found = find_late({"blobs": state(name="blobs", succeeded_at=NOW)}, {"blobs": HOUR}, NOW + hours * HOUR)
 
@@ -84,7 +84,7 @@ def test_a_sweep_that_begins_again_and_again_and_never_succeeds_is_late():
 
     (finding,) = find_late({"blobs": begun}, {"blobs": HOUR}, NOW + 4 * HOUR)
 
-    assert finding.message == "sweep blobs was done 4 h ago, it is due every 60 min"
+    assert finding.message == "sweep blobs was done 4 hours ago, it is due every 1 hour"
 
 
 def test_the_first_sweep_has_its_time():
