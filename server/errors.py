@@ -170,7 +170,8 @@ class SecretUnreadableError(ChainloopError):
 
     code = "secret-unreadable"
 
-    def __init__(self, why: str, hint: str) -> None:
+    def __init__(self, why: str, hint: str, *, key_is_missing: bool = False) -> None:
+        self.key_is_missing = key_is_missing
         super().__init__(f"a stored credential cannot be opened: {why}", hint=hint)
 
 
@@ -182,7 +183,8 @@ class WebhookNotAuthenticError(ChainloopError):
     def __init__(self) -> None:
         super().__init__(
             "this webhook was not signed with the secret of its source; nothing was done",
-            hint="give the forge's webhook the secret that `chainloop workflow source secret` shows",
+            hint="give the forge's webhook the newest secret: `chainloop integration hooks sync` does it; "
+            "or by hand, what `chainloop workflow source secret create` or `rotate` has shown",
         )
 
 

@@ -92,7 +92,8 @@ class SecretBox:
         name, raw = _split(sealed)
         key = next((key for key in self._keys.find() if key_id(key) == name), None)
         if key is None:
-            raise SecretUnreadableError(f"it was sealed with the key {name}, which this server does not have", _RESTORE)
+            why = f"it was sealed with the key {name}, which this server does not have"
+            raise SecretUnreadableError(why, _RESTORE, key_is_missing=True)
         try:
             return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], place.to_bytes()).decode()
         except (InvalidTag, ValueError) as error:

@@ -17,6 +17,8 @@ from server.integrations.types import Integration, Tools
 
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\Z")
 
+_TYPED = "`--credential NAME=env://VARIABLE`, a file or -; `chainloop integration available describe` lists the names"
+
 
 def require_integration(known: Mapping[str, Integration], kind: str) -> Integration:
     """Return the integration of a kind.
@@ -41,7 +43,7 @@ def read_host(integration: Integration, url: str | None, tools: Tools) -> str:
     text = (url or integration.usual_host).strip()
     try:
         if not text:
-            raise ValueError(f"an integration {integration.kind} needs an address")
+            raise ValueError(f"an integration {integration.kind} needs an address (--url)")
         if len(text) > MAX_URL:
             raise ValueError(f"the address is longer than {MAX_URL} characters")
         tools.transport.require(text)
@@ -84,7 +86,9 @@ def require_settings(schema: Mapping[str, Any], settings: Mapping[str, object], 
         Finding("setting", error.message[:300], path="/".join([path, *map(str, error.absolute_path)]))
         for error in _validator(json.dumps(schema, sort_keys=True)).iter_errors(dict(settings))
     ]
-    _refuse("the settings do not fit this integration", findings)
+    _refuse(
+        "the settings do not fit this integration", findings, "`chainloop integration available describe` lists them"
+    )
 
 
 def require_credentials(integration: Integration, credentials: Mapping[str, str]) -> None:
@@ -93,7 +97,7 @@ def require_credentials(integration: Integration, credentials: Mapping[str, str]
     Raises:
         RequestInvalidError: with every violation.
     """
-    _refuse("the credentials do not fit this integration", list(_credential_findings(integration, credentials)))
+    _refuse("the credentials do not fit this integration", list(_credential_findings(integration, credentials)), _TYPED)
 
 
 def require_known(integration: Integration, names: Iterable[str], path: str) -> None:
@@ -104,7 +108,7 @@ def require_known(integration: Integration, names: Iterable[str], path: str) -> 
         for name in names
         if name not in integration.credential_names
     ]
-    _refuse("the credentials do not fit this integration", findings)
+    _refuse("the credentials do not fit this integration", findings, _TYPED)
 
 
 def _credential_findings(integration: Integration, credentials: Mapping[str, str]) -> Iterable[Finding]:
@@ -120,9 +124,11 @@ def _credential_findings(integration: Integration, credentials: Mapping[str, str
         yield Finding("credential", f"an integration {integration.kind} needs {each}", path="/credentials")
 
 
-def _refuse(message: str, findings: list[Finding]) -> None:
+def _refuse(message: str, findings: list[Finding], hint: str) -> None:
     if findings:
-        raise RequestInvalidError(f"{message}: " + "; ".join(map(str, findings[:5])), findings=findings)
+        # Several stand in a list below the message.
+        said = str(findings[0]) if len(findings) == 1 else f"{len(findings)} things are wrong"
+        raise RequestInvalidError(f"{message}: {said}", hint=hint, findings=findings)
 
 
 @cache

@@ -22,6 +22,7 @@ from chainloop_ci.api.integrations import (
 from chainloop_ci.api.paging import Page
 from chainloop_ci.api.source_address import forge_key
 from chainloop_ci.errors import ConflictError, Finding, LimitExceededError, NotFoundError, RequestInvalidError
+from server.errors import SecretUnreadableError
 from server.integrations.types import Checked, Integration, Tools, target_of
 from server.model.audit import AuditAction, audit_of
 from server.model.deliveries import Breaker
@@ -224,9 +225,9 @@ class Registrations:
         require_known(integration, change.dropped_credentials, "/droppedCredentials")
         credentials = dict(change.credentials)
         if draft.host == before.host:
-            kept = dict(self._credentials.open(before))
+            kept = self._kept_credentials(before, change)
             for name, place in integration.kept_credentials.items():
-                if change.credentials.get(name, kept.get(name)) != kept.get(name):
+                if name in kept and change.credentials.get(name, kept[name]) != kept[name]:
                     kept[place] = kept[name]
             credentials = {**kept, **credentials}
         for name in change.dropped_credentials:
@@ -238,6 +239,16 @@ class Registrations:
                 error.hint = "another address needs the credentials again: whoever may change it need not know them"
             raise
         return credentials
+
+    def _kept_credentials(self, before: StoredRegistration, change: RegistrationChange) -> dict[str, str]:
+        try:
+            return dict(self._credentials.open(before))
+        except SecretUnreadableError as error:
+            # With the key lost, whoever enters the credential anew must not need the one that nobody can open.
+            # What was moved to another host is no such case: the credential would be sent there.
+            if not (error.key_is_missing and change.credentials):
+                raise
+            return {}
 
     def _ask(self, integration: Integration, draft: StoredRegistration, credentials: Mapping[str, str]) -> Checked:
         checked = integration.check(target_of(draft, credentials), self._tools)
@@ -356,7 +367,9 @@ def _require_speaker(connection: Connection, registration: StoredRegistration) -
 def _require_taken(integration: Integration, checked: Checked) -> None:
     if checked.findings:
         findings = [Finding("integration-check", message) for message in checked.findings]
-        message = f"{integration.kind} was asked, and this will not do: " + "; ".join(checked.findings[:5])
+        # Several stand in a list below the message.
+        said = checked.findings[0] if len(findings) == 1 else f"{len(findings)} things are wrong"
+        message = f"{integration.kind} was asked, and this will not do: {said}"
         raise RequestInvalidError(message, hint="correct it there or here, then repeat", findings=findings)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from server.config import ServerConfig
 from server.model.events import EventKind
 from server.store import events, registrations
 from server.wiring import Services
@@ -157,6 +158,32 @@ def test_r44_a_sealed_credential_that_is_moved_to_another_host_does_not_open(
             connection.execute(text("UPDATE registrations SET host = :host"), {"host": f"{thief.url}/hook"})
 
         refused = admin.post(f"/registrations/{made}/check")
+
+        assert (refused.status_code, refused.json["code"]) == (500, "secret-unreadable")
+        assert thief.seen == []
+
+
+def test_a_credential_whose_key_is_lost_is_entered_anew(admin: Any, receiver: StubServer, config: ServerConfig) -> None:
+    made = register(admin, receiver).json["id"]
+    config.secret_key_path.unlink()
+
+    refused = admin.patch(f"/registrations/{made}", json={"settings": {}})
+    taken = admin.patch(f"/registrations/{made}", json={"credentials": {"secret": OTHER_SECRET}})
+
+    assert (refused.status_code, refused.json["code"]) == (500, "secret-unreadable")
+    assert (taken.status_code, taken.json["credentials"]) == (200, ["secret"])
+
+
+def test_r44_a_credential_is_not_entered_anew_for_a_host_that_was_changed_in_the_database(
+    services: Services, admin: Any, receiver: StubServer
+) -> None:
+    made = register(admin, receiver).json["id"]
+    with stub_server() as thief:
+        thief.replies = [TAKEN]
+        with services.database.write() as connection:
+            connection.execute(text("UPDATE registrations SET host = :host"), {"host": f"{thief.url}/hook"})
+
+        refused = admin.patch(f"/registrations/{made}", json={"credentials": {"secret": OTHER_SECRET}})
 
         assert (refused.status_code, refused.json["code"]) == (500, "secret-unreadable")
         assert thief.seen == []
