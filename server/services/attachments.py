@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from chainloop_ci.api.integrations import Attachment, AttachmentRequest
 from chainloop_ci.api.paging import Page
-from chainloop_ci.errors import Finding, LimitExceededError, NotFoundError, RequestInvalidError
+from chainloop_ci.errors import ConflictError, Finding, LimitExceededError, NotFoundError, RequestInvalidError
 from server.integrations.types import Integration
 from server.model.audit import AuditAction, audit_of
 from server.model.events import EventKind
@@ -47,6 +47,7 @@ class Attachments:
             NotFoundError: there is no such registration, project or workflow.
             NotAllowedError: the place lies outside the token's scope.
             RequestInvalidError: a filter that no event fits, or settings that do not fit the integration.
+            ConflictError: it is attached in just this way already.
         """
         _require_events(request.events)
         with self._database.write() as connection:
@@ -74,6 +75,7 @@ class Attachments:
                 workflow=request.workflow,
                 registration=registration.name,
             )
+            _require_new(connection, attachment)
             registrations.add_attachment(connection, attachment)
             self._note(connection, principal, AuditAction.INTEGRATION_ATTACHED, attachment)
         return attachment.api()
@@ -124,6 +126,19 @@ class Attachments:
 
 def _key(attachment: StoredAttachment) -> tuple[str, str]:
     return to_text(attachment.created_at), attachment.id
+
+
+def _require_new(connection: Connection, attachment: StoredAttachment) -> None:
+    """Refuse what is attached in just this way already: it would be told everything twice."""
+    told = (attachment.project_id, attachment.workflow_id, set(attachment.events), attachment.settings)
+    for one in registrations.list_attachments(
+        connection, attachment.organization_id, registration_id=attachment.registration_id
+    ):
+        if (one.project_id, one.workflow_id, set(one.events), one.settings) == told:
+            raise ConflictError(
+                f"{attachment.registration} is attached there already, with the same events and settings: {one.id}",
+                hint="nothing is left to do; `chainloop integration attached list` shows them",
+            )
 
 
 def _require_events(patterns: tuple[str, ...]) -> None:

@@ -60,6 +60,16 @@ def test_a_place_that_is_not_there_is_not_found(admin: Any, place: dict[str, str
     assert attach(admin, **place).status_code == 404
 
 
+def test_what_is_attached_in_just_this_way_is_not_attached_again(admin: Any) -> None:
+    answers = [
+        attach(admin, **place).status_code
+        for place in ({}, {}, {"events": ["run.*"]}, {"project": "app"}, {"events": ["run.*"]})
+    ]
+
+    assert answers == [201, 409, 201, 201, 409]
+    assert len(admin.get("/attachments").json["items"]) == 3
+
+
 def test_r1_an_operator_of_a_project_attaches_to_it_and_to_nothing_else(api: Any, admin: Any, acme: Tenant) -> None:
     operator = api(acme.token("operate", "project"))
 
