@@ -29,7 +29,7 @@ def find_needs(
     """Return what is missing or wrong, and the contract that asks for it; that is empty after a refused store."""
     if detail and detail.refusals and detail.run.state is not RunState.SUCCESS:
         # The last one: what came after it is not known.
-        return tuple(Need(item.message, item.hint or "") for item in detail.refusals[-1].findings), ""
+        return _of_refusal(connection, workflow, detail), ""
     if detail and verdict.kind in _LATER_ASKS:
         return _of_newer_revision(connection, verdict, detail, now)
     if verdict.kind in _NOTHING_CAME:
@@ -39,6 +39,18 @@ def find_needs(
         if run is not None:
             return _of_contract(connection, workflow, run.contract_id, run.names.contract, run.contract_revision)
     return (), ""
+
+
+def _of_refusal(connection: Connection, workflow: StoredWorkflow, detail: RunDetail) -> tuple[Need, ...]:
+    """Return what was found last; a job that ended its run itself told no hints, so its contract gives them."""
+    findings = detail.refusals[-1].findings
+    hints: dict[str, str] = {}
+    if not all(item.hint for item in findings):
+        run = runs.find(connection, workflow.organization_id, detail.run.id)
+        if run is not None:
+            asked, _ = _of_contract(connection, workflow, run.contract_id, run.names.contract, run.contract_revision)
+            hints = {need.message: need.hint for need in asked}
+    return tuple(Need(item.message, item.hint or hints.get(item.message, "")) for item in findings)
 
 
 def _of_contract(

@@ -247,6 +247,22 @@ def test_a_refused_push_lists_what_is_missing_and_what_to_type(
     assert "chainloop attestation add --name sbom --value &lt;file&gt;" in text
 
 
+def test_a_run_that_its_job_ended_lists_what_to_type_though_the_job_told_no_hints(
+    repository: Repository, job: Job, reader: Browser
+) -> None:
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    message = "the material sbom (SBOM_CYCLONEDX_JSON) is required and was not added"
+    unmet = [{"code": "missing-material", "message": message}, {"code": "odd", "message": "something of its own"}]
+    job.api.post(f"{job.path}/cancel", json={"trigger": "failure", "unmet": unmet}, headers=job.headers)
+
+    text = words(reader.open(page_of(repository)).text)
+
+    assert f"{message} What to do: chainloop attestation add --name sbom --value &lt;file&gt;" in text
+    assert "something of its own What to do" not in text
+
+
 def test_a_missing_attestation_lists_what_the_contract_asks_for(
     repository: Repository, job: Job, reader: Browser, clock: Clock
 ) -> None:
