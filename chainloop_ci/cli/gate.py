@@ -44,6 +44,7 @@ _ADVICE = {
     "refused": "`chainloop workflow run describe` lists why it was refused",
     "not-registered": "`chainloop workflow list` names the workflows that there are",
     "no-source": "an operator registers it: `chainloop workflow update --source`",
+    "not-attested": "pass what this workflow made, or run its CI workflow; an override does not stand for an output",
     "input-only": "name the workflow that makes it; whoever only uses it says nothing of it",
     "commit-unknown": "name the workflows with --workflow, or have the forge's webhooks sent to the control plane",
 }
@@ -101,12 +102,15 @@ def _digest(text: str) -> Digest:
 
 
 def _row(reason: GateReason) -> Row:
-    return (reason.workflow, "yes" if reason.approved else "no", reason.message, reason.run_id or "")
+    # The workflow has a column of its own.
+    why = reason.message.removeprefix(f"{reason.workflow}: ")
+    return (reason.workflow, "yes" if reason.approved else "no", why, reason.run_id or "")
 
 
 def _closed(answer: GateAnswer) -> GateClosedError:
     against = [reason for reason in answer.reasons if not reason.approved]
     advice = dict.fromkeys(_ADVICE[reason.code] for reason in against if reason.code in _ADVICE)
     named = [reason.workflow for reason in against if reason.workflow]
-    said = f": {len(named)} of {len(answer.reasons)} workflows do not agree: {', '.join(named)}" if named else ""
+    verb = "does" if len(named) == 1 else "do"
+    said = f": {len(named)} of {len(answer.reasons)} workflows {verb} not agree: {', '.join(named)}" if named else ""
     return GateClosedError(f"the gate is closed{said}", hint="; ".join(advice) or _OTHERWISE)

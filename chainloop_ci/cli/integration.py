@@ -94,5 +94,5 @@ def _takes(entry: Mapping[str, Any]) -> str:
     if "enum" in entry:
         return " | ".join(map(str, entry["enum"]))
     if entry.get("type") == "array":
-        return f"several of {entry.get('items', {}).get('type', 'anything')}"
+        return f"{entry.get('items', {}).get('type', 'anything')}, repeatable"
     return str(entry.get("type", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 import click
@@ -58,10 +59,10 @@ def list_(
     """List deliveries, newest first."""
     wanted = DeliveryQuery(registration, state, run, event)
     page = world.integrations().list_deliveries(wanted, paging_of(limit, cursor))
-    header = ("ID", "Registration", "Event", "Part", "State", "# tries", "Last answer", "Created at")
+    header = ("ID", "Registration", "Event", "About", "State", "# tries", "Last answer", "Created at")
     nothing = "nothing was told yet" if wanted == DeliveryQuery() else "no delivery fits these options"
     show_page(world, page, header, lambda item: (
-        item.id, item.registration, item.event, item.part, item.state, str(item.attempts), item.outcome_code,
+        item.id, item.registration, item.event, _about(item), item.state, str(item.attempts), item.outcome_code,
         date(item.created_at),
     ), right=frozenset({5}), nothing=nothing)  # fmt: skip
 
@@ -98,6 +99,11 @@ def replay(world: World, ids: Sequence[str], all_dead: bool, registration: str |
     if world.format == "json":
         world.output.document({"items": [to_dict(item) for item in again]})
     world.output.info("told again as soon as the dispatcher gets there", deliveries=len(again))
+
+
+def _about(item: Delivery) -> str:
+    """Return what the order is kept within, without the address of its forge; commits as people write them."""
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{28}\b", r"\1", item.lane.rpartition("@")[2])
 
 
 def _rows(item: Delivery) -> list[Row]:

@@ -26,7 +26,11 @@ _SYNC = (
     Option("redeliver", ("--redeliver",), "Only have sent again what never came through.", Kind.SWITCH),
     Option("wait", ("--wait",), f"How long to wait for the forges (default: {_WAIT}).", metavar="DURATION"),
 )
-_HEADER = ("Source", "State", "Not as it should be", "# failed", "# asked again", "Answered at")
+_UNLISTED = (
+    "an administrator lists it beside the others: `chainloop integration registered update --setting repositories=…`"
+)
+_SILENT = "`chainloop integration delivery list` says what was tried; where nothing was, the dispatcher does not run"
+_HEADER = ("Source", "State", "What was found", "# failed", "# asked again", "Answered at")
 
 
 @click.group(cls=Group)
@@ -50,7 +54,7 @@ def sync(world: World, check: bool, redeliver: bool, wait: str | None) -> None:
     if silent:
         world.output.warning(
             f"no answer yet about {', '.join(silent)}",
-            hint="is a registration attached that lists it? `chainloop integration delivery list` says what was tried",
+            hint=_SILENT,
         )
     if silent or asked.left_out or any(item.state not in SOUND for item in found):
         raise click.exceptions.Exit(FAILURE)
@@ -80,7 +84,7 @@ def _is_answered(item: SourceHook, asked: HooksAsked) -> bool:
 
 def _show(world: World, asked: HooksAsked, found: list[SourceHook]) -> None:
     for source in asked.left_out:
-        world.output.warning(f"no registration lists the repository of {source}", hint="an administrator adds it")
+        world.output.warning(f"no registration lists the repository of {source}", hint=_UNLISTED)
     if world.format == "json":
         world.output.document({**to_dict(asked), "items": [to_dict(item) for item in found]})
     elif found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import click
 
@@ -176,8 +176,8 @@ def _rows(item: Registration) -> list[Row]:
         ("App Installation", _installation(item)),
         ("Repositories", ", ".join(repository.name for repository in item.repositories)),
         ("Checked At", date(item.checked_at)),
-        ("Findings", "\n".join(item.findings)),
-        ("It Says", render_detail(item.facts)),
+        *_several("Findings", item.findings),
+        *_several("It Says", _facts(item.facts)),
         ("Left Alone Until", date(item.left_alone_until)),
         ("Attachments", str(item.attachments)),
         ("Waiting", str(item.waiting)),
@@ -185,6 +185,19 @@ def _rows(item: Registration) -> list[Row]:
         ("Forged Statuses", str(item.forged_statuses) if item.forged_statuses else ""),
         ("Created At", date(item.created_at)),
     ]
+
+
+def _several(label: str, lines: Iterable[str]) -> list[Row]:
+    return [(label if number == 0 else "", line) for number, line in enumerate(lines)]
+
+
+def _facts(facts: Mapping[str, object]) -> Iterator[str]:
+    """Yield each fact on a line of its own: some are sentences, and some say something of each repository."""
+    for name, value in sorted(facts.items()):
+        if isinstance(value, Mapping):
+            yield from (f"{key}: {render_detail(part)}" for key, part in value.items() if isinstance(part, Mapping))
+        else:
+            yield f"{name}: {render_detail({name: value}).partition('=')[2]}"
 
 
 def _installation(item: Registration) -> str:

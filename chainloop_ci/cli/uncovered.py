@@ -26,7 +26,7 @@ def show_uncovered(world: World, paging: Paging) -> None:
         world.output.info(
             "a workflow covers a repository: `chainloop workflow create --source REPOSITORY --ci-file FILE`"
         )
-    elif inventories:
+    elif any(item.listed_at for item in inventories):
         world.output.info("every repository that was listed has a workflow")
     _show_ages(world, inventories)
     if page.next_cursor:
@@ -47,7 +47,8 @@ def _show_ages(world: World, inventories: list[RepositoryInventory]) -> None:
     for item in inventories:
         if item.listed_at is None:
             message = f"{item.registration} was not listed to its end yet: {item.repositories} repositories are known"
-            world.output.warning(message, hint="the control plane's dispatcher lists it, every day")
+            when = "asks again after an hour" if item.finding else "begins within five minutes"
+            world.output.warning(message, hint=f"the control plane's dispatcher {when}")
         else:
             world.output.info(
                 f"{item.registration}: {item.repositories} repositories, listed at {date(item.listed_at)}"

@@ -187,6 +187,10 @@ def update(
         changed = operator.update_workflow(changed.id, change)
     show_record(world, changed, _rows(changed, operator))
     world.output.info("workflow updated", name=changed.name, project=changed.project)
+    if source.is_given:
+        world.output.info(
+            "its source is registered", next=f"chainloop workflow source show {changed.project}/{changed.name}"
+        )
 
 
 @workflow.command("delete", options=WHICH)

@@ -146,7 +146,7 @@ def require_form(request: OverrideRequest, now: datetime) -> None:
     if not request.reason.strip():
         findings.append(Finding("invalid-field", "expected a reason, found blanks", path="/reason"))
     if request.until is not None and request.until <= now:
-        findings.append(_finding("until", "expected a time that is still to come"))
+        findings.append(_finding("until", f"expected a time that is still to come, found {render_time(request.until)}"))
     if request.kind is OverrideKind.OVERRIDE and request.until is not None and request.until > now + MAX_OVERRIDE:
         findings.append(_finding("until", f"a commit may pass for at most {MAX_OVERRIDE.days} days"))
     if findings:

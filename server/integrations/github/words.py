@@ -45,7 +45,7 @@ SETTINGS_SCHEMA = {
             "minimum": 1,
         },
         "environments": {
-            "description": "`PROJECT/WORKFLOW` of each workflow that deployments to an environment need (R36); an "
+            "description": "`PROJECT/WORKFLOW` of each workflow that deployments to an environment need; an "
             "environment that is not named here needs all that have to attest the commit.",
             "type": "object",
             "maxProperties": 100,

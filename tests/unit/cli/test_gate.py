@@ -42,8 +42,26 @@ def test_a_closed_gate_ends_with_4_and_says_who_does_not_agree_and_what_to_do(op
 
     assert result.status == 4
     assert "no attestation within 30 min" in result.out
-    assert "the gate is closed: 1 of 2 workflows do not agree: hello/scan" in result.err
+    assert "the gate is closed: 1 of 2 workflows does not agree: hello/scan" in result.err
     assert "run the CI workflow on the commit" in result.err
+
+
+def test_why_does_not_repeat_the_workflow_that_stands_beside_it(operate: Any, stub: Any) -> None:
+    stub.replies = [answer(AGREES)]
+
+    result = operate("gate", "--commit", COMMIT)
+
+    assert "hello/build:" not in result.out
+
+
+def test_an_output_that_nobody_attested_is_not_said_to_be_passed_by_an_override(operate: Any, stub: Any) -> None:
+    stub.replies = [answer(reason("hello/scan", "not-attested", f"workflow hello/scan attested no output {DIGEST}"))]
+
+    result = operate("gate", "--workflow", "hello/scan", "--digest", DIGEST)
+
+    assert result.status == 4
+    assert "an override does not stand for an output" in result.err
+    assert "workflow override`" not in result.err
 
 
 def test_as_json_the_answer_is_the_document_whichever_it_is(operate: Any, stub: Any) -> None:

@@ -188,8 +188,28 @@ def test_what_an_integration_takes_is_shown(operate, stub) -> None:
 
     result = operate("integration", "available", "describe", "webhook")
 
-    assert "several of string" in result.out
+    assert "string, repeatable" in result.out
     assert "summary | attestation" in result.out
+
+
+def test_what_the_third_party_says_stands_on_lines_of_its_own(operate, stub) -> None:
+    facts = {"login": "bot", "projects": {"acme/tool": {"mayManageWebhooks": True, "pipelinesMustSucceed": False}}}
+    stub.replies = [page(registration(facts=facts, findings=["one thing", "another"]))]
+
+    result = operate("integration", "registered", "describe", "siem")
+
+    lines = [line.strip("│ ") for line in result.out.splitlines()]
+    assert "acme/tool: mayManageWebhooks=true pipelinesMustSucceed=false" in lines
+    assert "another" in lines
+
+
+def test_a_list_of_deliveries_says_what_each_is_about(operate, stub) -> None:
+    lane = f"https://github.com/1001@{'0123456789' * 4}:chainloop/app/build"
+    stub.replies = [page(delivery(event="verdict.changed", lane=lane))]
+
+    result = operate("integration", "delivery", "list")
+
+    assert "012345678901:chainloop/app/build" in result.out
 
 
 APP = {"kind": "github", "settings": {"appId": 7, "installationId": 5001}, "credentials": ["app-private-key"]}

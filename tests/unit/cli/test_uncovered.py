@@ -24,6 +24,16 @@ LISTED = {
 }  # fmt: skip
 
 
+def test_a_forge_that_was_not_listed_yet_is_not_said_to_be_covered(operate: Any, stub: Any) -> None:
+    waiting = {name: value for name, value in LISTED.items() if name != "listedAt"}
+    stub.replies = [page(), page({**waiting, "repositories": 0})]
+
+    result = operate("workflow", "drift", "--uncovered")
+
+    assert "has a workflow" not in result.err
+    assert "begins within five minutes" in result.err
+
+
 def test_repositories_are_shown_with_their_marks_and_the_age_of_the_list(operate: Any, stub: Any) -> None:
     stub.replies = [page(REPOSITORY, cursor="more"), page(LISTED)]
 
