@@ -141,11 +141,16 @@ def said_otherwise(first: FirstLoop) -> tuple[str, ...]:
     return (*reasons, *(f"/workflow-runs/{revoked}/{place}" for place in verdict))
 
 
+def is_news(line: str) -> bool:
+    """Tell whether it is no contradiction: runs had no pages then, and a token is used by whoever looks."""
+    return "/viewUrl: '' became" in line or "/lastUsedAt: " in line
+
+
 def test_what_that_server_said_of_it_is_what_today_s_says(upgraded: Upgraded) -> None:
     found = []
     for job in upgraded.jobs:
         then, now = upgraded.first.documents[job.job.tenant.organization], look(job.job.tenant)
-        found += [line for path in then for line in lost(then[path], now.get(path), path)]
+        found += [line for path in then for line in lost(then[path], now.get(path), path) if not is_news(line)]
 
     expected = said_otherwise(upgraded.first)
     assert [line for line in found if not line.startswith(expected)] == []

@@ -74,9 +74,10 @@ def test_a_stored_attestation_is_told_in_outputs_and_summary(github: GitHubJob) 
 
     assert crafted.status == 0, crafted.stderr
     [run] = github.job.runs()
+    assert run["viewUrl"].endswith(f"/runs/{run['id']}")
     assert github.outputs() == {
         "run-id": run["id"],
-        "run-url": "",
+        "run-url": run["viewUrl"],
         "attestation-digest": run["attestationDigest"],
         "bundle-path": str(github.job.chainloop.folder / "bundle.json"),
         "state": "success",
