@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from server.model.deliveries import Delivery
 from server.model.event_repository import repository_of
 from server.model.events import Event
 from server.model.integrations import StoredAttachment
+from server.services.rounds import Rounds, in_turns
 from server.services.short_turns import for_one_turn
 from server.store import deliveries, events, registrations
 from server.store.database import Database
@@ -62,18 +64,25 @@ class FanOut:
         self._batch = batch
         self._monotonic = monotonic
         self._aside: dict[str, datetime] = {}
+        self._rounds = Rounds()
 
     def tell_some(self) -> int:
-        """Make the deliveries of as many events as one turn takes, and return how many there were."""
+        """Make the deliveries of as many events as one turn takes, and return how many there were.
+
+        Of each organization in their order, and one of each before a second one.
+        """
         aside = self._organizations_aside()
         with self._database.read() as connection:
+            owners = self._rounds.choose(partial(events.list_owners, connection), aside)
+        if not owners:
             # Most often nothing has happened: that must not hold up writers.
-            if not events.has_new(connection, aside):
-                return 0
+            return 0
         self._database.give_way()
+        share = max(1, self._batch // len(owners))
         try:
             with self._database.write() as connection:
-                return self._tell_batch(connection, events.list_new(connection, limit=self._batch, aside=aside))
+                new = in_turns(events.list_new(connection, owner, limit=share) for owner in owners)
+                return self._tell_batch(connection, new)
         except _EventFailedError as failed:
             event = failed.event
             _log.error(
@@ -103,6 +112,7 @@ class FanOut:
             except Exception as error:
                 raise _EventFailedError(event) from error
             told.append(event.sequence)
+            self._rounds.end(event.organization_id)
         if told:
             events.mark_told(connection, told, self._now())
         return len(told)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -19,6 +20,7 @@ from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_fr
 from server.model.sources import StoredSource
 from server.services.dangling_runs import DanglingRuns
 from server.services.forge_events import head_seen
+from server.services.rounds import Rounds, in_turns
 from server.services.short_turns import for_one_turn
 from server.store import events, forge_facts, inbound, runs, sources
 from server.store.database import Database
@@ -45,20 +47,27 @@ class InboundFollow:
         self._now = now
         self._new_id = new_id
         self._dangling = DanglingRuns(now, new_id)
+        self._rounds = Rounds()
 
     def handle_some(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> int:
-        """Handle as many of the webhooks that wait as one turn takes, the oldest first; return how many there were."""
+        """Handle as many of the webhooks that wait as one turn takes, and return how many there were.
+
+        Of each organization the oldest first, and one of each before a second one.
+        """
         with database.read() as connection:
+            owners = self._rounds.choose(partial(inbound.list_owners, connection))
+        if not owners:
             # Most often none waits: that must not hold up writers.
-            if not inbound.list_waiting(connection, limit=1):
-                return 0
+            return 0
         database.give_way()
         handled = 0
         try:
             with database.write() as connection:
-                waiting = inbound.list_waiting(connection, limit=BATCH)
+                share = max(1, BATCH // len(owners))
+                waiting = in_turns(inbound.list_waiting(connection, owner, limit=share) for owner in owners)
                 for delivery in for_one_turn(waiting, monotonic, database.is_waited_for):
                     self._handle_one(connection, delivery)
+                    self._rounds.end(delivery.organization_id)
                     handled += 1
         except _WebhookFailedError as failed:
             return self._give_up(database, failed)

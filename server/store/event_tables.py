@@ -45,7 +45,7 @@ events = Table(
     Column("facts", Text, nullable=False),
     # When the dispatcher made deliveries of it; null: not yet.
     Column("fanned_out_at", String(32)),
-    Index("ix_events_new", "sequence", sqlite_where=IS_NEW),
+    Index("ix_events_new", "organization_id", "sequence", sqlite_where=IS_NEW),
     Index("ix_events_organization", "organization_id", "sequence"),
     Index("ix_events_run", "run_id", "sequence"),
     # What was said of one commit under one name, for its page.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Update, bindparam, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Update, bindparam, insert, literal_column, select, update
 
 from server.model.events import Event, EventKind
+from server.store import waiting_owners
 from server.store.event_tables import IS_NEW, events
 from server.store.times import from_text, to_text
 
@@ -25,15 +26,15 @@ def add(connection: Connection, *happened: Event) -> None:
     connection.execute(_INSERT, [_values(event) for event in happened])
 
 
-def has_new(connection: Connection, aside: Collection[str] = ()) -> bool:
-    """Tell whether an event waits to be told, of an organization that is not set aside."""
-    return connection.execute(select(events.c.sequence).where(*_new(aside)).limit(1)).first() is not None
+def list_owners(connection: Connection, after: str, limit: int) -> list[str]:
+    """Return ids of organizations of which an event waits to be told, in their order, those after `after`."""
+    return waiting_owners.list_owners(connection, _owners(), after, limit)
 
 
-def list_new(connection: Connection, *, limit: int, aside: Collection[str] = ()) -> list[Event]:
-    """Return the oldest events that wait to be told, in their order; none of organizations that are set aside."""
-    query = select(events).where(*_new(aside)).order_by(events.c.sequence).limit(limit)
-    return [to_event(row) for row in connection.execute(query)]
+def list_new(connection: Connection, organization_id: str, *, limit: int) -> list[Event]:
+    """Return the oldest events of the organization that wait to be told, in their order."""
+    place = {"organization": organization_id, "most": limit}
+    return [to_event(row) for row in connection.execute(_list_new(), place)]
 
 
 def mark_told(connection: Connection, sequences: Sequence[int], now: datetime) -> None:
@@ -63,13 +64,20 @@ def list_page(
     return [to_event(row) for row in connection.execute(query.order_by(events.c.sequence.desc()).limit(limit))]
 
 
-def _new(aside: Collection[str]) -> tuple[ColumnElement[bool], ...]:
-    return (_NEW, events.c.organization_id.not_in(aside)) if aside else (_NEW,)
+# Made once, since the dispatcher asks and writes all the time by them.
+@cache
+def _owners() -> Select[Any]:
+    return waiting_owners.owners_of(events, _NEW)
+
+
+@cache
+def _list_new() -> Select[Any]:
+    own = events.c.organization_id == bindparam("organization")
+    return select(events).where(_NEW, own).order_by(events.c.sequence).limit(bindparam("most"))
 
 
 @cache
 def _mark_told() -> Update:
-    """Return the statement; made once, since the dispatcher writes all the time by it."""
     told = events.c.sequence.in_(bindparam("told", expanding=True))
     return update(events).where(told).values(fanned_out_at=bindparam("now"))
 

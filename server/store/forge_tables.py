@@ -41,8 +41,6 @@ heads = Table(
     Column("is_bot", Boolean, nullable=False),
     # Null: the forge did not say.
     Column("is_protected", Boolean),
-    # Of a pull request's own branch; null: not asked yet, or it is none.
-    Column("is_source_protected", Boolean),
     # JSON list; null: not known yet, or too many.
     Column("changed_paths", Text),
     # JSON object: by path the CI file's text on target and head; null: not asked yet.
@@ -52,6 +50,8 @@ heads = Table(
     Column("seen_at", String(32), nullable=False),
     # The forge's own time of what is written here: older news change nothing.
     Column("told_at", String(32), nullable=False),
+    # Of a pull request's own branch; null: not asked yet, or it is none.
+    Column("is_source_protected", Boolean),
     PrimaryKeyConstraint("source_id", "sha", "event", "pull_request"),
     Index("ix_heads_pull_request", "source_id", "pull_request"),
     # Not by branch: its name may be longer than PostgreSQL takes into an index, and the newest is among the first.

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from chainloop_ci.api.inbound import InboundOutcome
 from server.model.inbound import ReceiverKind, StoredInbound
+from server.store import waiting_owners
 from server.store.inbound_tables import IS_WAITING, inbound_deliveries
 from server.store.times import from_text, optional_text, optional_time, to_text
 
@@ -75,10 +76,21 @@ def save(connection: Connection, delivery: StoredInbound) -> None:
     connection.execute(_save(), {**key, **_changed(delivery)})
 
 
-def list_waiting(connection: Connection, *, limit: int) -> list[StoredInbound]:
-    """Return those of all organizations whose news were not written down yet, the oldest first."""
-    query = _SELECT.where(_WAITING).order_by(inbound_deliveries.c.sequence).limit(limit)
+def list_owners(connection: Connection, after: str, limit: int) -> list[str]:
+    """Return ids of organizations of which a webhook waits, in their order, those after `after`."""
+    return waiting_owners.list_owners(connection, _owners(), after, limit)
+
+
+def list_waiting(connection: Connection, organization_id: str, *, limit: int) -> list[StoredInbound]:
+    """Return those of the organization whose news were not written down yet, the oldest first."""
+    own = inbound_deliveries.c.organization_id == organization_id
+    query = _SELECT.where(_WAITING, own).order_by(inbound_deliveries.c.sequence).limit(limit)
     return [_record(row) for row in connection.execute(query)]
+
+
+@cache
+def _owners() -> Select[Any]:
+    return waiting_owners.owners_of(inbound_deliveries, _WAITING)
 
 
 def find(connection: Connection, organization_id: str, delivery_id: str) -> StoredInbound | None:

@@ -51,7 +51,7 @@ inbound_deliveries = Table(
     UniqueConstraint("scope", "body_digest", name="uq_inbound_deliveries_body"),
     Index("ix_inbound_deliveries_organization", "organization_id", "sequence"),
     Index("ix_inbound_deliveries_source", "source_id", "sequence"),
-    Index("ix_inbound_deliveries_waiting", "sequence", sqlite_where=IS_WAITING),
+    Index("ix_inbound_deliveries_waiting", "organization_id", "sequence", sqlite_where=IS_WAITING),
 )
 
 app_installations = Table(

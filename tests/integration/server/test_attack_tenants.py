@@ -113,4 +113,18 @@ def test_an_event_of_one_organization_that_cannot_be_told_holds_up_no_other(
 
     assert told == 2
     with services.database.read() as connection:
-        assert not events.has_new(connection)
+        assert events.list_owners(connection, "", 9) == []
+
+
+def test_t30_a_flood_of_one_organization_s_events_lets_the_others_through(
+    services: Services, acme: Tenant, rival: Tenant
+) -> None:
+    happen(services, rival, 400)
+    happen(services, acme, 3)
+    served: list[str] = []
+
+    work = couriers(services, integration(Sink()), follow=(lambda _, event: served.append(event.organization_id),))
+    work.run_until_idle()
+
+    assert len(served) == 403
+    assert served[:6].count(acme.id) == 3

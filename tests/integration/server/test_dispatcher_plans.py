@@ -46,12 +46,24 @@ def test_the_newest_head_of_a_branch_is_found_without_reading_all(services: Serv
     assert any("ix_heads_open" in step for step in steps), steps
 
 
-def test_what_waits_is_found_among_what_was_handled(services: Services) -> None:
-    webhooks = steps_of(services, lambda connection: inbound.list_waiting(connection, limit=50))
-    news = steps_of(services, lambda connection: events.list_new(connection, limit=50))
+def test_what_waits_is_found_among_what_was_handled(services: Services, acme: Tenant) -> None:
+    webhooks = steps_of(services, lambda connection: inbound.list_waiting(connection, acme.id, limit=50))
+    news = steps_of(services, lambda connection: events.list_new(connection, acme.id, limit=50))
 
-    assert webhooks == ["SCAN inbound_deliveries USING INDEX ix_inbound_deliveries_waiting"]
-    assert news == ["SCAN events USING INDEX ix_events_new"]
+    assert webhooks == ["SEARCH inbound_deliveries USING INDEX ix_inbound_deliveries_waiting (organization_id=?)"]
+    assert news == ["SEARCH events USING INDEX ix_events_new (organization_id=?)"]
+
+
+def test_whose_things_wait_is_found_without_reading_what_waits(services: Services) -> None:
+    webhooks = steps_of(services, lambda connection: inbound.list_owners(connection, "", 16))
+    news = steps_of(services, lambda connection: events.list_owners(connection, "", 16))
+
+    for steps, table, index in (
+        (webhooks, "inbound_deliveries", "ix_inbound_deliveries_waiting"),
+        (news, "events", "ix_events_new"),
+    ):
+        found = [step for step in steps if f" {table} " in step]
+        assert found == [f"SEARCH {table} USING INDEX {index} (organization_id>?)"] * 2, steps
 
 
 def test_whether_something_is_due_is_asked_of_each_registration_and_not_of_each_delivery(services: Services) -> None:

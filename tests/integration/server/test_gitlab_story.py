@@ -204,6 +204,10 @@ def test_a_status_check_that_gitlab_asks_for_again_is_answered_again(story: Stor
 
     with story.services.database.write() as connection:
         watch(connection, asked)
-        told = [item for item in events.list_new(connection, limit=10) if item.kind is EventKind.VERDICT_CHANGED]
+        told = [
+            item
+            for item in events.list_new(connection, story.tenant.id, limit=10)
+            if item.kind is EventKind.VERDICT_CHANGED
+        ]
 
     assert [(item.facts["context"], item.facts["isRepeat"]) for item in told] == [(CONTEXT, True)]
