@@ -31,6 +31,8 @@ class ForgeJobs(ABC):
     """The state that a forge shows of a commit that waits."""
     begun: str
     """Words of its description when an attestation was begun."""
+    begun_together: str
+    """The same where jobs share its state, so that the server knows how much is there."""
     canceled: str
     """The state that a forge shows of a run that was cancelled."""
     overdue: str
@@ -102,6 +104,7 @@ class GitHubJobs(ForgeJobs):
 
     kind, ci_file = "github", CI_FILE
     pending, begun, canceled, overdue = "pending", "attestation begun", "error", "error"
+    begun_together = "2 of 2 materials missing"
     forge: FakeGitHub
 
     def token(self) -> str:
@@ -150,6 +153,7 @@ class GitLabJobs(ForgeJobs):
     kind, ci_file = "gitlab", ".gitlab-ci.yml"
     # GitLab refuses a status in the state that it has, so the first description stays.
     pending, begun, canceled, overdue = "running", "waiting for an attestation", "canceled", "failed"
+    begun_together = begun
     forge: FakeGitLab
 
     def token(self) -> str:

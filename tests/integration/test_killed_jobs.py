@@ -55,8 +55,8 @@ class Scene:
         self.expect(CONTEXT, self.jobs.pending, "waiting for an attestation")
         begun = self.job.chainloop("attestation", "init", *words, "-o", "json", env=env)
         assert begun.status == 0, begun
-        self.expect(CONTEXT, self.jobs.pending, self.jobs.begun)
         handle = begun.document.get("sealedHandle")
+        self.expect(CONTEXT, self.jobs.pending, self.jobs.begun_together if handle else self.jobs.begun)
         shared = {"CHAINLOOP_ATTESTATION_ID": begun.document["attestationID"], "CHAINLOOP_SEALED_HANDLE": handle}
         return {**env, **(shared if handle else {})}
 

@@ -345,7 +345,7 @@ def new_attachment(world: World, place: Place) -> tuple[str, Build]:
         world.made(place, "POST", "/workflows", json={"name": name, "project": project})
     registration = world.registration(place)["name"]
     body = {"registration": registration, "workflow": name}
-    return project, lambda ident: Ask("POST", "/attachments", json={**body, "project": ident})
+    return project, lambda ident: Ask("POST", "/attachments", json={**body, "project": ident, "events": world.kinds()})
 
 
 def of_delivery(method: str, suffix: str = "") -> Prepare:

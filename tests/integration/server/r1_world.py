@@ -179,7 +179,14 @@ class World:
     def attachment(self, place: Place) -> dict[str, object]:
         """Return a new attachment of the place's workflow."""
         body = {"registration": self.registration(place)["name"], "project": place.project}
-        return self.made(place, "POST", "/attachments", json={**body, "workflow": place.workflow_name})
+        return self.made(
+            place, "POST", "/attachments", json={**body, "workflow": place.workflow_name, "events": self.kinds()}
+        )
+
+    def kinds(self) -> list[str]:
+        """Return kinds of events that nobody listens to in just this choice: the same twice is refused."""
+        number = next(self._numbers)
+        return [kind.value for place, kind in enumerate(EventKind) if number >> place & 1]
 
     def event(self, place: Place) -> Event:
         """Return something that has happened to the place's workflow."""

@@ -18,7 +18,7 @@ from tests.integration.server.strangers import Connections, Stranger, record_con
 
 WAITING = ("pending", "waiting for an attestation")
 CLAIMED = ("pending", "commit claimed, not corroborated")
-ATTESTED = ("success", "4/4 materials, signed, rev 2")
+ATTESTED = ("success", "5/5 materials, signed, rev 2")
 
 
 @pytest.fixture

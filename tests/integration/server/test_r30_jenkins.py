@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,9 +69,10 @@ class Jenkins:
 
     def kind(self, sha: str = COMMIT) -> str | None:
         """Return what is said of a commit after the dispatcher has been at work."""
-        judge, world = self.code.judge(), self.services.world
-        follow = (InboundFollow(world.now, world.new_id), judge.follow)
-        couriers(self.services, follow=follow).run_until_idle()
+        services, world = self.services, self.services.world
+        seen = InboundFollow(world.now, world.new_id)
+        first = (partial(seen.handle_some, services.database),)
+        couriers(services, follow=(self.code.judge().follow,), first=first).run_until_idle()
         with self.services.database.read() as connection:
             said = commit_verdicts.find(connection, self.hook.source_id, sha, "chainloop/app/build")
         return said.kind.value if said else None
