@@ -239,7 +239,8 @@ def opened(path: Path) -> Iterator[AuditFile]:
             connection.close()
     except OSError as error:
         raise FileUnwritableError(f"{path} cannot be written: {error.strerror or error}", hint=_ANOTHER) from error
-    except sqlite3.DatabaseError as error:
+    # The second one where what SQLite has to say quotes bytes that are no text.
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise FileUnwritableError(
             f"{path} cannot be written: {error}",
             hint="what was written before stays: repeat the same command, or give another path",

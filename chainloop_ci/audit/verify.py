@@ -53,7 +53,8 @@ def verify_file(path: Path, load_key: LoadKey, manifest: Mapping[str, Any] | Non
             # What somebody wrote there may be no UTF-8.
             connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             return _verify(connection, load_key, manifest)
-    except sqlite3.DatabaseError as error:
+    # The second one where what SQLite has to say quotes bytes that are no text.
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise FileUnreadableError(
             f"{path} cannot be read as an audit file: {error}", hint="export again, to another path"
         ) from error

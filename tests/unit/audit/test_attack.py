@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.audit.integrity import check_rows
+from chainloop_ci.audit.verify import verify_file
+from chainloop_ci.errors import FileUnreadableError, FileUnwritableError
+from chainloop_ci.signing.public_keys import load_public_key
 from tests.unit.audit.files import write
 
 CHANGES = {
@@ -32,3 +35,16 @@ def test_what_an_auditor_sees_beside_the_rows_is_checked_too(tmp_path: Path, cha
         found = [finding.code for finding in check_rows(connection)]
 
     assert found != []
+
+
+def test_a_schema_of_bytes_that_are_no_text_is_refused_and_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    write(path, 1)
+    raw = path.read_bytes().replace(b"CREATE TABLE", b"CREATE TABL\x90")
+    path.write_bytes(raw)
+
+    with pytest.raises(FileUnreadableError, match="cannot be read as an audit file"):
+        verify_file(path, load_public_key, None)
+    with pytest.raises(FileUnwritableError, match="cannot be written"):
+        write(path, 2)
+    assert path.read_bytes() == raw
