@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-TURN_SECONDS = 0.01
-"""After so long a transaction of the dispatcher takes nothing more when somebody waits."""
+from server.store.writer_turns import TURN_SECONDS
 
 T = TypeVar("T")
 

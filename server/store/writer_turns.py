@@ -35,7 +35,7 @@ GIVE_WAY_SECONDS = 0.05
 """So long somebody who can wait lets others go first: then it is his turn too."""
 
 TURN_SECONDS = 0.01
-"""So long the threads of one process may write one after the other while another process waits."""
+"""So long somebody writes while others wait: a process's threads in one turn, the dispatcher in one transaction."""
 
 _TURN, _NEXT = 0, 1
 

@@ -10,6 +10,7 @@ Fixtures for every test of the server:
   (bound to `app`) or `workflow` (bound to `app/build`).
 * `instance_token`: the operator's token.
 * `api`: `api(secret).get("/projects")`, `.post(path, json=…)`, …: adds `/api/v1` and the token.
+* `forge`, `world`: a GitHub, and a `ForgeWorld` in which `acme` has registered it.
 """
 
 from __future__ import annotations
@@ -229,3 +230,22 @@ def job(api: Any, acme: Tenant, key: Any) -> Any:
     put_contract(api, acme)
     register_key(api, acme, key)
     return Job(api(acme.token("attest", "workflow")), acme, key)
+
+
+@pytest.fixture
+def forge(clock: Clock) -> Iterator[Any]:
+    """Run a GitHub whose requests and answers are held to the published description."""
+    from tests.forges.checked import checked_github
+
+    with checked_github(clock=clock) as forge:
+        yield forge
+
+
+@pytest.fixture
+def world(services: Services, client: FlaskClient, acme: Tenant, forge: Any, job: Any) -> Any:
+    """Return a forge that `acme` has registered, and from which the workflow of `job` comes."""
+    from tests.integration.server.forge_world import ForgeWorld
+
+    made = ForgeWorld(services, client, acme, forge)
+    made.register()
+    return made

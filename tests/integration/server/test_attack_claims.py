@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
-from flask.testing import FlaskClient
-
-from examples.forge.github import FakeGitHub
-from server.wiring import Services
-from tests.forges.checked import checked_github
-from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.conftest import Clock
 from tests.integration.server.forge_world import ForgeJob, ForgeWorld, job_of
 from tests.integration.server.jobs import Job
 from tests.integration.server.judged import CI_FILE
-
-
-@pytest.fixture
-def forge(clock: Clock) -> Iterator[FakeGitHub]:
-    with checked_github(clock=clock) as forge:
-        yield forge
-
-
-@pytest.fixture
-def world(services: Services, client: FlaskClient, acme: Tenant, forge: FakeGitHub, job: Job) -> ForgeWorld:
-    made = ForgeWorld(services, client, acme, forge)
-    made.register()
-    return made
 
 
 def claim(liar: ForgeJob, **lies: object) -> None:

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from flask.testing import FlaskClient
-
-from examples.forge.github import FakeGitHub
 from server.wiring import Services
-from tests.forges.checked import checked_github
-from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.conftest import Tenant
 from tests.integration.server.forge_world import ROLL_UP, ForgeWorld
 from tests.integration.server.jobs import Job
 from tests.integration.server.judged import CI_FILE, Repository
 
 NARROWED = "on:\n  push:\n    branches: [nothing]\njobs:\n  build:\n    runs-on: x\n    steps: []\n"
 FILTERED = "on:\n  push:\n    paths: ['src/**']\n  pull_request:\njobs:\n  build:\n    runs-on: x\n    steps: []\n"
-
-
-@pytest.fixture
-def forge(clock: Clock) -> Iterator[FakeGitHub]:
-    with checked_github(clock=clock) as forge:
-        yield forge
-
-
-@pytest.fixture
-def world(services: Services, client: FlaskClient, acme: Tenant, forge: FakeGitHub, job: Job) -> ForgeWorld:
-    made = ForgeWorld(services, client, acme, forge)
-    made.register()
-    return made
 
 
 def test_r34_a_new_branchs_own_copy_of_the_ci_file_excuses_nothing(world: ForgeWorld) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,10 @@ from server.model.deliveries import Outcome
 from server.model.events import Event, EventKind
 from server.store import events
 from server.wiring import Services
-from tests.forges.checked import checked_github
 from tests.integration.server.conftest import Api, Clock, Tenant
 from tests.integration.server.forge_world import NAME, ForgeWorld
 from tests.integration.server.jobs import Job
 from tests.integration.server.telling import TAKEN, Sink, attach, couriers, integration
-
-
-@pytest.fixture
-def forge(clock: Clock) -> Iterator[FakeGitHub]:
-    with checked_github(clock=clock) as forge:
-        yield forge
 
 
 def happen(services: Services, tenant: Tenant, count: int) -> None:

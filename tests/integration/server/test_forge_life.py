@@ -13,7 +13,6 @@ from examples.forge.github.world import CheckRun
 from server.config import ServerConfig
 from server.model.deliveries import DeliveryState
 from server.wiring import Services
-from tests.forges.checked import checked_github
 from tests.forges.clients import PUBLIC_PEM
 from tests.integration.server.app_world import app_server, as_app
 from tests.integration.server.conftest import Clock, Tenant
@@ -23,19 +22,6 @@ from tests.integration.server.judged import CI_FILE
 
 UNQUEUED = "on: pull_request\njobs:\n  build:\n    runs-on: x\n    steps: []\n"
 QUEUED = "on: [push, pull_request, merge_group]\njobs:\n  build:\n    runs-on: x\n    steps: []\n"
-
-
-@pytest.fixture
-def forge(clock: Clock) -> Iterator[FakeGitHub]:
-    with checked_github(clock=clock) as forge:
-        yield forge
-
-
-@pytest.fixture
-def world(services: Services, client: FlaskClient, acme: Tenant, forge: FakeGitHub, job: Job) -> ForgeWorld:
-    made = ForgeWorld(services, client, acme, forge)
-    made.register()
-    return made
 
 
 def test_a_pull_request_goes_from_expected_to_success_by_webhooks_alone(world: ForgeWorld, job: Job) -> None:

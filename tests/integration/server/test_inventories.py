@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,16 +19,9 @@ from server.services.credentials import Credentials
 from server.services.inventories import InventorySweep
 from server.store import inventories, registrations
 from server.wiring import Services, make_tools
-from tests.forges.checked import checked_github
 from tests.integration.server.conftest import Clock, Tenant, bearer
 from tests.integration.server.forge_world import NAME, ForgeWorld
 from tests.integration.server.telling import Sink, integration
-
-
-@pytest.fixture
-def forge(clock: Clock) -> Iterator[FakeGitHub]:
-    with checked_github(clock=clock) as forge:
-        yield forge
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@ import itertools
 
 import pytest
 
-from server.services.short_turns import TURN_SECONDS, for_one_turn
+from server.services.short_turns import for_one_turn
+from server.store.writer_turns import TURN_SECONDS
 
 
 @pytest.mark.parametrize(("is_waited_for", "taken"), [(True, 3), (False, 10)])
