@@ -80,6 +80,6 @@ def test_a_push_without_an_init_says_so(repository: Repository, job: Job) -> Non
     run = repository.run()
 
     assert run.result_of("push") == "failure"
-    assert [level for level, _ in run.annotations] == ["error"]
+    assert [level for level, _ in run.annotations] == ["error"], run.everything
     assert run.annotations[0][1].startswith("no attestation is being crafted here")
     assert job.runs() == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chainloop_ci.api.limits import MATERIALS_PRESENT_HEADER
-from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob
+from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, build_key
 from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import CI, COMMIT, Job, detail
@@ -131,8 +131,8 @@ def test_r30_a_build_of_jenkins_that_names_no_commit_contradicts_no_claim_of_one
     repository = Repository(services, api, acme)
     repository.register(source="jenkins:https://ci.example.com/job/app", ci_file="")
     repository.see_head()
-    repository.see_run("17", sha="", ci_file=None)
-    claim = {"provider": "jenkins", "serverUrl": "https://ci.example.com", "repository": "app", "runId": "17"}
+    repository.see_run(build_key("app", "17"), sha="", ci_file=None)
+    claim = {"provider": "jenkins", "serverUrl": "https://ci.example.com", "job": "app", "runId": "17"}
 
     job.begin(ci={**job.ci_of_attempt(1), **claim})
     job.end("failure")
