@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 ACTION_FILES = ("action.yml", "actions", "chainloop_ci", "requirements/client.txt")
 """What a job downloads and uses of this repository."""
 TIMEOUT_SECONDS = 300
+BASH = """#!/bin/sh
+# act closes the terminal of a step at the moment it fails, whether or not it has read what the step printed.
+{bash} "$@"
+ended=$?
+[ "$ended" -eq 0 ] || sleep 0.5
+exit "$ended"
+"""
 ORIGIN = "https://github.com/acme/widget.git"
 WORKFLOW = ".github/workflows/build.yml"
 STORED = "The attestation is stored and verified, and everything that its contract requires is there."
@@ -122,8 +130,17 @@ class Repository:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.programs.mkdir(parents=True, exist_ok=True)
+        bash = self.programs / "bash"
+        bash.write_text(BASH.format(bash=shlex.quote(shutil.which("bash") or "/bin/bash")), encoding="utf-8")
+        bash.chmod(0o755)
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", ORIGIN)
+
+    @property
+    def programs(self) -> Path:
+        """Return the folder that jobs find programs in first."""
+        return self.cache / "programs"
 
     def git(self, *words: str) -> str:
         """Run git in it."""
@@ -182,9 +199,10 @@ class Repository:
         return finish(self.start(event, document=document, options=options))
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+        kept = {"LANG": os.environ["LANG"]} if "LANG" in os.environ else {}
         return {
             **kept,
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.cache),
             "XDG_CACHE_HOME": str(self.cache),
             "ACT_DISABLE_VERSION_CHECK": "1",
