@@ -74,7 +74,17 @@ def unblock(world: World, named: str | None, name: str | None, project: str | No
     _show(world, operator.end_override(blocks.items[0].id, OverrideEnd(reason)), "workflow unblocked")
 
 
-@click.group("override", cls=Group, options=_OVERRIDE, invoke_without_command=True)
+class _Override(Group):
+    """Takes the workflow as its first word too, as `block` and `unblock` do; what is a command stays one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read a first word with a slash, or an id, as `--name`: no command looks like that."""
+        if args and not args[0].startswith("-") and ("/" in args[0] or is_id(args[0])):
+            args = ["--name", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("override", cls=_Override, options=_OVERRIDE, invoke_without_command=True)
 @click.pass_context
 def override(
     ctx: click.Context,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chainloop_ci.api.source_address import parse_source
+from chainloop_ci.api.source_address import SourceKind, parse_source
 from chainloop_ci.api.sources import (
     MAX_CADENCE_SECONDS,
     MAX_GRACE_SECONDS,
     MIN_CADENCE_SECONDS,
     MIN_GRACE_SECONDS,
     SourceRequest,
+    SourceState,
     WorkflowSource,
     check_source,
 )
 from chainloop_ci.cli.durations import parse_duration, render_duration
 from chainloop_ci.cli.options import Kind, Option
+from chainloop_ci.cli.wiring import World
 from chainloop_ci.errors import UsageError
 from chainloop_ci.records import record
 
@@ -99,6 +101,22 @@ class TypedSource:
             else parse_cadence(self.cadence, "--cadence"),
             grace_seconds=request.grace_seconds if self.grace is None else parse_grace(self.grace, "--grace"),
         )
+
+
+def warn_of_unlisted(world: World, item: WorkflowSource) -> None:
+    """Say that nothing is told where no registration has the repository: it is new there, or its name is misspelt."""
+    if is_unlisted(item):
+        world.output.warning(
+            "no registration lists this repository, so that nothing is heard of it and no status is posted there; "
+            f"check how it is written, or add it: `chainloop integration registered add {item.kind} --help`",
+            source=item.source,
+        )
+
+
+def is_unlisted(item: WorkflowSource) -> bool:
+    """Tell whether a registered source lies where no registration of the forge reaches; a Jenkins needs none."""
+    is_registered = item.state is SourceState.ACCEPTED
+    return is_registered and item.kind is not SourceKind.JENKINS and item.repository_id is None
 
 
 def parse_cadence(text: str, named: str) -> int | None:

@@ -13,7 +13,7 @@ from chainloop_ci.cli.durations import parse_run_expiry, render_duration
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.names import require_names
 from chainloop_ci.cli.options import Kind, Option
-from chainloop_ci.cli.source_options import SOURCE, TypedSource
+from chainloop_ci.cli.source_options import SOURCE, TypedSource, warn_of_unlisted
 from chainloop_ci.cli.status_view import runner_text
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.which_workflow import WHICH, find_workflow
@@ -180,17 +180,19 @@ def update(
     require_names(contract=contract)
     operator = world.operator()
     changed = find_workflow(operator, named or name, project)
+    registered: WorkflowSource | None = None
     if source.is_given:
         # First: it is what may be refused.
-        operator.put_source(changed.id, source.request(_registered_source(operator, changed)))
+        registered = operator.put_source(changed.id, source.request(_registered_source(operator, changed)))
     if change != WorkflowChange():
         changed = operator.update_workflow(changed.id, change)
     show_record(world, changed, _rows(changed, operator))
     world.output.info("workflow updated", name=changed.name, project=changed.project)
-    if source.is_given:
+    if registered is not None:
         world.output.info(
             "its source is registered", next=f"chainloop workflow source show {changed.project}/{changed.name}"
         )
+        warn_of_unlisted(world, registered)
 
 
 @workflow.command("delete", options=WHICH)

@@ -13,7 +13,7 @@ from chainloop_ci.cli.durations import render_duration
 from chainloop_ci.cli.exit_codes import FAILURE
 from chainloop_ci.cli.listing import PAGING, date, paging_of, require_consent, show_page, show_record
 from chainloop_ci.cli.options import Kind, Option
-from chainloop_ci.cli.source_options import EXPECTED_RUNS, TypedSource
+from chainloop_ci.cli.source_options import EXPECTED_RUNS, TypedSource, is_unlisted, warn_of_unlisted
 from chainloop_ci.cli.table import Row
 from chainloop_ci.cli.which_workflow import WHICH, find_registered_source, find_workflow
 from chainloop_ci.cli.wiring import World
@@ -60,6 +60,7 @@ def accept(world: World, /, named: str | None, name: str | None, project: str | 
     if world.format == "json":
         show_record(world, accepted, rows(accepted))
     world.output.info("source accepted", source=accepted.source, name=workflow.name, project=workflow.project)
+    warn_of_unlisted(world, accepted)
 
 
 _SETTINGS = (
@@ -170,7 +171,7 @@ def rows(item: WorkflowSource) -> list[Row]:
         ("Paths", ", ".join(item.paths) or "any file"),
         ("Cadence", render_duration(item.cadence_seconds) if item.cadence_seconds else ""),
         ("Grace", render_duration(item.grace_seconds)),
-        ("Repository ID", item.repository_id or ""),
+        ("Repository ID", "no registration lists it" if is_unlisted(item) else item.repository_id or ""),
         ("Public", _PUBLIC[item.public]),
         ("Names In Public", "yes" if item.names_in_public else ""),
         ("Token", "a protected variable" if item.token_is_protected else ""),

@@ -41,8 +41,8 @@ def test_r39_what_is_decided_is_listed_while_it_is_in_force(job: Job, operator: 
     crafted = craft(job)
     run_id = job.runs()[0]["id"]
     distrusted = operator("workflow", "run", "distrust", "--id", run_id, "--reason", "a stolen key", "-o", "json")
-    options = ("--name", "build", "--project", "hello", "--commit", COMMIT, "--until", "14d", "--reason", "hotfix")
-    overridden = operator("workflow", "override", *options)
+    options = ("--commit", COMMIT, "--until", "14d", "--reason", "hotfix")
+    overridden = operator("workflow", "override", "hello/build", *options)
 
     listed = operator("workflow", "override", "list", "-o", "json").document["items"]
     described = operator("workflow", "run", "describe", "--id", run_id)
@@ -62,6 +62,8 @@ def test_r39_what_is_decided_is_listed_while_it_is_in_force(job: Job, operator: 
     [
         (("workflow", "block", "build"), 2, "--reason"),
         (("workflow", "override", "--name", "build"), 2, "--commit, --until, --reason"),
+        (("workflow", "override", "hello/build"), 2, "missing: --commit, --until, --reason"),
+        (("workflow", "override", "hello/build", "list"), 2, "stands in front of list"),
         (("workflow", "override", "--name", "build", "list"), 2, "stands in front of list"),
         (("workflow", "unblock", "hello/build", "--reason", "x"), 1, "is not blocked"),
         (("workflow", "override", "end", "--reason", "x"), 2, "say which one"),

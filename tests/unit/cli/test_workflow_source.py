@@ -123,6 +123,28 @@ def test_update_changes_source_and_workflow(operate, stub) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("registered", "is_warned"),
+    [
+        ({}, True),
+        ({"repositoryId": "4711"}, False),
+        ({"kind": "jenkins", "source": "jenkins:https://ci.example.com/job/app"}, False),
+    ],
+)
+def test_a_repository_that_no_registration_lists_is_pointed_at(operate, stub, registered, is_warned) -> None:
+    stub.replies = [page(workflow()), reply(source()), reply(source(**registered))]
+
+    updated = operate("workflow", "update", "release", "--grace", "2h")
+    stub.replies = [page(workflow()), reply(claimed()), reply(source(**registered))]
+    accepted = operate("workflow", "source", "accept", "release", "--yes")
+
+    assert (updated.status, accepted.status) == (0, 0)
+    assert [
+        "no registration lists this repository" in said and "integration registered add github --help" in said
+        for said in (updated.err, accepted.err)
+    ] == [is_warned, is_warned]
+
+
 def test_show_says_what_is_registered(operate, stub) -> None:
     stub.replies = [page(workflow()), reply(source())]
 
@@ -132,7 +154,7 @@ def test_show_says_what_is_registered(operate, stub) -> None:
     assert rows == [
         ["Source", "github:acme/app"], ["State", "accepted"], ["CI File", CI], ["Branch", "main"],
         ["Event", "every one"], ["Paths", "src/**"], ["Cadence", "1d"], ["Grace", "30m"],
-        ["Public", "the forge has not told"],
+        ["Repository ID", "no registration lists it"], ["Public", "the forge has not told"],
     ]  # fmt: skip
 
 
