@@ -6,8 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME, MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS, NAME_PATTERN
-from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.limits import (
+    LINES_PATTERN,
+    MAX_NAME,
+    MAX_RUN_EXPIRY_SECONDS,
+    MIN_RUN_EXPIRY_SECONDS,
+    NAME_PATTERN,
+)
+from chainloop_ci.api.record import about
 from chainloop_ci.api.words import CasBackend
 from chainloop_ci.digests import Digest
 from chainloop_ci.records import record

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
-from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.limits import LINES_PATTERN, MAX_NAME, NAME_PATTERN
+from chainloop_ci.api.record import about
 from chainloop_ci.api.sources import SourceRequest
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.records import record

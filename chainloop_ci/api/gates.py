@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME
+from chainloop_ci.api.limits import COMMIT_PATTERN, MAX_NAME
 from chainloop_ci.api.record import about
 from chainloop_ci.digests import Digest
 from chainloop_ci.records import record
@@ -12,7 +12,6 @@ from chainloop_ci.records import record
 MAX_GATE_WORKFLOWS = 50
 """That one gate names."""
 WORKFLOW_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-COMMIT_PATTERN = "^([0-9a-f]{40}|[0-9a-f]{64})$"
 
 
 @record

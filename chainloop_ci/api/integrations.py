@@ -7,8 +7,8 @@ from dataclasses import field
 from datetime import datetime
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME, NAME_PATTERN
-from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.limits import LINES_PATTERN, MAX_NAME, NAME_PATTERN
+from chainloop_ci.api.record import about
 from chainloop_ci.api.words import DeliveryState, IntegrationKind
 from chainloop_ci.records import record
 

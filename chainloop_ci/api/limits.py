@@ -24,7 +24,13 @@ MAX_STATE_BYTES = 6 * 1024 * 1024
 DEFAULT_PAGE = 50
 MAX_PAGE = 200
 
+ONE_LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
+"""What a text of a request is unless it says otherwise: without line ends and other control characters (T43)."""
+LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
+"""A text of several lines; tabs are accepted too."""
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+COMMIT_PATTERN = "^([0-9a-f]{40}|[0-9a-f]{64})$"
+"""The whole hash of a commit, SHA-1 or SHA-256."""
 HANDLE_HEADER = "Chainloop-Run-Handle"
 RUN_HEADER = "Chainloop-Run"
 """With a shared state: the run that goes on with it, the newest of its successors (R16)."""

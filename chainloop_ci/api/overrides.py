@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.api.limits import COMMIT_PATTERN, UUID_PATTERN
 from chainloop_ci.api.record import about
 from chainloop_ci.api.words import OverrideKind
 from chainloop_ci.records import record
@@ -22,9 +22,7 @@ class OverrideRequest:
     reason: Annotated[str, _REASON]
     workflow_id: Annotated[str | None, about("Of `block` and `override`.", pattern=UUID_PATTERN)] = None
     run_id: Annotated[str | None, about("Of `distrust`.", pattern=UUID_PATTERN)] = None
-    commit: Annotated[str | None, about("Of `override`: the whole hash.", pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")] = (
-        None
-    )
+    commit: Annotated[str | None, about("Of `override`: the whole hash.", pattern=COMMIT_PATTERN)] = None
     until: Annotated[
         datetime | None, about("When it ends by itself: required of `override`, possible for `block`.")
     ] = None

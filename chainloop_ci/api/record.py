@@ -10,24 +10,21 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache
 from itertools import islice
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from chainloop_ci.api.limits import ONE_LINE_PATTERN
+from chainloop_ci.api.violations import describe
 from chainloop_ci.attestation.times import parse_time, render_time
 from chainloop_ci.contract.limits import MAX_TEXT
 from chainloop_ci.digests import DIGEST_PATTERN, Digest, parse_digest
 from chainloop_ci.errors import MAX_FINDINGS, DigestInvalidError, Finding, RequestInvalidError, limit_findings
 
 R = TypeVar("R")
-
-ONE_LINE_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"
-"""What a text of a request is unless it says otherwise: without line ends and other control characters (T43)."""
-LINES_PATTERN = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$"
-"""A text of several lines; tabs are accepted too."""
 
 
 class About:
@@ -147,9 +144,7 @@ def _validator(cls: Any) -> Any:
     def pattern(validator: Any, expression: str, instance: Any, schema: Any) -> Any:
         # Python's "$" also matches before a trailing newline; in JSON Schema it does not.
         if isinstance(instance, str) and not re.search(re.sub(r"\$$", r"\\Z", expression), instance):
-            plain = expression in (ONE_LINE_PATTERN, LINES_PATTERN)
-            why = "holds a control character" if plain else f"does not match {expression}"
-            yield ValidationError(f"{instance[:80]!r} {why}")
+            yield ValidationError(f"does not match {expression}")
 
     def items(validator: Any, rule: Any, instance: Any, schema: Any) -> Any:
         # A list that is too long is refused for that, and not looked into (T30).
@@ -181,15 +176,9 @@ def parse_request(cls: type[R], document: object) -> R:
         RequestInvalidError: with every violation, up to `MAX_FINDINGS`, each with its JSON pointer.
 
     """
-    errors = islice(_validator(typing.cast(Any, cls)).iter_errors(document), MAX_FINDINGS + 1)
-    findings = [
-        Finding(
-            "invalid-field",
-            _violation(cls, error),
-            path="/" + "/".join(str(part) for part in error.absolute_path),
-        )
-        for error in sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
-    ]
+    errors = _validator(typing.cast(Any, cls)).iter_errors(document)
+    found = (finding for error in errors for finding in _violations(cls, error))
+    findings = sorted(islice(found, MAX_FINDINGS + 1), key=lambda finding: str(finding.path))
     if not findings:
         try:
             return from_dict(cls, document)
@@ -201,12 +190,14 @@ def parse_request(cls: type[R], document: object) -> R:
     )
 
 
-def _violation(cls: Any, error: Any) -> str:
-    """Return what is wrong; the library shows the value, which must not be seen where it is a secret (`writeOnly`)."""
+def _violations(cls: Any, error: Any) -> Iterator[Finding]:
+    """Return what is wrong; messages show the value, which must not be seen where it is a secret (`writeOnly`)."""
     secret = {camel(name) for name, keywords in _keywords(cls).items() if keywords.get("writeOnly")}
-    if secret.intersection(map(str, islice(error.absolute_path, 1))):
-        return f"is not what `{error.validator}` of the schema says"
-    return str(error.message)[:300]
+    path = list(map(str, error.absolute_path))
+    if secret.intersection(path[:1]):
+        yield Finding("invalid-field", f"is not what `{error.validator}` of the schema says", path="/" + "/".join(path))
+    else:
+        yield from describe(error)
 
 
 def _read(hint: Any, value: Any) -> Any:

@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Annotated
 
 from chainloop_ci.api.access import Role
-from chainloop_ci.api.limits import UUID_PATTERN
+from chainloop_ci.api.limits import LINES_PATTERN, UUID_PATTERN
 from chainloop_ci.api.overrides import Override
 from chainloop_ci.api.problems import ProblemFinding
-from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.record import about
 from chainloop_ci.api.words import CancelTrigger
 from chainloop_ci.api.workflows import ContractRevision, Workflow
 from chainloop_ci.contract.upcoming import NewRequirement

@@ -5,8 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from chainloop_ci.api.limits import MAX_NAME, MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS, NAME_PATTERN
-from chainloop_ci.api.record import LINES_PATTERN, about
+from chainloop_ci.api.limits import (
+    LINES_PATTERN,
+    MAX_NAME,
+    MAX_RUN_EXPIRY_SECONDS,
+    MIN_RUN_EXPIRY_SECONDS,
+    NAME_PATTERN,
+)
+from chainloop_ci.api.record import about
 from chainloop_ci.api.sources import SourceRequest
 from chainloop_ci.contract.types import ContractFormat
 from chainloop_ci.digests import Digest

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import click
 
-from chainloop_ci.api.gates import COMMIT_PATTERN, WORKFLOW_PATTERN, GateAnswer, GateReason, GateRequest
+from chainloop_ci.api.gates import WORKFLOW_PATTERN, GateAnswer, GateReason, GateRequest
+from chainloop_ci.api.limits import COMMIT_PATTERN
 from chainloop_ci.api.record import to_dict
 from chainloop_ci.cli.command import Command
 from chainloop_ci.cli.options import Kind, Option

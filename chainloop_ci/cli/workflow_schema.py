@@ -8,11 +8,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from chainloop_ci.api.limits import MAX_NAME
+from chainloop_ci.api.limits import MAX_NAME, ONE_LINE_PATTERN
 from chainloop_ci.api.source_address import MAX_SOURCE
 from chainloop_ci.api.sources import EVENT_PATTERN, MAX_CI_FILE, MAX_PATHS
 from chainloop_ci.cli.names import MAX_CONTRACT_NAME
-from chainloop_ci.contract.limits import NAME_PATTERN
+from chainloop_ci.contract.limits import NAME_PATTERN, NAME_RULE
 from chainloop_ci.contract.schemas import API_VERSION, Schema
 
 KIND = "Workflow"
@@ -32,15 +32,14 @@ def _object(properties: Schema, *required: str) -> Schema:
 
 
 def _name(limit: int) -> Schema:
-    rule = "must contain only lowercase letters, numbers, and hyphens, and begin and end with a letter or number"
-    return {"type": "string", "pattern": NAME_PATTERN, "maxLength": limit, "description": rule}
+    return {"type": "string", "pattern": NAME_PATTERN, "maxLength": limit, "description": NAME_RULE}
 
 
 def _line(limit: int) -> Schema:
     rule = "must be one line of text"
     return {
         "type": "string",
-        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$",
+        "pattern": ONE_LINE_PATTERN,
         "maxLength": limit,
         "description": rule,
     }

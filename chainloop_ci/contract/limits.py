@@ -14,3 +14,5 @@ MAX_TEXT = 4096
 
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 """Every name that a user gives to a thing (reference section 2.2)."""
+NAME_RULE = "must contain only lowercase letters, numbers, and hyphens, and begin and end with a letter or number"
+"""The same for people, after the name."""

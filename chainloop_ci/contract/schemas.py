@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, MAX_TEXT, NAME_PATTERN
+from chainloop_ci.contract.limits import MAX_MATERIAL_NAME, MAX_MATERIALS, MAX_TEXT, NAME_PATTERN, NAME_RULE
 from chainloop_ci.contract.types import ContractSchema, MaterialType, PrivilegedEvent, RunnerType
 
 Schema = dict[str, Any]
@@ -25,7 +25,6 @@ MAX_NAME = 253
 ENV_NAME_PATTERN = "^[A-Za-z_][A-Za-z0-9_]*$"
 RUNNER_NAMES = tuple(member.value for member in RunnerType if member is not RunnerType.GENERIC)
 
-_NAME_RULE = "must contain only lowercase letters, numbers, and hyphens, and begin and end with a letter or number"
 _POLICY_API_VERSIONS = (API_VERSION, "workflowcontract.chainloop.dev/v1")
 _REQUIREMENT = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/){1,2}[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?(@[A-Za-z0-9_.+-]+)?$"
 
@@ -56,7 +55,7 @@ def _texts(noun: str) -> Schema:
 
 
 def _name() -> Schema:
-    return _pattern(NAME_PATTERN, _NAME_RULE)
+    return _pattern(NAME_PATTERN, NAME_RULE)
 
 
 def _annotation() -> Schema:
@@ -67,12 +66,12 @@ def _annotation() -> Schema:
 def _material() -> Schema:
     properties = {
         "type": _enum(*MaterialType),
-        "name": _pattern(NAME_PATTERN, _NAME_RULE, MAX_MATERIAL_NAME),
+        "name": _pattern(NAME_PATTERN, NAME_RULE, MAX_MATERIAL_NAME),
         "optional": {"type": "boolean"},
         "output": {"type": "boolean"},
         "annotations": _array(_annotation(), MAX_ANNOTATIONS, "annotations"),
         "skipUpload": {"type": "boolean"},
-        "group": _pattern(f"^({NAME_PATTERN[1:-1]})?$", _NAME_RULE),
+        "group": _pattern(f"^({NAME_PATTERN[1:-1]})?$", NAME_RULE),
     }
     return _object(properties, ("type", "name"))
 

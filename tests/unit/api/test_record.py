@@ -75,7 +75,7 @@ def test_every_violation_is_reported_at_once_with_its_pointer() -> None:
         parse_request(Cart, broken)
 
     assert {finding.path for finding in refusal.value.findings} == {
-        "/", "/name", "/colour", "/digest", "/wheels/0/sizeBytes",
+        "/extra", "/name", "/colour", "/digest", "/wheels/0/sizeBytes",
     }  # fmt: skip
 
 
