@@ -116,7 +116,7 @@ def test_every_wrong_field_of_a_body_is_reported_at_once(api, acme):
 
     assert answer.status_code == 422
     assert answer.json["code"] == "request-invalid"
-    assert {item["path"] for item in answer.json["findings"]} == {"/", "/name", "/team"}
+    assert {item["path"] for item in answer.json["findings"]} == {"/project", "/surprise", "/name", "/team"}
     text = json.dumps(answer.json["findings"])
     assert "surprise" in text
     assert "project" in text
