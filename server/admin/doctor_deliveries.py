@@ -35,7 +35,7 @@ def _troubles(item: RegistrationFacts, now: datetime) -> Iterator[str]:
     if item.open_until is not None:
         yield "its target fails; it is tried now and then"
     expires_at = item.credential_expires_at
-    if expires_at is not None and expires_at - WARN_BEFORE <= now:
+    if expires_at is not None and expires_at - now <= WARN_BEFORE:
         ends = "has ended" if expires_at <= now else "ends"
         yield f"its credential {ends} at {expires_at:%Y-%m-%d %H:%M} UTC"
     yield from json.loads(item.findings)

@@ -98,11 +98,11 @@ class RegistrationChecks:
 
 def is_first_warning(registration: StoredRegistration, expires_at: datetime | None, now: datetime) -> bool:
     """Tell whether a credential ends soon and the check before this one did not know it yet."""
-    if expires_at is None or now < expires_at - WARN_BEFORE:
+    if expires_at is None or expires_at - now > WARN_BEFORE:
         return False
     same = registration.credential_expires_at == expires_at
     checked_at = registration.checked_at
-    return not (same and checked_at is not None and checked_at >= expires_at - WARN_BEFORE)
+    return not (same and checked_at is not None and expires_at - checked_at <= WARN_BEFORE)
 
 
 def _known(registration: StoredRegistration, finding: str) -> Checked:

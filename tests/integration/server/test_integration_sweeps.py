@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from server.dispatch_wiring import build_couriers
 from server.dispatcher.couriers import Couriers
 from server.integrations.registry import INTEGRATIONS, by_kind
 from server.integrations.types import Checked, Target, Tools
-from server.model.events import EventKind
+from server.model.events import Event, EventKind
 from server.services.credentials import Credentials
 from server.services.event_retention import forget_events
 from server.services.registration_checks import RegistrationChecks
@@ -23,7 +23,7 @@ from server.wiring import Services, make_tools
 from tests.integration.server.conftest import Clock, Tenant, bearer
 from tests.integration.server.jobs import Job
 from tests.integration.server.receivers import TAKEN, attach, register
-from tests.integration.server.telling import Sink, integration
+from tests.integration.server.telling import Sink, couriers, integration
 from tests.integration.server.telling import attach as attach_sink
 from tests.unit.stub_server import Reply, StubServer, stub_server
 
@@ -80,6 +80,29 @@ def test_the_end_of_a_credential_is_told_once_and_two_weeks_before(
         clock.advance(days=1)
 
     assert told == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("year", [1, 500, 9999])
+def test_a_third_party_that_names_a_strange_year_stops_nobody_elses_checks_and_deliveries(
+    services: Services, acme: Tenant, rival: Tenant, clock: Clock, year: int
+) -> None:
+    """A third party is anybody's own server; what it says of one credential is read with those of all others."""
+    attach_sink(services, acme)
+    attach_sink(services, rival)
+    work = checks(services, expiring(datetime(year, 12 if year == 9999 else 1, 1, tzinfo=UTC)))
+    list(work.check_all())
+    with services.database.write() as connection:
+        for tenant in (acme, rival):
+            events.add(
+                connection, Event(services.world.new_id(), tenant.id, EventKind.RUN_SUCCEEDED, clock(), "a run")
+            )
+    sink = Sink()
+
+    couriers(services, integration(sink)).run_until_idle()
+
+    assert sink.kinds() == ["run.succeeded"] * 2
+    assert list(work.check_all()) == [{"checked": 2, "wrong": 0}]
+    assert diagnose(services.config, services.database, now=clock()).healthy
 
 
 def test_a_new_credential_that_ends_soon_is_told_of_too(services: Services, acme: Tenant, clock: Clock) -> None:
