@@ -15,7 +15,7 @@ from server.model.sources import StoredWorkflowSource, is_at
 from server.model.verdict_facts import Corroboration
 
 CLOCK_SKEW = timedelta(minutes=2)
-"""How far the forge's clock may differ from the server's."""
+"""How far the forge's clock may differ from the server's. Compared with differences, which no time is too late for."""
 
 _REMOTE = re.compile(
     r"(?:https?://|(?:git\+)?ssh(?:\+git)?://)(?:[^/@]*@)?(?P<url>[^/]+/.+)|(?:[^/@:]*@)?(?P<host>[^/:]+):(?P<path>.+)"
@@ -98,7 +98,7 @@ def _corroborate_build(claim: Claim, told: ForgeRun, heads: Sequence[CodeHead]) 
         return Corroboration.CLAIMED
     if told.head_sha != commit:
         return Corroboration.CONTRADICTED
-    if claim.last_heard_at > max(told.seen_at, told.ended_at or told.seen_at) + CLOCK_SKEW:
+    if claim.last_heard_at - max(told.seen_at, told.ended_at or told.seen_at) > CLOCK_SKEW:
         return _out_of_time(claim)
     # Scripted pipelines have no variable that names the repository.
     remote = claim.ci.repository
@@ -120,7 +120,7 @@ def is_remote_of(remote: str, address: SourceAddress) -> bool:
 
 def _was_head(head: CodeHead, claim: Claim) -> bool:
     """A branch goes on while it is built: what counts is the moment at which the job began."""
-    return head.closed_at is None or claim.began_at <= head.closed_at + CLOCK_SKEW
+    return head.closed_at is None or claim.began_at - head.closed_at <= CLOCK_SKEW
 
 
 def _out_of_time(claim: Claim) -> Corroboration:
@@ -134,5 +134,5 @@ def _is_of_file(told: ForgeRun, bound: StoredWorkflowSource) -> bool:
 
 def _encloses(told: ForgeRun, claim: Claim) -> bool:
     # One that the forge has not begun yet cannot have sent anything.
-    started = told.started_at is not None and told.started_at - CLOCK_SKEW <= claim.began_at
-    return started and (told.ended_at is None or claim.last_heard_at <= told.ended_at + CLOCK_SKEW)
+    started = told.started_at is not None and told.started_at - claim.began_at <= CLOCK_SKEW
+    return started and (told.ended_at is None or claim.last_heard_at - told.ended_at <= CLOCK_SKEW)

@@ -81,4 +81,5 @@ def _how(conclusion: CiConclusion | None) -> tuple[CancelTrigger, str]:
 def _is_within(run: Run, job: ForgeJob) -> bool:
     if job.started_at is None or job.ended_at is None:
         return False
-    return job.started_at - CLOCK_SKEW <= run.created_at <= job.ended_at + CLOCK_SKEW
+    began, ended = job.started_at - run.created_at, run.created_at - job.ended_at
+    return max(began, ended) <= CLOCK_SKEW

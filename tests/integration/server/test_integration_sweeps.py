@@ -93,9 +93,7 @@ def test_a_third_party_that_names_a_strange_year_stops_nobody_elses_checks_and_d
     list(work.check_all())
     with services.database.write() as connection:
         for tenant in (acme, rival):
-            events.add(
-                connection, Event(services.world.new_id(), tenant.id, EventKind.RUN_SUCCEEDED, clock(), "a run")
-            )
+            events.add(connection, Event(services.world.new_id(), tenant.id, EventKind.RUN_SUCCEEDED, clock(), "a run"))
     sink = Sink()
 
     couriers(services, integration(sink)).run_until_idle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -252,6 +252,15 @@ def test_r30_a_run_that_begins_after_its_build_has_ended_is_contradicted(
     attest()
 
     assert jenkins.kind() == "claimed"
+
+
+def test_r30_the_last_time_there_is_stops_nothing(jenkins: Jenkins, attest: Callable[..., Job]) -> None:
+    jenkins.push_branch()
+    attest()
+
+    assert jenkins.end(later=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC) - jenkins.clock()) == "accepted"
+
+    assert jenkins.kind() == "success"
 
 
 def test_r46_a_word_that_no_secret_of_the_source_signed_proves_nothing(

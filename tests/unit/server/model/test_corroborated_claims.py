@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -44,6 +45,14 @@ def test_r30_until_the_forge_tells_of_the_ci_run_it_is_claimed() -> None:
 )
 def test_r30_one_fact_that_differs_contradicts_it(facts: dict[str, Any]) -> None:
     assert found(**facts) is Corroboration.CONTRADICTED
+
+
+def test_r30_the_first_and_the_last_times_there_are_can_be_compared() -> None:
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+    assert found(started_at=first, ended_at=last) is Corroboration.CORROBORATED
+    assert found(started_at=last, ended_at=last) is Corroboration.CONTRADICTED
+    assert found(started_at=first, ended_at=first) is Corroboration.CONTRADICTED
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,16 @@ def test_r30_a_build_that_ends_twice_has_ended_with_the_last_of_its_attestations
     assert proven(second, ended, HEAD) is Corroboration.CORROBORATED
 
 
+def test_r30_the_first_and_the_last_times_there_are_can_be_compared() -> None:
+    """Whoever has the secret of a source, or a forge of his own, may say them."""
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+    assert proven(CLAIM, replace(BUILD, ended_at=last), HEAD) is Corroboration.CORROBORATED
+    assert proven(CLAIM, replace(BUILD, ended_at=first), HEAD) is Corroboration.CORROBORATED
+    assert proven(CLAIM, BUILD, replace(HEAD, closed_at=last)) is Corroboration.CORROBORATED
+    assert proven(CLAIM, BUILD, replace(HEAD, closed_at=first)) is Corroboration.CLAIMED
+
+
 def test_r30_a_pipeline_without_variables_is_of_the_commit_that_it_attested() -> None:
     bare = replace(of_job(head_sha=None, repository=None), attested_commit=SHA)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -109,3 +109,11 @@ def test_r46_a_shared_state_belongs_to_no_single_job(provider: str) -> None:
 
     assert claims_job(replace(RUN, ci=own), JOB)
     assert not claims_job(replace(RUN, ci=own, state_location=StateLocation.SHARED), JOB)
+
+
+def test_the_first_and_the_last_times_there_are_can_be_compared() -> None:
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+    assert claims_job(RUN, replace(JOB, started_at=first, ended_at=last))
+    assert not claims_job(RUN, replace(JOB, started_at=last, ended_at=last))
+    assert not claims_job(RUN, replace(JOB, started_at=first, ended_at=first))
