@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
+from chainloop_ci.errors import ChainloopError
 from server.model.events import Event, EventKind
 from server.model.rerun_hints import render_rerun
 from server.model.roll_up import ROLL_UP_CONTEXT, WorkflowVerdict, roll_up
@@ -27,6 +30,20 @@ from server.store.database import Database
 
 BATCH = 20
 """Commits that are judged in one transaction, at most."""
+
+ASIDE = timedelta(hours=1)
+"""So long a commit waits that cannot be judged."""
+
+_log = structlog.get_logger("server.dispatcher")
+
+
+class _CommitFailedError(Exception):
+    """Ends the transaction in which a commit met a defect; stays in this module."""
+
+    def __init__(self, commit: Commit) -> None:
+        self.commit = commit
+        super().__init__(commit.sha)
+
 
 _OF_A_RUN = frozenset(
     {
@@ -109,12 +126,31 @@ class Judge:
                 return 0
         self._database.give_way()
         judged = 0
-        with self._database.write() as connection:
-            due = commit_verdicts.list_due(connection, self._now(), limit=BATCH)
-            for commit in for_one_turn(due, self._monotonic, self._database.is_waited_for):
-                self.judge(connection, commit)
-                judged += 1
+        try:
+            with self._database.write() as connection:
+                due = commit_verdicts.list_due(connection, self._now(), limit=BATCH)
+                for commit in for_one_turn(due, self._monotonic, self._database.is_waited_for):
+                    self._judge_one(connection, commit)
+                    judged += 1
+        except _CommitFailedError as failed:
+            return self._put_off(failed)
         return judged
+
+    def _judge_one(self, connection: Connection, commit: Commit) -> None:
+        try:
+            self.judge(connection, commit)
+        except (SQLAlchemyError, ChainloopError):
+            raise
+        except Exception as error:
+            raise _CommitFailedError(commit) from error
+
+    def _put_off(self, failed: _CommitFailedError) -> int:
+        """Leave a commit aside that meets a defect of ours: it would be the longest due at every look."""
+        commit, until = failed.commit, self._now() + ASIDE
+        _log.error("commit-not-judged", source=commit.source_id, commit=commit.sha, exc_info=failed.__cause__)
+        with self._database.write() as connection:
+            commit_verdicts.put_off(connection, commit, self._now(), until)
+        return 1
 
     def judge(self, connection: Connection, commit: Commit, workflow_id: str | None = None) -> None:
         """Say what follows for every workflow of the commit's source, and for all of them together.

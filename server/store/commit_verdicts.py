@@ -117,6 +117,17 @@ def list_due(connection: Connection, now: datetime, *, limit: int) -> list[Commi
     return list(dict.fromkeys(Commit(row.source_id, row.organization_id, row.sha) for row in connection.execute(due)))
 
 
+def put_off(connection: Connection, commit: Commit, now: datetime, until: datetime) -> None:
+    """Have what is due of a commit judged at another time."""
+    own = (
+        _COLUMNS.source_id == commit.source_id,
+        _COLUMNS.organization_id == commit.organization_id,
+        _COLUMNS.sha == commit.sha,
+        _COLUMNS.holds_until <= to_text(now),
+    )
+    connection.execute(update(commit_verdicts).where(*own).values(holds_until=to_text(until)))
+
+
 def make_due(
     connection: Connection, organization_id: str, workflow_ids: list[str], since: datetime, now: datetime
 ) -> int:

@@ -11,11 +11,14 @@ import pytest
 
 from chainloop_ci.api.limits import MATERIALS_PRESENT_HEADER
 from server.model.forge_facts import CiConclusion, CiFileTexts, CiStatus, ForgeJob, build_key
+from server.services import judging
+from server.store import commit_verdicts
 from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import CI, COMMIT, Job, detail
 from tests.integration.server.judged import BUILD, CI_FILE, Repository
 
+CONTEXT = "chainloop/app/build"
 OTHER = "f" * 40
 
 
@@ -46,6 +49,34 @@ def test_a_commit_is_waited_for_from_the_moment_its_forge_tells_of_it(repository
     clock.advance(minutes=31)
     assert repository.kind() == "missing"
     assert repository.said().description == "no attestation within 30 min"  # type: ignore[union-attr]
+
+
+def test_t30_a_commit_that_cannot_be_judged_holds_up_no_other_commit_and_nobody_else(
+    repository: Repository, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that a defect of ours meets is tried again in an hour; the dispatcher has others to serve."""
+    repository.see_head()
+    repository.see_head(OTHER, event="pull_request", pull_request="7")
+    repository.settle()
+    judge, sound = repository.judge(), judging.read_told
+
+    def meet_a_defect(connection: Any, source: Any, sha: str) -> Any:
+        if sha == COMMIT:
+            raise OverflowError("date value out of range")
+        return sound(connection, source, sha)
+
+    monkeypatch.setattr(judging, "read_told", meet_a_defect)
+    clock.advance(minutes=31)
+    while judge.judge_due():
+        continue
+    with repository.services.database.read() as connection:
+        said = {sha: commit_verdicts.find(connection, repository.source_id, sha, CONTEXT) for sha in (COMMIT, OTHER)}
+    assert {sha: found and found.kind.value for sha, found in said.items()} == {COMMIT: "expected", OTHER: "missing"}
+
+    monkeypatch.undo()
+    clock.advance(hours=1)
+
+    assert repository.kind() == "missing"
 
 
 def test_r32_a_ci_run_of_another_ci_file_is_not_waited_for(repository: Repository, job: Job) -> None:
