@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from chainloop_ci.api.inventories import RepositoryInventory, UncoveredRepository
 from chainloop_ci.api.source_address import SourceAddress, SourceKind
+from server.model.stored_text import storable
 
 EVERY = timedelta(hours=24)
 """How old a list becomes before the next one is begun."""
@@ -16,6 +17,11 @@ STALE = timedelta(days=2)
 """A list that was not ended for so long is begun anew: what was listed first may be gone."""
 MAX_PAGES = 200
 """Of one list, 20 000 repositories: whoever sees more is told that some are left out."""
+
+MAX_ID = 64
+"""Characters of the number of a repository."""
+MAX_TEXT = 1024
+"""Characters of a name, or of what a forge says is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,15 @@ class RepositoryPage:
     """Where the next page begins, in the integration's own words; None: this is the last one."""
     finding: str = ""
     """What the forge says is wrong; nothing was listed then, and the page is asked for again later."""
+
+    def storable(self) -> RepositoryPage:
+        """Return it as every database takes it, without repositories whose name or number none would keep as it is.
+
+        A forge may be anybody's own server, and what it says is written down beside what all others say.
+        """
+        kept = (item for item in self.repositories if _is_kept(item.repository_id, MAX_ID) and _is_kept(item.name))
+        after = self.after if self.after is None else storable(self.after, MAX_TEXT)
+        return RepositoryPage(tuple(kept), after, storable(self.finding, MAX_TEXT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +163,7 @@ class Uncovered:
             is_archived=self.repository.is_archived,
             is_fork=self.repository.is_fork,
         )
+
+
+def _is_kept(text: str, limit: int = MAX_TEXT) -> bool:
+    return bool(text) and storable(text, limit) == text

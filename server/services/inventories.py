@@ -46,22 +46,40 @@ class InventorySweep:
         self._integrations = integrations
         self._credentials = credentials
         self._tools = tools
+        self._last = ""
 
     def list_all(self) -> Iterator[Mapping[str, int]]:
-        """Bring every list that is due to its end, a few forges at a time; yield after every page of theirs."""
-        after: str | None = ""
+        """Bring every list that is due to its end, a few forges at a time; yield after every page of theirs.
+
+        Each time it begins behind those that were asked last: lists that never end leave time for others.
+        """
         until = self._now() + LONGEST
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="inventory") as pool:
-            while after is not None:
+            for found in self._groups():
                 with self._database.read() as connection:
-                    found = registrations.list_kept_of_all(connection, after=after, limit=AT_ONCE)
                     due = [item for item in found if self._is_due(connection, item)]
-                after = found[-1].id if found else None
                 while due and self._now() < until:
+                    self._last = found[-1].id
                     begun = [self._begin(item) for item in due]
                     pages = list(pool.map(self._ask, due, begun))
                     due = [each[0] for each in zip(due, begun, pages, strict=True) if self._note(*each)]
                     yield _counts(pages)
+
+    def _groups(self) -> Iterator[Sequence[StoredRegistration]]:
+        """Yield all registrations by id, a few at a time, from those on that come after the last that were asked."""
+        first = after = self._last
+        is_round = not first
+        while True:
+            with self._database.read() as connection:
+                found = registrations.list_kept_of_all(connection, after=after, limit=AT_ONCE)
+            group = [item for item in found if not (is_round and first) or item.id <= first]
+            if group:
+                yield group
+                after = group[-1].id
+            elif is_round:
+                return
+            else:
+                after, is_round = "", True
 
     def _is_due(self, connection: Connection, registration: StoredRegistration) -> bool:
         known = self._integrations.get(registration.kind)
@@ -83,9 +101,9 @@ class InventorySweep:
             raise ValueError(f"{registration.kind} lists no repositories")
         try:
             target = target_of(registration, self._credentials.open(registration))
-            return list_repositories(target, begun.after, self._tools)
+            return list_repositories(target, begun.after, self._tools).storable()
         except ChainloopError as error:
-            return RepositoryPage(finding=error.message)
+            return RepositoryPage(finding=error.message).storable()
         except Exception as error:  # noqa: BLE001  # one registration must not end the lists of the others
             _log.error("repositories-not-listed", registration=registration.id, exc_info=error)
             return RepositoryPage(finding=f"a defect of the server: {type(error).__name__}; its log says more")

@@ -16,7 +16,7 @@ from server.integrations.types import Target, Tools
 from server.model.integrations import BoundRepository, RegistrationState, StoredRegistration
 from server.model.inventories import ForgeRepository, RepositoryPage
 from server.services.credentials import Credentials
-from server.services.inventories import InventorySweep
+from server.services.inventories import AT_ONCE, InventorySweep
 from server.store import inventories, registrations
 from server.wiring import Services, make_tools
 from tests.integration.server.conftest import Clock, Tenant, bearer
@@ -309,3 +309,62 @@ def test_a_defect_of_one_list_ends_no_other(services: Services, acme: Tenant) ->
     assert found is not None
     assert "KeyError" in found.finding
     assert "secret value" not in found.finding
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        RepositoryPage((ForgeRepository("7", "acme/\ud800"), ForgeRepository("8", "acme/r8"))),
+        RepositoryPage((ForgeRepository("7", "acme/\0x"), ForgeRepository("8", "acme/r8"))),
+        RepositoryPage((ForgeRepository("7" * 100, "acme/x"), ForgeRepository("8", "acme/r8"))),
+        RepositoryPage((ForgeRepository("8", "acme/r8"),), after="\0\ud800"),
+        RepositoryPage(finding="it said \0\ud800"),
+    ],
+    ids=["half a pair", "NUL", "long number", "next page", "finding"],
+)
+def test_t30_a_forge_that_answers_what_no_database_takes_stops_nobody_elses_list(
+    services: Services, acme: Tenant, rival: Tenant, page: RepositoryPage
+) -> None:
+    """A forge is anybody's own server: one organization's must not end the sweep of all."""
+    hostile, sound = register(services, acme), register(services, rival)
+    answers = {hostile.id: page, sound.id: RepositoryPage((ForgeRepository("1", "acme/r1"),))}
+
+    begun = listing(services, lambda target, after, tools: answers[target.registration_id]).list_all()
+    next(begun)
+    begun.close()
+
+    with services.database.read() as connection:
+        found = inventories.list_uncovered(connection, rival.id, after=None, limit=10)
+        theirs = inventories.list_uncovered(connection, acme.id, after=None, limit=10)
+    assert [item.repository.name for item in found] == ["acme/r1"]
+    assert "acme/r8" in [item.repository.name for item in theirs] or page.finding
+
+
+def test_t30_forges_whose_lists_never_end_take_no_time_of_others(
+    services: Services, acme: Tenant, rival: Tenant, clock: Clock
+) -> None:
+    """The next sweep begins behind those that the last one asked, whichever registration has the first id."""
+    endless = {register(services, acme, f"n{number}").id for number in range(AT_ONCE)}
+    asked: set[str] = set()
+
+    def drip(target: Target, after: str, tools: Tools) -> RepositoryPage:
+        asked.add(target.registration_id)
+        if target.registration_id not in endless:
+            return RepositoryPage((ForgeRepository("1", "acme/r1"),))
+        clock.advance(seconds=60)
+        return RepositoryPage((), str(int(after or 1) + 1))
+
+    sweeps, sound = listing(services, drip), _register_last(services, rival, max(endless))
+    for _ in range(2):
+        list(sweeps.list_all())
+
+    assert sound.id in asked
+    assert endless <= asked
+
+
+def _register_last(services: Services, tenant: Tenant, after: str) -> StoredRegistration:
+    """Register a forge whose id comes behind another."""
+    while (made := register(services, tenant, services.world.new_id())).id <= after:
+        with services.database.write() as connection:
+            registrations.save(connection, replace(made, removed_at=services.world.now()))
+    return made
