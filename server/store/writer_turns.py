@@ -29,6 +29,8 @@ LOOK_SECONDS = 0.0005
 """So often who waits for another process looks: at most two of a machine's processes do, each with one thread."""
 LONGEST_TURN_SECONDS = 1.0
 """Who waits longer than this waits for a process that was stopped within its turn."""
+STUCK_SECONDS = 10.0
+"""So long nobody waits for a turn any more after waiting in vain: one look, and SQLite decides."""
 UNCOUNTED_SECONDS = 0.5
 """So short a wait takes nothing from the patience: to make a connection wait for less than usual costs statements."""
 GIVE_WAY_SECONDS = 0.05
@@ -60,6 +62,7 @@ class WriterTurns:
         self._state = threading.Lock()
         self._waiting = 0
         self._ours_since: float | None = None
+        self._stuck_until: float | None = None
 
     @contextmanager
     def wait(self, patience_seconds: float) -> Iterator[float]:
@@ -117,13 +120,17 @@ class WriterTurns:
     def _wait_for_processes(self, end: float) -> None:
         if self._processes is None or self._ours_since is not None:
             return
-        end = min(end, self._monotonic() + LONGEST_TURN_SECONDS)
+        now = self._monotonic()
+        is_stuck = self._stuck_until is not None and now < self._stuck_until
+        end = now if is_stuck else min(end, now + LONGEST_TURN_SECONDS)
         while not self._processes.begin():
             if self._monotonic() >= end:
                 self._processes.give_up()
+                # Else the threads of this process would wait for it one after the other, and most of them in vain.
+                self._stuck_until = self._stuck_until if is_stuck else self._monotonic() + STUCK_SECONDS
                 return
             self._sleep(LOOK_SECONDS)
-        self._ours_since = self._monotonic()
+        self._ours_since, self._stuck_until = self._monotonic(), None
 
     def _end(self) -> None:
         """Let the next thread have it, in the same turn among processes if that was short; `_state` is held."""

@@ -6,7 +6,14 @@ from contextlib import closing, contextmanager
 import pytest
 
 from server.errors import StoreBusyError
-from server.store.writer_turns import GIVE_WAY_SECONDS, LONGEST_TURN_SECONDS, TURN_SECONDS, ProcessQueue, WriterTurns
+from server.store.writer_turns import (
+    GIVE_WAY_SECONDS,
+    LONGEST_TURN_SECONDS,
+    STUCK_SECONDS,
+    TURN_SECONDS,
+    ProcessQueue,
+    WriterTurns,
+)
 
 OTHER = """
 import sys
@@ -166,6 +173,36 @@ def test_a_process_that_was_stopped_within_its_turn_is_not_waited_for_for_long()
 
     # The engine decides; what was never ours is not given back.
     assert (queue.asked[-1], queue.asked.count("end")) == ("give_up", 0)
+
+
+def test_who_waited_in_vain_looks_once_for_a_while_and_waits_again_later():
+    """Else a process that is stopped lets every other one write once a second, and most of its requests fail."""
+    queue, time = Queue(is_busy=True), Time()
+    turns, took = WriterTurns(time, time.sleep, queue), []
+
+    for _ in range(3):
+        began = time.now
+        with turns.wait(5.0):
+            took.append(time.now - began)
+    time.now += STUCK_SECONDS
+    began = time.now
+    with turns.wait(5.0):
+        took.append(time.now - began)
+
+    assert took == pytest.approx([LONGEST_TURN_SECONDS, 0.0, 0.0, LONGEST_TURN_SECONDS], abs=0.01)
+
+
+def test_who_got_the_turn_waits_for_the_next_one_as_before():
+    queue, time = Queue(is_busy=True), Time()
+    turns = WriterTurns(time, time.sleep, queue)
+    with turns.wait(5.0):
+        queue.is_busy = False
+    with turns.wait(5.0):
+        queue.is_busy = True
+    began = time.now
+
+    with turns.wait(5.0):
+        assert time.now - began == pytest.approx(LONGEST_TURN_SECONDS, abs=0.01)
 
 
 def test_a_short_wait_takes_nothing_from_the_patience():
