@@ -13,7 +13,11 @@ from server.model.audit import SERVER_ACTOR, AuditAction, AuditRecord, audit_of
 from server.model.events import Event, EventKind
 from server.model.integrations import MAX_REGISTRATIONS, StoredRegistration
 from server.model.principal import Principal
+from server.model.stored_text import storable
 from server.store import app_installations, audit, registrations
+
+MAX_ACCOUNT = 255
+"""Characters of an account's name that are kept."""
 
 
 class AppInstallations:
@@ -53,7 +57,7 @@ def bind_installation(
         host=registration.host,
         installation_id=installation.id,
         organization_id=registration.organization_id,
-        account=installation.account,
+        account=storable(installation.account, MAX_ACCOUNT),
         bound_by=principal.token_id if principal else SERVER_ACTOR,
         bound_at=now,
     )

@@ -69,7 +69,9 @@ def _check_app(target: Target, tools: Tools, notes: CheckNotes) -> None:
     notes.facts["app"] = app.get_app().slug
     _, found = app.requester.requestJsonAndCheck("GET", f"/app/installations/{target.settings['installationId']}")
     notes.facts |= {"account": found["account"]["login"], "permissions": found["permissions"]}
-    if found.get("suspended_at"):
+    if str(found["id"]) != str(target.settings["installationId"]):
+        notes.findings.append("what answers there shows another installation than the one that was asked for")
+    elif found.get("suspended_at"):
         notes.findings.append("the App's installation is suspended; take it up again where it is installed")
     else:
         notes.installation = Installation(str(found["id"]), found["account"]["login"])

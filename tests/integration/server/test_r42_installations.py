@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from examples.forge.github.world import Installation, Repository
+from examples.forge.github.world import Installation as ForgeInstallation
+from examples.forge.github.world import Repository
 from server.config import ServerConfig
 from server.dispatch_wiring import build_couriers, build_dispatcher
-from server.store import app_installations
+from server.model.app_installations import Installation
+from server.services.app_installations import bind_installation
+from server.store import app_installations, registrations
 from server.wiring import Services
 from tests.forges.checked import checked_github
 from tests.forges.clients import PUBLIC_PEM
@@ -36,7 +39,7 @@ class Scene:
     def api(self, tenant: Tenant) -> Api:
         return Api(self.server.client, tenant.token("admin"))
 
-    def register(self, tenant: Tenant, one: Installation | None = None, *names: str, **changed: Any) -> Any:
+    def register(self, tenant: Tenant, one: ForgeInstallation | None = None, *names: str, **changed: Any) -> Any:
         body = {
             "kind": "github",
             "name": "forge",
@@ -51,7 +54,7 @@ class Scene:
             found = [(tenant, app_installations.list_of(connection, tenant.id)) for tenant in (self.acme, self.rival)]
         return [(each.installation_id, tenant.name) for tenant, kept in found for each in kept]
 
-    def hear(self, one: Installation | None = None, found: Repository | None = None) -> str:
+    def hear(self, one: ForgeInstallation | None = None, found: Repository | None = None) -> str:
         """Send a deployment protection rule of an installation to the App's endpoint; return what became of it."""
         ident, found = (one or self.one).id, found or self.repository
         payload = {
@@ -110,6 +113,36 @@ def test_r42_an_installation_of_another_app_is_not_to_be_had(scene: Scene) -> No
 
     assert (refused.status_code, refused.json["code"]) == (422, "request-invalid")
     assert scene.owners() == []
+
+
+def test_r42_a_forge_that_answers_with_another_installation_binds_none(scene: Scene) -> None:
+    """The answer is about the one that was asked for, or about nothing: a forge may be anybody's own server."""
+    scene.server.forge.installations[4711] = scene.one
+    body = as_app(scene.one, [NAME])
+
+    refused = scene.register(scene.rival, settings={**body["settings"], "installationId": 4711})
+
+    assert (refused.status_code, refused.json["code"]) == (422, "request-invalid")
+    assert scene.owners() == []
+
+
+def test_r42_the_name_of_an_account_is_kept_as_every_database_takes_it(scene: Scene) -> None:
+    """The daily check of all registrations writes it down: one that cannot be written would end it for everybody."""
+    made = scene.register(
+        scene.acme,
+        settings={"repositories": [NAME], "appId": 1, "installationId": 5},
+        credentials={"token": scene.server.forge.token("robot", login="robot")},
+    )
+    shown = Installation("5", "a\0\ud800" + "b" * 300)
+    services = scene.server.services
+    with services.database.write() as connection:
+        registration = registrations.find(connection, scene.acme.id, made.json["id"])
+        assert registration is not None
+        bind_installation(connection, registration, shown, None, scene.clock())
+
+    with services.database.read() as connection:
+        [bound] = app_installations.list_of(connection, scene.acme.id)
+    assert bound.account == "a?" + "b" * 252
 
 
 def test_r42_a_token_that_reads_the_repository_proves_no_installation(scene: Scene) -> None:
