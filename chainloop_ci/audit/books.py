@@ -25,6 +25,17 @@ _OF_ITSELF: Mapping[str, str] = {
 _ROWS = "SELECT row_key, thing, digest, gone_at FROM export_rows WHERE table_name = ? ORDER BY row_key"
 
 
+_OF_EXPORTS = ("export_about", "export_cursors", "export_rows", "export_tables")
+
+
+def find_views(connection: sqlite3.Connection) -> list[str]:
+    """Return the tables of an export in whose place there is a view: what it computes may have no end."""
+    names = (*_OF_EXPORTS, *TABLES, *(f"{name}_fts" for name in TABLES))
+    marks = ", ".join("?" * len(names))
+    query = f"SELECT name FROM sqlite_master WHERE type = 'view' AND lower(name) IN ({marks}) ORDER BY name"  # noqa: S608  # marks
+    return [str(name) for (name,) in connection.execute(query, names)]
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What there is in a table."""

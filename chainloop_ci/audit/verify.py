@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainloop_ci.api.audit_export import TABLES
-from chainloop_ci.audit.books import Summary, manifest_of, read_about, summarise
+from chainloop_ci.audit.books import Summary, find_views, manifest_of, read_about, summarise
 from chainloop_ci.audit.integrity import check_rows, check_summaries
 from chainloop_ci.audit.signed import LoadKey, Signed
 from chainloop_ci.errors import FileUnreadableError
@@ -61,6 +61,11 @@ def verify_file(path: Path, load_key: LoadKey, manifest: Mapping[str, Any] | Non
 
 
 def _verify(connection: sqlite3.Connection, load_key: LoadKey, manifest: Mapping[str, Any] | None) -> Report:
+    if views := find_views(connection):
+        raise FileUnreadableError(
+            f"this is no audit file as it was exported: {', '.join(views)} should be tables, and are views",
+            hint="export again, to another path",
+        )
     about = read_about(connection)
     if not about.get("completed_at"):
         raise FileUnreadableError(

@@ -48,3 +48,17 @@ def test_a_schema_of_bytes_that_are_no_text_is_refused_and_stays(tmp_path: Path)
     with pytest.raises(FileUnwritableError, match="cannot be written"):
         write(path, 2)
     assert path.read_bytes() == raw
+
+
+@pytest.mark.parametrize("name", ["workflow_runs", "export_rows", "Export_About", "workflow_runs_fts"])
+def test_a_view_in_the_place_of_a_table_is_not_read(tmp_path: Path, name: str) -> None:
+    """What a view computes may have no end, and then neither has its check."""
+    path = tmp_path / "a.db"
+    write(path, 1)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"CREATE TABLE stolen AS SELECT * FROM {name}")  # of this test
+        connection.execute(f"DROP TABLE {name}")
+        connection.execute(f"CREATE VIEW {name} AS SELECT * FROM stolen")  # of this test
+
+    with pytest.raises(FileUnreadableError, match="should be tables, and are views"):
+        verify_file(path, load_public_key, None)
