@@ -56,12 +56,18 @@ class InboundFacts:
         return not (self.heads or self.runs or self.jobs or self.notes)
 
     def of(self, organization_id: str, source_id: str, seen_at: datetime) -> InboundFacts:
-        """Return the same, with the source that it is about and the time at which the server heard of it."""
+        """Return the same, with the source that it is about and the time at which the server heard of it.
+
+        Nothing has ended later than that, whatever it says: all that comes until a CI run's end is taken for its own.
+        """
         place: dict[str, Any] = {"organization_id": organization_id, "source_id": source_id, "seen_at": seen_at}
         return replace(
             self,
             heads=tuple(replace(seen, head=replace(seen.head, **place)) for seen in self.heads),
-            runs=tuple(replace(run, **place) for run in self.runs),
+            runs=tuple(
+                replace(run, **place, ended_at=min(run.ended_at, seen_at) if run.ended_at else None)
+                for run in self.runs
+            ),
         )
 
 

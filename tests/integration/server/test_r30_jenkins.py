@@ -121,6 +121,18 @@ def test_r30_a_build_that_says_its_end_and_whose_commit_is_a_head_makes_its_comm
     assert detail(job)["run"]["state"] == "success"
 
 
+def test_r30_a_build_that_says_an_end_to_come_does_not_vouch_for_what_comes_until_then(
+    jenkins: Jenkins, attest: Callable[..., Job], clock: Clock
+) -> None:
+    jenkins.push_branch()
+    jenkins.end(later=timedelta(days=365))
+    clock.advance(minutes=10)
+
+    attest()
+
+    assert jenkins.kind() != "success"
+
+
 def test_r30_the_forge_may_tell_of_the_commit_last(jenkins: Jenkins, attest: Callable[..., Job]) -> None:
     attest()
     jenkins.end()
