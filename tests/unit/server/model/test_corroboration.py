@@ -10,7 +10,7 @@ import pytest
 
 from chainloop_ci.api.source_address import parse_source
 from chainloop_ci.runners.types import CiIdentity
-from server.model.corroboration import Claim, CodeHead, corroborate, is_remote_of
+from server.model.corroboration import CLOCK_SKEW, Claim, CodeHead, corroborate, is_remote_of
 from server.model.forge_facts import LONG_AGO, CiConclusion, CiStatus, ForgeRun
 from server.model.sources import ExpectedRuns, StoredSource, StoredWorkflowSource
 from server.model.verdict_facts import Corroboration
@@ -106,6 +106,21 @@ def test_r30_a_branch_goes_on_while_it_is_built() -> None:
     assert proven(CLAIM, BUILD, gone) is Corroboration.CORROBORATED
 
 
+def test_r30_a_commit_that_a_fork_has_too_is_proven_by_the_repository_s_own_head_and_not_by_the_fork_s() -> None:
+    fork = replace(HEAD, is_fork=True)
+    left_behind = replace(HEAD, closed_at=BEGAN - timedelta(minutes=3))
+
+    assert proven(CLAIM, BUILD, fork, HEAD) is Corroboration.CORROBORATED
+    assert proven(CLAIM, BUILD, fork, left_behind) is Corroboration.CLAIMED
+
+
+def test_r30_the_clocks_of_jenkins_and_of_the_forge_may_differ_a_little() -> None:
+    stored = replace(CLAIM, ended_at=BUILD.seen_at + CLOCK_SKEW)
+    gone = replace(HEAD, closed_at=BEGAN - CLOCK_SKEW)
+
+    assert proven(stored, BUILD, gone) is Corroboration.CORROBORATED
+
+
 def test_r30_a_build_that_ends_twice_has_ended_with_the_last_of_its_attestations() -> None:
     second = replace(CLAIM, ended_at=BUILD.seen_at + timedelta(hours=1))
     ended = replace(BUILD, ended_at=BUILD.seen_at + timedelta(hours=1))
@@ -136,6 +151,7 @@ def test_r30_a_pipeline_without_variables_is_of_the_commit_that_it_attested() ->
         ("https://github.com/Acme/App.git", "github:acme/app"),
         ("http://bot@github.com/acme/app/", "github:acme/app"),
         ("git@github.com:acme/app.git", "github:acme/app"),
+        ("git@github.com:/acme/app.git", "github:acme/app"),
         ("ssh://git@github.com:22/acme/app.git", "github:acme/app"),
         (
             "https://git.acme.test:8443/gitlab/group/sub/app.git",
