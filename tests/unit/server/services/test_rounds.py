@@ -32,6 +32,14 @@ def test_everybody_is_served_however_many_wait() -> None:
     assert all(len(served[at : at + OWNERS]) == OWNERS for at in range(0, 4 * OWNERS, OWNERS))
 
 
+def test_a_batch_that_begins_anew_with_the_first_is_no_longer_than_others() -> None:
+    owners = [f"{number:03}" for number in range(OWNERS + 1)]
+    rounds = Rounds()
+    rounds.end(owners[OWNERS - 2])
+
+    assert rounds.choose(lister(*owners)) == [*owners[OWNERS - 1 :], *owners[: OWNERS - 2]]
+
+
 def test_who_is_set_aside_takes_nobody_s_place() -> None:
     owners = [f"{number:03}" for number in range(OWNERS + 2)]
 
