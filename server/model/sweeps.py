@@ -89,6 +89,11 @@ class SweepState:
     held_until: datetime | None = None
     """Until when nobody else may be at it; prolonged while it goes on."""
 
+    @property
+    def fails_from_the_first(self) -> bool:
+        """Tell whether it was never done, and failed: it begins anew each minute, so its age tells nothing."""
+        return self.succeeded_at is None and self.outcome is SweepOutcome.FAILED
+
     def is_free(self, now: datetime) -> bool:
         """Tell whether no living dispatcher is at it."""
         return self.holder is None or self.held_until is None or self.held_until <= now
@@ -134,9 +139,13 @@ def find_late(states: Mapping[str, SweepState], intervals: Mapping[str, timedelt
         state = states.get(name)
         if state is None:
             findings.append(Finding("sweep-late", f"sweep {name} was never done", hint=_HINT))
-        elif now - (state.succeeded_at or state.started_at) > max(LATE_INTERVALS * interval, MIN_LATE):
+        elif state.fails_from_the_first or now - (state.succeeded_at or state.started_at) > _patience(interval):
             findings.append(Finding("sweep-late", _describe_late(state, interval, now), hint=_HINT))
     return findings
+
+
+def _patience(interval: timedelta) -> timedelta:
+    return max(LATE_INTERVALS * interval, MIN_LATE)
 
 
 def _describe_late(state: SweepState, interval: timedelta, now: datetime) -> str:

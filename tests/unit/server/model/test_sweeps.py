@@ -87,6 +87,16 @@ def test_a_sweep_that_begins_again_and_again_and_never_succeeds_is_late():
     assert finding.message == "sweep blobs was done 4 hours ago, it is due every 1 hour"
 
 
+def test_a_sweep_that_fails_from_the_first_is_found_however_often_it_begins():
+    begun = state(name="blobs").started("a", NOW)
+    failed = begun.finished(SweepOutcome.FAILED, {"error": "store-full"}, NOW)
+
+    (finding,) = find_late({"blobs": failed}, {"blobs": HOUR}, NOW)
+
+    assert finding.message == "sweep blobs was never done, it is due every 1 hour; it fails: store-full"
+    assert find_late({"blobs": begun}, {"blobs": HOUR}, NOW) == []
+
+
 def test_the_first_sweep_has_its_time():
     assert find_late({"blobs": state(name="blobs")}, {"blobs": HOUR}, NOW + 3 * HOUR) == []
 
