@@ -115,6 +115,14 @@ def test_it_is_free_only_while_nobody_writes_or_waits(database, other):
     assert not ours.is_free()
 
 
+def test_who_looks_whether_it_is_free_takes_nothing(database, other):
+    ours = ProcessQueue(database)
+
+    assert ours.is_free()
+
+    assert other.do("begin") == "True"
+
+
 def test_without_a_place_for_the_file_everybody_is_served_at_once(tmp_path):
     queue = ProcessQueue(tmp_path / "missing" / "some.db")
 
@@ -128,6 +136,12 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(tmp_path, database):
 
     assert ProcessQueue(database).begin()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_nobody_else_s_account_may_hold_a_turn(database):
+    ProcessQueue(database).begin()
+
+    assert database.with_name("some.db-turns").stat().st_mode & 0o777 == 0o600
 
 
 class Queue:
@@ -149,6 +163,9 @@ class Queue:
 
     def is_free(self):
         return not self.is_busy
+
+    def is_waited_for(self):
+        return False
 
 
 class Time:
@@ -205,6 +222,21 @@ def test_who_got_the_turn_waits_for_the_next_one_as_before():
         assert time.now - began == pytest.approx(LONGEST_TURN_SECONDS, abs=0.01)
 
 
+def test_nobody_is_waited_for_longer_than_the_patience_and_none_of_it_is_left():
+    queue, time = Queue(is_busy=True), Time()
+
+    with WriterTurns(time, lambda _: time.sleep(0.3), queue).wait(0.7) as left_seconds:
+        assert (time.now, left_seconds) == (pytest.approx(0.9), 0.0)
+
+
+def test_whose_turn_did_not_come_in_time_writes_no_longer_than_if_somebody_waited():
+    time = Time()
+    turns = WriterTurns(time, time.sleep, Queue(is_busy=True))
+
+    with turns.wait(5.0):
+        assert turns.is_waited_for()
+
+
 def test_a_short_wait_takes_nothing_from_the_patience():
     queue, time = Queue(), Time()
     turns = WriterTurns(time, lambda seconds: (time.sleep(seconds), setattr(queue, "is_busy", False)), queue)
@@ -248,6 +280,45 @@ def waiting(turns, patience_seconds=5.0):
         threading.Event().wait(0.001)
     yield caught
     thread.join()
+
+
+@pytest.mark.parametrize("queue", [None, Queue()], ids=["alone", "beside other processes"])
+def test_who_holds_the_turn_sees_that_a_thread_waits(queue):
+    time = Time()
+    turns = WriterTurns(time, time.sleep, queue)
+    held = turns.wait(5.0)
+    held.__enter__()
+    before = turns.is_waited_for()
+
+    with waiting(turns):
+        during = turns.is_waited_for()
+        held.__exit__(None, None, None)
+
+    assert (before, during) == (False, True)
+
+
+def test_who_can_wait_lets_a_thread_of_its_process_go_first():
+    time = Time()
+    turns = WriterTurns(time, time.sleep)
+
+    with turns.wait(5.0):
+        turns.give_way()
+
+    assert time.now == pytest.approx(GIVE_WAY_SECONDS, abs=0.01)
+
+
+def test_a_turn_that_is_kept_for_a_thread_is_not_free():
+    queue, time = Queue(), Time()
+    turns = WriterTurns(time, time.sleep, queue)
+    # As if a thread waited that has not woken yet.
+    turns._waiting = 1
+    with turns.wait(5.0):
+        pass
+
+    turns.give_way()
+
+    assert time.now == pytest.approx(GIVE_WAY_SECONDS, abs=0.01)
+    assert queue.asked == ["begin"]
 
 
 @pytest.mark.parametrize(("seconds", "turns_taken"), [(0.0, 1), (TURN_SECONDS, 2)])
