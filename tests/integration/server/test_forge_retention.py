@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from server.model.forge_facts import LONG_AGO, CiStatus
 from server.model.forged_statuses import ForgedStatus
 from server.model.gate_requests import GateState, StoredGateRequest
 from server.services.forge_retention import BATCH, LEAST, forget_forge_facts
-from server.store import forged_statuses, gate_requests
+from server.store import forge_retention, forged_statuses, gate_requests, sources
+from server.store.forge_retention import FORGETTABLE
 from server.store.tables import ci_jobs, ci_runs, heads
 from server.store.tables import forged_statuses as forged_table
 from server.store.tables import gate_requests as gates_table
@@ -155,6 +157,41 @@ def test_a_push_to_a_branch_goes_where_the_default_branch_is_known(
     repository.see_head(COMMIT, event="push", branch="feature", is_open=False)
 
     assert forget() == {"heads": 1}
+
+
+def test_a_push_stays_while_nobody_knows_which_branch_is_the_default(
+    services: Services, repository: Repository, forget: Any
+) -> None:
+    with services.database.write() as connection:
+        source = sources.find(connection, repository.tenant.id, repository.source_id)
+        assert source is not None
+        sources.save(connection, replace(source, default_branch=None))
+    repository.see_head(COMMIT, event="push", branch="feature", is_open=False)
+
+    assert forget() == {}
+
+
+def test_a_closed_change_goes_although_its_own_branch_is_called_as_the_default_one(
+    repository: Repository, forget: Any
+) -> None:
+    repository.see_head(COMMIT, event="pull_request", pull_request="7", branch="main", is_fork=True, is_open=False)
+
+    assert forget() == {"heads": 1}
+
+
+def test_what_somebody_came_back_to_while_it_was_looked_for_stays(
+    services: Services, repository: Repository, clock: Clock
+) -> None:
+    change(repository)
+    clock.advance(days=91)
+    with services.database.read() as connection:
+        found = forge_retention.list_old(connection, FORGETTABLE[0], clock(), limit=BATCH)
+    repository.see_head(COMMIT, event="pull_request", pull_request="7", branch="feature", is_open=True)
+
+    with services.database.write() as connection:
+        gone = forge_retention.forget(connection, FORGETTABLE[0], clock(), found)
+
+    assert (len(found), gone, rows(services, heads)) == (1, 0, 1)
 
 
 def test_nothing_goes_before_jobs_can_be_run_again_however_short_the_setting_is(

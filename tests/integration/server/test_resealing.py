@@ -18,7 +18,7 @@ from server.model.audit import AuditAction
 from server.model.integrations import StoredRegistration
 from server.secret_box import SealedFor, open_secret_box
 from server.services.credentials import Credentials
-from server.services.resealing import KINDS, Resealed, Resealing
+from server.services.resealing import BATCH, KINDS, Resealed, Resealing
 from server.services.secrets import Secrets
 from server.store import hook_secrets, registrations, sealed_texts
 from server.store.tables import audit_records
@@ -73,13 +73,18 @@ class Sealed:
         return check.problems, check.warnings
 
 
+def add_registrations(services: Services, tenant: Tenant, *names: str) -> None:
+    """Put registrations with sealed credentials into the database."""
+    world, own = services.world, Credentials(services.secrets)
+    with services.database.write() as connection:
+        for name in names:
+            draft = StoredRegistration(world.new_id(), tenant.id, "github", name, world.now(), "somebody", host=HOST)
+            registrations.add(connection, own.seal(connection, draft, CREDENTIALS))
+
+
 @pytest.fixture
 def sealed(services: Services, acme: Tenant, api: Any) -> Sealed:
-    world = services.world
-    for name in ("one", "two"):
-        draft = StoredRegistration(world.new_id(), acme.id, "github", name, world.now(), "somebody", host=HOST)
-        with services.database.write() as connection:
-            registrations.add(connection, Credentials(services.secrets).seal(connection, draft, CREDENTIALS))
+    add_registrations(services, acme, "one", "two")
     body = {"source": f"github:{HOST}/acme/app", "ciFile": CI_FILE}
     bound = api(acme.token("operate")).put(f"/workflows/{acme.workflows['app/build']}/source", json=body)
     admin, route = api(acme.token("admin")), f"/sources/{bound.json['sourceId']}/secret"
@@ -99,6 +104,17 @@ def test_r44_everything_is_sealed_anew_and_opens_without_the_old_key(sealed: Sea
     assert dict(done.anew) == {"credentials of registrations": 2, "secrets of webhooks": 2}
     assert (done.current, done.unreadable) == (0, [])
     assert sealed.opened() == ([CREDENTIALS, CREDENTIALS], sealed.secrets)
+    assert sealed.look() == ((), ())
+
+
+def test_r44_more_than_one_batch_is_sealed_anew(sealed: Sealed) -> None:
+    add_registrations(sealed.services, sealed.tenant, *(f"n{number}" for number in range(BATCH)))
+    sealed.change_key()
+
+    done = sealed.reseal()
+    sealed.drop_old()
+
+    assert dict(done.anew) == {"credentials of registrations": BATCH + 2, "secrets of webhooks": 2}
     assert sealed.look() == ((), ())
 
 
