@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 
+from server.egress.connection import MAX_ADDRESSES
 from server.egress.policy import Policy
 from server.egress.transport import MAX_KEPT_ANSWER_BYTES
 from server.errors import EgressAnswerError, EgressRefusedError, EgressTimeoutError, EgressUnreachableError
@@ -76,6 +77,20 @@ def test_a_name_server_that_is_silent_ends_at_the_deadline_and_delays_nobody_els
         assert post(transport, stub.url.replace("127.0.0.1", "quick.test")).status == 200
     finally:
         released.set()
+
+
+@pytest.mark.parametrize("silent", [MAX_ADDRESSES - 1, MAX_ADDRESSES])
+def test_a_name_with_many_addresses_is_reached_at_one_of_the_first(silent, stub, make):
+    addresses = [*(f"127.0.0.{number + 2}" for number in range(silent)), "127.0.0.1"]
+    transport = make(Policy((OpenedHost("many.test"),)), resolver=lambda host, port: addresses)
+    stub.replies = [Reply()]
+    url = stub.url.replace("127.0.0.1", "many.test")
+
+    if silent < MAX_ADDRESSES:
+        assert post(transport, url).status == 200
+    else:
+        with pytest.raises(EgressUnreachableError):
+            post(transport, url)
 
 
 def test_a_long_answer_of_a_webhook_is_cut(local, stub):
@@ -246,6 +261,26 @@ def test_redirects_share_one_deadline(forge, names, make):
         transport.session(forge.url(), seconds=20).get(f"{forge.url()}/0")
 
     assert [path for _, path, _ in forge.asked] == ["/0", "/1", "/2"]
+
+
+@pytest.mark.parametrize(("asked", "answers"), [(10, 2), ((3, 10), 2), (60, 3), ((3, 60), 3)])
+def test_a_library_may_ask_for_less_time_than_the_session_has_and_not_for_more(asked, answers, forge, names, make):
+    names.answers["public.test"] = [["127.0.0.1"]]
+    policy = Policy((OpenedHost("public.test"),), authorities=forge.authority)
+    transport = make(policy, resolver=names, monotonic=lambda: 8.0 * len(forge.asked))
+    forge.answers |= {f"/{n}": (302, {"Location": f"/{n + 1}"}, b"") for n in range(4)}
+
+    with pytest.raises(EgressTimeoutError):
+        transport.session(forge.url(), seconds=20).get(f"{forge.url()}/0", timeout=asked)
+
+    assert len(forge.asked) == answers
+
+
+def test_where_a_post_is_sent_on_to_is_not_even_read(local, stub):
+    stub.replies = [Reply(302, b"", {"Location": "http://[::1"})]
+
+    assert local.session(stub.url).post(stub.url).status_code == 302
+    assert len(stub.seen) == 1
 
 
 def test_a_session_keeps_no_cookie_and_asks_no_environment(opened, forge, monkeypatch, tmp_path):
