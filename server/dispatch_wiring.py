@@ -23,6 +23,7 @@ from server.services.inbound_follow import InboundFollow
 from server.services.inventories import InventorySweep
 from server.services.judging import Judge
 from server.services.registration_checks import RegistrationChecks
+from server.services.third_parties import ThirdParties
 from server.store.database import Database
 from server.wiring import World, app_host, build_hooks, build_secrets, make_tools
 
@@ -39,10 +40,10 @@ def build_dispatcher(
 ) -> Dispatcher:
     """Return the dispatcher over the data folder of `config`; `holder` tells it from all others."""
     back_ends = open_back_ends(config.blobs_path)
-    known, tools = world.integrations, make_tools(config, world, database, transport)
-    own = Credentials(build_secrets(config, world))
-    checks = RegistrationChecks(database, world.now, world.new_id, integrations=known, credentials=own, tools=tools)
-    lists = InventorySweep(database, world.now, integrations=known, credentials=own, tools=tools)
+    tools = make_tools(config, world, database, transport)
+    asked = ThirdParties(world.integrations, Credentials(build_secrets(config, world)), tools)
+    checks = RegistrationChecks(database, world.now, world.new_id, asked)
+    lists = InventorySweep(database, world.now, asked)
     cleaners = Cleaners(
         database,
         back_ends,

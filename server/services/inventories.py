@@ -6,46 +6,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-import structlog
 from sqlalchemy import Connection
 
 from chainloop_ci.api.inventories import RepositoryInventory, UncoveredRepository
 from chainloop_ci.api.paging import Page
-from chainloop_ci.errors import ChainloopError
-from server.integrations.types import Integration, Tools, target_of
+from server.integrations.types import Integration
 from server.model.integrations import RegistrationState, StoredRegistration
 from server.model.inventories import Inventory, RepositoryPage
 from server.model.paging import Paging, bind
 from server.model.principal import Principal
-from server.services.credentials import Credentials
+from server.services.third_parties import AT_ONCE, ThirdParties
 from server.store import inventories, registrations
 from server.store.database import Database
 
 LONGEST = timedelta(seconds=60)
 """After so long a sweep begins no other page: runs expire by the same dispatcher."""
-AT_ONCE = 8
-"""Forges that are asked at the same time: one that hangs holds up the others of its group only."""
-
-_log = structlog.get_logger("server.services")
 
 
 class InventorySweep:
     """The use case of the dispatcher: page after page, each written down, so that the next sweep goes on there."""
 
-    def __init__(
-        self,
-        database: Database,
-        now: Callable[[], datetime],
-        *,
-        integrations: Mapping[str, Integration],
-        credentials: Credentials,
-        tools: Tools,
-    ) -> None:
+    def __init__(self, database: Database, now: Callable[[], datetime], third_parties: ThirdParties) -> None:
         self._database = database
         self._now = now
-        self._integrations = integrations
-        self._credentials = credentials
-        self._tools = tools
+        self._third_parties = third_parties
         self._last = ""
 
     def list_all(self) -> Iterator[Mapping[str, int]]:
@@ -82,7 +66,7 @@ class InventorySweep:
                 after, is_round = "", True
 
     def _is_due(self, connection: Connection, registration: StoredRegistration) -> bool:
-        known = self._integrations.get(registration.kind)
+        known = self._third_parties.integrations.get(registration.kind)
         if known is None or known.list_repositories is None or registration.state is not RegistrationState.ACTIVE:
             return False
         inventory = inventories.find(connection, registration)
@@ -96,17 +80,14 @@ class InventorySweep:
 
     def _ask(self, registration: StoredRegistration, begun: Inventory) -> RepositoryPage:
         """Return the next page; that there is none is a finding."""
-        list_repositories = self._integrations[registration.kind].list_repositories
+        list_repositories = self._third_parties.integrations[registration.kind].list_repositories
         if list_repositories is None:
             raise ValueError(f"{registration.kind} lists no repositories")
-        try:
-            target = target_of(registration, self._credentials.open(registration))
-            return list_repositories(target, begun.after, self._tools).storable()
-        except ChainloopError as error:
-            return RepositoryPage(finding=error.message).storable()
-        except Exception as error:  # noqa: BLE001  # one registration must not end the lists of the others
-            _log.error("repositories-not-listed", registration=registration.id, exc_info=error)
-            return RepositoryPage(finding=f"a defect of the server: {type(error).__name__}; its log says more")
+        return self._third_parties.ask(
+            registration,
+            lambda target, tools: list_repositories(target, begun.after, tools).storable(),
+            lambda finding: RepositoryPage(finding=finding).storable(),
+        )
 
     def _note(self, registration: StoredRegistration, begun: Inventory, page: RepositoryPage) -> bool:
         """Write a page down, and tell whether the list goes on."""

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection
 
-from chainloop_ci.errors import ChainloopError
-from server.integrations.types import Checked, Integration, Tools, target_of
+from server.integrations.types import Checked
 from server.model.events import Event, EventKind
 from server.model.integrations import StoredRegistration
-from server.services.credentials import Credentials
 from server.services.registrations import note_check
+from server.services.third_parties import AT_ONCE, ThirdParties
 from server.store import events, registrations
 from server.store.database import Database
 
 WARN_BEFORE = timedelta(days=14)
 """So long before its end a credential is told of."""
-AT_ONCE = 8
-"""Third parties that are asked at the same time: one that hangs holds up the others of its group only."""
 
 
 class RegistrationChecks:
@@ -31,17 +29,12 @@ class RegistrationChecks:
         database: Database,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
-        *,
-        integrations: Mapping[str, Integration],
-        credentials: Credentials,
-        tools: Tools,
+        third_parties: ThirdParties,
     ) -> None:
         self._database = database
         self._now = now
         self._new_id = new_id
-        self._integrations = integrations
-        self._credentials = credentials
-        self._tools = tools
+        self._third_parties = third_parties
 
     def check_all(self) -> Iterator[Mapping[str, int]]:
         """Ask about every registration that can be asked about without doing something, a few at a time."""
@@ -59,18 +52,13 @@ class RegistrationChecks:
                     yield {"checked": len(asked), "wrong": sum(bool(each.findings) for each in answers)}
 
     def _is_asked(self, registration: StoredRegistration) -> bool:
-        known = self._integrations.get(registration.kind)
+        known = self._third_parties.integrations.get(registration.kind)
         return known is not None and known.is_checked_daily
 
     def _ask(self, registration: StoredRegistration) -> Checked:
         """Return the answer; that there is none is a finding, and what was known of the credential stays."""
-        try:
-            opened = self._credentials.open(registration)
-            return self._integrations[registration.kind].check(target_of(registration, opened), self._tools)
-        except ChainloopError as error:
-            return _known(registration, error.message)
-        except Exception as error:  # noqa: BLE001  # one registration must not end the checks of the others
-            return _known(registration, f"the check failed: {type(error).__name__}; the server's log says more")
+        check = self._third_parties.integrations[registration.kind].check
+        return self._third_parties.ask(registration, check, partial(_known, registration))
 
     def _note(self, registration: StoredRegistration, checked: Checked) -> None:
         now = self._now()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.admin.doctor import diagnose
 from server.dispatch_wiring import build_couriers
@@ -18,6 +19,7 @@ from server.model.events import Event, EventKind
 from server.services.credentials import Credentials
 from server.services.event_retention import forget_events
 from server.services.registration_checks import RegistrationChecks
+from server.services.third_parties import ThirdParties
 from server.store import delivery_facts, events
 from server.wiring import Services, make_tools
 from tests.integration.server.conftest import Clock, Tenant, bearer
@@ -57,9 +59,11 @@ def checks(services: Services, answer: Any) -> RegistrationChecks:
         services.database,
         world.now,
         world.new_id,
-        integrations={"sink": integration(Sink(), check=answer)},
-        credentials=Credentials(services.secrets),
-        tools=make_tools(services.config, world, services.database, services.transport),
+        ThirdParties(
+            {"sink": integration(Sink(), check=answer)},
+            Credentials(services.secrets),
+            make_tools(services.config, world, services.database, services.transport),
+        ),
     )
 
 
@@ -121,13 +125,16 @@ def test_a_check_that_breaks_is_a_finding_and_ends_no_other(services: Services, 
             raise RuntimeError("canary")
         return Checked()
 
-    list(checks(services, check).check_all())
+    with capture_logs() as logged:
+        list(checks(services, check).check_all())
 
     with services.database.read() as connection:
         found = {item.organization: item.findings for item in delivery_facts.list_registrations(connection)}
     assert found["rival"] == "[]"
     assert "RuntimeError" in found["acme"]
     assert "canary" not in found["acme"]
+    # The finding says so.
+    assert [str(line["exc_info"]) for line in logged if line["event"] == "third-party-not-asked"] == ["canary"]
 
 
 def test_a_webhook_is_not_sent_a_test_message_every_day(services: Services, admin: Any, receiver: StubServer) -> None:
@@ -136,9 +143,11 @@ def test_a_webhook_is_not_sent_a_test_message_every_day(services: Services, admi
         services.database,
         services.world.now,
         services.world.new_id,
-        integrations=by_kind(),
-        credentials=Credentials(services.secrets),
-        tools=make_tools(services.config, services.world, services.database, services.transport),
+        ThirdParties(
+            by_kind(),
+            Credentials(services.secrets),
+            make_tools(services.config, services.world, services.database, services.transport),
+        ),
     )
 
     assert list(work.check_all()) == []

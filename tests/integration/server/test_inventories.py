@@ -16,7 +16,8 @@ from server.integrations.types import Target, Tools
 from server.model.integrations import BoundRepository, RegistrationState, StoredRegistration
 from server.model.inventories import ForgeRepository, RepositoryPage
 from server.services.credentials import Credentials
-from server.services.inventories import AT_ONCE, InventorySweep
+from server.services.inventories import InventorySweep
+from server.services.third_parties import AT_ONCE, ThirdParties
 from server.store import inventories, registrations
 from server.wiring import Services, make_tools
 from tests.integration.server.conftest import Clock, Tenant, bearer
@@ -211,9 +212,11 @@ def listing(services: Services, pages: Callable[[Target, str, Tools], Repository
     return InventorySweep(
         services.database,
         world.now,
-        integrations={"github": integration(Sink(), list_repositories=pages)},
-        credentials=Credentials(services.secrets),
-        tools=make_tools(services.config, world, services.database, services.transport),
+        ThirdParties(
+            {"github": integration(Sink(), list_repositories=pages)},
+            Credentials(services.secrets),
+            make_tools(services.config, world, services.database, services.transport),
+        ),
     )
 
 
