@@ -20,7 +20,7 @@ from server.secret_box import SealedFor, open_secret_box
 from server.services.credentials import Credentials
 from server.services.resealing import BATCH, KINDS, Resealed, Resealing
 from server.services.secrets import Secrets
-from server.store import hook_secrets, registrations, sealed_texts
+from server.store import hook_secrets, registrations, sealed_texts, secret_canaries
 from server.store.tables import audit_records
 from server.wiring import Services
 from tests.integration.server.conftest import Tenant
@@ -186,17 +186,38 @@ def test_what_does_not_open_stays_and_is_named_and_the_rest_is_sealed_anew(seale
     assert len(sealed.look()[1]) == 1
 
 
+def audited(sealed: Sealed) -> list[Any]:
+    with sealed.services.database.read() as connection:
+        own = audit_records.c.action == AuditAction.SECRETS_RESEALED.value
+        return list(connection.execute(audit_records.select().where(own)))
+
+
+def test_r44_the_canary_of_a_key_goes_with_its_last_text_which_is_audited(sealed: Sealed) -> None:
+    def canaries() -> int:
+        with sealed.services.database.read() as connection:
+            return len(secret_canaries.list_all(connection))
+
+    with sealed.services.database.write() as connection:
+        one, _ = registrations.list_page(connection, sealed.tenant.id, after=None, limit=10)
+        connection.exec_driver_sql(f"UPDATE registrations SET host = 'https://elsewhere.test' WHERE id = '{one.id}'")
+    sealed.change_key()
+    sealed.reseal()
+    before = canaries()
+    with sealed.services.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE registrations SET sealed = NULL WHERE id = '{one.id}'")
+
+    done = sealed.reseal()
+
+    assert (before, canaries(), dict(done.anew)) == (2, 1, {})
+    assert len(audited(sealed)) == 2
+
+
 def test_it_is_audited_when_something_was_done(sealed: Sealed) -> None:
     sealed.change_key()
     done = sealed.reseal()
     sealed.reseal()
 
-    with sealed.services.database.read() as connection:
-        rows = connection.execute(
-            audit_records.select().where(audit_records.c.action == AuditAction.SECRETS_RESEALED.value)
-        ).all()
-
-    assert [(row.organization_id, row.subject) for row in rows] == [(None, done.key)]
+    assert [(row.organization_id, row.subject) for row in audited(sealed)] == [(None, done.key)]
 
 
 def test_the_command_says_how_much_it_did_and_no_secret(

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chainloop_ci.cli.durations import parse_date_ahead, parse_duration, parse_moment, parse_size, render_duration
+from chainloop_ci.cli.durations import (
+    parse_date_ahead,
+    parse_duration,
+    parse_enforcement,
+    parse_moment,
+    parse_size,
+    render_duration,
+)
 from chainloop_ci.errors import UsageError
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -94,3 +101,8 @@ def test_r38_a_date_ahead_is_a_day_a_time_or_so_far_ahead(text: str, moment: str
 def test_r38_what_is_no_date_ahead_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--enforce-from: expected a day, a time or a duration"):
         parse_date_ahead(text, "--enforce-from", datetime(2026, 1, 31, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("typed", "sent"), [(None, None), ("now", "now"), ("14d", "2026-02-14T12:00:00Z")])
+def test_r38_what_is_enforced_now_is_sent_as_that_word(typed: str | None, sent: str | None) -> None:
+    assert parse_enforcement(typed, datetime(2026, 1, 31, 12, tzinfo=UTC)) == sent

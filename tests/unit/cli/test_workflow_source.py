@@ -285,6 +285,23 @@ def test_r35_letting_untrusted_heads_pass_is_asked_of_whoever_can_answer(
     assert ("pass without an attestation" in result.out) is (status == 0)
 
 
+def test_r35_to_let_untrusted_heads_wait_is_asked_of_nobody(operate, stub) -> None:
+    stub.replies = [page(workflow()), reply(source(untrustedHeadsPass=True)), reply(decided())]
+
+    result = operate("workflow", "source", "update", "app", "--untrusted-heads-pass", "off", typed="n\n")
+
+    assert (result.status, len(stub.seen)) == (0, 3)
+    assert "pass without an attestation" not in result.out
+
+
+def test_r47_what_an_update_shows_is_who_reads_the_repository_now(operate, stub) -> None:
+    stub.replies = [page(workflow()), reply(source(public=False)), reply(decided(public=True))]
+
+    result = operate("workflow", "source", "update", "app", "--names-in-public", "off", "-o", "json")
+
+    assert result.json["public"] is True
+
+
 def test_r35_what_is_not_typed_is_not_sent(operate, stub) -> None:
     stub.replies = [page(workflow()), reply(source()), reply(decided(tokenIsProtected=True))]
 
