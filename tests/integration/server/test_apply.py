@@ -192,6 +192,15 @@ def test_r1_a_token_of_a_project_changes_its_workflows(apply: Any) -> None:
     assert results(answer) == [("workflow", "build", "changed")]
 
 
+def test_r1_a_token_of_a_project_changes_no_workflow_of_another_one(api: Any, acme: Tenant, apply: Any) -> None:
+    before = api(acme.token("read")).get("/workflows").json
+
+    answer = apply(workflow("build", "other", team="mine", source=SOURCE), role="operate", scope="project")
+
+    assert (answer.status_code, answer.json["findings"][0]["path"]) == (403, "/workflows/0")
+    assert api(acme.token("read")).get("/workflows").json == before
+
+
 def test_r1_another_organization_s_things_are_not_touched(api: Any, rival: Tenant, apply: Any) -> None:
     operator = api(rival.token("operate"))
     before = operator.get("/workflows").json

@@ -20,7 +20,7 @@ from server.services.inventories import InventorySweep
 from server.services.third_parties import AT_ONCE, ThirdParties
 from server.store import inventories, registrations
 from server.wiring import Services, make_tools
-from tests.integration.server.conftest import Clock, Tenant, bearer
+from tests.integration.server.conftest import EPOCH, Clock, Tenant, bearer
 from tests.integration.server.forge_world import NAME, ForgeWorld
 from tests.integration.server.telling import Sink, integration
 
@@ -282,15 +282,26 @@ def test_a_registration_that_is_paused_is_not_asked(services: Services, acme: Te
     assert pages.asked == []
 
 
-def test_a_page_that_comes_after_its_registration_was_removed_is_not_kept(services: Services, acme: Tenant) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"removed_at": EPOCH},
+        {"host": "https://other.test"},
+        {"repositories": (BoundRepository("https://github.test", "2", "other/r1"),)},
+    ],
+    ids=["removed", "another forge", "another account"],
+)
+def test_a_page_that_comes_after_its_registration_was_removed_or_changed_is_not_kept(
+    services: Services, acme: Tenant, change: dict[str, Any]
+) -> None:
     made = register(services, acme)
 
-    def removing(target: Target, after: str, tools: Tools) -> RepositoryPage:
+    def changing(target: Target, after: str, tools: Tools) -> RepositoryPage:
         with services.database.write() as connection:
-            registrations.save(connection, replace(made, removed_at=services.world.now()))
+            registrations.save(connection, replace(made, **change))
         return Pages()(target, after, tools)
 
-    assert len(list(listing(services, removing).list_all())) == 1
+    next(listing(services, changing).list_all())
 
     with services.database.read() as connection:
         assert inventories.find(connection, made) is None
