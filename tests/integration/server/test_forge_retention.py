@@ -110,6 +110,20 @@ def test_r30_what_contradicts_a_claim_stays(
     assert rows(services, ci_runs) == 1
 
 
+@pytest.mark.parametrize(("said", "unsaid"), [("ci_head_sha", "attested_commit"), ("attested_commit", "ci_head_sha")])
+def test_what_was_told_of_a_commit_that_a_run_names_in_any_way_stays(
+    services: Services, repository: Repository, forget: Any, job: Job, said: str, unsaid: str
+) -> None:
+    job.begin()
+    job.add_everything()
+    assert job.push().status_code in (200, 201)
+    with services.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE workflow_runs SET ci_run_id = NULL, {said} = '{COMMIT}', {unsaid} = NULL")
+    repository.end_run("78")
+
+    assert forget(days=400) == {}
+
+
 def test_a_ci_run_that_was_told_of_just_now_stays_whatever_time_it_names(repository: Repository, forget: Any) -> None:
     repository.end_run(sha="", told_at=LONG_AGO)
 

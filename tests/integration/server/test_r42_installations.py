@@ -12,8 +12,8 @@ from examples.forge.github.world import Installation as ForgeInstallation
 from examples.forge.github.world import Repository
 from server.config import ServerConfig
 from server.dispatch_wiring import build_couriers, build_dispatcher
-from server.model.app_installations import Installation
-from server.services.app_installations import bind_installation
+from server.model.app_installations import BoundInstallation, Installation
+from server.services.app_installations import bind_installation, bind_installation_if_free
 from server.store import app_installations, registrations
 from server.wiring import Services
 from tests.forges.checked import checked_github
@@ -304,6 +304,36 @@ def test_r42_the_daily_check_binds_what_is_free_and_reports_what_is_not(scene: S
     assert other.get("installation") is None
     assert "another organization" in " ".join(other["findings"])
     assert scene.audited(scene.acme)[-1] == ("installation.bound", "server")
+
+
+def test_r42_a_check_that_ends_after_its_registration_was_removed_binds_nothing(scene: Scene) -> None:
+    made = scene.register(scene.acme).json
+    database = scene.server.services.database
+    with database.read() as connection:
+        asked = registrations.find(connection, scene.acme.id, made["id"])
+    assert asked is not None
+    assert scene.api(scene.acme).delete(f"/registrations/{made['id']}").status_code == 204
+
+    with database.write() as connection:
+        shown = Installation(str(scene.one.id), "octo-org")
+        findings = bind_installation_if_free(connection, asked, shown, None, scene.clock())
+
+    assert (findings, scene.owners()) == ((), [])
+
+
+def test_r42_what_the_app_s_forge_ends_is_not_another_forge_s_of_the_same_number(scene: Scene) -> None:
+    assert scene.register(scene.acme).status_code == 201
+    scene.settle()
+    own = BoundInstallation("https://own.test", str(scene.one.id), scene.acme.id, "octo-org", "server", scene.clock())
+    database = scene.server.services.database
+    with database.write() as connection:
+        assert app_installations.add(connection, own)
+
+    scene.server.forge.suspend(scene.one)
+    scene.settle()
+
+    with database.read() as connection:
+        assert app_installations.list_of(connection, scene.acme.id) == [own]
 
 
 def test_r42_who_bound_and_who_gave_back_is_audited(scene: Scene) -> None:
