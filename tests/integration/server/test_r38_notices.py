@@ -191,6 +191,20 @@ def test_a_team_that_switched_issues_off_is_told_by_webhook_alone(world: ForgeWo
     assert {body["type"] for body in bodies} == {"contract.announced"}
 
 
+def test_r38_whoever_is_attached_to_the_only_workflow_or_project_that_is_told_of_hears_of_it(
+    world: ForgeWorld, teams: list[Job]
+) -> None:
+    world.settings = {"notices": "off"}
+    world.register("many/w05")
+
+    tighten(world)
+
+    told = {event.workflow_id: event.project_id for event in world.events("contract.announced")}
+    assert set(told) == {None, world.tenant.workflows["many/w05"]}
+    assert len(set(told.values())) == 1
+    assert None not in told.values()
+
+
 def test_r38_an_open_pull_request_says_what_will_be_required_and_fails_only_after_the_date(
     monorepo: ForgeWorld, teams: list[Job], clock: Clock
 ) -> None:
