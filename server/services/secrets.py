@@ -44,10 +44,6 @@ class Secrets:
         """
         return self._box.open(sealed, place)
 
-    def is_current(self, sealed: str) -> bool:
-        """Tell whether a text was sealed with the key that seals now."""
-        return self._box.is_current(sealed)
-
 
 def lost_keys(connection: Connection, box: SecretBox) -> Iterator[str]:
     """Say of each key that sealed credentials and does not open its canary what is wrong with it."""
