@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from chainloop_ci.api.limits import MAX_RUN_EXPIRY_SECONDS, MIN_RUN_EXPIRY_SECONDS
@@ -46,17 +47,13 @@ def parse_moment(text: str, option: str, now: datetime) -> str:
     Raises:
         UsageError: names the option and the forms.
     """
-    try:
-        if _DURATION.match(text):
-            return render_time(now - timedelta(seconds=parse_duration(text, option)))
-        moment = datetime.fromisoformat(text)
-        return render_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        # Overflow: before the year 1 in UTC.
+    found = _read_time(text, lambda seconds: now - timedelta(seconds=seconds), option)
+    if found is None:
         raise UsageError(
             f"{option}: expected a day, a time or a duration ago, found {text[:40]!r}",
             hint="write 2026-01-31, 2026-01-31T12:00:00Z or 24h",
-        ) from None
+        )
+    return found
 
 
 def parse_date_ahead(text: str, option: str, now: datetime) -> str:
@@ -65,17 +62,25 @@ def parse_date_ahead(text: str, option: str, now: datetime) -> str:
     Raises:
         UsageError: names the option and the forms.
     """
-    try:
-        if _DURATION.match(text):
-            return render_time(now + timedelta(seconds=parse_duration(text, option)))
-        moment = datetime.fromisoformat(text)
-        return render_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        # Overflow: after the year 9999.
+    found = _read_time(text, lambda seconds: now + timedelta(seconds=seconds), option)
+    if found is None:
         raise UsageError(
             f"{option}: expected a day, a time or a duration, found {text[:40]!r}",
             hint="write 2026-12-31, 2026-12-31T12:00:00Z or 14d",
-        ) from None
+        )
+    return found
+
+
+def _read_time(text: str, at: Callable[[int], datetime], option: str) -> str | None:
+    """Return an RFC 3339 time, or None when it is none; `at`: what so many seconds mean."""
+    try:
+        if _DURATION.match(text):
+            return render_time(at(parse_duration(text, option)))
+        moment = datetime.fromisoformat(text)
+        return render_time(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        # Overflow: before the year 1 in UTC, or after the year 9999.
+        return None
 
 
 def parse_enforcement(text: str | None, now: datetime) -> str | None:
