@@ -187,6 +187,7 @@ ALTERATIONS: dict[str, tuple[str, str]] = {
     "a run's workflow": ("UPDATE workflow_runs SET workflow_id = 'other'", "claim-differs attestations"),
     "a revision": ("UPDATE workflow_runs SET contract_revision = 2", "contract-differs workflow_runs"),
     "a state": ("UPDATE attestations SET verified = 0, key_id = NULL", "run-differs workflow_runs"),
+    "an end that has no attestation": ("UPDATE workflow_runs SET state = 'expired'", "run-differs workflow_runs"),
     "a material": (
         "UPDATE run_materials SET digest = 'sha256:0' WHERE name = 'binary'",
         "material-differs run_materials",
@@ -228,6 +229,17 @@ def test_a_key_of_somebody_else_confirms_nothing(exported: Path) -> None:
 
     assert answer.status == 7
     assert {finding.partition(" ")[0] for finding in found(answer)} == {"signer-not-trusted"}
+
+
+def test_a_key_under_the_id_of_another_one_is_found(exported: Path) -> None:
+    with altering(exported) as connection:
+        connection.execute("UPDATE verification_keys SET id = 'other'")
+        connection.execute("UPDATE attestations SET key_id = 'other'")
+
+    answer = verify(exported)
+
+    assert answer.status == 7
+    assert [finding for finding in found(answer) if finding.startswith("key-differs attestations [")] != []
 
 
 def test_a_contract_that_asks_for_more_than_was_attested_is_found(exported: Path) -> None:
