@@ -276,6 +276,16 @@ def test_a_library_may_ask_for_less_time_than_the_session_has_and_not_for_more(a
     assert len(forge.asked) == answers
 
 
+@pytest.mark.parametrize(("status", "requests"), [(301, 2), (302, 2), (303, 1), (307, 2), (308, 2)])
+def test_a_post_is_repeated_where_a_forge_moves_it_and_not_where_it_says_to_read(status, requests, local, stub):
+    stub.replies = [Reply(status, b"", {"Location": "/moved"}), Reply(201)]
+
+    answer = local.session(stub.url, repeats_writes=True).post(stub.url, data=b"{}")
+
+    assert answer.status_code == (201 if requests == 2 else status)
+    assert [(seen.method, seen.body) for seen in stub.seen] == [("POST", b"{}")] * requests
+
+
 def test_where_a_post_is_sent_on_to_is_not_even_read(local, stub):
     stub.replies = [Reply(302, b"", {"Location": "http://[::1"})]
 
