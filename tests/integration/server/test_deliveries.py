@@ -26,7 +26,8 @@ from server.model.integrations import RegistrationState
 from server.services.delivery_queue import DeliveryQueue
 from server.store import deliveries, events, registrations
 from server.wiring import Services
-from tests.integration.server.conftest import Clock, Tenant
+from tests.integration.server.conftest import EPOCH, Clock, Tenant
+from tests.integration.server.plans import Plans, explain, rows_read
 from tests.integration.server.telling import TAKEN, Sink, attach, couriers, integration
 
 DOWN = Outcome(OutcomeKind.RETRY, "503", blames_target=True)
@@ -176,6 +177,25 @@ def test_a_target_that_is_down_is_left_alone_and_then_asked_once(
 
 def a_queue(services: Services) -> DeliveryQueue:
     return DeliveryQueue(services.database, services.world.now, services.world.new_id, lambda: 0.5)
+
+
+def test_what_waits_is_not_compared_with_all_else_that_waits(services: Services, acme: Tenant, sink: Sink) -> None:
+    """PostgreSQL did, where nobody had counted its rows for it: 2 600 deliveries took two seconds per claim."""
+    registration = attach(services, acme)
+    lanes = [f"r{number}" for number in range(400)]
+    happen(services, acme, *lanes)
+    while couriers(services, integration(sink))._fan_out.tell_some():
+        pass
+
+    with services.database.write() as connection, Plans(connection) as plans:
+        assert deliveries.claim(connection, registration.id, "one", EPOCH, EPOCH, limit=1000)
+    statement, values = next(item for item in plans.seen if "lane" in item[0])
+    with services.database.write() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET holder = NULL, leased_until = NULL")
+        if connection.dialect.name == "postgresql":
+            assert rows_read(connection, statement, values) < 20 * len(lanes)
+        else:
+            assert not [step for step in explain(connection, statement, values) if "CORRELATED" in step]
 
 
 def test_of_a_target_that_failed_one_delivery_at_a_time_is_taken(services: Services, acme: Tenant, sink: Sink) -> None:
