@@ -21,6 +21,26 @@ def family(process_id: int) -> list[int]:
     return found
 
 
+def listening(process_ids: list[int], port: int) -> list[int]:
+    """Return those that hold the socket which listens at a port: the workers of a server, and not what runs beside."""
+    wanted = {f"socket:[{inode}]" for inode in _listening_sockets(port)}
+    return [process_id for process_id in process_ids if wanted & set(_open_files(process_id))]
+
+
+def _listening_sockets(port: int) -> set[str]:
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    # Columns of proc(5): local address, state (0A: listening), inode.
+    return {row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+
+
+def _open_files(process_id: int) -> list[str]:
+    found = []
+    for place in Path(f"/proc/{process_id}/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(place.readlink()))
+    return found
+
+
 def pss_mib(process_ids: list[int]) -> float:
     """Return the memory of several processes together."""
     total = 0
