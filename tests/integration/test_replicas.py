@@ -205,9 +205,14 @@ def held_by(database: Database, holder: str) -> set[int]:
 
 def dispatcher_of(server: ControlPlane) -> str:
     """Return the name under which the dispatcher of a server holds its leases."""
+    wait_for(lambda: list_dispatchers(server), "the dispatcher of a server starts")
+    return list_dispatchers(server)[-1]
+
+
+def list_dispatchers(server: ControlPlane) -> list[str]:
+    """Return the names of those that a server has started, by its log."""
     lines = server.log.read_text(errors="replace").splitlines()
-    [started] = [json.loads(line[line.index("{") :]) for line in lines if '"dispatcher-started"' in line]
-    return str(started["holder"])
+    return [str(json.loads(line[line.index("{") :])["holder"]) for line in lines if '"dispatcher-started"' in line]
 
 
 def test_of_a_server_that_is_killed_at_work_the_other_tells_everything_and_nothing_a_second_time(
