@@ -18,7 +18,6 @@ from itertools import islice
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from chainloop_ci.api.limits import ONE_LINE_PATTERN
-from chainloop_ci.api.violations import describe
 from chainloop_ci.attestation.times import parse_time, render_time
 from chainloop_ci.contract.limits import MAX_TEXT
 from chainloop_ci.digests import DIGEST_PATTERN, Digest, parse_digest
@@ -197,6 +196,9 @@ def _violations(cls: Any, error: Any) -> Iterator[Finding]:
     if secret.intersection(path[:1]):
         yield Finding("invalid-field", f"is not what `{error.validator}` of the schema says", path="/" + "/".join(path))
     else:
+        # Not at the top: every command loads the records, and checks no request.
+        from chainloop_ci.api.violations import describe
+
         yield from describe(error)
 
 

@@ -90,8 +90,9 @@ def claim(
     On PostgreSQL rows that another dispatcher is taking are passed over.
     """
     own = deliveries.c
-    free = (own.next_attempt_at <= to_text(now), or_(own.leased_until.is_(None), own.leased_until < to_text(now)))
-    asked = select(own.sequence).where(_PENDING, *free, own.sequence.in_(_list_first(connection, registration_id, now)))
+    asked = select(own.sequence).where(
+        _PENDING, *_is_due(own, now), own.sequence.in_(_list_first(connection, registration_id, now))
+    )
     locked = asked.order_by(own.sequence).limit(limit).with_for_update(skip_locked=True)
     sequences = [row.sequence for row in connection.execute(locked)]
     if not sequences:
@@ -114,12 +115,14 @@ def _list_first(connection: Connection, registration_id: str, now: datetime) -> 
         .subquery("waiting")
     )
     seen = waiting.c
-    query = select(seen.sequence).where(
-        seen.place == 1,
-        seen.next_attempt_at <= to_text(now),
-        or_(seen.leased_until.is_(None), seen.leased_until < to_text(now)),
-    )
+    query = select(seen.sequence).where(seen.place == 1, *_is_due(seen, now))
     return [row.sequence for row in connection.execute(query.order_by(seen.sequence).limit(_LOOKED_AT))]
+
+
+def _is_due(columns: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return that a delivery may be tried, and that no living dispatcher is at it."""
+    leased = or_(columns.leased_until.is_(None), columns.leased_until < to_text(now))
+    return columns.next_attempt_at <= to_text(now), leased
 
 
 def finish(connection: Connection, before: Delivery, after: Delivery) -> bool:
