@@ -9,13 +9,13 @@ from functools import partial
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from server.integrations.types import Integration, Part
 from server.model.deliveries import Delivery
 from server.model.event_repository import repository_of
 from server.model.events import Event
 from server.model.integrations import StoredAttachment
+from server.services.defects import DefectError, found_with
 from server.services.rounds import Rounds, in_turns
 from server.services.short_turns import for_one_turn
 from server.store import deliveries, events, registrations
@@ -32,14 +32,6 @@ ASIDE = timedelta(minutes=1)
 """So long the events of an organization wait of which one could not be told; those of others go on."""
 
 _log = structlog.get_logger("server.dispatcher")
-
-
-class _EventFailedError(Exception):
-    """What follows from an event cannot be found out; stays in this module."""
-
-    def __init__(self, event: Event) -> None:
-        self.event = event
-        super().__init__(event.id)
 
 
 class FanOut:
@@ -83,8 +75,8 @@ class FanOut:
             with self._database.write() as connection:
                 new = in_turns(events.list_new(connection, owner, limit=share) for owner in owners)
                 return self._tell_batch(connection, new)
-        except _EventFailedError as failed:
-            event = failed.event
+        except DefectError as failed:
+            event: Event = failed.item
             _log.error(
                 "event-not-told",
                 event_id=event.id,
@@ -105,12 +97,8 @@ class FanOut:
         known: dict[str, list[StoredAttachment]] = {}
         told = []
         for event in for_one_turn(new, self._monotonic, self._database.is_waited_for):
-            try:
+            with found_with(event):
                 self._conclude(connection, event, known)
-            except SQLAlchemyError:
-                raise
-            except Exception as error:
-                raise _EventFailedError(event) from error
             told.append(event.sequence)
             self._rounds.end(event.organization_id)
         if told:

@@ -10,7 +10,6 @@ from functools import partial
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from chainloop_ci.api.source_address import SourceKind
 from server.model.events import Event, EventKind, run_event
@@ -19,6 +18,7 @@ from server.model.inbound import StoredInbound
 from server.model.inbound_facts import InboundFacts, SeenHead, SeenJob, facts_from_text
 from server.model.sources import StoredSource
 from server.services.dangling_runs import DanglingRuns
+from server.services.defects import DefectError, found_with
 from server.services.forge_events import head_seen
 from server.services.rounds import Rounds, in_turns
 from server.services.short_turns import for_one_turn
@@ -30,14 +30,6 @@ BATCH = 50
 
 
 _log = structlog.get_logger("server.dispatcher")
-
-
-class _WebhookFailedError(Exception):
-    """Ends the transaction in which a webhook met a defect: what it had written is taken back."""
-
-    def __init__(self, delivery: StoredInbound) -> None:
-        self.delivery = delivery
-        super().__init__(delivery.id)
 
 
 class InboundFollow:
@@ -66,24 +58,17 @@ class InboundFollow:
                 share = max(1, BATCH // len(owners))
                 waiting = in_turns(inbound.list_waiting(connection, owner, limit=share) for owner in owners)
                 for delivery in for_one_turn(waiting, monotonic, database.is_waited_for):
-                    self._handle_one(connection, delivery)
+                    with found_with(delivery):
+                        inbound.save(connection, self._handle(connection, delivery))
                     self._rounds.end(delivery.organization_id)
                     handled += 1
-        except _WebhookFailedError as failed:
+        except DefectError as failed:
             return self._give_up(database, failed)
         return handled
 
-    def _handle_one(self, connection: Connection, delivery: StoredInbound) -> None:
-        try:
-            inbound.save(connection, self._handle(connection, delivery))
-        except SQLAlchemyError:
-            raise
-        except Exception as error:
-            raise _WebhookFailedError(delivery) from error
-
-    def _give_up(self, database: Database, failed: _WebhookFailedError) -> int:
+    def _give_up(self, database: Database, failed: DefectError[StoredInbound]) -> int:
         """Leave a webhook aside that meets a defect of ours, so that the others do not wait for it."""
-        delivery = failed.delivery
+        delivery = failed.item
         _log.error(
             "webhook-not-handled",
             webhook=delivery.id,

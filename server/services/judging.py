@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from chainloop_ci.errors import ChainloopError
 from server.model.events import Event, EventKind
@@ -23,6 +22,7 @@ from server.model.verdict_kinds import VerdictKind
 from server.model.verdict_summary import render_summary
 from server.services.commit_facts import read_context, settings_of
 from server.services.corroborating import Told, read_told
+from server.services.defects import DefectError, found_with
 from server.services.short_turns import for_one_turn
 from server.store import commit_verdicts, events, sources, workflows
 from server.store.commit_verdicts import Commit, CommitVerdict
@@ -35,14 +35,6 @@ ASIDE = timedelta(hours=1)
 """So long a commit waits that cannot be judged."""
 
 _log = structlog.get_logger("server.dispatcher")
-
-
-class _CommitFailedError(Exception):
-    """Ends the transaction in which a commit met a defect; stays in this module."""
-
-    def __init__(self, commit: Commit) -> None:
-        self.commit = commit
-        super().__init__(commit.sha)
 
 
 _OF_A_RUN = frozenset(
@@ -130,23 +122,16 @@ class Judge:
             with self._database.write() as connection:
                 due = commit_verdicts.list_due(connection, self._now(), limit=BATCH)
                 for commit in for_one_turn(due, self._monotonic, self._database.is_waited_for):
-                    self._judge_one(connection, commit)
+                    with found_with(commit, ChainloopError):
+                        self.judge(connection, commit)
                     judged += 1
-        except _CommitFailedError as failed:
+        except DefectError as failed:
             return self._put_off(failed)
         return judged
 
-    def _judge_one(self, connection: Connection, commit: Commit) -> None:
-        try:
-            self.judge(connection, commit)
-        except (SQLAlchemyError, ChainloopError):
-            raise
-        except Exception as error:
-            raise _CommitFailedError(commit) from error
-
-    def _put_off(self, failed: _CommitFailedError) -> int:
+    def _put_off(self, failed: DefectError[Commit]) -> int:
         """Leave a commit aside that meets a defect of ours: it would be the longest due at every look."""
-        commit, until = failed.commit, self._now() + ASIDE
+        commit, until = failed.item, self._now() + ASIDE
         _log.error("commit-not-judged", source=commit.source_id, commit=commit.sha, exc_info=failed.__cause__)
         with self._database.write() as connection:
             commit_verdicts.put_off(connection, commit, self._now(), until)
