@@ -157,9 +157,15 @@ def _repository(kind: SourceKind, path: str, text: str) -> str:
     path = path.removesuffix(".git")
     segments = path.split("/")
     too_many = kind is SourceKind.GITHUB and len(segments) > 2
-    if len(segments) < 2 or too_many or not all(_SEGMENT.match(part) and part.strip(".") for part in segments):
+    # No forge lets a name end with .git, and what did would be another repository when it is read again.
+    is_address = path.endswith(".git")
+    if len(segments) < 2 or too_many or is_address or not all(_is_name(part) for part in segments):
         raise _refused(kind, text)
     return path
+
+
+def _is_name(segment: str) -> bool:
+    return _SEGMENT.match(segment) is not None and bool(segment.strip("."))
 
 
 def _refused(kind: SourceKind, text: str) -> UsageError:

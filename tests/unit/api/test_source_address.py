@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from chainloop_ci.api.source_address import SourceAddress, SourceKind, of_claim, parse_source
 from chainloop_ci.errors import UsageError
 
+PIECES = ("a", "B", "h", "/", "//", ".", "..", ".git", ":443", ":80", "@", "%2F", "/job/", "[::1]", "?", "#")
+
 
 @pytest.mark.parametrize(
     ("text", "host", "repository"),
@@ -42,7 +44,7 @@ def test_a_source_names_its_forge_and_its_path(text, host, repository):
         "jenkins:https://ci.corp/job/a%0Ab", "github:ftp://ghe.corp/acme/app", "github:https:///acme/app",
         "github:https://ghe.corp:99999/acme/app", "github:https://ghe.corp/acme/app?x=1",
         "github:https://ghe.corp/acme/app#x", "github:https://gh\u0435.corp/acme/app", "github:https://a b/acme/app",
-        "github:" + "a" * 2000 + "/b", "GITHUB:acme/app",
+        "github:" + "a" * 2000 + "/b", "GITHUB:acme/app", "github:acme/app.git.git", "gitlab:group/app.git.git/",
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(text):
@@ -94,8 +96,18 @@ def test_what_a_ci_system_says_of_itself_becomes_a_source(kind, server, path, so
 
 
 @given(
-    st.text(max_size=60),
-    st.sampled_from(["github:", "gitlab:", "jenkins:", "github:https://", "jenkins:http://h/job/"]),
+    st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+    st.sampled_from(
+        [
+            "github:",
+            "github:a/b",
+            "gitlab:",
+            "gitlab:http://h/a/b",
+            "jenkins:",
+            "github:https://",
+            "jenkins:http://h/job/",
+        ]
+    ),
 )
 def test_whatever_is_read_reads_the_same_again(rest, begin):
     try:
