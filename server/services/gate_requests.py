@@ -103,10 +103,14 @@ def _find_source(connection: Connection, organization_id: str, bound: BoundRepos
 
 
 def _required(registration: StoredRegistration, environment: str) -> Sequence[str] | None:
-    """Return the workflows that an administrator named for an environment; None: the set of the roll-up (R33)."""
+    """Return the workflows that an administrator named for an environment; None: the set of the roll-up (R33).
+
+    GitHub takes `Production` for `production`, and the spelling is that of whoever writes the job.
+    """
     named = registration.settings.get("environments")
-    found = named.get(environment) if isinstance(named, dict) else None
-    return tuple(map(str, found)) if isinstance(found, list) else None
+    lists = named.items() if isinstance(named, dict) else ()
+    found = [names for name, names in lists if name.casefold() == environment.casefold() and isinstance(names, list)]
+    return tuple(dict.fromkeys(str(name) for names in found for name in names)) if found else None
 
 
 def _find_registration(connection: Connection, event: Event, host: str) -> StoredRegistration | None:

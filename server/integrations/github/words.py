@@ -46,7 +46,8 @@ SETTINGS_SCHEMA = {
         },
         "environments": {
             "description": "`PROJECT/WORKFLOW` of each workflow that deployments to an environment need; an "
-            "environment that is not named here needs all that have to attest the commit.",
+            "environment that is not named here needs all that have to attest the commit. Upper and lower case of its "
+            "name are one.",
             "type": "object",
             "maxProperties": 100,
             "propertyNames": {"minLength": 1, "maxLength": 255},

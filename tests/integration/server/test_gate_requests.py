@@ -180,6 +180,22 @@ def test_r36_an_environment_needs_the_workflows_that_an_administrator_named(
     assert "app/deploy has no source" in comment.replace("&#45;", "-")
 
 
+def test_r36_another_spelling_of_an_environment_opens_nothing(
+    services: Services, api: Any, acme: Tenant, job: Job
+) -> None:
+    repository = Repository(services, api, acme)
+    repository.register()
+    register(services, acme, environments={"production": ["app/build", "app/deploy"], "PRODUCTION": ["app/sign"]})
+    repository.see_head()
+    attest(repository, job)
+
+    ask(repository, environment="Production")
+
+    state, comment = told(repository)[-1]
+    assert state == "rejected"
+    assert all(name in comment for name in ("app/build", "app/deploy", "app/sign"))
+
+
 def test_r33_a_commit_that_no_forge_told_of_is_rejected(repository: Repository) -> None:
     ask(repository, sha="f" * 40)
 
