@@ -104,7 +104,7 @@ def _comment(reasons: tuple[GateReason, ...]) -> str:
     kept = ""
     for at, line in enumerate(lines):
         rest = f"\n- and {len(lines) - at} more"
-        if len(kept) + len(line) + len(rest) > MAX_COMMENT:
+        if len(kept) + len("\n") + len(line) + len(rest) > MAX_COMMENT:
             return kept + rest
         kept += f"\n{line}" if kept else line
     return kept

@@ -55,6 +55,11 @@ def test_a_long_comment_is_cut_between_workflows_and_says_how_many_are_left() ->
     assert set(map(len, comment.splitlines()[:-1])) == {len("- stops it: ") + 300}
 
 
+@pytest.mark.parametrize("length", range(50, 70))
+def test_a_comment_of_any_lines_is_no_longer_than_a_forge_takes(length: int) -> None:
+    assert len(content(*("x" * length for _ in range(50))).comment) <= MAX_COMMENT
+
+
 def test_answers_of_one_environment_of_one_ci_run_replace_each_other() -> None:
     first, second = content("a"), content("b")
 
