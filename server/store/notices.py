@@ -41,7 +41,7 @@ def add(connection: Connection, notices: Collection[Notice], now: datetime) -> N
 def find_waiting(
     connection: Connection, organization_id: str, contract_id: str, revision: int, now: datetime
 ) -> EnforcedRevision | None:
-    """Return a revision whose date is still to come, or None."""
+    """Return a revision whose date is still to come, or None; also None: a newer one has overtaken it."""
     own = (_REVISIONS.organization_id == organization_id, _REVISIONS.contract_id == contract_id)
     query = _waiting(now).where(*own, _REVISIONS.revision == revision)
     row = connection.execute(query).first()
@@ -51,7 +51,7 @@ def find_waiting(
 def list_waiting(
     connection: Connection, now: datetime, *, after: tuple[str, int], limit: int
 ) -> list[EnforcedRevision]:
-    """Return revisions of all organizations whose date is still to come, by contract and number."""
+    """Return revisions of all organizations whose date is still to come and counts, by contract and number."""
     order = (_REVISIONS.contract_id, _REVISIONS.revision)
     # As literal text: only so does SQLite see that the partial index fits.
     unnoticed = text("contract_revisions.enforcement_noticed_at IS NULL")
@@ -62,7 +62,14 @@ def list_waiting(
 def _waiting(now: datetime) -> Select[Any]:
     own = (_REVISIONS.organization_id, _REVISIONS.contract_id, contracts.c.name, _REVISIONS.revision)
     query = select(*own, _REVISIONS.enforced_from).join(contracts, contracts.c.id == _REVISIONS.contract_id)
-    return query.where(_REVISIONS.enforced_from > to_text(now))
+    # One that a newer one overtakes asks nothing of anybody: no run is ever held to it.
+    newer = contract_revisions.alias("newer")
+    overtaken = exists().where(
+        newer.c.contract_id == _REVISIONS.contract_id,
+        newer.c.revision > _REVISIONS.revision,
+        newer.c.enforced_from <= _REVISIONS.enforced_from,
+    )
+    return query.where(_REVISIONS.enforced_from > to_text(now), ~overtaken)
 
 
 def _revision(row: Row[Any]) -> EnforcedRevision:

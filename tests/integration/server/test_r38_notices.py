@@ -133,6 +133,21 @@ def test_r38_nobody_is_told_twice(monorepo: ForgeWorld, sweep: Callable[[], bool
     assert not issues(monorepo)[0].comments
 
 
+def test_r38_nobody_is_told_of_a_revision_that_a_newer_one_has_overtaken(
+    monorepo: ForgeWorld, sweep: Callable[[], bool]
+) -> None:
+    monorepo.operator.put(f"/contracts/shared?enforceFrom={DATE}", data=STRICTER, headers=YAML)
+    taken_back = monorepo.operator.put("/contracts/shared", data=CONTRACT + b"# as before\n", headers=YAML)
+
+    monorepo.settle()
+    sweep()
+    monorepo.settle()
+
+    assert taken_back.json["revision"] == 3, taken_back.text
+    assert monorepo.events("contract.announced") == []
+    assert issues(monorepo) == []
+
+
 def test_r38_who_attests_for_the_first_time_before_the_date_is_told_in_the_same_issue(
     monorepo: ForgeWorld, teams: list[Job], sweep: Callable[[], bool], clock: Clock
 ) -> None:
