@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chainloop_ci.digests import sha256_digest
+from chainloop_ci.contract.types import MaterialType
+from chainloop_ci.digests import hex_of, sha256_digest
 from server.model.verdict_kinds import VerdictKind
 from server.store import commit_verdicts
 from server.wiring import Services
 from tests.integration.server.conftest import Clock, Tenant
-from tests.integration.server.jobs import BINARY, COMMIT, SBOM, Job
+from tests.integration.server.jobs import BINARY, CI, COMMIT, HEAD, SBOM, Job, Key
 from tests.integration.server.judged import Repository
 
 OUTPUT, INPUT = sha256_digest(BINARY), sha256_digest(SBOM)
@@ -65,6 +67,52 @@ def test_r36_an_input_of_a_compliant_run_does_not_pass(repository: Repository, j
     attest(repository, job)
 
     assert ask(workflows=["app/build"], digest=INPUT) == (False, ["input-only"])
+
+
+def test_r36_a_newer_run_into_which_the_content_only_went_shuts_nothing(
+    repository: Repository, job: Job, ask: Any, make_job: Callable[[], Job]
+) -> None:
+    attest(repository, job)
+    later = make_job()
+    repository.see_head(OTHER)
+    repository.see_run("78", sha=OTHER)
+    later.begin(ci={**later.ci_of_attempt(1), "runId": "78", "headSha": OTHER})
+    later.ci = replace(CI, run_id="78", head_sha=OTHER)
+    later.add_everything()
+    later.add_file("binary", MaterialType.ARTIFACT, b"\x7fELF another program", "app.bin", output=True)
+    later.add_file("log", MaterialType.EVIDENCE, BINARY, "app.bin")
+    assert later.push().status_code in (200, 201)
+    repository.end_run("78", sha=OTHER)
+
+    assert ask(workflows=["app/build"], digest=INPUT) == (False, ["input-only"])
+    assert ask(workflows=["app/build"], digest=OUTPUT) == (True, ["success"])
+
+
+def test_r36_a_commit_of_the_digest_of_an_input_makes_no_output_of_it(
+    repository: Repository, job: Job, ask: Any
+) -> None:
+    job.head = replace(HEAD, hash=hex_of(INPUT))
+
+    attest(repository, job)
+
+    assert ask(workflows=["app/build"], digest=INPUT) == (False, ["input-only"])
+
+
+def test_r36_an_override_of_the_commit_does_not_stand_for_a_signature_that_is_missing(
+    api: Any, acme: Tenant, repository: Repository, job: Job, ask: Any
+) -> None:
+    api(acme.token("admin")).patch(f"/organizations/{acme.name}", json={"acceptUnsigned": True})
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    job.add_everything()
+    assert job.push(Key().bundle(job.payload())).json["verified"] is False
+    about = {"workflowId": acme.workflows["app/build"], "commit": COMMIT, "until": "2026-11-21T00:00:00Z"}
+    made = api(acme.token("operate")).post("/overrides", json={"kind": "override", "reason": "because", **about})
+
+    assert made.status_code == 201, made.text
+    assert ask(workflows=["app/build"], commit=COMMIT) == (True, ["overridden"])
+    assert ask(workflows=["app/build"], digest=OUTPUT) == (False, ["unverified"])
 
 
 def test_r36_a_throw_away_workflow_does_not_open_the_gate_of_another(
@@ -144,6 +192,35 @@ def test_r33_a_commit_that_no_forge_told_of_does_not_pass(repository: Repository
 
     assert ask(commit=OTHER) == (False, ["commit-unknown"])
     assert ask(commit=OTHER, workflows=["app/build"]) == (False, ["not-attested"])
+
+
+def test_r33_a_workflow_of_other_branches_is_not_needed(repository: Repository, job: Job, ask: Any) -> None:
+    attest(repository, job)
+    repository.register("app/deploy", ".github/workflows/deploy.yml", branch="release-*")
+
+    assert ask(commit=COMMIT) == (True, ["success"])
+
+
+def test_r33_a_commit_of_which_only_ci_runs_are_known_does_not_pass(repository: Repository, job: Job, ask: Any) -> None:
+    repository.see_run()
+    job.begin()
+    job.add_everything()
+    assert job.push().status_code in (200, 201)
+    repository.end_run()
+
+    assert ask(commit=COMMIT, source="github:acme/app") == (False, ["commit-unknown"])
+
+
+def test_r36_a_run_that_names_its_commit_in_the_statement_alone_only_claims_it(
+    repository: Repository, job: Job, ask: Any
+) -> None:
+    repository.see_head()
+    job.ci = replace(CI, head_sha=None)
+    job.begin(ci={name: value for name, value in job.ci_of_attempt(1).items() if name != "headSha"})
+    job.add_everything()
+    assert job.push().status_code in (200, 201)
+
+    assert ask(workflows=["app/build"], digest=OUTPUT) == (False, ["claimed"])
 
 
 def test_the_answer_follows_the_time_and_not_what_was_said(

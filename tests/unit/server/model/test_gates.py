@@ -73,6 +73,19 @@ def test_r36_a_lie_that_the_forge_contradicts_shuts_nothing() -> None:
     assert by_digest(named_by(a_run(1)), named_by(lie)).approved
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_r36_a_newer_run_whose_commit_nobody_confirms_shuts_nothing(is_late: bool) -> None:
+    claim = a_run(2, late=is_late, corroboration=Corroboration.CLAIMED)
+
+    assert by_digest(named_by(a_run(1)), named_by(claim)).approved
+
+
+def test_r36_a_run_that_names_no_commit_opens_nothing_and_is_named() -> None:
+    found = by_digest(GateRun("run-1", 1, is_output=True, is_verified=True, verdict=None))
+
+    assert (found.approved, codes(found), found.reasons[0].run_id) == (False, ["no-commit"], "run-1")
+
+
 def test_r36_a_throw_away_workflow_does_not_open_the_gate() -> None:
     thrown_away = GateEvidence(a_verdict(VerdictKind.SUCCESS, "run-9"))
 
@@ -103,7 +116,7 @@ def test_all_reasons_are_given_at_once() -> None:
 
     found = gate(["api", "web", "docs", "gone", "api"], evidence)
 
-    assert codes(found) == ["success", "missing", "not-attested", "not-registered"]
+    assert (found.approved, codes(found)) == (False, ["success", "missing", "not-attested", "not-registered"])
 
 
 @pytest.mark.parametrize("kind", VerdictKind)
