@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -15,10 +16,11 @@ from server.integrations.github.entry import GITHUB
 from server.model.app_installations import BoundInstallation
 from server.model.deliveries import Outcome, OutcomeKind
 from server.model.events import Event, EventKind
+from server.model.gate_requests import GateState, StoredGateRequest
 from server.model.integrations import BoundRepository, StoredAttachment, StoredRegistration
 from server.services.gate_requests import GateRequests
 from server.services.inbound_follow import InboundFollow
-from server.store import app_installations, events, registrations
+from server.store import app_installations, events, gate_requests, registrations
 from server.wiring import Services, World, build_services
 from tests.integration.server.conftest import Clock, Tenant
 from tests.integration.server.jobs import COMMIT, Job
@@ -38,14 +40,19 @@ def repository(services: Services, api: Any, acme: Tenant) -> Repository:
     return found
 
 
-def register(services: Services, tenant: Tenant, **settings: Any) -> StoredRegistration:
-    """Let an organization have an App's installation for `acme/app`."""
+APP = BoundRepository(HOST, "4711", "acme/app")
+
+
+def register(
+    services: Services, tenant: Tenant, repository: BoundRepository = APP, **settings: Any
+) -> StoredRegistration:
+    """Let an organization have an App's installation for a repository."""
     world = services.world
     found = StoredRegistration(
         world.new_id(), tenant.id, "github", f"forge-{world.new_id()[:8]}", world.now(), "somebody",
         host=HOST, settings={"appId": 7, "installationId": INSTALLATION, **settings},
         credential_names=("app-private-key",),
-        repositories=(BoundRepository(HOST, "4711", "acme/app"),),
+        repositories=(repository,),
     )  # fmt: skip
     with services.database.write() as connection:
         registrations.add(connection, found)
@@ -145,7 +152,13 @@ def test_r36_a_deployment_of_a_commit_whose_attestation_is_missing_is_rejected_w
     assert "no attestation within 30 min" in comment
 
 
-def test_r47_a_deployment_of_a_public_repository_is_told_numbers_and_no_names(repository: Repository, job: Job) -> None:
+@pytest.mark.parametrize("settings", [{}, {"environments": {"production": ["app/build"]}}])
+def test_r47_a_deployment_of_a_public_repository_is_told_numbers_and_no_names(
+    services: Services, api: Any, acme: Tenant, job: Job, settings: dict[str, Any]
+) -> None:
+    repository = Repository(services, api, acme)
+    repository.register()
+    register(services, acme, **settings)
     repository.see_head()
     repository.see_run()
     job.begin()
@@ -161,6 +174,26 @@ def test_r47_a_deployment_of_a_public_repository_is_told_numbers_and_no_names(re
     assert "4 of 5 materials missing" in kept_back
     assert "sbom" not in kept_back
     assert "sbom" in named
+
+
+def test_r47_a_deployment_of_a_repository_that_is_no_source_is_told_no_names(
+    services: Services, api: Any, acme: Tenant, job: Job
+) -> None:
+    repository = Repository(services, api, acme)
+    repository.register()
+    repository.allow_names()
+    register(services, acme, BoundRepository(HOST, "4712", "acme/site"), environments={"production": ["app/build"]})
+    repository.see_head()
+    repository.see_run()
+    job.begin()
+    job.add_string("version", "1.2.3")
+    assert job.push().status_code == 422
+
+    ask(repository, repositoryId="4712")
+
+    _, comment = told(repository)[-1]
+    assert "4 of 5 materials missing" in comment
+    assert "sbom" not in comment
 
 
 def test_r36_an_environment_needs_the_workflows_that_an_administrator_named(
@@ -226,11 +259,53 @@ def test_r42_an_installation_or_a_repository_that_nobody_here_speaks_for_is_not_
 def test_r42_another_organizations_installation_answers_nothing_of_ours(
     repository: Repository, rival: Tenant, job: Job
 ) -> None:
+    register(repository.services, rival)
     repository.see_head()
     attest(repository, job)
     ask(repository, rival)
 
     assert (told(repository), told(repository, rival)) == ([], [])
+
+
+def test_r42_the_registration_of_the_installation_that_was_told_answers_and_no_other(
+    services: Services, api: Any, acme: Tenant, clock: Clock, job: Job
+) -> None:
+    repository = Repository(services, api, acme)
+    repository.register()
+    own = register(services, acme)
+    clock.advance(seconds=1)
+    register(services, acme, installationId=5002)
+    repository.see_head()
+    ask(repository)
+    told(repository)
+
+    with services.database.read() as connection:
+        page = events.list_page(connection, acme.id, before=None, limit=1000)
+    answers = [event.only_registration_id for event in page if event.kind is EventKind.GATE_ANSWERED]
+    assert answers == [own.id]
+
+
+def test_r36_what_waits_for_a_commit_is_the_organization_s_own_and_the_oldest_comes_first(
+    services: Services, acme: Tenant, rival: Tenant
+) -> None:
+    own, foreign = register(services, acme), register(services, rival)
+    first = waiting(own)
+    later = replace(first, environment="staging", requested_at=first.requested_at + timedelta(seconds=1))
+    another_commit = replace(first, ci_run_id="89", sha="f" * 40)
+    answered = replace(first, ci_run_id="90", state=GateState.APPROVED)
+
+    with services.database.write() as connection:
+        for each in (later, first, waiting(foreign), another_commit, answered):
+            gate_requests.put(connection, each)
+        found = gate_requests.list_waiting(connection, acme.id, COMMIT)
+
+    assert found == [first, later]
+
+
+def waiting(registration: StoredRegistration) -> StoredGateRequest:
+    """Return a deployment to production that waits."""
+    owner, asked = registration.organization_id, registration.created_at
+    return StoredGateRequest(owner, registration.id, HOST, "4711", "acme/app", "88", "production", COMMIT, asked)
 
 
 def test_what_was_answered_is_not_answered_again_unless_it_is_asked_again(
