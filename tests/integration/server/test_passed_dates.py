@@ -67,6 +67,52 @@ def test_r38_a_revision_that_was_overtaken_is_never_enforced(apply: Any, told: A
     assert [event.facts["revision"] for event in told("contract.enforced")] == [4]
 
 
+def test_r38_each_date_of_a_contract_is_an_event_when_it_has_passed(
+    apply: Any, told: Any, sweep: Any, clock: Clock
+) -> None:
+    apply(CONTRACT + b"# stricter\n", TOMORROW)
+    apply(CONTRACT + b"# stricter still\n", to_text(EPOCH + timedelta(days=3)))
+    clock.advance(days=2)
+    sweep()
+    before = [event.facts["revision"] for event in told("contract.enforced")]
+    clock.advance(days=1)
+
+    sweep()
+
+    assert (before, [event.facts["revision"] for event in told("contract.enforced")]) == ([3], [3, 4])
+
+
+@pytest.mark.parametrize(
+    ("dates", "later"), [(["now"] * 4, []), (["now", "now", to_text(EPOCH + timedelta(days=3))], ["other"])]
+)
+def test_r38_the_dates_of_another_contract_change_nothing(
+    apply: Any, api: Any, acme: Tenant, told: Any, sweep: Any, clock: Clock, dates: list[str], later: list[str]
+) -> None:
+    for number, date in enumerate(dates):
+        raw = CONTRACT.replace(b"app-build", b"other") + b"# %d\n" % number
+        made = api(acme.token("operate")).put(f"/contracts/other?enforceFrom={date}", data=raw, headers=YAML)
+        assert made.status_code in (200, 201), made.text
+    apply(CONTRACT + b"# stricter\n", TOMORROW)
+
+    clock.advance(days=2)
+    sweep()
+    clock.advance(days=2)
+    sweep()
+
+    assert [event.facts["name"] for event in told("contract.enforced")] == ["app-build", *later]
+
+
+def test_r38_an_overtaken_revision_does_not_hold_up_what_comes_after_it(
+    services: Services, apply: Any, told: Any, clock: Clock
+) -> None:
+    apply(CONTRACT + b"# stricter\n", TOMORROW)
+    apply(CONTRACT + b"# stricter still\n", to_text(EPOCH + timedelta(days=1, hours=1)))
+    clock.advance(days=2)
+    sweep = PassedDates(services.database, clock, services.world.new_id, batch=1).notice_some
+
+    assert (sweep(), sweep()) == (0, 1)
+
+
 def test_r38_a_date_that_is_moved_is_an_event_of_the_revision(apply: Any, told: Any, sweep: Any, clock: Clock) -> None:
     stricter = CONTRACT + b"# stricter\n"
     apply(stricter, TOMORROW)

@@ -13,6 +13,8 @@ from flask.testing import FlaskClient
 
 from examples.forge.github.world import Issue
 from server.dispatch_wiring import build_dispatcher
+from server.services import notices
+from server.services.announcing import Announcer
 from server.store.times import to_text
 from server.wiring import Services
 from tests.forges.checked import checked_github
@@ -131,6 +133,57 @@ def test_r38_nobody_is_told_twice(monorepo: ForgeWorld, sweep: Callable[[], bool
     assert len(monorepo.events("contract.announced")) == 1
     assert len(issues(monorepo)) == 1
     assert not issues(monorepo)[0].comments
+
+
+def test_r38_who_was_told_of_one_revision_is_told_of_the_next_one_too(monorepo: ForgeWorld) -> None:
+    tighten(monorepo)
+
+    tighten(monorepo, STRICTER + b"    - {name: licence, type: STRING}\n")
+
+    announced = monorepo.events("contract.announced")
+    told = [(event.facts["revision"], len(event.facts["workflows"])) for event in announced]
+    assert told == [(2, TEAMS - READY), (3, TEAMS)]
+
+
+def test_r38_of_two_revisions_that_wait_the_one_that_was_just_applied_is_announced(
+    monorepo: ForgeWorld, services: Services
+) -> None:
+    later = to_text(EPOCH + timedelta(days=21))
+    monorepo.operator.put(f"/contracts/shared?enforceFrom={DATE}", data=STRICTER, headers=YAML)
+    monorepo.operator.put(f"/contracts/shared?enforceFrom={later}", data=STRICTER + b"# again\n", headers=YAML)
+    announcer = Announcer(services.database, services.world.now, services.world.new_id)
+    (revised,) = [event for event in monorepo.events("contract.revised") if event.facts["revision"] == 3]
+
+    with services.database.read() as connection:
+        announcer.follow(connection, revised)
+    announcer.announce_due()
+
+    assert [event.facts["revision"] for event in monorepo.events("contract.announced")] == [3]
+
+
+def test_r38_nobody_is_told_of_a_revision_that_is_enforced_at_once(
+    monorepo: ForgeWorld, sweep: Callable[[], bool]
+) -> None:
+    assert monorepo.operator.put("/contracts/shared", data=STRICTER, headers=YAML).status_code == 200
+
+    monorepo.settle()
+    sweep()
+    monorepo.settle()
+
+    assert monorepo.events("contract.announced") == []
+
+
+def test_r38_of_two_that_found_the_same_teams_untold_one_tells_them(monorepo: ForgeWorld, services: Services) -> None:
+    monorepo.operator.put(f"/contracts/shared?enforceFrom={DATE}", data=STRICTER, headers=YAML)
+    (revised,) = [event for event in monorepo.events("contract.revised") if event.facts["revision"] == 2]
+    with services.database.read() as connection:
+        found = notices.find_untold(connection, monorepo.tenant.id, revised.subject, 2)
+
+    with services.database.write() as connection:
+        told = [notices.mark_told(connection, found, services.world.now()) for _ in range(2)]
+
+    assert len(found) == TEAMS - READY
+    assert told == [found, []]
 
 
 def test_r38_nobody_is_told_of_a_revision_that_a_newer_one_has_overtaken(
