@@ -108,6 +108,20 @@ def test_an_event_of_one_organization_that_cannot_be_told_holds_up_no_other(
         assert events.list_owners(connection, "", 9) == []
 
 
+def test_t30_of_what_waits_the_oldest_come_first_and_no_more_than_were_asked_for(
+    services: Services, acme: Tenant, rival: Tenant
+) -> None:
+    happen(services, rival, 1)
+    happen(services, acme, 3)
+
+    with services.database.read() as connection:
+        oldest = events.list_new(connection, acme.id, limit=2)
+        owners = events.list_owners(connection, "", 1)
+
+    assert [event.subject for event in oldest] == ["r0", "r1"]
+    assert owners == [min(acme.id, rival.id)]
+
+
 def test_t30_a_flood_of_one_organization_s_events_lets_the_others_through(
     services: Services, acme: Tenant, rival: Tenant
 ) -> None:
