@@ -154,10 +154,13 @@ def _check_claims(attested: _Attested) -> Iterator[Finding]:
         "runner URL": (view.runner.url, run["runner_url"]),
         "runner environment": (view.runner.environment or "unknown", run["runner_environment"] or "unknown"),
     }
+    # R20: a late job left out what it could not ask; what it said is as true as of any other run.
+    if view.organization or not run["late"]:
+        said["organization"] = (view.organization, run["organization_name"])
+    if view.workflow_id or not run["late"]:
+        said["workflow id"] = (view.workflow_id, run["workflow_id"])
     if not run["late"]:
         said |= {
-            "organization": (view.organization, run["organization_name"]),
-            "workflow id": (view.workflow_id, run["workflow_id"]),
             "contract": (view.contract_name, run["contract_name"]),
             "contract revision": (view.contract_revision, run["contract_revision"]),
             "contract digest": (view.contract_digest, run["contract_digest"]),

@@ -218,6 +218,27 @@ def test_what_is_signed_is_found_although_the_books_were_changed_too(exported: P
     assert not [finding for finding in found(answer) if finding.startswith(("row-", "table-"))]
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("UPDATE organizations SET name = 'other'",),
+        ("UPDATE workflows SET id = 'other'", "UPDATE workflow_runs SET workflow_id = 'other'"),
+    ],
+    ids=["organization", "workflow"],
+)
+def test_r20_a_run_that_somebody_calls_late_is_still_of_whom_it_says(
+    exported: Path, statements: tuple[str, ...]
+) -> None:
+    with altering(exported) as connection:
+        for statement in ("UPDATE workflow_runs SET late = 1", *statements):
+            connection.execute(statement)
+
+    answer = verify(exported)
+
+    assert answer.status == 7, answer
+    assert [finding for finding in found(answer) if finding.startswith("claim-differs attestations [")] != []
+
+
 def test_a_key_of_somebody_else_confirms_nothing(exported: Path) -> None:
     from chainloop_ci.signing.generate import generate_key
 

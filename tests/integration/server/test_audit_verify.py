@@ -86,6 +86,24 @@ def test_r20_a_late_run_verifies(verified: Callable[[], Report], job: Job) -> No
     assert verified().findings == ()
 
 
+def test_r20_a_late_run_of_a_job_that_knew_neither_its_organization_nor_the_newest_contract_verifies(
+    verified: Callable[[], Report], job: Job, api: Any, acme: Tenant
+) -> None:
+    newer = CONTRACT + b"# the same, said anew\n"
+    put_contract(api, acme, newer)
+    assert replace(job, contract=newer, revision=3).begin(late=True).status_code == 201
+    job.add_everything()
+
+    def forget(document: dict[str, Any]) -> None:
+        for name in ("organization", "workflowID"):
+            del document["predicate"]["metadata"][name]
+
+    stored = job.push(job.key.bundle(job.payload(forget)))
+    assert stored.status_code == 201, stored.text
+
+    assert verified().findings == ()
+
+
 def test_r16_a_successor_verifies_with_the_pin_of_its_predecessor(
     verified: Callable[[], Report], job: Job, api: Any, acme: Tenant, clock: Clock
 ) -> None:
