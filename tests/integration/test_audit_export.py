@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 from chainloop_ci.api.audit_export import TABLES
 from chainloop_ci.audit.books import summarise
 from chainloop_ci.audit.rows import key_text, row_digest
+from chainloop_ci.audit.verify import verify_file
+from chainloop_ci.signing.public_keys import load_public_key
 from tests.integration.live import PROJECT, Answer, CommandLine, Job, Tenant
 
 AFTERWARDS = {"CHAINLOOP_CONTROL_PLANE_API": "http://127.0.0.1:9", "CHAINLOOP_TOKEN": ""}
@@ -194,13 +197,27 @@ ALTERATIONS: dict[str, tuple[str, str]] = {
     ),
     "a material less": ("DELETE FROM run_materials WHERE name = 'version'", "material-differs run_materials"),
     "a bundle": ("UPDATE attestations SET bundle = CAST('{}' AS BLOB)", "bundle-differs attestations"),
+    "a material more": (
+        "INSERT INTO run_materials (run_id, name, type) SELECT id, 'sbom', 'STRING' FROM workflow_runs",
+        "material-differs run_materials",
+    ),
+    "a material's type": (
+        "UPDATE run_materials SET type = 'SBOM_CYCLONEDX_JSON' WHERE name = 'binary'",
+        "material-differs run_materials",
+    ),
     "no attestation": ("DELETE FROM attestations", "run-differs workflow_runs"),
+    "another attestation": ("UPDATE workflow_runs SET attestation_digest = 'sha256:0'", "run-differs workflow_runs"),
+    "no run": ("DELETE FROM workflow_runs", "run-missing attestations"),
     "a contract": (
         "UPDATE contract_revisions SET raw_body = CAST('{}' AS BLOB)",
         "contract-differs contract_revisions",
     ),
     "a key's time": ("UPDATE verification_keys SET valid_from = '2999-01-01T00:00:00Z'", "key-not-valid attestations"),
     "an old key": ("UPDATE verification_keys SET retired_at = '2020-01-01T00:00:00Z'", "key-not-valid attestations"),
+    "a key that ended when it was used": (
+        "UPDATE verification_keys SET retired_at = (SELECT stored_at FROM attestations)",
+        "key-not-valid attestations",
+    ),
     "no key": ("DELETE FROM verification_keys", "key-missing attestations"),
 }
 
@@ -236,6 +253,32 @@ def test_r20_a_run_that_somebody_calls_late_is_still_of_whom_it_says(
     answer = verify(exported)
 
     assert answer.status == 7, answer
+    assert [finding for finding in found(answer) if finding.startswith("claim-differs attestations [")] != []
+
+
+def test_r11_every_fact_of_a_run_that_is_signed_is_compared(exported: Path) -> None:
+    columns = [name for name in TABLES["workflow_runs"].columns if name.startswith(("runner_", "ci_"))]
+    unseen = []
+
+    for column in (*columns, "project_version", "token_id"):
+        path = Path(shutil.copy(exported, exported.with_name(f"{column}.db")))
+        with altering(path) as connection:
+            connection.execute(f"UPDATE workflow_runs SET {column} = 77")
+        if not verify_file(path, load_public_key, None).findings:
+            unseen.append(column)
+
+    assert unseen == []
+
+
+def test_a_run_under_the_id_of_another_one_is_found(exported: Path) -> None:
+    with altering(exported) as connection:
+        connection.execute("UPDATE workflow_runs SET id = 'other'")
+        for table in ("attestations", "run_materials", "run_artifacts"):
+            connection.execute(f"UPDATE {table} SET run_id = 'other'")
+
+    answer = verify(exported)
+
+    assert answer.status == 7
     assert [finding for finding in found(answer) if finding.startswith("claim-differs attestations [")] != []
 
 
@@ -300,6 +343,7 @@ def test_a_row_that_was_changed_is_named(exported: Path) -> None:
 
 
 def test_attestations_of_a_revoked_key_are_told_of(attested: Job, auditor: CommandLine) -> None:
+    attest(attested)
     (key,) = attested.tenant.call("GET", "/verification-keys")["items"]
     attested.tenant.call("POST", f"/verification-keys/{key['id']}/revoke")
     auditor("audit", "export", "a.db")
@@ -308,7 +352,7 @@ def test_attestations_of_a_revoked_key_are_told_of(attested: Job, auditor: Comma
 
     assert answer.status == 0
     assert "this key was revoked" in answer.stderr
-    assert f"key={key['name']} attestations=1" in answer.stderr
+    assert f"key={key['name']} attestations=2" in answer.stderr
 
 
 @pytest.mark.parametrize(

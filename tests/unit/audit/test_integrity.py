@@ -92,6 +92,13 @@ def test_an_added_row_is_named(path: Path, table: str) -> None:
     assert [finding for finding in found(path) if finding.startswith(f"row-added {table} [")] != []
 
 
+def test_a_row_that_refers_to_one_that_is_not_there_is_named(path: Path) -> None:
+    with changing(path) as connection:
+        connection.execute("UPDATE run_artifacts SET run_id = 'nobody' WHERE rowid = 2")
+
+    assert "reference-broken run_artifacts row 2" in found(path)
+
+
 def test_a_row_that_is_there_twice_is_found(path: Path) -> None:
     with changing(path) as connection:
         connection.execute("PRAGMA legacy_alter_table = ON")
