@@ -53,12 +53,13 @@ def summarise(connection: sqlite3.Connection) -> dict[str, Summary]:
 def read_summaries(connection: sqlite3.Connection) -> dict[str, Summary]:
     """Return what was written down when the file was completed."""
     found = connection.execute("SELECT name, rows, digest FROM export_tables")
-    return {name: Summary(rows, digest) for name, rows, digest in found}
+    # What somebody wrote there may be no text.
+    return {str(name): Summary(rows, digest) for name, rows, digest in found}
 
 
 def read_about(connection: sqlite3.Connection) -> dict[str, str]:
     """Return what the file says of itself as a whole."""
-    return dict(connection.execute("SELECT name, value FROM export_about"))
+    return {str(name): str(value) for name, value in connection.execute("SELECT name, value FROM export_about")}
 
 
 def manifest_of(about: Mapping[str, str], summaries: Mapping[str, Summary]) -> dict[str, Any]:

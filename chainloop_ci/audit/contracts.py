@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chainloop_ci.attestation.view import StatementView
+from chainloop_ci.audit.rows import to_parameter
 from chainloop_ci.contract.compliance import check_compliance, check_event
 from chainloop_ci.contract.load import load
 from chainloop_ci.contract.types import Contract, ContractFormat, MaterialType
@@ -62,7 +63,7 @@ class Contracts:
 
     def _read(self, contract_id: object, revision: object) -> Contract | Finding:
         query = "SELECT raw_body, format FROM contract_revisions WHERE contract_id = ? AND revision = ?"
-        found = self._connection.execute(query, (contract_id, revision)).fetchone()
+        found = self._connection.execute(query, [to_parameter(contract_id), to_parameter(revision)]).fetchone()
         if found is None:
             return Finding("contract-missing", f"revision {revision} of its contract is not there")
         try:

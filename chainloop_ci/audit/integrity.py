@@ -59,7 +59,7 @@ def _check_removed(connection: sqlite3.Connection, table: ExportTable) -> Iterat
     for (key,) in connection.execute("SELECT row_key FROM export_rows WHERE table_name = ?", (table.name,)):
         try:
             there = connection.execute(query, json.loads(key)).fetchone()
-        except (ValueError, TypeError, sqlite3.Error):
+        except (ValueError, TypeError, OverflowError, RecursionError, sqlite3.Error):
             # Not a key that an export wrote.
             there = None
         if there is None:

@@ -50,6 +50,17 @@ def digest_of_lines(lines: Iterable[Sequence[object]]) -> tuple[int, Digest]:
     return count, Digest(f"sha256:{whole.hexdigest()}")
 
 
+def to_parameter(value: object) -> object:
+    """Return a value of a file as a query takes it: text that is no UTF-8 as its bytes, which no text is equal to."""
+    if not isinstance(value, str):
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape")
+    return value
+
+
 def _plain(value: object) -> object:
     return {"bytes": base64.b64encode(value).decode("ascii")} if isinstance(value, bytes) else value
 

@@ -13,6 +13,7 @@ from chainloop_ci.attestation.runner_document import ci_document
 from chainloop_ci.attestation.verification import PublicKey, check_signature
 from chainloop_ci.attestation.view import StatementView
 from chainloop_ci.audit.contracts import Contracts
+from chainloop_ci.audit.rows import to_parameter
 from chainloop_ci.digests import sha256_digest
 from chainloop_ci.errors import ChainloopError
 from chainloop_ci.findings import Finding
@@ -70,7 +71,7 @@ class Signed:
                 yield finding if place.startswith("run_materials ") else replace(finding, path=path, hint=None)
 
     def _select(self, query: str, *values: object) -> Iterator[_Row]:
-        found = self._connection.execute(query, values)
+        found = self._connection.execute(query, [to_parameter(value) for value in values])
         names = [item[0] for item in found.description]
         return (dict(zip(names, row, strict=True)) for row in found)
 
@@ -117,7 +118,7 @@ class Signed:
             yield Finding("key-missing", f"the key {row['key_id']} that is said to have signed it is not there")
             return
         try:
-            public_key = self._load_key(str(key["public_key"]).encode())
+            public_key = self._load_key(str(key["public_key"]).encode("utf-8", "surrogateescape"))
             check_signature(attested.bundle, [public_key])
         except ChainloopError as error:
             yield Finding(error.code, f"{error.message} (key {key['name']})")

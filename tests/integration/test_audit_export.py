@@ -270,6 +270,26 @@ def test_r11_every_fact_of_a_run_that_is_signed_is_compared(exported: Path) -> N
     assert unseen == []
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "attestations.run_id",
+        "workflow_runs.contract_id",
+        "workflow_runs.contract_revision",
+        "verification_keys.public_key",
+    ],
+)
+def test_text_that_is_none_is_found_and_ends_no_check(exported: Path, cell: str) -> None:
+    table, _, column = cell.partition(".")
+    with closing(sqlite3.connect(exported)) as connection, connection:
+        connection.execute(f"UPDATE {table} SET {column} = CAST(x'ff' AS TEXT)")
+
+    answer = verify(exported)
+
+    assert answer.status == 7, answer
+    assert [finding for finding in found(answer) if finding.startswith(f"row-changed {table} [")] != []
+
+
 def test_a_run_under_the_id_of_another_one_is_found(exported: Path) -> None:
     with altering(exported) as connection:
         connection.execute("UPDATE workflow_runs SET id = 'other'")

@@ -37,6 +37,27 @@ def test_what_an_auditor_sees_beside_the_rows_is_checked_too(tmp_path: Path, cha
     assert found != []
 
 
+BROKEN_BOOKS = {
+    "a name that is no text": "UPDATE export_about SET name = x'ff' WHERE name = 'project'",
+    "a value that is no text": "UPDATE export_about SET value = x'ff' WHERE name = 'project'",
+    "a table that is no text": "UPDATE export_tables SET name = x'ff' WHERE name = 'projects'",
+    "a key that no number holds": "UPDATE export_rows SET row_key = '[99999999999999999999]' WHERE rowid = 1",
+    "a key of no end": "UPDATE export_rows SET row_key = replace(hex(zeroblob(60000)), '0', '[') WHERE rowid = 1",
+}
+
+
+@pytest.mark.parametrize("change", BROKEN_BOOKS.values(), ids=BROKEN_BOOKS)
+def test_books_that_no_export_writes_are_found_and_end_no_check(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a.db"
+    write(path, 1)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(change)
+
+    found = {finding.code for finding in verify_file(path, load_public_key, None).findings}
+
+    assert found & {"table-differs", "row-removed"} != set()
+
+
 def test_a_schema_of_bytes_that_are_no_text_is_refused_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     write(path, 1)
