@@ -37,6 +37,21 @@ def test_what_an_auditor_sees_beside_the_rows_is_checked_too(tmp_path: Path, cha
     assert found != []
 
 
+def test_an_index_that_hides_a_row_from_who_asks_for_it_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    write(path, 1, 2, 3)
+    before, word, after = path.read_bytes().rpartition(b"ci_head_sha 2")  # the row has it first, then the index
+    path.write_bytes(before + word.replace(b"2", b"9") + after)
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT ci_head_sha FROM workflow_runs {} WHERE ci_head_sha = 'ci_head_sha 2'"
+        assert connection.execute(query.format("NOT INDEXED")).fetchall() == [("ci_head_sha 2",)]
+        assert connection.execute(query.format("")).fetchall() == []
+
+    found = {finding.code for finding in verify_file(path, load_public_key, None).findings}
+
+    assert "file-damaged" in found
+
+
 BROKEN_BOOKS = {
     "a name that is no text": "UPDATE export_about SET name = x'ff' WHERE name = 'project'",
     "a value that is no text": "UPDATE export_about SET value = x'ff' WHERE name = 'project'",
