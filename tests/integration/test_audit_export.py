@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.api.audit_export import TABLES
-from chainloop_ci.audit.books import summarise
+from chainloop_ci.audit.books import Summary, summarise
 from chainloop_ci.audit.rows import key_text, row_digest
 from chainloop_ci.audit.verify import verify_file
 from chainloop_ci.signing.public_keys import load_public_key
@@ -71,7 +71,7 @@ def select(path: Path, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def contents(path: Path) -> dict[str, object]:
+def contents(path: Path) -> dict[str, Summary]:
     """Return what a file holds of each table, in its own words."""
     with closing(sqlite3.connect(path)) as connection:
         return {name: item for name, item in summarise(connection).items() if name in TABLES}
@@ -103,6 +103,7 @@ def test_what_was_exported_verifies_without_network_and_without_a_token(exported
     assert answer.status == 0, answer
     assert answer.document["verified"] is True
     assert answer.document["attestations"] == 1
+    assert answer.document["rows"] == sum(item.rows for item in contents(exported).values())
 
 
 def test_the_digest_that_the_export_ended_with_is_the_one_that_is_found(auditor: CommandLine, attested: Job) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.audit.integrity import check_rows
-from chainloop_ci.audit.verify import verify_file
+from chainloop_ci.audit.verify import MAX_NAMED, verify_file
 from chainloop_ci.errors import FileUnreadableError, FileUnwritableError
 from chainloop_ci.signing.public_keys import load_public_key
 from tests.unit.audit.files import write
@@ -20,6 +20,16 @@ CHANGES = {
         "INSERT INTO contracts_fts (contracts_fts, rowid, name, description) "
         "SELECT 'delete', rowid, name, description FROM contracts LIMIT 1"
     ),
+    "a word more in the search index": (
+        "INSERT INTO contracts_fts (rowid, name, description) VALUES (1, 'unheard', 'of')"
+    ),
+    "words of the search index in another column": (
+        "INSERT INTO contracts_fts (contracts_fts, rowid, name, description) "
+        "SELECT 'delete', rowid, name, description FROM contracts LIMIT 1;"
+        "INSERT INTO contracts_fts (rowid, name, description) SELECT rowid, description, name FROM contracts LIMIT 1"
+    ),
+    "a search index that cannot be read": "DELETE FROM contracts_fts_data",
+    "a view that says something else": "DROP VIEW signers; CREATE VIEW signers AS SELECT 1 AS name",
     "another name that begins like SQLite's own": "CREATE VIEW sqlitex AS SELECT 'success' AS state",
 }
 
@@ -29,7 +39,7 @@ def test_what_an_auditor_sees_beside_the_rows_is_checked_too(tmp_path: Path, cha
     path = tmp_path / "a.db"
     write(path, 1, 2, 3)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(change)
+        connection.executescript(change)
 
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         found = [finding.code for finding in check_rows(connection)]
@@ -50,6 +60,19 @@ def test_an_index_that_hides_a_row_from_who_asks_for_it_is_found(tmp_path: Path)
     found = {finding.code for finding in verify_file(path, load_public_key, None).findings}
 
     assert "file-damaged" in found
+
+
+def test_of_many_differences_the_first_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    write(path, 1)
+    before = verify_file(path, load_public_key, None).findings_count
+    with closing(sqlite3.connect(path)) as connection, connection:
+        lines = [("strange", f"[{number}]", "", "x") for number in range(MAX_NAMED + 5)]
+        connection.executemany("INSERT INTO export_rows VALUES (?, ?, ?, ?, NULL)", lines)
+
+    report = verify_file(path, load_public_key, None)
+
+    assert (len(report.findings), report.findings_count) == (MAX_NAMED, before + MAX_NAMED + 5)
 
 
 BROKEN_BOOKS = {

@@ -116,6 +116,14 @@ def test_a_line_of_the_books_about_a_table_that_no_export_has_is_found(path: Pat
     assert found(path) == {"row-unknown strange [1]"}
 
 
+@pytest.mark.parametrize("key", ["no JSON", "5", "null"])
+def test_a_line_of_the_books_under_what_is_no_key_is_named(path: Path, key: str) -> None:
+    with changing(path) as connection:
+        connection.execute("INSERT INTO export_rows VALUES ('projects', ?, '', 'x', NULL)", (key,))
+
+    assert f"row-removed projects {key}" in found(path)
+
+
 def test_the_digest_of_a_row_is_made_as_it_is_documented() -> None:
     table = TABLES["projects"]
     row = dict.fromkeys(table.columns, "é")
