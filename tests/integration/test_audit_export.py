@@ -353,6 +353,17 @@ def test_what_nobody_signed_is_found_by_the_manifest_alone(exported: Path) -> No
     assert found(compared) == {"table-differs audit_records"}
 
 
+def test_what_nobody_signed_is_found_by_the_digest_alone(exported: Path) -> None:
+    digest = json.loads(exported.with_name("m.json").read_text())["digest"]
+    with altering(exported) as connection:
+        connection.execute("UPDATE audit_records SET address = '192.0.2.99'")
+
+    answer = verify(exported, "--digest", digest)
+
+    assert answer.status == 7
+    assert f"expected the digest {digest}" in answer.document["error"]["message"]
+
+
 def test_a_row_that_was_changed_is_named(exported: Path) -> None:
     with closing(sqlite3.connect(exported)) as connection, connection:
         (sequence,) = connection.execute("SELECT max(sequence) FROM audit_records").fetchone()

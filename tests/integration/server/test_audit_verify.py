@@ -60,6 +60,21 @@ def test_an_attested_run_verifies(verified: Callable[[], Report], job: Job) -> N
     assert (report.findings, report.attestations) == ((), 1)
 
 
+def test_an_annotation_that_the_contract_asks_of_a_material_is_seen(
+    verified: Callable[[], Report], job: Job, api: Any, acme: Tenant
+) -> None:
+    asking = CONTRACT.replace(b"type: STRING}", b"type: STRING, annotations: [{name: reviewer}]}")
+    put_contract(api, acme, asking)
+    held = replace(job, contract=asking, revision=3)
+    held.begin()
+    held.add_everything()
+    held.replace_material("version", annotations={"reviewer": "somebody"})
+    stored = held.push()
+    assert stored.status_code == 201, stored.text
+
+    assert verified().findings == ()
+
+
 def test_r4_an_unsigned_attestation_is_there_and_is_no_success(
     verified: Callable[[], Report], job: Job, api: Any, acme: Tenant, tmp_path: Path
 ) -> None:
