@@ -175,6 +175,18 @@ def test_a_cursor_of_other_filters_is_refused(
     assert answer.status_code == 422
 
 
+def test_a_cursor_of_another_organization_or_kind_is_refused(
+    read: Read, api: Any, acme: Tenant, rival: Tenant, audited: Callable[[int], None]
+) -> None:
+    audited(1)
+    _, cursor = read("audit-records")
+
+    rivals = api(rival.token("admin")).get("/audit-export/audit-records", query_string={"cursor": cursor})
+    of_events = api(acme.token("admin")).get("/audit-export/events", query_string={"cursor": cursor})
+
+    assert (rivals.status_code, of_events.status_code) == (422, 422)
+
+
 def test_a_run_that_ends_is_handed_out_again(read: Read, job: Job) -> None:
     job.begin()
     rows, cursor = read("runs")

@@ -132,6 +132,15 @@ def test_a_file_of_another_version_is_refused(path: Path) -> None:
         file.begin(ABOUT, IDENTITY)
 
 
+def test_a_file_of_another_format_is_refused(path: Path) -> None:
+    write(path, 1)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE export_about SET value = '0' WHERE name = 'format'")
+
+    with pytest.raises(FileUnwritableError, match="another version"), opened(path) as file:
+        file.begin(ABOUT, IDENTITY)
+
+
 def test_two_exports_do_not_write_into_one_file(path: Path) -> None:
     write(path, 1)
 
@@ -152,6 +161,18 @@ def test_a_page_that_breaks_off_leaves_neither_rows_nor_cursor(path: Path) -> No
 
     assert select(path, "SELECT count(*) FROM workflow_runs") == [(1,)]
     assert select(path, "SELECT cursor FROM export_cursors WHERE kind = 'runs'") == [("behind 1",)]
+
+
+def test_bytes_that_are_no_base64_are_refused(path: Path) -> None:
+    write(path, 1)
+    page = page_of(RUNS, 2)
+    rows = tuple(
+        replace(item, row={**item.row, "bundle": "a bundle"}) if item.table == "attestations" else item
+        for item in page.rows
+    )
+
+    with pytest.raises(ServerFaultError, match="does not hold what it should"), opened(path) as file:
+        file.take(RUNS, replace(page, rows=rows))
 
 
 def test_columns_that_a_newer_server_has_are_left_out(path: Path) -> None:
