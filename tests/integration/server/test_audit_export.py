@@ -293,6 +293,19 @@ def test_deliveries_that_were_known_do_not_come_again(read: Read, told: Callable
     assert len(of(rows, "deliveries")) == 1
 
 
+def test_deliveries_that_were_known_do_not_come_again_after_a_day_without_any(
+    read: Read, told: Callable[[], None], clock: Clock
+) -> None:
+    told()
+    clock.advance(**LATER)
+    _, cursor = read("deliveries")
+    clock.advance(**LATER)
+
+    rows, after = read("deliveries", cursor)
+
+    assert (rows, read("deliveries", after)[0]) == ([], [])
+
+
 def test_a_delivery_that_is_replayed_comes_again(
     read: Read, told: Callable[[], None], services: Services, acme: Tenant, clock: Clock
 ) -> None:
