@@ -6,6 +6,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from chainloop_ci.digests import sha256_digest
 from server.model.audit import AuditAction, AuditRecord
 from server.model.events import Event, EventKind
 from server.store import audit, audit_export, deliveries, events
+from server.store.times import to_text
 from server.wiring import Services
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
 from tests.integration.server.jobs import Job
@@ -401,3 +403,19 @@ def test_a_webhook_comes_without_its_body_and_again_when_it_was_handled(
     assert [row["handled_at"] for row in of(again, "inbound_deliveries")] == ["2026-11-20T14:00:00.000000Z"]
     clock.advance(**LATER)
     assert read("inbound-deliveries", read("inbound-deliveries", after)[1])[0] == []
+
+
+def test_what_was_handled_by_a_clock_that_is_late_is_not_missed(
+    read: Read, webhook: Callable[[], str], services: Services, clock: Clock
+) -> None:
+    ident = webhook()
+    clock.advance(**LATER)
+    _, cursor = read("inbound-deliveries")
+    late = to_text(clock() - timedelta(minutes=1))
+    with services.database.write() as connection:
+        handled = text("UPDATE inbound_deliveries SET handled_at = :at WHERE id = :id")
+        connection.execute(handled, {"at": late, "id": ident})
+
+    again, _ = read("inbound-deliveries", cursor)
+
+    assert [row["handled_at"] for row in of(again, "inbound_deliveries")] == [late]
