@@ -52,6 +52,9 @@ def version_of(connection: Connection) -> str | None:
 def upgrade(engine: Engine, version: str = "head") -> None:
     """Bring the database to a version, by default the newest, in one transaction per migration.
 
+    The first tables are made in one transaction for all: a server that starts beside the one that makes them, or
+    after it was killed, finds an empty database or a whole one.
+
     Raises:
         SchemaMismatchError: a newer server has been at work on it.
         StoreBusyError: another process is at it and did not end in time.
@@ -64,6 +67,8 @@ def upgrade(engine: Engine, version: str = "head") -> None:
     with engine.connect() as connection, translated(), kind_of(engine).alone(connection):
         event.listen(connection, "begin", begin_writing)
         config.attributes["connection"] = connection
+        with connection.begin():
+            config.attributes["is_empty"] = version_of(connection) is None
         command.upgrade(config, version)
 
 

@@ -6,10 +6,11 @@ from alembic import context
 
 from server.store.tables import metadata
 
+_given = context.config.attributes
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=_given["connection"],
     target_metadata=metadata,
-    transaction_per_migration=True,
+    transaction_per_migration=not _given["is_empty"],
     # True for SQLite too: our engine begins its transactions itself.
     transactional_ddl=True,
     # SQLite changes a table by copying it.

@@ -1,11 +1,12 @@
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
 
 from server.errors import SchemaMismatchError, StoreBusyError
 from server.store import schema
@@ -237,6 +238,66 @@ def test_after_an_upgrade_the_version_is_the_newest(engine):
 
     assert schema.current_version(engine) == schema.head_version()
     schema.require_current(engine)
+
+
+@contextmanager
+def _after_each_step(engine, act):
+    """Let `act` look on whenever the upgrade of a database has written the version that it has come to."""
+
+    def look(connection, cursor, statement, *others):
+        if statement.startswith(("INSERT INTO alembic_version", "UPDATE alembic_version")):
+            act()
+
+    event.listen(engine, "after_cursor_execute", look)
+    try:
+        yield
+    finally:
+        event.remove(engine, "after_cursor_execute", look)
+
+
+@pytest.fixture
+def other(engine):
+    """Return another engine of the same database."""
+    other = open_engine(engine.url.render_as_string(hide_password=False))
+    yield other
+    other.dispose()
+
+
+def test_who_comes_while_the_first_tables_are_made_sees_a_database_without_any(engine, other):
+    seen = []
+
+    with _after_each_step(engine, lambda: seen.append(schema.current_version(other))):
+        schema.upgrade(engine)
+
+    assert len(seen) == len(schema.known_versions())
+    assert set(seen) == {None}
+    assert schema.current_version(other) == schema.head_version()
+
+
+def test_a_database_whose_first_tables_were_not_all_made_has_none(engine):
+    def fail_at_the_tenth():
+        steps.append(1)
+        if len(steps) == 10:
+            raise RuntimeError
+
+    steps = []
+    with _after_each_step(engine, fail_at_the_tenth), pytest.raises(RuntimeError):
+        schema.upgrade(engine)
+    assert inspect(engine).get_table_names() == []
+
+    schema.upgrade(engine)
+
+    schema.require_current(engine)
+
+
+def test_a_database_that_has_tables_is_upgraded_step_by_step(engine, other):
+    schema.upgrade(engine, "0001")
+    seen = []
+
+    with _after_each_step(engine, lambda: seen.append(schema.current_version(other))):
+        schema.upgrade(engine, "0004")
+
+    assert seen == ["0001", "0002", "0003"]
 
 
 def test_a_database_of_a_newer_server_is_refused(engine):
