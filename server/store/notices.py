@@ -6,13 +6,15 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, insert, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, insert, select, text, tuple_, update
 
 from server.model.notices import EnforcedRevision, Notice
 from server.store.tables import contract_notices, contract_revisions, contracts
 from server.store.times import from_text, to_text
 
 _REVISIONS = contract_revisions.c
+# As literal text: only so does SQLite see that the partial index fits.
+_UNNOTICED = text("contract_revisions.enforcement_noticed_at IS NULL")
 
 
 def list_told(connection: Connection, organization_id: str, contract_id: str, revision: int) -> set[str]:
@@ -53,23 +55,30 @@ def list_waiting(
 ) -> list[EnforcedRevision]:
     """Return revisions of all organizations whose date is still to come and counts, by contract and number."""
     order = (_REVISIONS.contract_id, _REVISIONS.revision)
-    # As literal text: only so does SQLite see that the partial index fits.
-    unnoticed = text("contract_revisions.enforcement_noticed_at IS NULL")
-    query = _waiting(now).where(unnoticed, tuple_(*order) > tuple_(*after)).order_by(*order).limit(limit)
+    query = _waiting(now).where(_UNNOTICED, tuple_(*order) > tuple_(*after)).order_by(*order).limit(limit)
     return [_revision(row) for row in connection.execute(query)]
 
 
 def _waiting(now: datetime) -> Select[Any]:
-    own = (_REVISIONS.organization_id, _REVISIONS.contract_id, contracts.c.name, _REVISIONS.revision)
-    query = select(*own, _REVISIONS.enforced_from).join(contracts, contracts.c.id == _REVISIONS.contract_id)
     # One that a newer one overtakes asks nothing of anybody: no run is ever held to it.
+    return _revisions().where(_REVISIONS.enforced_from > to_text(now), ~_is_overtaken(by=_REVISIONS.enforced_from))
+
+
+def _revisions(*more: ColumnElement[Any]) -> Select[Any]:
+    """Select what `_revision` reads, and more."""
+    own = (_REVISIONS.organization_id, _REVISIONS.contract_id, contracts.c.name, _REVISIONS.revision)
+    query = select(*own, _REVISIONS.enforced_from, *more)
+    return query.join(contracts, contracts.c.id == _REVISIONS.contract_id)
+
+
+def _is_overtaken(*, by: ColumnElement[Any] | str) -> ColumnElement[bool]:
+    """Tell whether a newer revision of the same contract is enforced at a moment or before."""
     newer = contract_revisions.alias("newer")
-    overtaken = exists().where(
+    return exists().where(
         newer.c.contract_id == _REVISIONS.contract_id,
         newer.c.revision > _REVISIONS.revision,
-        newer.c.enforced_from <= _REVISIONS.enforced_from,
+        newer.c.enforced_from <= by,
     )
-    return query.where(_REVISIONS.enforced_from > to_text(now), ~overtaken)
 
 
 def _revision(row: Row[Any]) -> EnforcedRevision:
@@ -81,24 +90,9 @@ def list_passed(connection: Connection, now: datetime, *, limit: int) -> list[tu
 
     Each comes with whether a newer one of its contract is enforced already: then nobody is held to it.
     """
-    newer = contract_revisions.alias("newer")
-    overtaken = exists().where(
-        newer.c.contract_id == _REVISIONS.contract_id,
-        newer.c.revision > _REVISIONS.revision,
-        newer.c.enforced_from <= to_text(now),
-    )
     query = (
-        select(
-            _REVISIONS.organization_id,
-            _REVISIONS.contract_id,
-            contracts.c.name,
-            _REVISIONS.revision,
-            _REVISIONS.enforced_from,
-            overtaken.label("is_overtaken"),
-        )
-        .join(contracts, contracts.c.id == _REVISIONS.contract_id)
-        # As literal text: only so does SQLite see that the partial index fits.
-        .where(text("contract_revisions.enforcement_noticed_at IS NULL"), _REVISIONS.enforced_from <= to_text(now))
+        _revisions(_is_overtaken(by=to_text(now)).label("is_overtaken"))
+        .where(_UNNOTICED, _REVISIONS.enforced_from <= to_text(now))
         .order_by(_REVISIONS.enforced_from)
         .limit(limit)
     )
