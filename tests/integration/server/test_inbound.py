@@ -10,6 +10,7 @@ from server.inbound.receivers import MAX_GENERIC_BYTES
 from server.integrations.github.entry import GITHUB
 from server.model.events import EventKind
 from server.model.forge_answers import HeadQuestion
+from server.model.inbound_facts import facts_from_text
 from server.model.integrations import StoredAttachment
 from server.services.inbound_follow import InboundFollow
 from server.store import events
@@ -314,6 +315,18 @@ def test_a_lost_key_opens_nothing_to_anybody(hook, config):
     config.secret_key_path.unlink()
 
     assert hook.github("push", PUSH).status_code == 500
+
+
+def test_of_more_webhooks_than_one_turn_takes_those_that_came_first_are_handled_first(hook, services, acme):
+    commits = [letter * 40 for letter in "cadb"]
+    for sha in commits:
+        hook.github("push", {**PUSH, "after": sha})
+
+    with services.database.read() as connection:
+        waiting = store.list_waiting(connection, acme.id, limit=3)
+
+    found = [facts_from_text(delivery.facts).heads[0].head.sha for delivery in waiting]
+    assert found == commits[:3]
 
 
 def test_a_webhook_that_meets_a_defect_holds_up_no_other(hook, services, api, acme):
