@@ -19,35 +19,18 @@ from server.model.events import Event, EventKind
 from server.store import audit, audit_export, deliveries, events
 from server.store.times import to_text
 from server.wiring import Services
+from tests.integration.server.audit_reading import Read, of, reader_of
 from tests.integration.server.conftest import EPOCH, Clock, Tenant
 from tests.integration.server.jobs import Job
 from tests.integration.server.telling import Sink, attach, couriers, integration
 
-Read = Callable[..., tuple[list[dict[str, Any]], str | None]]
 LATER = {"hours": 2}
 """Beyond what clocks may differ."""
 
 
 @pytest.fixture
 def read(api: Any, acme: Tenant) -> Read:
-    """Return what reads all pages of a kind from a cursor on, and returns the rows and the last cursor."""
-
-    def read(kind: str, cursor: str | None = None, *, role: str = "admin", **query: Any) -> Any:
-        rows: list[dict[str, Any]] = []
-        while True:
-            wanted = {**query, **({"cursor": cursor} if cursor else {})}
-            page = api(acme.token(role)).get(f"/audit-export/{kind}", query_string=wanted)
-            assert page.status_code == 200, page.json
-            rows += page.json["rows"]
-            cursor = page.json.get("cursor")
-            if page.json["isComplete"]:
-                return rows, cursor
-
-    return read
-
-
-def of(rows: list[dict[str, Any]], table: str) -> list[dict[str, Any]]:
-    return [item["row"] for item in rows if item["table"] == table]
+    return reader_of(api, acme)
 
 
 @pytest.fixture
