@@ -37,7 +37,8 @@ def make_folder(config: ServerConfig, *, restoring: bool = False) -> None:
     try:
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe.touch()
-        probe.unlink()
+        # Another command may try the same folder just now.
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise ConfigInvalidError(
             f"the data folder {config.data} cannot be used: {error.strerror}",

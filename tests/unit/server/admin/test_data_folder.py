@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from chainloop_ci.errors import ConfigInvalidError
-from server.admin.data_folder import make_database_apart, prepare
+from server.admin.data_folder import make_database_apart, make_folder, prepare
 from server.config import ServerConfig
 from server.store import schema
 
@@ -25,6 +27,20 @@ def test_a_database_that_is_there_is_left_alone(config):
     make_database_apart(config)
 
     assert config.database_path.read_bytes() == b"of somebody else"
+
+
+def test_another_command_that_tries_the_same_folder_is_not_in_the_way(config, monkeypatch):
+    touch = Path.touch
+
+    def touch_and_lose(path):
+        touch(path)
+        path.unlink()
+
+    monkeypatch.setattr(Path, "touch", touch_and_lose)
+
+    make_folder(config)
+
+    assert list(config.data.iterdir()) == []
 
 
 def test_what_keeps_it_from_being_made_is_told_by_the_next_step(config):
