@@ -10,8 +10,10 @@ class StoreBusyError(ChainloopError):
 
     code = "store-busy"
 
-    def __init__(self) -> None:
-        super().__init__("the database is busy with another writer", hint="repeat the request; it is safe")
+    def __init__(
+        self, what: str = "the database is busy with another writer", hint: str = "repeat the request; it is safe"
+    ) -> None:
+        super().__init__(what, hint=hint)
 
 
 class StoreFullError(ChainloopError):

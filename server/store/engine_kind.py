@@ -28,8 +28,8 @@ class EngineKind:
     """Begins a transaction that writes beside it, in rows that it has locked; None: there is no beside."""
     queue_of: Callable[[Engine], ProcessQueue | None]
     """Returns where the processes that write to a database queue; None: the engine has a queue of its own."""
-    alone: Callable[[Connection], AbstractContextManager[None]]
-    """Keeps a connection that is in no transaction alone in changing the schema."""
+    alone: Callable[[Engine], AbstractContextManager[None]]
+    """Keeps other processes from changing the schema; raises StoreBusyError when one is at it and does not end."""
     require_suitable: Callable[[Connection], None]
     """Refuses a database whose texts would not be kept and sorted as ours have to be."""
     count_others: Callable[[Connection], int]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event, text
+from sqlalchemy.exc import DBAPIError
 
 from chainloop_ci.errors import ChainloopError, ConfigInvalidError
 from server.errors import StoreBusyError, StoreFullError, StoreUnusableError
@@ -47,7 +48,8 @@ _UNANSWERED = "the database does not answer"
 """What users are told, whatever the driver says: its words name hosts and accounts. Those stand in the log."""
 
 # Classes and codes of the SQL standard (postgresql.org/docs, appendix A).
-_BUSY = frozenset({"55P03", "40001", "40P01", "57014", "53300"})
+_LOCK_TIMEOUT = "55P03"
+_BUSY = frozenset({_LOCK_TIMEOUT, "40001", "40P01", "57014", "53300"})
 _FULL = frozenset({"53100"})
 _READ_ONLY = "25006"
 _UNUSABLE = ("08", "28", "3D", "53", "57", "58", _READ_ONLY, "25P03", "F0")
@@ -98,18 +100,27 @@ def _begin(connection: Connection, lock_milliseconds: int, *more: str) -> None:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    # Not by SQLAlchemy, which would begin a transaction.
-    driver: Any = connection.connection.driver_connection
-    driver.execute(f"SET lock_timeout = {_MIGRATION_PATIENCE_SECONDS * 1000}")
-    driver.execute(f"SELECT pg_advisory_lock({LOCKS}, {MIGRATION_LOCK})")
-    try:
+def _alone(engine: Engine) -> Iterator[None]:
+    """Hold a lock in a transaction of another connection, which does nothing else.
+
+    Of a session it would stay, and be somebody else's, where a pooler gives each transaction another session.
+    """
+    words = (
+        "BEGIN",
+        f"SET LOCAL lock_timeout = {_MIGRATION_PATIENCE_SECONDS * 1000}",
+        # It is idle for as long as the changes take.
+        "SET LOCAL idle_in_transaction_session_timeout = 0",
+        f"SELECT pg_advisory_xact_lock({LOCKS}, {MIGRATION_LOCK})",
+    )
+    with engine.connect() as keeper, keeper.begin():
+        try:
+            keeper.exec_driver_sql("; ".join(words))
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_TIMEOUT:
+                raise
+            what = f"another process has been making or changing the tables for {_MIGRATION_PATIENCE_SECONDS} s"
+            raise StoreBusyError(what, "repeat this when that one has ended") from error
         yield
-    finally:
-        # A connection that broke has given its lock back.
-        if not driver.closed:
-            driver.execute(f"SELECT pg_advisory_unlock({LOCKS}, {MIGRATION_LOCK})")
-            driver.execute("RESET lock_timeout")
 
 
 def _require_suitable(connection: Connection) -> None:

@@ -63,8 +63,8 @@ def upgrade(engine: Engine, version: str = "head") -> None:
 
     require_known(engine)
     config = _config()
-    # Taken and given back outside a transaction; whoever waited finds nothing left to do.
-    with engine.connect() as connection, translated(), kind_of(engine).alone(connection):
+    # Whoever waited finds nothing left to do.
+    with translated(), kind_of(engine).alone(engine), engine.connect() as connection:
         event.listen(connection, "begin", begin_writing)
         config.attributes["connection"] = connection
         with connection.begin():

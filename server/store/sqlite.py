@@ -111,7 +111,7 @@ SQLITE = EngineKind(
     begin_beside=None,
     queue_of=_queue_of,
     # Whoever migrates holds the data folder, and texts are kept and sorted as bytes.
-    alone=lambda connection: nullcontext(),
+    alone=lambda engine: nullcontext(),
     require_suitable=lambda connection: None,
     count_others=lambda connection: 0,
     failure_of=_failure_of,

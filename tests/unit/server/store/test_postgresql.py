@@ -15,6 +15,7 @@ from server.store import schema
 from server.store.database import Database, failure_of, open_engine
 from server.store.postgresql import LOCKS, MIGRATION_LOCK
 from tests.postgresql import USER, PostgresqlServer, run_server
+from tests.waiting import wait_for
 
 
 def error(code: str | None) -> psycopg.Error:
@@ -216,6 +217,49 @@ def test_whoever_has_made_the_tables_lets_others_change_them(url: str) -> None:
 
     engine.dispose()
     assert held == 0
+
+
+def test_who_waits_too_long_for_one_that_changes_the_tables_is_told_so(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.store.postgresql._MIGRATION_PATIENCE_SECONDS", 1)
+    engine, other = open_engine(url), open_engine(url)
+
+    try:
+        with other.connect() as connection, connection.begin():
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCKS}, {MIGRATION_LOCK})")
+            with pytest.raises(StoreBusyError, match="making or changing the tables for 1 s"):
+                schema.upgrade(engine)
+        with engine.connect() as connection:
+            patience = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+    finally:
+        engine.dispose()
+        other.dispose()
+    assert patience == "0"
+
+
+def test_who_is_thrown_out_while_it_waits_for_the_tables_is_told_so(url: str) -> None:
+    engine, other, failed = open_engine(url), open_engine(url), []
+
+    def wait() -> None:
+        try:
+            schema.upgrade(engine)
+        except Exception as caught:  # told to the test's own thread
+            failed.append(caught)
+
+    waiting = f"SELECT pid FROM pg_locks WHERE classid = {LOCKS} AND objid = {MIGRATION_LOCK} AND NOT granted"
+    thread = threading.Thread(target=wait)
+    try:
+        with other.connect() as connection, connection.begin():
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({LOCKS}, {MIGRATION_LOCK})")
+            thread.start()
+            pid = wait_for(lambda: connection.exec_driver_sql(waiting).scalar())
+            connection.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
+            thread.join()
+    finally:
+        engine.dispose()
+        other.dispose()
+    assert [type(caught) for caught in failed] == [StoreUnusableError]
 
 
 @pytest.mark.parametrize("options", ["ENCODING 'LATIN1'", "LOCALE_PROVIDER icu ICU_LOCALE 'en'"])
