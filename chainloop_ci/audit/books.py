@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chainloop_ci.api.audit_export import TABLES
+from chainloop_ci.audit.layout import BOOKS
 from chainloop_ci.audit.rows import digest_of_lines
 from chainloop_ci.digests import Digest, sha256_digest
 
@@ -25,15 +26,22 @@ _OF_ITSELF: Mapping[str, str] = {
 _ROWS = "SELECT row_key, thing, digest, gone_at FROM export_rows WHERE table_name = ? ORDER BY row_key"
 
 
-_OF_EXPORTS = ("export_about", "export_cursors", "export_rows", "export_tables")
-
-
 def find_views(connection: sqlite3.Connection) -> list[str]:
     """Return the tables of an export in whose place there is a view: what it computes may have no end."""
-    names = (*_OF_EXPORTS, *TABLES, *(f"{name}_fts" for name in TABLES))
+    names = (*BOOKS, *TABLES, *(f"{name}_fts" for name in TABLES))
     marks = ", ".join("?" * len(names))
     query = f"SELECT name FROM sqlite_master WHERE type = 'view' AND lower(name) IN ({marks}) ORDER BY name"  # noqa: S608  # marks
     return [str(name) for (name,) in connection.execute(query, names)]
+
+
+def find_lacking(connection: sqlite3.Connection) -> list[str]:
+    """Return the tables and columns of an export that are not there: SQLite takes such a column's name for a text."""
+    books = {name: tuple(columns) for name, (columns, _) in BOOKS.items()}
+    lacking = []
+    for table, columns in {**books, **{name: tuple(item.columns) for name, item in TABLES.items()}}.items():
+        found = {str(name) for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+        lacking += [f"{table}.{name}" for name in columns if name not in found] if found else [table]
+    return lacking
 
 
 @dataclass(frozen=True, slots=True)

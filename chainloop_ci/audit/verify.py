@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from chainloop_ci.api.audit_export import TABLES
-from chainloop_ci.audit.books import Summary, find_views, manifest_of, read_about, summarise
+from chainloop_ci.audit.books import Summary, find_lacking, find_views, manifest_of, read_about, summarise
 from chainloop_ci.audit.integrity import check_rows, check_summaries
 from chainloop_ci.audit.signed import LoadKey, Signed
 from chainloop_ci.errors import FileUnreadableError
@@ -66,6 +66,11 @@ def _verify(connection: sqlite3.Connection, load_key: LoadKey, manifest: Mapping
             f"this is no audit file as it was exported: {', '.join(views)} should be tables, and are views",
             hint="export again, to another path",
         )
+    if lacking := find_lacking(connection):
+        raise FileUnreadableError(
+            f"this is no audit file as it was exported: there is no {', '.join(lacking)}",
+            hint="export again, to another path",
+        )
     about = read_about(connection)
     if not about.get("completed_at"):
         raise FileUnreadableError(
@@ -102,7 +107,8 @@ def read_manifest(document: Mapping[str, Any]) -> dict[str, Summary]:
     """
     try:
         return {name: Summary(int(item["rows"]), item["digest"]) for name, item in document["tables"].items()}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    # The last one where the number of rows is infinite, which JSON's numbers may be in Python.
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FileUnreadableError("the manifest is not one that `audit export --manifest` wrote") from error
 
 

@@ -56,8 +56,14 @@ class Login:
 
     @property
     def basic(self) -> str:
-        """Return the `Authorization` of the Basic scheme."""
-        return "Basic " + base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
+        """Return the `Authorization` of the Basic scheme.
+
+        Raises:
+            ValueError: half of a surrogate pair is in it, which is no text.
+        """
+        # What was typed as bytes that are no UTF-8 goes as these bytes.
+        raw = f"{self.username}:{self.secret}".encode("utf-8", "surrogateescape")
+        return "Basic " + base64.b64encode(raw).decode()
 
 
 def find_login(
@@ -105,7 +111,8 @@ def _from_file(name: str, path: Path, env: Mapping[str, str], open_file: OpenFil
         store = next((helpers[key] for key in _keys(name, helpers)), config.get("credsStore"))
         login = _from_helper(str(store), host, path, env, notes) if store else None
         entry: Mapping[str, Any] = next((auths[key] for key in _keys(name, auths) if auths[key]), {})
-        return login or _from_entry(entry, path, notes, host)
+        login = login or _from_entry(entry, path, notes, host)
+        return login if login and login.basic else None
     except (OSError, ValueError, AttributeError, TypeError, RecursionError, errors.ChainloopError) as error:
         notes.append(f"{path} cannot be used ({type(error).__name__})")
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chainloop_ci.audit.integrity import check_rows
-from chainloop_ci.audit.verify import MAX_NAMED, verify_file
+from chainloop_ci.audit.verify import MAX_NAMED, parse_manifest, verify_file
 from chainloop_ci.errors import FileUnreadableError, FileUnwritableError
 from chainloop_ci.signing.public_keys import load_public_key
 from tests.unit.audit.files import write
@@ -107,6 +107,36 @@ def test_a_schema_of_bytes_that_are_no_text_is_refused_and_stays(tmp_path: Path)
     with pytest.raises(FileUnwritableError, match="cannot be written"):
         write(path, 2)
     assert path.read_bytes() == raw
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        ("ALTER TABLE verification_keys RENAME COLUMN id TO ident", "verification_keys.id"),
+        ("ALTER TABLE attestations RENAME COLUMN bundle TO content", "attestations.bundle"),
+        ("ALTER TABLE export_rows RENAME COLUMN digest TO hash", "export_rows.digest"),
+        ("DROP TABLE projects", "projects"),
+    ],
+)
+def test_a_file_without_a_column_or_a_table_is_none(tmp_path: Path, change: str, lacking: str) -> None:
+    path = tmp_path / "a.db"
+    write(path, 1)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        # Views would keep columns of theirs from being renamed.
+        for (view,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+            connection.execute(f"DROP VIEW {view}")
+        connection.execute(change)
+
+    with pytest.raises(FileUnreadableError, match=f"there is no {lacking}$"):
+        verify_file(path, load_public_key, None)
+
+
+@pytest.mark.parametrize("rows", ["Infinity", "1e999", "NaN", '"many"', "null"])
+def test_a_manifest_with_another_number_of_rows_than_a_number_is_none(rows: str) -> None:
+    raw = b'{"tables": {"workflow_runs": {"rows": %s, "digest": "sha256:0"}}}' % rows.encode()
+
+    with pytest.raises(FileUnreadableError, match="the manifest is not one"):
+        parse_manifest(raw)
 
 
 @pytest.mark.parametrize("name", ["workflow_runs", "export_rows", "Export_About", "workflow_runs_fts"])

@@ -103,8 +103,13 @@ def test_a_credential_helper_of_podman_s_file_is_asked(env: dict[str, str], tmp_
 
 
 @pytest.mark.parametrize(
-    "content", ["", "no json", "[]", '{"auths": []}', '{"auths": {"quay.io": {"auth": "%"}}}', "[" * 99999]
-)
+    "content",
+    [
+        "", "no json", "[]", '{"auths": []}', '{"auths": {"quay.io": {"auth": "%"}}}', "[" * 99999,
+        r'{"auths": {"quay.io": {"username": "\ud800", "password": "b"}}}',
+        r'{"auths": {"quay.io": {"identitytoken": "\udfff"}}}',
+    ],
+)  # fmt: skip
 def test_a_broken_file_is_noted_and_the_next_one_is_read(env: dict[str, str], tmp_path: Path, content: str):
     (tmp_path / "named.json").write_text(content)
     write(places(tmp_path)[-1], auths={"quay.io": auth("docker")})
@@ -114,6 +119,24 @@ def test_a_broken_file_is_noted_and_the_next_one_is_read(env: dict[str, str], tm
     assert login is not None
     assert login.username == "docker"
     assert str(tmp_path / "named.json") in notes[0]
+
+
+def test_a_helper_that_answers_no_text_is_noted(env: dict[str, str], tmp_path: Path):
+    helper = tmp_path / "docker-credential-test"
+    helper.write_text('#!/bin/sh\necho "{\\"Username\\": \\"a\\", \\"Secret\\": \\"\\\\ud800\\"}"\n')
+    helper.chmod(0o755)
+    write(tmp_path / "named.json", credsStore="test")
+
+    login, notes = find({**env, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+
+    assert login is None
+    assert "cannot be used" in notes[0]
+
+
+def test_a_password_of_bytes_that_are_no_text_goes_as_these_bytes():
+    typed = b"caf\xe9".decode("utf-8", "surrogateescape")
+
+    assert base64.b64decode(Login("ci", typed, "here").basic.removeprefix("Basic ")) == b"ci:caf\xe9"
 
 
 def test_a_file_without_end_is_not_read(env: dict[str, str], tmp_path: Path):
