@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from server.admin.data_folder import open_current
+from server.admin.parent import end_with
 from server.config import ServerConfig
 from server.dispatch_wiring import build_couriers, build_dispatcher
 from server.dispatcher.couriers import Couriers
@@ -39,10 +40,9 @@ def dispatch(
     config: ServerConfig,
     *,
     once: bool = False,
-    is_orphaned: Callable[[], bool] = lambda: False,
     world: World | None = None,
 ) -> bool:
-    """Do what is due until SIGTERM or Ctrl-C, or until `is_orphaned`; with `once` everything a single time.
+    """Do what is due until SIGTERM or Ctrl-C; with `once` everything a single time.
 
     A signal ends it after the step that is being done. Returns whether nothing failed, which only `once` waits for.
 
@@ -56,11 +56,8 @@ def dispatch(
     holder = world.new_id()
     reserve, transport = DiskReserve(config.data), build_transport(config, world)
 
-    def is_ending() -> bool:
-        return stop.is_set() or is_orphaned()
-
     parts, pause = (config, world, database, transport), partial(stop.wait, PAUSE_SECONDS)
-    dispatcher = build_dispatcher(*parts, holder=holder, is_stopping=is_ending, pause=pause)
+    dispatcher = build_dispatcher(*parts, holder=holder, is_stopping=stop.is_set, pause=pause)
     couriers = build_couriers(*parts, holder=holder)
     try:
         if once:
@@ -68,8 +65,8 @@ def dispatch(
             # Both, whatever comes of the first.
             return all((dispatcher.run(only_due=False), couriers.run_until_idle()))
         _log.info("dispatcher-started", pid=os.getpid(), holder=holder)
-        with _beside(couriers, is_ending):
-            _sweep(dispatcher, database.engine, reserve, is_ending, stop.wait)
+        with _beside(couriers, stop):
+            _sweep(dispatcher, database.engine, reserve, stop)
         _log.info("dispatcher-ended", pid=os.getpid())
         return True
     finally:
@@ -77,33 +74,27 @@ def dispatch(
         database.engine.dispose()
 
 
-def _sweep(
-    dispatcher: Dispatcher,
-    engine: Engine,
-    reserve: DiskReserve,
-    is_ending: Callable[[], bool],
-    wait: Callable[[float], object],
-) -> None:
+def _sweep(dispatcher: Dispatcher, engine: Engine, reserve: DiskReserve, stop: threading.Event) -> None:
     """Do the sweeps that are due, again and again."""
     next_look = time.monotonic()
-    while not is_ending():
+    while not stop.is_set():
         if time.monotonic() >= next_look:
             reserve.keep()
             if _is_current(engine):
                 dispatcher.run()
             next_look = time.monotonic() + POLL_SECONDS
-        wait(TICK_SECONDS)
+        stop.wait(TICK_SECONDS)
 
 
 @contextmanager
-def _beside(couriers: Couriers, is_stopping: Callable[[], bool]) -> Iterator[None]:
+def _beside(couriers: Couriers, stop: threading.Event) -> Iterator[None]:
     """Let the couriers work in a thread of their own: a sweep may take long, and nobody is told later for that.
 
     Whatever ends the sweeps ends them; tries that have begun are finished, within `TRY_SECONDS` each.
     """
     ending = threading.Event()
     thread = threading.Thread(
-        target=couriers.run, args=(lambda: ending.is_set() or is_stopping(),), name="couriers", daemon=False
+        target=couriers.run, args=(lambda: ending.is_set() or stop.is_set(),), name="couriers", daemon=False
     )
     thread.start()
     try:
@@ -113,13 +104,17 @@ def _beside(couriers: Couriers, is_stopping: Callable[[], bool]) -> Iterator[Non
         thread.join()
 
 
-def dispatch_beside(config: ServerConfig) -> bool:
-    """Be the dispatcher of the process that forked this one, and end with it, however it ends."""
+def dispatch_beside(config: ServerConfig, master_id: int) -> bool:
+    """Be the dispatcher of the process that forked this one, and end with it, however it ends.
+
+    Of a master that was killed no step is finished: a try alone may take `TRY_SECONDS`, and the next server waits for
+    the data folder meanwhile. What was cut off is done again when its lease has ended.
+    """
+    end_with(master_id)
     # A terminal sends Ctrl-C and its hang-up to every process: the master decides, and tells this one.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    parent = os.getppid()
-    return dispatch(config, is_orphaned=lambda: os.getppid() != parent)
+    return dispatch(config)
 
 
 def _is_current(engine: Engine) -> bool:

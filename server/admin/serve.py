@@ -143,7 +143,8 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         # What it has begun to tell others gets as long as a request that has begun.
         end_seconds = float(self._config.shutdown_seconds)
-        dispatcher = Companion(lambda: dispatch_beside(self._config), end_seconds=end_seconds)
+        master_id = os.getpid()
+        dispatcher = Companion(lambda: dispatch_beside(self._config, master_id), end_seconds=end_seconds)
         Master(self, dispatcher).run()
 
     def load(self) -> Flask:

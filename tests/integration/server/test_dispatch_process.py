@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import pytest
 from examples.demo.control_plane import free_port
 from server.admin.data_folder import prepare
 from server.config import ServerConfig
+from tests.integration import live
+from tests.integration.server.receivers import SECRET, TAKEN
+from tests.unit.stub_server import StubServer
 from tests.waiting import wait_for
 
 PATIENCE_SECONDS = 30.0
@@ -39,10 +43,13 @@ class Server:
         self.data = folder / "data"
         self.log = folder / "log"
         self.started: list[subprocess.Popen[bytes]] = []
+        self.url = ""
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd(), "CHAINLOOP_DATA": str(self.data)}
         env |= {"PORT": str(free_port()), "CHAINLOOP_WORKERS": "1", "CHAINLOOP_MIN_FREE_BYTES": "0"}
+        # Receivers of webhooks listen there.
+        env["CHAINLOOP_EGRESS_ALLOW"] = "127.0.0.0/8"
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "server", *words], env=env, stdout=subprocess.PIPE, stderr=log
@@ -57,7 +64,7 @@ class Server:
     def serve(self) -> subprocess.Popen[bytes]:
         process = self.start("serve")
         assert process.stdout is not None
-        process.stdout.readline()
+        self.url = process.stdout.readline().decode().split()[-1]
         return process
 
     def events(self, name: str) -> list[dict[str, Any]]:
@@ -154,6 +161,29 @@ def test_the_next_server_serves_the_folder_of_one_that_was_killed(server: Server
     wait_for(lambda: server.start("serve").stdout.readline())  # type: ignore[union-attr]
 
     assert is_alive(server.dispatcher(2))
+
+
+def test_the_next_server_is_not_kept_by_a_receiver_that_hangs(server: Server, tmp_path: Path) -> None:
+    first = server.serve()
+    tenant = live.Tenant(server.url, (server.data / "admin-token").read_text().strip(), tmp_path)
+    receiver = StubServer()
+    receiver.replies = [TAKEN]
+    registration = {"kind": "webhook", "name": "siem", "url": f"{receiver.url}/hook"}
+    tenant.call("POST", "/registrations", {**registration, "credentials": {"secret": SECRET}})
+    tenant.call("POST", "/attachments", {"registration": "siem", "events": ["token.*"]})
+    receiver.close()
+    host, port = receiver.host.split(":")
+    with socket.create_server((host, int(port))) as hanging:
+        hanging.settimeout(PATIENCE_SECONDS)
+        tenant.token("read")
+        asking, _ = hanging.accept()
+        with asking:
+            first.kill()
+            first.wait()
+
+            second = server.start("serve").stdout.readline()  # type: ignore[union-attr]
+
+    assert second.startswith(b"Chainloop control plane")
 
 
 def test_dispatch_once_does_everything_and_ends(server: Server) -> None:
