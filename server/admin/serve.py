@@ -29,6 +29,7 @@ from server.config import ServerConfig
 from server.routes.log_format import configure_logging
 from server.services.contract_documents import prepare_contracts
 from server.services.disk_reserve import DiskReserve
+from server.services.metrics_process import ProcessMetrics
 from server.wiring import World, build_services
 
 KEEP_ALIVE_SECONDS = 30
@@ -110,6 +111,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._config = config
         self._listener = listener
         self._announce = announce
+        self._metrics: ProcessMetrics | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -134,6 +136,10 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "umask": PRIVATE_UMASK,
             "proc_name": "chainloop",
             "when_ready": lambda server: self._announce(),
+            # A worker counts in a column of its own; the one that takes a dead one's place goes on with its numbers.
+            # Set here, since SIGHUP makes all settings anew, but loads the application no second time.
+            "pre_fork": assign_column,
+            "post_fork": lambda server, worker: self._take_column(worker),
         }
         for name, value in settings.items():
             # Older versions have no control socket to disable.
@@ -151,14 +157,16 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         prepare_contracts()
         _load_ahead()
         services = build_services(self._config)
-        # A worker counts in a column of its own; the one that takes a dead one's place goes on with its numbers.
-        self.cfg.set("pre_fork", assign_column)
-        self.cfg.set("post_fork", lambda master, worker: services.process_metrics.take_column(worker.metrics_column))
+        self._metrics = services.process_metrics
         app = create_app(services)
         # Looking for garbage writes into every object: what stands here stays untouched, so the workers share it.
         gc.collect()
         gc.freeze()
         return app
+
+    def _take_column(self, worker: Any) -> None:
+        if self._metrics:
+            self._metrics.take_column(worker.metrics_column)
 
 
 def _load_ahead() -> None:

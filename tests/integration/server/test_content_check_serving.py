@@ -225,3 +225,17 @@ def test_requests_of_all_workers_are_one_sum_that_survives_a_worker(server: Cont
     assert before[asked] == 60
     assert scrape()[asked] == 60
     assert scrape()["chainloop_http_requests_in_flight", of()] == 1
+
+
+def test_the_workers_that_a_hang_up_puts_in_place_of_others_count_too(server: ControlPlane, scrape: Any) -> None:
+    def children() -> set[int]:
+        return {pid for pid, (parent, _, _) in processes().items() if parent == server.process_id}
+
+    # Two workers and the dispatcher, which stays.
+    wait_for(lambda: len(children()) == 3)
+    before = children()
+
+    os.kill(server.process_id, signal.SIGHUP)
+    wait_for(lambda: len(before & children()) == 1, "the old workers do not end")
+
+    wait_for(lambda: scrape()["chainloop_workers", of()] == 2, "the new ones are not counted", seconds=10)
