@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from chainloop_ci.errors import ConfigInvalidError, ConflictError
+from server.admin.parent import end_with
 from server.config import ServerConfig
 from server.errors import StoreFullError
 from server.services.disk_reserve import DiskReserve
@@ -136,9 +137,11 @@ def make_database_apart(config: ServerConfig) -> None:
     if config.database_path.exists() and not config.database_url:
         return
     # Whoever has connections to share must not fork; this is called before there are any.
-    process_id = os.fork()
+    parent_id, process_id = os.getpid(), os.fork()
     if process_id == 0:
         try:
+            # It may wait long for somebody else who changes the tables. They are made in one transaction.
+            end_with(parent_id)
             prepare(config)
         finally:
             # Not the interpreter's way out, which would end what is this process's parent's.

@@ -18,7 +18,7 @@ from server.config import ServerConfig
 LOCK_NAME = "in-use.lock"
 MAX_HOLDER_BYTES = 200
 ORPHANS_SECONDS = 10.0
-"""Workers and dispatcher whose master was killed notice it within a second, and end."""
+"""All that was forked by a master that was killed notices it within a second, and ends."""
 PAUSE_SECONDS = 0.05
 
 _HOLDER = re.compile(r"process ([0-9]{1,10}) ")
@@ -32,7 +32,7 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
     that one was killed, those that it forked are waited for.
 
     Raises:
-        ConflictError: another process has it; names that process.
+        ConflictError: another process has it; names that process, or the one that was killed.
         ConfigInvalidError: something else lies in the place of the lock.
     """
     with _open_lock(config) as file:
@@ -40,15 +40,20 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
         while not _try_lock(file):
             holder = _read_holder(file)
             if not _is_gone(holder) or time.monotonic() >= end:
-                raise ConflictError(
-                    f"the data folder {config.data} is in use by {holder or 'another process'}",
-                    hint="stop that one first, or choose another folder with CHAINLOOP_DATA (make serve: DATA=)",
-                )
+                raise _in_use(config, holder)
             pause(PAUSE_SECONDS)
         file.truncate(0)
         file.write(f"process {os.getpid()} ({use})\n".encode())
         file.flush()
         yield
+
+
+def _in_use(config: ServerConfig, holder: str) -> ConflictError:
+    hint = "stop that one first, or choose another folder with CHAINLOOP_DATA (make serve: DATA=)"
+    if _is_gone(holder):
+        holder = f"what {holder} has started; that process itself has ended, or runs in another container"
+        hint = f"`fuser {config.data / LOCK_NAME}` tells which processes hold it here: stop those first"
+    return ConflictError(f"the data folder {config.data} is in use by {holder or 'another process'}", hint=hint)
 
 
 def _open_lock(config: ServerConfig) -> BinaryIO:

@@ -93,8 +93,12 @@ def test_what_a_killed_server_forked_and_does_not_end_is_not_waited_for_for_ever
     def pause(_seconds):
         pytest.fail("it is waited for")
 
-    with (
-        pytest.raises(ConflictError, match="is in use by process"),
-        hold_folder(config, "serving", pause=pause),
-    ):
+    with pytest.raises(ConflictError) as refusal, hold_folder(config, "serving", pause=pause):
         pytest.fail("the folder was taken twice")
+
+    [dead] = (config.data / LOCK_NAME).read_text().splitlines()
+    assert refusal.value.message == (
+        f"the data folder {config.data} is in use by what {dead} has started; "
+        "that process itself has ended, or runs in another container"
+    )
+    assert f"`fuser {config.data / LOCK_NAME}`" in refusal.value.hint
