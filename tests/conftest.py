@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.postgresql import PostgresqlServer
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure, and neither is the first draw of a process, in which Hypothesis reads all our modules.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

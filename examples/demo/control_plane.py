@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,18 +13,28 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from examples.demo.terminal import DemoError
 
-START_SECONDS = 30
+START_SECONDS = 120
+_PORTS = itertools.count(secrets.randbelow(20_000))
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of the loopback address that nobody listens on, and the next time another one.
+
+    Below those that the system gives to whoever asks for any: it would give them away before they are used.
+
+    Raises:
+        DemoError: none is free.
+    """
+    for number in itertools.islice(_PORTS, 20_000):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", 10_240 + number % 20_000))
+            return int(probe.getsockname()[1])
+    raise DemoError("no port of the loopback address is free")
 
 
 class ControlPlane:

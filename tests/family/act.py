@@ -132,8 +132,12 @@ class Repository:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.programs.mkdir(parents=True, exist_ok=True)
         bash = self.programs / "bash"
-        bash.write_text(BASH.format(bash=shlex.quote(shutil.which("bash") or "/bin/bash")), encoding="utf-8")
-        bash.chmod(0o755)
+        if not bash.exists():
+            # Whole at once: jobs of other tests may begin steps with it meanwhile.
+            new = self.programs / f".bash-{os.getpid()}"
+            new.write_text(BASH.format(bash=shlex.quote(shutil.which("bash") or "/bin/bash")), encoding="utf-8")
+            new.chmod(0o755)
+            new.replace(bash)
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", ORIGIN)
 

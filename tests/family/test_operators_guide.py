@@ -29,7 +29,7 @@ from tests.integration.tls_proxy import MAIN
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = (PROJECT / "docs" / "operators-guide.md").read_text()
 UNITS = PROJECT / "examples" / "systemd"
-START_SECONDS = 30
+START_SECONDS = 120
 KEPT_FOR_TWO_WEEKS = "20??-??-??T??????"
 DEFAULT_SITE = "etc/nginx/sites-enabled/default"
 FOLDERS = (

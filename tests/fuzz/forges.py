@@ -27,7 +27,7 @@ from server.integrations.github import outcomes as github
 from server.integrations.gitlab import outcomes as gitlab
 from server.model.ci_files import Change, CiFile
 from server.model.corroboration import is_remote_of
-from server.model.deliveries import Outcome
+from server.model.deliveries import Outcome, pause_before
 from server.model.github_workflows import parse_github_workflow
 from server.model.gitlab_pipelines import parse_gitlab_pipeline
 from server.model.inbound import ReceiverKind
@@ -199,9 +199,8 @@ def _said(document: object) -> object:
 def _require_useful(outcome: Outcome) -> None:
     _require_storable(storable(outcome.code, 64), storable(outcome.detail, 300))
     assert outcome.retry_after is None or outcome.retry_after.total_seconds() >= 0
-    if outcome.retry_after is not None:
-        # Added to a time that has to be written down.
-        assert (_NOW + outcome.retry_after).year <= 9999
+    # Added to a time that has to be written down.
+    assert (_NOW + pause_before(1, outcome.retry_after, 1.0)).year <= 9999
 
 
 def _require_storable(*texts: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from examples.demo.control_plane import free_port
 
-START_SECONDS = 20
+START_SECONDS = 60
 USER, PASSWORD = "builder", "correct horse"
 
 

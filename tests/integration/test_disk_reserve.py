@@ -11,7 +11,7 @@ from tests.integration.load import Acknowledged, Site, push_one
 from tests.integration.small_disk import small_disk
 from tests.soak.plane import wait_for
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 UPLOADS = 100
 
 

@@ -46,6 +46,14 @@ def black_hole() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+@pytest.fixture
+def down() -> Iterator[str]:
+    """Keep a port at which nobody listens, so that nobody else gets it."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
+
+
 def begun(job: Job) -> CommandLine:
     attest(job)
     (job.tenant.folder / "another").write_bytes(b"another artifact")
@@ -54,9 +62,10 @@ def begun(job: Job) -> CommandLine:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_control_plane_that_is_down_is_code_6_and_names_its_address(job: Job, words: tuple[str, ...]) -> None:
+def test_a_control_plane_that_is_down_is_code_6_and_names_its_address(
+    job: Job, down: str, words: tuple[str, ...]
+) -> None:
     chainloop = begun(job)
-    down = f"http://127.0.0.1:{free_port()}"
 
     answer = chainloop(*words, env={"CHAINLOOP_CONTROL_PLANE_API": down, **IMPATIENT}, timeout_seconds=HANGS_SECONDS)
 
@@ -64,9 +73,8 @@ def test_a_control_plane_that_is_down_is_code_6_and_names_its_address(job: Job, 
     assert down in answer.stderr
 
 
-def test_a_control_plane_that_is_down_is_waited_for_less_than_twenty_seconds(job: Job) -> None:
+def test_a_control_plane_that_is_down_is_waited_for_less_than_twenty_seconds(job: Job, down: str) -> None:
     chainloop = begun(job)
-    down = f"http://127.0.0.1:{free_port()}"
 
     began = time.monotonic()
     answer = chainloop("workflow", "list", env={"CHAINLOOP_CONTROL_PLANE_API": down}, timeout_seconds=HANGS_SECONDS)

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.integration.live import PROJECT
 
 EXAMPLE = PROJECT / "examples" / "nginx" / "chainloop.conf"
-START_SECONDS = 20
+START_SECONDS = 60
 MAIN = """\
 daemon off;
 master_process off;

@@ -82,8 +82,8 @@ def test_a_program_that_does_not_end_is_ended_with_all_that_it_started(tmp_path:
     marker = tmp_path / "pid"
     endless = program(tmp_path, f"/bin/sleep 600 & echo $! > {marker}; wait")
 
-    with pytest.raises(LimitExceededError, match=r"was ended after 0\.5 s"):
-        export_json(b"a: 1", endless, CueLimits(wall_seconds=0.5))
+    with pytest.raises(LimitExceededError, match=r"was ended after 3 s"):
+        export_json(b"a: 1", endless, CueLimits(wall_seconds=3))
 
     assert not is_alive(int(marker.read_text()))
 

@@ -75,7 +75,7 @@ def test_a_pipe_without_end_is_read_up_to_the_limit(tmp_path: Path):
     process = subprocess.Popen(["yes"], stdout=subprocess.PIPE)
     assert process.stdout
 
-    raw = read(f"/dev/fd/{process.stdout.fileno()}", limit=1000)
+    raw = read(f"/dev/fd/{process.stdout.fileno()}", limit=1000, seconds=10)
 
     process.stdout.close()
     process.wait(10)

@@ -13,7 +13,7 @@ from tests.waiting import wait_for
 
 OPEN_FILES = 64
 CONNECTIONS = 100
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture

@@ -12,13 +12,8 @@ import urllib.request
 
 import pytest
 
+from examples.demo.control_plane import free_port
 from server.auth.token_text import is_token
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

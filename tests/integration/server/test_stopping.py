@@ -11,7 +11,7 @@ import pytest
 from examples.demo.control_plane import free_port
 from tests.waiting import wait_for
 
-SOON_SECONDS = 5
+SOON_SECONDS = 15
 """An idle server takes one; far below the 30 after which its workers would be killed."""
 
 TOLD_TO_STOP_WHILE_FORKING = """

@@ -15,10 +15,11 @@ OK = Reply(200, b'{"a": 1}')
 
 
 @pytest.fixture
-def nobody() -> str:
-    """Return an address at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+def nobody() -> Iterator[str]:
+    """Return an address at which nobody listens, and keep it from others."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
 
 
 def test_a_document_travels_with_token_agent_and_organization(stub: StubServer, patience: Patience) -> None:
