@@ -42,9 +42,12 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
             if not _is_gone(holder) or time.monotonic() >= end:
                 raise _in_use(config, holder)
             pause(PAUSE_SECONDS)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} ({use})\n".encode())
-        file.flush()
+        if not _is_in_place(file, config):
+            # Its holder removed it after we had opened it: whoever comes next would lock another one.
+            with hold_folder(config, use, pause=pause):
+                yield
+            return
+        _write_holder(file, config, use)
         yield
 
 
@@ -82,9 +85,29 @@ def _try_lock(file: BinaryIO) -> bool:
     return True
 
 
+def _is_in_place(file: BinaryIO, config: ServerConfig) -> bool:
+    """Tell whether the file that was opened is the one that others open now."""
+    try:
+        found = (config.data / LOCK_NAME).lstat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(file.fileno()))
+
+
 def _read_holder(file: BinaryIO) -> str:
     file.seek(0)
     return file.read(MAX_HOLDER_BYTES).decode(errors="replace").strip()
+
+
+def _write_holder(file: BinaryIO, config: ServerConfig, use: str) -> None:
+    try:
+        file.truncate(0)
+        file.write(f"process {os.getpid()} ({use})\n".encode())
+        file.flush()
+    except OSError:
+        # The disk is full. A folder that was new is empty again, for whoever made it to remove.
+        (config.data / LOCK_NAME).unlink(missing_ok=True)
+        raise
 
 
 def _is_gone(holder: str) -> bool:

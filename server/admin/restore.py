@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -88,11 +89,15 @@ def _fill(config: ServerConfig, source: Path, manifest: Manifest, progress: Prog
                 _Restore(source, config, manifest, progress).run()
             except BaseException:
                 _clear(config)
+                if not existed:
+                    # Only its holder may: a server may have been started in the new folder.
+                    (config.data / LOCK_NAME).unlink(missing_ok=True)
                 raise
     except BaseException:
-        if not existed and [entry.name for entry in config.data.iterdir()] == [LOCK_NAME]:
-            (config.data / LOCK_NAME).unlink(missing_ok=True)
-            config.data.rmdir()
+        if not existed:
+            # Goes only when it is empty: with somebody else's lock in it, it is theirs.
+            with suppress(OSError):
+                config.data.rmdir()
         raise
 
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -17,8 +18,8 @@ from server.admin.backup import take_backup
 from server.admin.backup_manifest import MAX_LOST
 from server.admin.backup_progress import Progress
 from server.admin.command import main
-from server.admin.data_folder import RESTORING, open_existing
-from server.admin.folder_lock import hold_folder
+from server.admin.data_folder import RESTORING, make_folder, open_existing
+from server.admin.folder_lock import LOCK_NAME, hold_folder
 from server.cas.filesystem import FilesystemBlobs
 from server.config import ServerConfig
 from server.secret_box import SealedFor, open_secret_box
@@ -409,6 +410,21 @@ def test_a_folder_that_is_being_served_is_not_restored(operate, backup, new):
         status, _, err = operate("restore", backup, data=new)
 
     assert (status, "is in use by process" in err) == (1, True)
+
+
+def test_a_server_that_takes_the_folder_before_the_restore_that_made_it_keeps_it(operate, backup, new, monkeypatch):
+    with ExitStack() as server:
+
+        def make_for_another(config, **how):
+            make_folder(config, **how)
+            server.enter_context(hold_folder(config, "serving on 127.0.0.1 port 8080"))
+
+        monkeypatch.setattr("server.admin.restore.make_folder", make_for_another)
+
+        status, _, err = operate("restore", backup, data=new)
+
+        assert (status, "is in use by process" in err) == (1, True)
+        assert os.listdir(new) == [LOCK_NAME]
 
 
 def test_an_empty_data_folder_is_restored_as_it_is(operate, backup, new):

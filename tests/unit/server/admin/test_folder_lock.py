@@ -102,3 +102,22 @@ def test_what_a_killed_server_forked_and_does_not_end_is_not_waited_for_for_ever
         "that process itself has ended, or runs in another container"
     )
     assert f"`fuser {config.data / LOCK_NAME}`" in refusal.value.hint
+
+@pytest.mark.parametrize("is_made_anew", [False, True])
+def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_where_others_look_for_it(
+    config, orphan, is_made_anew
+):
+    lock = config.data / LOCK_NAME
+
+    def pause(_seconds):
+        lock.unlink()
+        if is_made_anew:
+            lock.touch()
+        orphan.communicate()
+
+    with (
+        hold_folder(config, "serving", pause=pause),
+        pytest.raises(ConflictError, match=f"is in use by process {os.getpid()}"),
+        hold_folder(config, "migrating"),
+    ):
+        pytest.fail("the folder was taken twice")
