@@ -40,7 +40,8 @@ def migrate(config: ServerConfig, *, now: Callable[[], datetime], progress: Prog
 
     Raises:
         ConfigInvalidError: there is no database.
-        ConflictError: there is something to do and the folder or the database is being served.
+        ConflictError: there is something to do and the folder or the database is being served, or a server started
+            while the copy was made; then the copy stays, and is named.
         SchemaMismatchError: a newer server has been at work on it.
         StoreFullError: there is no space for the copy; nothing was changed.
     """
@@ -50,27 +51,35 @@ def migrate(config: ServerConfig, *, now: Callable[[], datetime], progress: Prog
         if before != schema.head_version():
             schema.require_known_version(before)
             with hold_folder(config, "migrating"):
-                _require_alone(config, database)
+                # Ours are not others'. From here on there is one of ours at a time.
+                database.engine.dispose()
+                _require_alone(config, database, None)
                 # Another `migrate` may have been at work until just now.
                 before = schema.current_version(database.engine)
                 if before not in (None, schema.head_version()):
                     saved_to = _save(config, database, f"{before}-{now():%Y%m%dT%H%M%SZ}", progress)
+                    # The copy may take minutes, in which a server of the old version finds nothing wrong and starts.
+                    _require_alone(config, database, saved_to)
                 schema.upgrade(database.engine)
     finally:
         database.engine.dispose()
     return Migration(before, schema.head_version(), saved_to)
 
 
-def _require_alone(config: ServerConfig, database: Database) -> None:
-    """Refuse while servers of other machines are at work: the lock of a folder says nothing of them."""
-    # Ours are not others'.
-    database.engine.dispose()
+def _require_alone(config: ServerConfig, database: Database, saved_to: Path | None) -> None:
+    """Refuse while servers of other machines are at work: the lock of a folder says nothing of them.
+
+    One that has no connection at this very moment is not seen: that they are stopped is the operator's part.
+    """
     with database.read() as connection:
         others = kind_of(database.engine).count_others(connection)
     if others:
+        hint = "stop them on every machine, then repeat"
+        if saved_to:
+            hint += f"; {saved_to}, a copy of the database as it was before, stays: remove it when you do not need it"
         raise ConflictError(
             f"the database {config.database_place} is in use: servers or dispatchers have {others} connections to it",
-            hint="stop them on every machine, then repeat",
+            hint=hint,
         )
 
 

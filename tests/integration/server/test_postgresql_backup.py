@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +204,24 @@ def test_a_migration_waits_for_no_server_of_another_machine_but_says_that_there_
     server.engine.dispose()
 
     assert migrate(older, now=lambda: EPOCH, progress=SILENT).after == schema.head_version()
+
+
+def test_a_server_that_starts_while_the_copy_is_made_is_not_migrated_under_its_feet(
+    older: ServerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Database(open_engine(older.database_url))
+    with ExitStack() as started:
+        dump = postgresql_programs.dump
+
+        def dump_beside_a_start(url: str, snapshot: str, target: Path) -> None:
+            dump(url, snapshot, target)
+            started.enter_context(server.read())
+
+        monkeypatch.setattr("server.admin.postgresql_programs.dump", dump_beside_a_start)
+        with pytest.raises(ConflictError, match="have 1 connections") as refusal:
+            migrate(older, now=lambda: EPOCH, progress=SILENT)
+
+    assert schema.current_version(server.engine) == "0001"
+    server.engine.dispose()
+    [saved] = older.data.glob("*.pgdump")
+    assert str(saved) in str(refusal.value.hint)
