@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chainloop_ci.api.access import Role
 from chainloop_ci.errors import ConflictError, NotFoundError
-from server.auth.token_text import RANDOM_BYTES, render_token, token_sha256
+from server.auth.token_text import RANDOM_BYTES, is_token, render_token, token_sha256
 from server.model.audit import SERVER_ACTOR, AuditAction, AuditRecord
 from server.model.tokens import StoredToken
 from server.store import audit, tokens
@@ -17,24 +17,23 @@ from server.wiring import World
 
 FIRST_NAME = "first-administrator"
 """Of the token that a fresh data folder gets."""
+UNKNOWN = ".unknown"
+"""What is appended to the name of a file whose token the database does not know."""
 MAX_SHOWN = 1000
+
+_MAX_FILE_BYTES = 1000
 
 
 def ensure_first_token(database: Database, world: World, path: Path) -> str | None:
     """Make the first instance token if there is none, write it to `path` (0600), and return it.
 
-    The file is written before the transaction commits: a crash in between leaves a file without meaning, which the
-    next start replaces, and never a token that nobody has.
+    The file is written before the transaction commits: a crash in between leaves a file without meaning, and never a
+    token that nobody has. The next start replaces it; when another server of the database has made the first token
+    meanwhile, it is set aside, so that no dead token is announced.
     """
-    with database.read() as connection:
-        if tokens.list_page(connection, None, project_id=None, after=None, limit=1):
-            return None
-    with database.write() as connection:
-        if tokens.list_page(connection, None, project_id=None, after=None, limit=1):
-            return None
-        secret = render_token(world.random_bytes(RANDOM_BYTES))
-        tokens.add(connection, _token(world, FIRST_NAME, secret))
-        _write_private(path, secret)
+    secret = None if _has_token(database) else _make_first(database, world, path)
+    if secret is None:
+        _set_aside_unknown(database, path)
     return secret
 
 
@@ -74,6 +73,48 @@ def list_all(database: Database) -> list[StoredToken]:
     """Return the instance tokens, newest first."""
     with database.read() as connection:
         return tokens.list_page(connection, None, project_id=None, after=None, limit=MAX_SHOWN)
+
+
+def _has_token(database: Database) -> bool:
+    with database.read() as connection:
+        return bool(tokens.list_page(connection, None, project_id=None, after=None, limit=1))
+
+
+def _make_first(database: Database, world: World, path: Path) -> str | None:
+    with database.write() as connection:
+        if tokens.list_page(connection, None, project_id=None, after=None, limit=1):
+            return None
+        secret = render_token(world.random_bytes(RANDOM_BYTES))
+        tokens.add(connection, _token(world, FIRST_NAME, secret))
+        _write_private(path, secret)
+    return secret
+
+
+def _set_aside_unknown(database: Database, path: Path) -> None:
+    """Rename a file whose token the database does not know, not even as one that was rotated or revoked.
+
+    It is not removed: with a wrong address of the database in the settings, the token works at the right one.
+    """
+    found = _read_token(path)
+    if found is None:
+        return
+    with database.read() as connection:
+        is_known = tokens.find_by_secret(connection, token_sha256(found)) is not None
+    if not is_known:
+        path.replace(path.with_name(path.name + UNKNOWN))
+
+
+def _read_token(path: Path) -> str | None:
+    """Return the token that a file holds; None: there is no such file, or it holds something else."""
+    # A pipe would keep us waiting.
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_FILE_BYTES).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if is_token(text) else None
 
 
 def _token(world: World, name: str, secret: str) -> StoredToken:
