@@ -151,7 +151,10 @@ def make_database_apart(config: ServerConfig) -> None:
 
 def _require_whole(config: ServerConfig) -> None:
     if (config.data / RESTORING).exists():
+        hint = "run `python -m server restore` again: it begins anew"
+        if config.database_url:
+            # What `pg_restore` has done is in the database, and no try after it takes that back.
+            hint += "; if it finds that the database is not empty, make another and name it with CHAINLOOP_DATABASE_URL"
         raise ConflictError(
-            f"a restore into {config.data} was interrupted: only a part of the backup is there",
-            hint="run `python -m server restore` again: it begins anew",
+            f"a restore into {config.data} was interrupted: only a part of the backup is there", hint=hint
         )

@@ -35,7 +35,7 @@ from server.admin.folder_lock import LOCK_NAME, hold_folder
 from server.cas.filesystem import FilesystemBlobs
 from server.cas.regular_file import NotRegularFileError
 from server.config import ServerConfig
-from server.errors import BackupInvalidError, BlobCorruptError
+from server.errors import BackupInvalidError, BlobCorruptError, StoreUnusableError
 from server.services.disk_reserve import RESERVE_NAME
 from server.store import schema
 
@@ -59,7 +59,7 @@ def restore_backup(config: ServerConfig, source: Path, progress: Progress) -> Re
     Raises:
         BackupInvalidError: the folder is no backup, or parts of it are damaged; all of them are named.
         SchemaMismatchError: a newer server made it.
-        ConflictError: the data folder holds something, or is being served.
+        ConflictError: the data folder or the PostgreSQL database holds something, or the folder is being served.
         StoreFullError: there is no space; nothing was restored.
     """
     manifest = read_manifest(source)
@@ -107,7 +107,7 @@ class _Restore:
     def __init__(self, source: Path, config: ServerConfig, manifest: Manifest, progress: Progress) -> None:
         self._source = source
         self._data = config.data
-        self._url = config.database_url
+        self._config = config
         self._staging = config.data / RESTORING
         self._manifest = manifest
         self._progress = progress
@@ -165,10 +165,18 @@ class _Restore:
                 entry.rename(self._data / entry.name)
         sync_folder(self._data)
         if dump.exists():
-            postgresql_programs.load(self._url, dump)
+            self._load(dump)
             dump.unlink()
         self._staging.rmdir()
         sync_folder(self._data)
+
+    def _load(self, dump: Path) -> None:
+        try:
+            postgresql_programs.load(self._config.database_url, dump)
+        except StoreUnusableError:
+            # A server may have made its tables since we looked.
+            require_place(self._config, self._manifest.database.name)
+            raise
 
 
 def _require_own_names(manifest: Manifest) -> None:

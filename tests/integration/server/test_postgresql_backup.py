@@ -17,7 +17,7 @@ from server.admin import postgresql_programs
 from server.admin.backup import take_backup
 from server.admin.backup_manifest import DUMP, read_manifest
 from server.admin.backup_progress import Progress
-from server.admin.data_folder import open_current
+from server.admin.data_folder import RESTORING, open_current
 from server.admin.doctor import diagnose
 from server.admin.migrate import migrate
 from server.admin.restore import restore_backup
@@ -150,6 +150,37 @@ def test_a_restore_that_the_database_refuses_is_done_again(backup: Path, empty: 
 
     assert schema.current_version(engine) == read_manifest(backup).schema_version
     engine.dispose()
+
+
+def test_a_server_that_makes_its_tables_meanwhile_is_what_a_restore_names(
+    backup: Path, empty: ServerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = postgresql_programs.load
+
+    def load_after_a_server(url: str, source: Path) -> None:
+        engine = open_engine(url)
+        schema.upgrade(engine)
+        engine.dispose()
+        load(url, source)
+
+    monkeypatch.setattr("server.admin.postgresql_programs.load", load_after_a_server)
+
+    with pytest.raises(ConflictError, match="expected an empty database") as refusal:
+        restore_backup(empty, backup, SILENT)
+
+    assert "make another database" in str(refusal.value.hint)
+
+
+def test_a_restore_that_was_interrupted_after_the_database_was_filled_says_to_take_another(
+    backup: Path, empty: ServerConfig
+) -> None:
+    restore_backup(empty, backup, SILENT)
+    (empty.data / RESTORING).mkdir()
+
+    with pytest.raises(ConflictError, match="was interrupted") as refusal:
+        open_current(empty)
+
+    assert "make another" in str(refusal.value.hint)
 
 
 def test_without_the_programs_the_command_says_what_else_can_be_done(
