@@ -125,8 +125,8 @@ def _look_at_secrets(config: ServerConfig, database: Database) -> Check:
         advice = "`python -m server reseal` seals them with the newest key; then the old one can go"
         return Check("keys of credentials", warnings=_first(words for _, words in seals), advice=advice)
     advice = (
-        "give the server that key again (CHAINLOOP_SECRET_KEY, or `secret.key` of a backup); without it every "
-        "credential has to be entered anew"
+        "give the server that key again (CHAINLOOP_SECRET_KEY, or `secret.key` of a backup); when it is lost, a new "
+        "one, and every credential has to be entered anew"
     )
     return Check("keys of credentials", _first(lost), _first(words for is_lost, words in seals if not is_lost), advice)
 

@@ -69,9 +69,11 @@ class Resealing:
         """Seal every text with the key that seals now, and forget the canaries of keys that sealed nothing else.
 
         Raises:
+            SecretUnreadableError: there is no key here, and what is stored was sealed with one.
             ConfigInvalidError: the keys cannot be used.
         """
-        done = Resealed(self._box.key_id())
+        with self._database.read() as connection:
+            done = Resealed(self._secrets.key_id(connection))
         for kind in KINDS:
             after = ""
             while True:

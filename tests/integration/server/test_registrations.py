@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -163,14 +164,20 @@ def test_r44_a_sealed_credential_that_is_moved_to_another_host_does_not_open(
         assert thief.seen == []
 
 
-def test_a_credential_whose_key_is_lost_is_entered_anew(admin: Any, receiver: StubServer, config: ServerConfig) -> None:
+def test_a_credential_whose_key_is_lost_is_entered_anew_once_the_operator_gives_another_key(
+    admin: Any, receiver: StubServer, config: ServerConfig
+) -> None:
     made = register(admin, receiver).json["id"]
     config.secret_key_path.unlink()
 
     refused = admin.patch(f"/registrations/{made}", json={"settings": {}})
+    too_early = admin.patch(f"/registrations/{made}", json={"credentials": {"secret": OTHER_SECRET}})
+    config.secret_key_path.write_bytes(base64.b64encode(b"n" * 32))
     taken = admin.patch(f"/registrations/{made}", json={"credentials": {"secret": OTHER_SECRET}})
 
     assert (refused.status_code, refused.json["code"]) == (500, "secret-unreadable")
+    assert (too_early.status_code, too_early.json["code"]) == (500, "secret-unreadable")
+    assert "openssl rand" in too_early.json["hint"]
     assert (taken.status_code, taken.json["credentials"]) == (200, ["secret"])
 
 

@@ -212,6 +212,23 @@ def test_r44_the_canary_of_a_key_goes_with_its_last_text_which_is_audited(sealed
     assert len(audited(sealed)) == 2
 
 
+def test_after_everything_was_entered_anew_the_lost_key_is_forgotten(sealed: Sealed, api: Any) -> None:
+    services, admin = sealed.services, api(sealed.tenant.token("admin"))
+    sealed.key_file.write_bytes(base64.b64encode(b"n" * 32))
+    own = Credentials(services.secrets)
+    with services.database.write() as connection:
+        for kept in registrations.list_page(connection, sealed.tenant.id, after=None, limit=10):
+            registrations.save(connection, own.seal(connection, kept, CREDENTIALS))
+    admin.post(f"/sources/{sealed.source_id}/secret/rotate", json={"overlapSeconds": 0})
+    lost = sealed.look()[0]
+
+    done = sealed.reseal()
+
+    assert "which this server does not have" in lost[0]
+    assert done.unreadable == []
+    assert sealed.look() == ((), ())
+
+
 def test_it_is_audited_when_something_was_done(sealed: Sealed) -> None:
     sealed.change_key()
     done = sealed.reseal()
