@@ -103,6 +103,7 @@ def test_what_a_killed_server_forked_and_does_not_end_is_not_waited_for_for_ever
     )
     assert f"`fuser {config.data / LOCK_NAME}`" in refusal.value.hint
 
+
 @pytest.mark.parametrize("is_made_anew", [False, True])
 def test_a_lock_that_was_removed_while_it_was_waited_for_is_taken_where_others_look_for_it(
     config, orphan, is_made_anew
