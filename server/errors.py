@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chainloop_ci.errors import ChainloopError
 
 
@@ -175,6 +177,20 @@ class SecretUnreadableError(ChainloopError):
     def __init__(self, why: str, hint: str, *, key_is_missing: bool = False) -> None:
         self.key_is_missing = key_is_missing
         super().__init__(f"a stored credential cannot be opened: {why}", hint=hint)
+
+
+class SecretKeyMissingError(ChainloopError):
+    """There is no key to seal a credential with, and another server's has sealed some; the operator gives it."""
+
+    code = "secret-key-missing"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"this server has no key for credentials, and what is stored was sealed with {' or '.join(names)}",
+            hint="the server's operator gives it the key of the other servers or of a backup (CHAINLOOP_SECRET_KEY, "
+            "CHAINLOOP_SECRET_KEY_FILE or `secret.key`); when it is lost, a new one (`openssl rand -base64 32`), and "
+            "every credential is entered anew",
+        )
 
 
 class WebhookNotAuthenticError(ChainloopError):

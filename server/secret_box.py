@@ -55,6 +55,11 @@ class SealedFor:
 class Keys(Protocol):
     """Where the keys come from; the first one seals, all of them open."""
 
+    @property
+    def are_made(self) -> bool:
+        """Whether a key is made where there is none."""
+        ...
+
     def find(self) -> tuple[bytes, ...]:
         """Return the keys, none when there is none yet."""
         ...
@@ -106,6 +111,11 @@ class SecretBox:
         keys = self._keys.find()
         return bool(keys) and _split(sealed)[0] == key_id(keys[0])
 
+    @property
+    def makes_a_key(self) -> bool:
+        """Whether the next text would be sealed with a key that is made for it."""
+        return self._keys.are_made and not self._keys.find()
+
     def known_keys(self) -> tuple[str, ...]:
         """Return the names of the keys that open, the one that seals first; empty: there is none yet.
 
@@ -141,6 +151,10 @@ def key_id(key: bytes) -> str:
 class _GivenKeys:
     keys: tuple[bytes, ...]
 
+    @property
+    def are_made(self) -> bool:
+        return False
+
     def find(self) -> tuple[bytes, ...]:
         return self.keys
 
@@ -155,6 +169,10 @@ class _FileKeys:
     path: Path
     random_bytes: Callable[[int], bytes] | None
     """None: the file is the operator's, and is not made."""
+
+    @property
+    def are_made(self) -> bool:
+        return self.random_bytes is not None
 
     def find(self) -> tuple[bytes, ...]:
         try:

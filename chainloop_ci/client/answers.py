@@ -49,6 +49,7 @@ BY_CODE: Mapping[str, type[ChainloopError]] = {
     "backup-invalid": errors.ServerFaultError,
     "schema-mismatch": errors.ServerFaultError,
     "blob-corrupt": errors.ServerFaultError,
+    "secret-key-missing": errors.ServerFaultError,
     "secret-unreadable": errors.ServerFaultError,
     # A third party that an administrator registers; not the control plane, which has answered.
     "egress-answer": errors.RequestInvalidError,

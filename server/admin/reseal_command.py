@@ -44,6 +44,8 @@ def _do(config: ServerConfig) -> int:
 
 
 def _describe(done: Resealed) -> str:
+    if not done.key:
+        return "nothing is sealed yet\n"
     anew = " and ".join(f"{done.anew[kind.name]} {kind.name}" for kind in KINDS)
     return f"sealed {anew} with the key {done.key}; {done.current} had it already\n"
 

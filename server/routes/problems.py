@@ -60,6 +60,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "too-many-requests": 429,
     "too-many-logins": 429,
     "blob-corrupt": 500,
+    "secret-key-missing": 500,
     "secret-unreadable": 500,
     "server-fault": 500,
     "checker-busy": 503,

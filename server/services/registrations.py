@@ -106,8 +106,9 @@ class Registrations:
         with self._database.write() as connection:
             _require_new(connection, principal, request.name)
             known = _with_answer(draft, checked, self._now())
+            # First what may be refused: with the first credential a key is made.
+            _require_speaker(connection, known)
             registration = self._credentials.seal(connection, known, request.credentials)
-            _require_speaker(connection, registration)
             registrations.add(connection, registration)
             bind_installation(connection, registration, checked.installation, principal, self._now())
             learn_of_registration(connection, registration)
@@ -135,8 +136,8 @@ class Registrations:
             found = _get_own(connection, principal, registration_id)
             known = _with_answer(draft, checked, self._now())
             after = replace(known, state=found.state, paused_reason=found.paused_reason)
-            after = self._credentials.seal(connection, after, credentials)
             _require_speaker(connection, after)
+            after = self._credentials.seal(connection, after, credentials)
             forget_repositories_of(connection, before, after)
             self._resume(connection, principal, after)
             release_installations(connection, principal, self._now())

@@ -47,7 +47,7 @@ class Resealed:
     """What was done, as far as it went."""
 
     key: str
-    """Name of the key that seals now."""
+    """Name of the key that seals now; empty: there is none, and nothing is sealed."""
     anew: Counter[str] = field(default_factory=Counter)
     """By the name of the kind: texts that had another key."""
     current: int = 0
@@ -69,11 +69,14 @@ class Resealing:
         """Seal every text with the key that seals now, and forget the canaries of keys that sealed nothing else.
 
         Raises:
-            SecretUnreadableError: there is no key here, and what is stored was sealed with one.
+            SecretKeyMissingError: there is no key here, and what is stored was sealed with one.
             ConfigInvalidError: the keys cannot be used.
         """
         with self._database.read() as connection:
-            done = Resealed(self._secrets.key_id(connection))
+            key = self._secrets.find_key(connection)
+        if key is None:
+            return Resealed("")
+        done = Resealed(key)
         for kind in KINDS:
             after = ""
             while True:

@@ -11,15 +11,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from chainloop_ci.errors import ChainloopError
-from server.errors import SecretUnreadableError
+from server.errors import SecretKeyMissingError
 from server.secret_box import SealedFor, SecretBox
 from server.store import secret_canaries
 
 _CANARY = "canary"
-_NO_KEY = (
-    "the server's operator gives it that key (CHAINLOOP_SECRET_KEY, or `secret.key` of another server or a backup); "
-    "when it is lost, a new one (`openssl rand -base64 32`), and every credential is entered anew"
-)
 
 
 class Secrets:
@@ -33,29 +29,31 @@ class Secrets:
         """Return a text that only `open` with the same place makes readable; to be stored in this transaction.
 
         Raises:
-            SecretUnreadableError: there is no key here, and what is stored was sealed with one.
+            SecretKeyMissingError: there is no key here, and what is stored was sealed with one.
             ConfigInvalidError: the keys cannot be used.
         """
-        key_id = self.key_id(connection)
+        key_id = self.find_key(connection) or self._box.key_id()
         if not secret_canaries.has(connection, key_id):
             canary = self._box.seal(_CANARY, _place_of_canary(key_id))
             secret_canaries.add(connection, key_id, canary, self._now())
         return self._box.seal(text, place)
 
-    def key_id(self, connection: Connection) -> str:
-        """Return the name of the key that seals; makes one if there is none and nothing was ever sealed.
+    def find_key(self, connection: Connection) -> str | None:
+        """Return the name of the key that seals; None: there is none yet, and nothing was ever sealed.
 
-        A key that is made beside another's seals what no other server opens, and hides that the other is missing.
+        A key that is made beside another's seals what no other server opens, and hides that the other is missing. One
+        that was made in a transaction that came to nothing has no canary: another server that seals first makes its
+        own, and `doctor` names that.
 
         Raises:
-            SecretUnreadableError: there is no key here, and what is stored was sealed with one.
+            SecretKeyMissingError: there is no key here, and what is stored was sealed with one.
             ConfigInvalidError: the keys cannot be used.
         """
-        if not self._box.known_keys():
-            others = [name for name, _ in secret_canaries.list_all(connection)]
-            if others:
-                raise SecretUnreadableError(f"this server has no key, expected {' and '.join(others)}", _NO_KEY)
-        return self._box.key_id()
+        if not self._box.makes_a_key:
+            return self._box.key_id()
+        if others := [name for name, _ in secret_canaries.list_all(connection)]:
+            raise SecretKeyMissingError(others)
+        return None
 
     def open(self, sealed: str, place: SealedFor) -> str:
         """Return a text that was sealed for this place.

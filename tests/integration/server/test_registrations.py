@@ -176,7 +176,7 @@ def test_a_credential_whose_key_is_lost_is_entered_anew_once_the_operator_gives_
     taken = admin.patch(f"/registrations/{made}", json={"credentials": {"secret": OTHER_SECRET}})
 
     assert (refused.status_code, refused.json["code"]) == (500, "secret-unreadable")
-    assert (too_early.status_code, too_early.json["code"]) == (500, "secret-unreadable")
+    assert (too_early.status_code, too_early.json["code"]) == (500, "secret-key-missing")
     assert "openssl rand" in too_early.json["hint"]
     assert (taken.status_code, taken.json["credentials"]) == (200, ["secret"])
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chainloop_ci.errors import ConfigInvalidError
 from server.config import ServerConfig
-from server.errors import SecretUnreadableError
+from server.errors import SecretKeyMissingError
 from server.secret_box import SealedFor, open_secret_box
 from server.services.resealing import Resealing
 from server.services.secrets import Secrets
@@ -42,7 +43,7 @@ def seal(services: Services, secrets: Secrets) -> str:
 def test_a_server_without_a_key_makes_none_where_another_key_sealed_something(
     services: Services, sealed: str, other: ServerConfig
 ) -> None:
-    with pytest.raises(SecretUnreadableError, match=sealed.split(":")[1]) as refusal:
+    with pytest.raises(SecretKeyMissingError, match=sealed.split(":")[1]) as refusal:
         seal(services, secrets_of(services, other))
 
     assert "CHAINLOOP_SECRET_KEY" in str(refusal.value.hint)
@@ -70,7 +71,24 @@ def test_a_key_that_is_given_seals_where_the_first_is_lost(services: Services, o
 def test_to_seal_anew_makes_no_key_either(services: Services, other: ServerConfig) -> None:
     world, box = services.world, open_secret_box(other, services.world.random_bytes)
 
-    with pytest.raises(SecretUnreadableError, match="no key"):
+    with pytest.raises(SecretKeyMissingError, match="no key for credentials"):
         Resealing(services.database, world.now, box, Secrets(box, world.now)).reseal()
 
     assert not other.secret_key_path.exists()
+
+
+def test_to_seal_anew_where_nothing_is_sealed_makes_no_key(services: Services, other: ServerConfig) -> None:
+    world, box = services.world, open_secret_box(other, services.world.random_bytes)
+
+    done = Resealing(services.database, world.now, box, Secrets(box, world.now)).reseal()
+
+    assert (done.key, done.unreadable) == ("", [])
+    assert not other.secret_key_path.exists()
+
+
+@pytest.mark.usefixtures("sealed")
+def test_a_file_of_keys_that_is_named_and_missing_is_what_is_told(services: Services, other: ServerConfig) -> None:
+    config = ServerConfig(data=other.data, secret_key_file=other.data / "keys")
+
+    with pytest.raises(ConfigInvalidError, match="/keys cannot be used: there is no such file"):
+        seal(services, secrets_of(services, config))
