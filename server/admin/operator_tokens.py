@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import structlog
+
 from chainloop_ci.api.access import Role
 from chainloop_ci.errors import ConflictError, NotFoundError
 from server.auth.token_text import RANDOM_BYTES, is_token, render_token, token_sha256
@@ -14,6 +16,8 @@ from server.model.tokens import StoredToken
 from server.store import audit, tokens
 from server.store.database import Database
 from server.wiring import World
+
+_log = structlog.get_logger("server.master")
 
 FIRST_NAME = "first-administrator"
 """Of the token that a fresh data folder gets."""
@@ -28,13 +32,18 @@ def ensure_first_token(database: Database, world: World, path: Path) -> str | No
     """Make the first instance token if there is none, write it to `path` (0600), and return it.
 
     The file is written before the transaction commits: a crash in between leaves a file without meaning, and never a
-    token that nobody has. The next start replaces it; when another server of the database has made the first token
-    meanwhile, it is set aside, so that no dead token is announced.
+    token that nobody has. Another server of the database may make the first token before the next start: so a file
+    with a token that the database does not know is set aside, and no dead token is announced.
     """
-    secret = None if _has_token(database) else _make_first(database, world, path)
-    if secret is None:
-        _set_aside_unknown(database, path)
-    return secret
+    if not _has_token(database) and (secret := _make_first(database, world, path)):
+        return secret
+    aside = _aside(path)
+    if _holds_unknown(database, path):
+        _set_aside(path)
+    elif not path.exists() and _read_token(aside) and not _holds_unknown(database, aside):
+        # The address of the database was a wrong one for a time.
+        aside.replace(path)
+    return None
 
 
 def create(database: Database, world: World, name: str) -> str:
@@ -86,22 +95,29 @@ def _make_first(database: Database, world: World, path: Path) -> str | None:
             return None
         secret = render_token(world.random_bytes(RANDOM_BYTES))
         tokens.add(connection, _token(world, FIRST_NAME, secret))
+        if _read_token(path):
+            _set_aside(path)
         _write_private(path, secret)
     return secret
 
 
-def _set_aside_unknown(database: Database, path: Path) -> None:
-    """Rename a file whose token the database does not know, not even as one that was rotated or revoked.
+def _aside(path: Path) -> Path:
+    return path.with_name(path.name + UNKNOWN)
 
-    It is not removed: with a wrong address of the database in the settings, the token works at the right one.
-    """
+
+def _set_aside(path: Path) -> None:
+    """Rename the file: with a wrong address of the database in the settings, its token works at the right one."""
+    path.replace(_aside(path))
+    _log.warning("token-file-set-aside", path=str(_aside(path)))
+
+
+def _holds_unknown(database: Database, path: Path) -> bool:
+    """Tell whether a file holds a token that the database does not know, not even as the one before a rotation."""
     found = _read_token(path)
     if found is None:
-        return
+        return False
     with database.read() as connection:
-        is_known = tokens.find_by_secret(connection, token_sha256(found)) is not None
-    if not is_known:
-        path.replace(path.with_name(path.name + UNKNOWN))
+        return tokens.find_by_secret(connection, token_sha256(found)) is None
 
 
 def _read_token(path: Path) -> str | None:

@@ -8,7 +8,8 @@ import pytest
 
 from server.admin.operator_tokens import FIRST_NAME, create, ensure_first_token, revoke
 from server.auth.token_text import RANDOM_BYTES, render_token, token_sha256
-from server.store import tokens
+from server.store import schema, tokens
+from server.store.database import Database, open_engine, sqlite_url
 from server.wiring import Services
 
 DEAD = render_token(b"\x07" * RANDOM_BYTES) + "\n"
@@ -41,7 +42,24 @@ def test_a_file_without_meaning_is_replaced_when_there_is_no_token_yet(services:
     secret = ensure(services, path)
 
     assert path.read_text() == f"{secret}\n"
-    assert not path.with_name("admin-token.unknown").exists()
+    assert path.with_name("admin-token.unknown").read_text() == DEAD
+
+
+def test_a_token_file_comes_back_when_the_database_is_the_right_one_again(
+    services: Services, path: Path, tmp_path: Path
+) -> None:
+    secret = ensure(services, path)
+    wrong = open_engine(sqlite_url(tmp_path / "wrong.db"))
+    schema.upgrade(wrong)
+    create(Database(wrong), services.world, "of-another-installation")
+
+    ensure_first_token(Database(wrong), services.world, path)
+    there = path.exists()
+    ensure(services, path)
+
+    wrong.dispose()
+    assert not there
+    assert path.read_text() == f"{secret}\n"
 
 
 def test_the_file_of_a_token_that_was_rotated_or_revoked_stays(services: Services, path: Path) -> None:
