@@ -68,8 +68,8 @@ def _verify(connection: sqlite3.Connection, load_key: LoadKey, manifest: Mapping
         )
     if lacking := find_lacking(connection):
         raise FileUnreadableError(
-            f"this is no audit file as it was exported: there is no {', '.join(lacking)}",
-            hint="export again, to another path",
+            f"this is no audit file as this version exports it: there is no {', '.join(lacking)}",
+            hint="verify it with the version that exported it; if it was this one, export again, to another path",
         )
     about = read_about(connection)
     if not about.get("completed_at"):

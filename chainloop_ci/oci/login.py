@@ -112,7 +112,10 @@ def _from_file(name: str, path: Path, env: Mapping[str, str], open_file: OpenFil
         login = _from_helper(str(store), host, path, env, notes) if store else None
         entry: Mapping[str, Any] = next((auths[key] for key in _keys(name, auths) if auths[key]), {})
         login = login or _from_entry(entry, path, notes, host)
-        return login if login and login.basic else None
+        if login is not None:
+            # Raises where it is no text.
+            f"{login.username}{login.secret}".encode()
+        return login
     except (OSError, ValueError, AttributeError, TypeError, RecursionError, errors.ChainloopError) as error:
         notes.append(f"{path} cannot be used ({type(error).__name__})")
     return None

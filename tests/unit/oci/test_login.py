@@ -108,6 +108,8 @@ def test_a_credential_helper_of_podman_s_file_is_asked(env: dict[str, str], tmp_
         "", "no json", "[]", '{"auths": []}', '{"auths": {"quay.io": {"auth": "%"}}}', "[" * 99999,
         r'{"auths": {"quay.io": {"username": "\ud800", "password": "b"}}}',
         r'{"auths": {"quay.io": {"identitytoken": "\udfff"}}}',
+        r'{"auths": {"quay.io": {"identitytoken": "\udcff"}}}',
+        r'{"auths": {"quay.io": {"username": "a", "password": "\udc80"}}}',
     ],
 )  # fmt: skip
 def test_a_broken_file_is_noted_and_the_next_one_is_read(env: dict[str, str], tmp_path: Path, content: str):
