@@ -39,8 +39,9 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
         end = time.monotonic() + ORPHANS_SECONDS
         while not _try_lock(file):
             holder = _read_holder(file)
-            if not _is_gone(holder) or time.monotonic() >= end:
-                raise _in_use(config, holder)
+            is_gone = _is_gone(holder)
+            if not is_gone or time.monotonic() >= end:
+                raise _in_use(config, holder, is_gone=is_gone)
             pause(PAUSE_SECONDS)
         if not _is_in_place(file, config):
             # Its holder removed it after we had opened it: whoever comes next would lock another one.
@@ -51,9 +52,9 @@ def hold_folder(config: ServerConfig, use: str, *, pause: Callable[[float], None
         yield
 
 
-def _in_use(config: ServerConfig, holder: str) -> ConflictError:
+def _in_use(config: ServerConfig, holder: str, *, is_gone: bool) -> ConflictError:
     hint = "stop that one first, or choose another folder with CHAINLOOP_DATA (make serve: DATA=)"
-    if _is_gone(holder):
+    if is_gone:
         holder = f"what {holder} has started; that process itself has ended, or runs in another container"
         hint = f"`fuser {config.data / LOCK_NAME}` tells which processes hold it here: stop those first"
     return ConflictError(f"the data folder {config.data} is in use by {holder or 'another process'}", hint=hint)

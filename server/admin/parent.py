@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 
 LOOK_SECONDS = 0.5
 
@@ -17,8 +18,13 @@ def end_with(parent_id: int) -> None:
     threading.Thread(target=_watch, args=(parent_id,), name="parent", daemon=True).start()
 
 
-def _watch(parent_id: int) -> None:
+def wait_for_end(parent_id: int, pause: Callable[[float], None] = time.sleep) -> None:
+    """Return soon after a parent has ended."""
     while os.getppid() == parent_id:
-        time.sleep(LOOK_SECONDS)
+        pause(LOOK_SECONDS)
+
+
+def _watch(parent_id: int) -> None:
+    wait_for_end(parent_id)
     # Without a word: whoever reads the log may have ended too, or stopped reading, and a full pipe would keep us.
     os._exit(1)

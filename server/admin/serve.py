@@ -107,11 +107,13 @@ def _announce(config: ServerConfig, secret: str | None) -> None:
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn, set from our settings only: no configuration file, no command line, no environment of its own."""
 
+    # Known when the application is loaded, which is before the first worker is forked.
+    _metrics: ProcessMetrics
+
     def __init__(self, config: ServerConfig, listener: int, announce: Callable[[], None]) -> None:
         self._config = config
         self._listener = listener
         self._announce = announce
-        self._metrics: ProcessMetrics | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -165,8 +167,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return app
 
     def _take_column(self, worker: Any) -> None:
-        if self._metrics:
-            self._metrics.take_column(worker.metrics_column)
+        self._metrics.take_column(worker.metrics_column)
 
 
 def _load_ahead() -> None:

@@ -36,6 +36,9 @@ class StubServer:
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.seen: list[Seen] = []
+        self.is_silent = False
+        """Whether it reads what comes and gives no answer."""
+        self._is_closed = threading.Event()
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,6 +49,10 @@ class StubServer:
 
             def answer(self) -> None:
                 stub.seen.append(Seen(self.command, self.path, dict(self.headers), self._body()))
+                if stub.is_silent:
+                    stub._is_closed.wait()
+                    self.close_connection = True
+                    return
                 reply = stub.replies.pop(0) if len(stub.replies) > 1 else stub.replies[0]
                 if reply.cut == 0:
                     self.close_connection = True
@@ -84,6 +91,7 @@ class StubServer:
 
     def close(self) -> None:
         """Stop listening."""
+        self._is_closed.set()
         self._server.shutdown()
         self._server.server_close()
 

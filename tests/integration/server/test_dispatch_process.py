@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from server.admin.data_folder import prepare
 from server.config import ServerConfig
 from tests.integration import live
 from tests.integration.server.receivers import SECRET, TAKEN
-from tests.unit.stub_server import StubServer
+from tests.unit.stub_server import stub_server
 from tests.waiting import wait_for
 
 PATIENCE_SECONDS = 30.0
@@ -166,22 +165,18 @@ def test_the_next_server_serves_the_folder_of_one_that_was_killed(server: Server
 def test_the_next_server_is_not_kept_by_a_receiver_that_hangs(server: Server, tmp_path: Path) -> None:
     first = server.serve()
     tenant = live.Tenant(server.url, (server.data / "admin-token").read_text().strip(), tmp_path)
-    receiver = StubServer()
-    receiver.replies = [TAKEN]
-    registration = {"kind": "webhook", "name": "siem", "url": f"{receiver.url}/hook"}
-    tenant.call("POST", "/registrations", {**registration, "credentials": {"secret": SECRET}})
-    tenant.call("POST", "/attachments", {"registration": "siem", "events": ["token.*"]})
-    receiver.close()
-    host, port = receiver.host.split(":")
-    with socket.create_server((host, int(port))) as hanging:
-        hanging.settimeout(PATIENCE_SECONDS)
+    with stub_server() as receiver:
+        receiver.replies = [TAKEN]
+        registration = {"kind": "webhook", "name": "siem", "url": f"{receiver.url}/hook"}
+        tenant.call("POST", "/registrations", {**registration, "credentials": {"secret": SECRET}})
+        tenant.call("POST", "/attachments", {"registration": "siem", "events": ["token.*"]})
+        receiver.is_silent, known = True, len(receiver.seen)
         tenant.token("read")
-        asking, _ = hanging.accept()
-        with asking:
-            first.kill()
-            first.wait()
+        wait_for(lambda: len(receiver.seen) > known, "the receiver is told something")
+        first.kill()
+        first.wait()
 
-            second = server.start("serve").stdout.readline()  # type: ignore[union-attr]
+        second = server.start("serve").stdout.readline()  # type: ignore[union-attr]
 
     assert second.startswith(b"Chainloop control plane")
 

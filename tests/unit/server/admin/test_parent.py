@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from server.admin.parent import end_with
+from server.admin.parent import LOOK_SECONDS, end_with, wait_for_end
 from tests.waiting import DEADLINE_SECONDS
 
 
@@ -62,17 +62,17 @@ def test_a_process_whose_parent_had_ended_before_it_looked_ends_too(alive):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
 
 
-def test_a_process_whose_parent_lives_goes_on():
-    parent_id = os.getpid()
+def test_a_parent_that_lives_is_looked_at_again_and_again():
+    class EnoughError(Exception):
+        pass
 
-    def answer():
-        end_with(parent_id)
-        signal.sigwait({signal.SIGTERM})
-        os._exit(0)
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 5:
+            raise EnoughError
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    child = fork(answer)
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    os.kill(child, signal.SIGTERM)
+    pauses = []
+    with pytest.raises(EnoughError):
+        wait_for_end(os.getppid(), pause)
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert pauses == [LOOK_SECONDS] * 5
