@@ -18,7 +18,7 @@ from tests.waiting import wait_for
 
 THREADS = 4
 RUNS = 8
-SOON_SECONDS = 10
+SOON_SECONDS = 20
 DEADLINE_SECONDS = 60
 
 

@@ -134,7 +134,7 @@ def test_a_forge_that_hangs_costs_no_more_than_a_request_may_take(by_token: Scen
     by_token.forge.release()
 
     assert (outcome.kind, outcome.code, outcome.blames_target) == (OutcomeKind.RETRY, "egress-timeout", True)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
 
 
 class _Quick:
