@@ -38,9 +38,9 @@ def ensure_first_token(database: Database, world: World, path: Path) -> str | No
     if not _has_token(database) and (secret := _make_first(database, world, path)):
         return secret
     aside = _aside(path)
-    if _holds_unknown(database, path):
+    if _holds_known(database, path) is False:
         _set_aside(path)
-    elif not path.exists() and _read_token(aside) and not _holds_unknown(database, aside):
+    elif not path.exists() and _holds_known(database, aside):
         # The address of the database was a wrong one for a time.
         aside.replace(path)
     return None
@@ -111,13 +111,13 @@ def _set_aside(path: Path) -> None:
     _log.warning("token-file-set-aside", path=str(_aside(path)))
 
 
-def _holds_unknown(database: Database, path: Path) -> bool:
-    """Tell whether a file holds a token that the database does not know, not even as the one before a rotation."""
+def _holds_known(database: Database, path: Path) -> bool | None:
+    """Tell whether the database knows a file's token, if only as the one before a rotation; None: it holds none."""
     found = _read_token(path)
     if found is None:
-        return False
+        return None
     with database.read() as connection:
-        return tokens.find_by_secret(connection, token_sha256(found)) is None
+        return tokens.find_by_secret(connection, token_sha256(found)) is not None
 
 
 def _read_token(path: Path) -> str | None:
