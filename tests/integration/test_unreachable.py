@@ -15,6 +15,7 @@ from examples.demo.control_plane import ControlPlane, free_port
 from tests.integration.cutting_proxy import cutting_proxy
 from tests.integration.live import IMPATIENT, CommandLine, Job
 from tests.integration.test_whole_path import attest
+from tests.unit.stub_server import nobody_listening
 
 MANY_CUTS = 1000
 # No more than a safety net around the product's own deadline of 20 seconds.
@@ -48,10 +49,8 @@ def black_hole() -> Iterator[str]:
 
 @pytest.fixture
 def down() -> Iterator[str]:
-    """Keep a port at which nobody listens, so that nobody else gets it."""
-    with socket.socket() as kept:
-        kept.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
+    with nobody_listening() as url:
+        yield url
 
 
 def begun(job: Job) -> CommandLine:

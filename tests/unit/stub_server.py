@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -104,3 +105,11 @@ def stub_server() -> Iterator[StubServer]:
         yield stub
     finally:
         stub.close()
+
+
+@contextmanager
+def nobody_listening() -> Iterator[str]:
+    """Keep a port at which nobody listens for the length of a block, so that nobody else gets it; yield its URL."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{kept.getsockname()[1]}"

@@ -9,17 +9,15 @@ import pytest
 from chainloop_ci.client.http import MAX_ANSWER_BYTES, PATIENCE_SECONDS, Address, HttpClient, Patience
 from chainloop_ci.errors import NotAuthenticatedError, NotFoundError, ServerFaultError, UnreachableError, UsageError
 from tests.unit.client.conftest import TOKEN
-from tests.unit.stub_server import Reply, StubServer, stub_server
+from tests.unit.stub_server import Reply, StubServer, nobody_listening, stub_server
 
 OK = Reply(200, b'{"a": 1}')
 
 
 @pytest.fixture
 def nobody() -> Iterator[str]:
-    """Return an address at which nobody listens, and keep it from others."""
-    with socket.socket() as kept:
-        kept.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
+    with nobody_listening() as url:
+        yield url
 
 
 def test_a_document_travels_with_token_agent_and_organization(stub: StubServer, patience: Patience) -> None:
