@@ -97,6 +97,19 @@ def postgresql() -> Iterator[PostgresqlServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the file of an embedded database that has the tables: copied, it takes a hundredth of making them."""
+    from server.store import schema
+    from server.store.database import open_engine, sqlite_url
+
+    file = tmp_path_factory.mktemp("template") / "chainloop.db"
+    engine = open_engine(sqlite_url(file))
+    schema.upgrade(engine)
+    engine.dispose()
+    return file
+
+
 @pytest.fixture
 def database_url(engine_name: str, request: pytest.FixtureRequest) -> Iterator[str]:
     """Return the address of a fresh database that has the tables; empty: it is the embedded one, without any yet."""

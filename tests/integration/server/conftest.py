@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -122,10 +123,14 @@ def config(tmp_path: Path, database_url: str) -> ServerConfig:
 
 
 @pytest.fixture
-def services(config: ServerConfig, clock: Clock, content_checker: Any) -> Iterator[Services]:
+def services(
+    config: ServerConfig, clock: Clock, content_checker: Any, request: pytest.FixtureRequest
+) -> Iterator[Services]:
     world = World(now=clock, checker=content_checker)
+    if not config.database_url:
+        shutil.copy(request.getfixturevalue("sqlite_template"), config.database_path)
     services = build_services(config, world)
-    schema.upgrade(services.database.engine)
+    schema.require_current(services.database.engine)
     yield services
     services.transport.close()
     services.database.engine.dispose()
