@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from typing import Any
 
 from flask import Flask, Response, render_template
 
@@ -16,9 +18,15 @@ DOCS_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-actio
 
 def install_public(app: Flask, endpoints: tuple[Endpoint, ...], services: Services) -> None:
     """Add `/healthz`, `/readyz`, `/openapi.json` and `/docs` to `app`."""
-    # Written once: it changes with the code only.
-    document = openapi_document(endpoints, services.config.public_url)
-    text = json.dumps(document, indent=1)
+
+    # Once, since it changes with the code only, and not before somebody asks: every start would wait for it.
+    @cache
+    def document() -> Any:
+        return openapi_document(endpoints, services.config.public_url)
+
+    @cache
+    def document_text() -> str:
+        return json.dumps(document(), indent=1)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -36,12 +44,12 @@ def install_public(app: Flask, endpoints: tuple[Endpoint, ...], services: Servic
     @app.get("/openapi.json")
     def openapi() -> Response:
         """Answer with the OpenAPI 3.1 document of this server."""
-        return Response(text, mimetype="application/json")
+        return Response(document_text(), mimetype="application/json")
 
     @app.get("/docs")
     def docs() -> Response:
         """Answer with the same as a page for people."""
-        page = render_template("docs.html", info=document["info"], sections=page_sections(document))
+        page = render_template("docs.html", info=document()["info"], sections=page_sections(document()))
         return Response(page, mimetype="text/html", headers={"Content-Security-Policy": DOCS_POLICY})
 
 
