@@ -48,6 +48,9 @@ FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i', 'S')
 """
 """What tells a database whose tables, indexes and sequences a test has changed."""
+_VERSION = "SELECT version_num FROM alembic_version"
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+_SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
 _SET_PDEATHSIG = 1
 """prctl(2): the signal that a process gets when the thread that started it ends."""
 
@@ -73,7 +76,9 @@ class PostgresqlServer:
     _spare: str | None = None
     """A database that was emptied."""
     _uses: int = 0
-    _shape: str = ""
+    _shape: list[Any] = field(default_factory=list)
+    """Of the template; with its version it tells what a test has changed."""
+    _version: list[Any] = field(default_factory=list)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -125,21 +130,20 @@ class PostgresqlServer:
 
     def _empty(self, name: str) -> bool:
         """Delete every row of a database; tell whether it is like the template then."""
-        self._shape = self._shape or self.execute(_SHAPE, TEMPLATE)[0][0]
+        if not self._shape:
+            self._shape, self._version = self.execute(_SHAPE, TEMPLATE), self.execute(_VERSION, TEMPLATE)
         self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        if self.execute(_SHAPE, name)[0][0] != self._shape:
-            return False
-        version = "SELECT version_num FROM alembic_version"
-        if self.execute(version, name) != self.execute(version, TEMPLATE):
-            return False
-        tables = self.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'", name
-        )
-        sequences = self.execute("SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'", name)
-        # Foreign keys are not looked at meanwhile.
-        words = ["SET session_replication_role = replica", *(f"DELETE FROM {table}" for (table,) in tables)]
-        words += [f"SELECT setval('{sequence}', 1, false)" for (sequence,) in sequences]
-        self.execute("; ".join(words), name)
+        with self._connect(name) as connection:
+            if connection.execute(_SHAPE).fetchall() != self._shape:
+                return False
+            if connection.execute(_VERSION).fetchall() != self._version:
+                return False
+            tables = connection.execute(_TABLES).fetchall()
+            sequences = connection.execute(_SEQUENCES).fetchall()
+            # Foreign keys are not looked at meanwhile.
+            words = ["SET session_replication_role = replica", *(f"DELETE FROM {table}" for (table,) in tables)]
+            words += [f"SELECT setval('{sequence}', 1, false)" for (sequence,) in sequences]
+            connection.execute("; ".join(words).encode())
         return True
 
     def drop(self, name: str) -> None:
@@ -148,9 +152,12 @@ class PostgresqlServer:
 
     def execute(self, statement: str, database: str = "postgres") -> list[Any]:
         """Run one statement of the test's own and return its rows."""
-        with psycopg.connect(host=str(self.folder), user=USER, dbname=database, autocommit=True) as connection:
+        with self._connect(database) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    def _connect(self, database: str) -> psycopg.Connection[Any]:
+        return psycopg.connect(host=str(self.folder), user=USER, dbname=database, autocommit=True)
 
     def _wait(self) -> None:
         wait_for(self._answers, "PostgreSQL answers", seconds=START_SECONDS)
