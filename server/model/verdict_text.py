@@ -15,7 +15,9 @@ MAX_DESCRIPTION = 140
 
 def clip(text: str, limit: int = MAX_DESCRIPTION) -> str:
     """Return `text` on one line without control characters, cut with an ellipsis."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
