@@ -29,15 +29,17 @@ class Forge:
     """What a server knows of a commit, while it hears of one thing after the other."""
 
     fails: frozenset[Job] = frozenset()
-    runs: dict[Job, CountedRun] = field(default_factory=dict)
+    runs: dict[str, dict[Job, CountedRun]] = field(default_factory=lambda: {workflow: {} for workflow in WORKFLOWS})
+    """Those of each workflow, in the order in which they came."""
     ended: set[Job] = field(default_factory=set)
     sequence: int = 0
 
     def hear(self, job: Job, what: str) -> None:
+        runs = self.runs[job[0]]
         if what == "initialized":
             self.sequence += 1
             workflow, event, leg = job
-            self.runs[job] = a_run(
+            runs[job] = a_run(
                 self.sequence,
                 id="/".join(job),
                 state=RunState.INITIALIZED,
@@ -47,25 +49,22 @@ class Forge:
                 job_index=leg,
             )
         elif what == "corroborated":
-            self.runs[job] = replace(self.runs[job], corroboration=Corroboration.CORROBORATED)
+            runs[job] = replace(runs[job], corroboration=Corroboration.CORROBORATED)
         elif what == "pushed":
             state = RunState.ERROR if job in self.fails else RunState.SUCCESS
-            self.runs[job] = replace(self.runs[job], state=state)
+            runs[job] = replace(runs[job], state=state)
         else:
             self.ended.add(job)
 
     def verdict(self, workflow: str) -> Verdict:
-        runs = [run for job, run in self.runs.items() if job[0] == workflow]
+        runs = list(self.runs[workflow].values())
         ci_runs = [self._ci_run(workflow, event) for event in EVENTS]
         return judge(CommitContext(workflow, runs, head=HEAD, ci_runs=ci_runs), NOW)
 
     def is_done(self, workflow: str) -> bool:
-        jobs = [job for job in JOBS if job[0] == workflow]
-        return all(
-            job in self.runs
-            and self.runs[job].state is not RunState.INITIALIZED
-            and self.runs[job].corroboration is Corroboration.CORROBORATED
-            for job in jobs
+        runs = self.runs[workflow].values()
+        return len(runs) == len(EVENTS) * len(LEGS) and all(
+            run.state is not RunState.INITIALIZED and run.corroboration is Corroboration.CORROBORATED for run in runs
         )
 
     def _ci_run(self, workflow: str, event: str) -> CiRun:
@@ -94,11 +93,13 @@ def orders(seed: int) -> Iterator[tuple[Job, str]]:
 def end_state(forge: Forge, seed: int) -> tuple[Verdict, ...]:
     """Play one order, look at the workflow that was touched and at the roll-up all the way, and return the end."""
     verdicts = {workflow: forge.verdict(workflow) for workflow in WORKFLOWS}
+    done = set()
     for (workflow, event, leg), what in orders(seed):
         forge.hear((workflow, event, leg), what)
         verdicts[workflow] = forge.verdict(workflow)
         total = roll_up([WorkflowVerdict(name, one) for name, one in verdicts.items()])
-        done = {name for name in WORKFLOWS if forge.is_done(name)}
+        if forge.is_done(workflow):
+            done.add(workflow)
         assert not verdicts[workflow].passes or workflow in done
         assert not total.passes or done == set(WORKFLOWS)
     return (*(_without_ids(one) for one in verdicts.values()), _without_ids(total))
