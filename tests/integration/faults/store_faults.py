@@ -2,7 +2,12 @@
 
 import errno
 import itertools
+import shutil
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,12 +18,16 @@ from chainloop_ci.errors import ChainloopError
 from server.admin.backup import take_backup
 from server.admin.backup_progress import Progress
 from server.admin.doctor import diagnose
+from server.app import create_app
+from server.config import ServerConfig
 from server.dispatch_wiring import build_dispatcher
+from server.store import schema
+from server.wiring import Services, World, build_services
 from tests.integration.faults.injection import Fault
-from tests.integration.server.conftest import EPOCH, acme, api, app, client, clock, config, instance_token, services
+from tests.integration.server.conftest import EPOCH, Api, Clock, Tenant, api, app, client, clock, make_tenant
 from tests.integration.server.jobs import BINARY, Job, Key, put_contract, register_key
 
-__all__ = ["acme", "api", "app", "client", "clock", "config", "instance_token", "services"]
+__all__ = ["api", "app", "client", "clock"]
 
 FULL = {
     "write": ("posix/io/rw/write", errno.ENOSPC),
@@ -45,10 +54,50 @@ SAID = {"init": 201, "upload": 201, "push": 201, "refused push": 422, "cancel": 
 MAX_CALLS = 400
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What every test begins with."""
+
+    data: Path
+    """A data folder with the tables, an organization, its contract and its key; each test gets a copy."""
+    acme: Tenant
+    key: Key
+
+
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory: pytest.TempPathFactory, content_checker: Any) -> Beginning:
+    data, key, clock = tmp_path_factory.mktemp("beginning"), Key(), Clock()
+    services = open_services(data, clock, content_checker)
+    schema.upgrade(services.database.engine)
+    client = create_app(services).test_client()
+    acme = make_tenant(services, clock, client, "acme")
+    put_contract(lambda secret: Api(client, secret), acme)
+    register_key(lambda secret: Api(client, secret), acme, key)
+    close(services)
+    return Beginning(data, acme, key)
+
+
+def open_services(data: Path, clock: Clock, content_checker: Any) -> Services:
+    """Open the embedded database: only that one writes in this process; PostgreSQL's calls are its server's."""
+    return build_services(ServerConfig(data=data, min_free_bytes=0), World(now=clock, checker=content_checker))
+
+
+def close(services: Services) -> None:
+    services.transport.close()
+    services.database.engine.dispose()
+
+
 @pytest.fixture
-def database_url():
-    """Only the embedded database writes in this process; PostgreSQL's calls are its server's."""
-    return ""
+def services(beginning: Beginning, tmp_path: Path, clock: Clock, content_checker: Any) -> Iterator[Services]:
+    shutil.copytree(beginning.data, tmp_path, dirs_exist_ok=True)
+    services = open_services(tmp_path, clock, content_checker)
+    yield services
+    close(services)
+
+
+@pytest.fixture
+def acme(beginning):
+    return beginning.acme
 
 
 @pytest.fixture(autouse=True)
@@ -59,11 +108,8 @@ def _no_log_on_the_disk():
 
 
 @pytest.fixture
-def new_job(api, acme):
-    key = Key()
-    put_contract(api, acme)
-    register_key(api, acme, key)
-    return lambda: Job(api(acme.token("attest", "workflow")), acme, key)
+def new_job(api, acme, beginning):
+    return lambda: Job(api(acme.token("attest", "workflow")), acme, beginning.key)
 
 
 @pytest.fixture
